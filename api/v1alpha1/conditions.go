@@ -1,0 +1,96 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// Condition types of both kinds.
+const (
+	// ConditionReady of a LicenseKey: the key verifies; an expired key stays Ready. Of a LicensedProduct: its terms are usable, whatever its keys.
+	ConditionReady = "Ready"
+)
+
+// Condition types of a LicenseKey.
+const (
+	// ConditionActive is True of the one key that decides its product's state.
+	ConditionActive = "Active"
+)
+
+// Condition types of a LicensedProduct.
+const (
+	// ConditionLicensed is True while a key is Valid or in its GracePeriod.
+	ConditionLicensed = "Licensed"
+	// ConditionClockSkewed is present, and True, only while the operator's clock cannot be believed.
+	ConditionClockSkewed = "ClockSkewed"
+)
+
+// Reasons of a LicenseKey's Ready condition. All but ReasonVerified come with status False.
+const (
+	// ReasonVerified: signature, chain, claims, audience and cluster hold, and nothing of it is revoked.
+	ReasonVerified = "Verified"
+	// ReasonProductNotFound: there is no LicensedProduct of that name yet.
+	ReasonProductNotFound = "ProductNotFound"
+	// ReasonSecretNotFound: the Secret is not there, or has no such entry.
+	ReasonSecretNotFound = "SecretNotFound"
+	// ReasonSecretReadFailed: the Secret could not be read; the last verified claims stand.
+	ReasonSecretReadFailed = "SecretReadFailed"
+	// ReasonTokenMalformed: the token is not a compact JWS within the bounds of the profile.
+	ReasonTokenMalformed = "TokenMalformed"
+	// ReasonAlgorithmNotAllowed: the token's algorithm is not on the list, or does not fit the signer's key.
+	ReasonAlgorithmNotAllowed = "AlgorithmNotAllowed"
+	// ReasonUntrustedCertificate: the chain does not lead from an acceptable signer to a trust anchor.
+	ReasonUntrustedCertificate = "UntrustedCertificate"
+	// ReasonSignatureInvalid: the signature is not the signer's.
+	ReasonSignatureInvalid = "SignatureInvalid"
+	// ReasonClaimsInvalid: a claim is missing, of the wrong type, out of bounds or contradicts another.
+	ReasonClaimsInvalid = "ClaimsInvalid"
+	// ReasonOutsideCertificateValidity: the license was issued before, or outlives, a certificate of its chain.
+	ReasonOutsideCertificateValidity = "OutsideCertificateValidity"
+	// ReasonAudienceMismatch: the key was issued for another product.
+	ReasonAudienceMismatch = "AudienceMismatch"
+	// ReasonClusterMismatch: the key was issued for other clusters.
+	ReasonClusterMismatch = "ClusterMismatch"
+	// ReasonLicenseRevoked: the product's revocations name the license.
+	ReasonLicenseRevoked = "LicenseRevoked"
+	// ReasonCertificateRevoked: the product's revocations name a certificate of the chain.
+	ReasonCertificateRevoked = "CertificateRevoked"
+)
+
+// Reasons of a LicenseKey's Active condition. All but ReasonInForce come with status False.
+const (
+	// ReasonInForce: this key decides the product's state.
+	ReasonInForce = "InForce"
+	// ReasonStandby: another key of the product decides.
+	ReasonStandby = "Standby"
+	// ReasonNotYetValid: the key takes over once it begins.
+	ReasonNotYetValid = "NotYetValid"
+	// ReasonExpired: the key has expired and its grace period is over; of Licensed: so it is for the product.
+	ReasonExpired = "Expired"
+	// ReasonNotVerified: the key does not verify; condition Ready says why.
+	ReasonNotVerified = "NotVerified"
+)
+
+// Reasons of a LicensedProduct's Ready condition.
+const (
+	// ReasonTermsAccepted: the terms are usable.
+	ReasonTermsAccepted = "TermsAccepted"
+	// ReasonTrustAnchorsInvalid: the trust anchors cannot be used; keys keep their last verified claims.
+	ReasonTrustAnchorsInvalid = "TrustAnchorsInvalid"
+)
+
+// Reasons of a LicensedProduct's Licensed condition, besides ReasonExpired.
+const (
+	// ReasonValid: the active key is Valid.
+	ReasonValid = "Valid"
+	// ReasonGracePeriod: the active key has expired and is in its grace period.
+	ReasonGracePeriod = "GracePeriod"
+	// ReasonUnlicensed: no key verifies and has begun.
+	ReasonUnlicensed = "Unlicensed"
+)
+
+// Reasons of a LicensedProduct's ClockSkewed condition.
+const (
+	// ReasonNodeClock: the operator's clock and the API server's differ by more than 5 minutes.
+	ReasonNodeClock = "NodeClock"
+	// ReasonBehindMark: the operator's clock is more than 60 seconds behind timeMark, which stands in for it.
+	ReasonBehindMark = "BehindMark"
+)

@@ -1,0 +1,98 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package clock reads the operator's clock, compares it with the API server's, and notices when it is stepped.
+package clock
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/license-operator/license-operator/internal/license"
+)
+
+// Sample is one look at this machine's clocks.
+type Sample struct {
+	// Wall is what the machine takes the time to be. It can be wrong, and be stepped.
+	Wall time.Time
+	// Elapsed is the time that has passed since some fixed instant, by a clock that cannot be stepped.
+	Elapsed time.Duration
+}
+
+// Source samples the machine's clocks.
+type Source func() Sample
+
+// Machine samples the clocks of the machine that the process runs on.
+func Machine() Source {
+	start := time.Now() //nolint:forbidigo // This is where the operator's time comes from.
+	return func() Sample {
+		now := time.Now() //nolint:forbidigo // As above.
+		return Sample{Wall: now.Round(0), Elapsed: now.Sub(start)}
+	}
+}
+
+// Clock is the operator's clock, and what the API server's clock says of it. It is safe for concurrent use.
+type Clock struct {
+	source Source
+
+	mu sync.Mutex
+	// server is what the API server's clock last said, at the elapsed time serverAt; zero: nothing yet.
+	server   time.Time
+	serverAt time.Duration
+}
+
+// New returns a Clock on source that has not heard of the API server yet.
+func New(source Source) *Clock {
+	return &Clock{source: source}
+}
+
+// Read looks at the clocks once.
+func (c *Clock) Read() license.ClockReading {
+	return c.reading(c.source())
+}
+
+func (c *Clock) reading(s Sample) license.ClockReading {
+	return license.ClockReading{Now: s.Wall, Agreement: c.agreement(s)}
+}
+
+func (c *Clock) agreement(s Sample) license.ClockAgreement {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.server.IsZero() {
+		return license.ClocksUnknown
+	}
+	// What the server's clock says now is what it said then and what has passed since, whatever has been done to the wall clock meanwhile.
+	apart := s.Wall.Sub(c.server.Add(s.Elapsed - c.serverAt))
+	if apart.Abs() > license.ClockTolerance {
+		return license.ClocksDisagree
+	}
+	return license.ClocksAgree
+}
+
+// ObserveServer records what the API server's clock says now.
+func (c *Clock) ObserveServer(now time.Time) {
+	s := c.source()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.server, c.serverAt = now, s.Elapsed
+}
+
+// WrapTransport returns a RoundTripper that observes the API server's clock in the Date header (RFC 9110, section 6.6.1) of every response that passes, and so
+// asks for nothing of its own: lease renewals alone tell every few seconds. It suits rest.Config.Wrap.
+func (c *Clock) WrapTransport(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(request *http.Request) (*http.Response, error) {
+		response, err := next.RoundTrip(request)
+		if err != nil {
+			return response, err
+		}
+		if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+			c.ObserveServer(date)
+		}
+		return response, nil
+	})
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }

@@ -1,0 +1,241 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package license
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+)
+
+// Key is what the state machine needs to know of one LicenseKey.
+type Key struct {
+	// Name of the LicenseKey.
+	Name string
+	// Claims of a key that verifies; nil otherwise.
+	Claims *Claims
+	// Unjudged tells that the key could not be judged through no fault of its own: its Secret could not be read, or the product's trust anchors are unusable.
+	// What the product's status says of it stands until its own end.
+	Unjudged bool
+	// RecheckTime is the instant from which a key that does not verify may do so, for a reason that passes with time; zero: none.
+	RecheckTime time.Time
+}
+
+// Evaluation is what a product's terms, keys and past amount to at an instant.
+type Evaluation struct {
+	// Time is the reckoning of the instant it was made at.
+	Time Reckoning
+	// State of the product.
+	State v1alpha1.LicensedProductState
+	// ActiveKeyName is the key that decides the state; empty when Unlicensed.
+	ActiveKeyName string
+	// Expiry, GraceEnd: those of the active key; zero when Unlicensed.
+	Expiry, GraceEnd time.Time
+	// CoverageEnd is the end of the last grace period that the present keys reach without a gap; once Expired, the end of the last one; zero when Unlicensed.
+	CoverageEnd time.Time
+	// Features and Limits of the active key, while it is usable.
+	Features []string
+	Limits   []v1alpha1.Limit
+	// EffectiveTime is when a restriction takes effect, and Basis what that was computed from.
+	EffectiveTime time.Time
+	Basis         v1alpha1.RestrictionBasis
+	// NextBoundary is the first instant after Time.Clock at which any of the above, or the state of any of the keys, can change by time alone; zero: never.
+	NextBoundary time.Time
+
+	activeBoundary time.Time
+}
+
+// Evaluate tells what product and its keys amount to at the time that Reckon found for it. It reads the product's creation time, spec and status, the latter
+// being what earlier evaluations found, and writes nothing.
+func Evaluate(reckoning Reckoning, product *v1alpha1.LicensedProduct, keys []Key) Evaluation {
+	now := reckoning.Now
+
+	candidates := keysWithHeld(keys, &product.Status)
+	e := Evaluation{Time: reckoning, State: v1alpha1.LicensedProductUnlicensed}
+	active := activeKey(candidates, &product.Status, now)
+	if active != nil {
+		e.State = productState(active.Claims.StateAt(now))
+		e.ActiveKeyName = active.Name
+		e.Expiry, e.GraceEnd = active.Claims.Expiry, active.Claims.GraceEnd()
+		e.CoverageEnd = coverageEnd(candidates, now)
+	}
+	if Usable(e.State) {
+		e.Features, e.Limits = active.Claims.Features, LimitList(active.Claims.Limits)
+	}
+	if active != nil && active.isHeld(&product.Status) {
+		e.recall(&product.Status)
+	}
+	e.EffectiveTime, e.Basis = effectiveTime(&e, product, anyUnjudged(keys))
+	e.Time.Mark = nextMark(reckoning, e.passes(product, candidates))
+	e.activeBoundary = earliest(activeBoundary(candidates, active, now), e.Time.boundary())
+	e.NextBoundary = earliest(e.activeBoundary, future(e.EffectiveTime, now), e.Time.markDue())
+	for _, k := range candidates {
+		e.NextBoundary = earliest(e.NextBoundary, k.boundary(now))
+	}
+	return e
+}
+
+// NextBoundaryOf is the first instant at which the state of one key, or whether it is the active one, can change by time alone; zero: never. It leaves out
+// the boundaries of other keys that cannot matter, so that a product with many keys does not wake each of them at every boundary.
+func (e *Evaluation) NextBoundaryOf(key Key) time.Time {
+	return earliest(e.activeBoundary, key.boundary(e.Time.Now))
+}
+
+// Usable tells whether a product in this state has a usable key: one that is Valid or in its GracePeriod.
+func Usable(state v1alpha1.LicensedProductState) bool {
+	return state == v1alpha1.LicensedProductValid || state == v1alpha1.LicensedProductGracePeriod
+}
+
+// boundary is the first instant after now at which the key's own state can change by time alone.
+func (k *Key) boundary(now time.Time) time.Time {
+	if k.Claims == nil {
+		return future(k.RecheckTime, now)
+	}
+	return k.Claims.nextBoundary(now)
+}
+
+// activeKey is the key that decides the product's state: that of the best state, of those the newest, so that the last key given counts. Keys that do not
+// verify or have not begun are never active.
+func activeKey(keys []Key, status *v1alpha1.LicensedProductStatus, now time.Time) *Key {
+	var active *Key
+	for i := range keys {
+		k := &keys[i]
+		if k.Claims == nil || k.Claims.StateAt(now) == v1alpha1.LicenseKeyNotYetValid {
+			continue
+		}
+		if active == nil || compareForActive(k, active, status, now) > 0 {
+			active = k
+		}
+	}
+	return active
+}
+
+func compareForActive(a, b *Key, status *v1alpha1.LicensedProductStatus, now time.Time) int {
+	return cmp.Or(
+		cmp.Compare(rank(a.Claims.StateAt(now)), rank(b.Claims.StateAt(now))),
+		// Between equals, a read that failed changes nothing.
+		compareBools(a.isHeld(status), b.isHeld(status)),
+		a.Claims.IssuedTime.Compare(b.Claims.IssuedTime),
+		a.Claims.GraceEnd().Compare(b.Claims.GraceEnd()),
+		cmp.Compare(a.Claims.ID, b.Claims.ID),
+		cmp.Compare(a.Name, b.Name),
+	)
+}
+
+func rank(state v1alpha1.LicenseKeyState) int {
+	switch state {
+	case v1alpha1.LicenseKeyValid:
+		return 2
+	case v1alpha1.LicenseKeyGracePeriod:
+		return 1
+	default:
+		return 0
+	}
+}
+
+func compareBools(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	default:
+		return -1
+	}
+}
+
+// activeBoundary is the first instant after now at which another key can become the active one, or the active one changes its state: other keys only ever get
+// worse with time, but for those that have yet to begin or to verify.
+func activeBoundary(keys []Key, active *Key, now time.Time) time.Time {
+	var next time.Time
+	for i := range keys {
+		k := &keys[i]
+		switch {
+		case k.Claims == nil, k.Claims.StateAt(now) == v1alpha1.LicenseKeyNotYetValid, active != nil && k.Name == active.Name:
+			next = earliest(next, k.boundary(now))
+		}
+	}
+	return next
+}
+
+// coverageEnd is the end of the last grace period that keys reach from now on without a gap; where none is usable any more, the end of the last one.
+func coverageEnd(keys []Key, now time.Time) time.Time {
+	var end, ended time.Time
+	for _, k := range keys {
+		if k.Claims == nil {
+			continue
+		}
+		switch k.Claims.StateAt(now) {
+		case v1alpha1.LicenseKeyValid, v1alpha1.LicenseKeyGracePeriod:
+			end = latest(end, k.Claims.GraceEnd())
+		case v1alpha1.LicenseKeyExpired:
+			ended = latest(ended, k.Claims.GraceEnd())
+		}
+	}
+	if end.IsZero() {
+		return ended
+	}
+	byBegin := slices.SortedFunc(slices.Values(keys), func(a, b Key) int { return begin(a).Compare(begin(b)) })
+	for _, k := range byBegin {
+		if k.Claims != nil && !k.Claims.NotBefore.After(end) {
+			end = latest(end, k.Claims.GraceEnd())
+		}
+	}
+	return end
+}
+
+func begin(k Key) time.Time {
+	if k.Claims == nil {
+		return time.Time{}
+	}
+	return k.Claims.NotBefore
+}
+
+func productState(active v1alpha1.LicenseKeyState) v1alpha1.LicensedProductState {
+	switch active {
+	case v1alpha1.LicenseKeyValid:
+		return v1alpha1.LicensedProductValid
+	case v1alpha1.LicenseKeyGracePeriod:
+		return v1alpha1.LicensedProductGracePeriod
+	default:
+		return v1alpha1.LicensedProductExpired
+	}
+}
+
+// passes tells whether this evaluation is a transition: the state or the active key is another than before, or time has passed a boundary since the mark.
+func (e *Evaluation) passes(product *v1alpha1.LicensedProduct, keys []Key) bool {
+	if e.State != product.Status.State || e.ActiveKeyName != product.Status.ActiveLicenseKeyName {
+		return true
+	}
+	passed := func(boundary time.Time) bool {
+		return e.Time.Mark.Before(boundary) && !e.Time.Now.Before(boundary)
+	}
+	for _, k := range keys {
+		if k.Claims != nil && (passed(k.Claims.NotBefore) || passed(k.Claims.Expiry) || passed(k.Claims.GraceEnd())) {
+			return true
+		}
+	}
+	return passed(e.EffectiveTime)
+}
+
+// LimitList is limits as the API has them, sorted by name.
+func LimitList(limits map[string]int64) []v1alpha1.Limit {
+	var list []v1alpha1.Limit
+	for _, name := range sortedKeys(limits) {
+		list = append(list, v1alpha1.Limit{Name: name, Value: new(limits[name])})
+	}
+	return list
+}
+
+// timeOf is the instant that a status field holds; zero where it holds none.
+func timeOf(t *metav1.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.Time
+}
