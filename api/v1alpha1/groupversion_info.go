@@ -5,8 +5,6 @@
 // customer was given.
 //
 // +kubebuilder:object:generate=true
-// +kubebuilder:ac:generate=true
-// +kubebuilder:ac:output:package="../applyconfiguration"
 // +groupName=license-operator.io
 package v1alpha1
 
@@ -18,9 +16,6 @@ import (
 
 // GroupVersion is the group and version of every kind in this package.
 var GroupVersion = schema.GroupVersion{Group: "license-operator.io", Version: "v1alpha1"}
-
-// SchemeGroupVersion is GroupVersion under the name that generated code looks for.
-var SchemeGroupVersion = GroupVersion
 
 var schemeBuilder = runtime.NewSchemeBuilder(addKnownTypes)
 

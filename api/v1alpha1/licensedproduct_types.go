@@ -102,9 +102,9 @@ type LicensedProductStatus struct {
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type"`
 
-	// observedGeneration is the generation of the spec that this status was computed from.
+	// observedGeneration is the generation of the spec that this status was computed from; -1: none yet.
 	// +optional
-	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// state says what the keys that the product has now amount to.
@@ -207,6 +207,7 @@ type LicensedProduct struct {
 
 	// status is what the operator found out.
 	// +optional
+	// +kubebuilder:default={observedGeneration:-1}
 	Status LicensedProductStatus `json:"status,omitzero"`
 }
 

@@ -81,9 +81,9 @@ type LicenseKeyStatus struct {
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type"`
 
-	// observedGeneration is the generation of the spec that this status was computed from.
+	// observedGeneration is the generation of the spec that this status was computed from; -1: none yet.
 	// +optional
-	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// state says where in its life the key is.
@@ -170,6 +170,7 @@ type LicenseKey struct {
 
 	// status is what the operator found out.
 	// +optional
+	// +kubebuilder:default={observedGeneration:-1}
 	Status LicenseKeyStatus `json:"status,omitzero"`
 }
 

@@ -1,0 +1,145 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package token
+
+import (
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	rootYears   = 20
+	signerYears = 10
+
+	rootNameSuffix = " License Root CA"
+	// maxNameLength is how many characters a common name may have (RFC 5280, appendix A.1).
+	maxNameLength = 64
+	// maxVendorLength leaves room for rootNameSuffix.
+	maxVendorLength = maxNameLength - len(rootNameSuffix)
+)
+
+// Authority certifies the signers of a vendor.
+type Authority struct {
+	key crypto.Signer
+	// chain begins with the authority's own certificate.
+	chain []*x509.Certificate
+}
+
+// NewAuthority makes a root: an Ed25519 key and a self-signed certificate with the subject "O=<vendor>, CN=<vendor> License Root CA", valid for 20 years
+// from now, that may issue signers and no further CA. The vendor's name has 1 to 48 characters, none of them a control character.
+func NewAuthority(vendor string, now time.Time) (*Authority, error) {
+	if err := checkName(vendor, maxVendorLength); err != nil {
+		return nil, fmt.Errorf("name of the vendor: %w", err)
+	}
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("generating the root's key: %w", err)
+	}
+	begin := now.UTC().Truncate(time.Second)
+	template := &x509.Certificate{
+		Subject:               pkix.Name{Organization: []string{vendor}, CommonName: vendor + rootNameSuffix},
+		NotBefore:             begin,
+		NotAfter:              begin.AddDate(rootYears, 0, 0),
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+		MaxPathLenZero:        true,
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+	}
+	certificate, err := createCertificate(template, template, public, private)
+	if err != nil {
+		return nil, fmt.Errorf("creating the root's certificate: %w", err)
+	}
+	return &Authority{key: private, chain: []*x509.Certificate{certificate}}, nil
+}
+
+// ParseAuthority reads a CA: its certificate, followed by those of its issuers if it is not a root itself, in PEM, and its private key in PEM with
+// PKCS#8 (RFC 5958), not encrypted. It is an error if the two do not belong together, or if the certificate is not a CA's.
+func ParseAuthority(certificatePEM, keyPEM []byte) (*Authority, error) {
+	chain, err := parseChain(certificatePEM)
+	if err != nil {
+		return nil, fmt.Errorf("authority's certificate: %w", err)
+	}
+	key, err := parseKey(keyPEM)
+	if err != nil {
+		return nil, fmt.Errorf("authority's key: %w", err)
+	}
+	if err := checkAuthority(chain[0]); err != nil {
+		return nil, fmt.Errorf("certificate %s %w", describe(chain[0]), err)
+	}
+	if err := checkKeyPair(key, chain[0]); err != nil {
+		return nil, err
+	}
+	return &Authority{key: key, chain: chain}, nil
+}
+
+// NewSigner certifies a new Ed25519 key for signing license keys (key usage digitalSignature, extended key usage codeSigning), with the common name given
+// (1 to 64 characters, none of them a control character), valid for 10 years from now, but never longer than the authority.
+func (a *Authority) NewSigner(name string, now time.Time) (*Signer, error) {
+	if err := checkName(name, maxNameLength); err != nil {
+		return nil, fmt.Errorf("name of the signer: %w", err)
+	}
+	issuer := a.chain[0]
+	begin := now.UTC().Truncate(time.Second)
+	first := slices.MinFunc(a.chain, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
+	latest := slices.MaxFunc(a.chain, func(a, b *x509.Certificate) int { return a.NotBefore.Compare(b.NotBefore) })
+	if begin.Before(latest.NotBefore) || !begin.Before(first.NotAfter) {
+		return nil, fmt.Errorf("the authority is valid from %s to %s, and it is %s now", instant(latest.NotBefore), instant(first.NotAfter), instant(begin))
+	}
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("generating the signer's key: %w", err)
+	}
+	end := begin.AddDate(signerYears, 0, 0)
+	if end.After(first.NotAfter) {
+		end = first.NotAfter
+	}
+	template := &x509.Certificate{
+		Subject:               pkix.Name{Organization: issuer.Subject.Organization, CommonName: name},
+		NotBefore:             begin,
+		NotAfter:              end,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
+	}
+	certificate, err := createCertificate(template, issuer, public, a.key)
+	if err != nil {
+		return nil, fmt.Errorf("creating the signer's certificate: %w", err)
+	}
+	return newChainSigner(private, append([]*x509.Certificate{certificate}, a.chain...))
+}
+
+// CertificatePEM is the authority's certificate, and those of its issuers if it is not a root: a product's trust anchor.
+func (a *Authority) CertificatePEM() []byte { return encodeCertificates(a.chain) }
+
+// KeyPEM is what ParseAuthority reads as key. It is a secret.
+func (a *Authority) KeyPEM() ([]byte, error) { return encodeKey(a.key) }
+
+// createCertificate leaves the serial number to crypto/x509, which draws one at random.
+func createCertificate(template, parent *x509.Certificate, public crypto.PublicKey, key crypto.Signer) (*x509.Certificate, error) {
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, key)
+	if err != nil {
+		return nil, err
+	}
+	return x509.ParseCertificate(der)
+}
+
+func checkName(name string, maxLength int) error {
+	switch {
+	case strings.TrimSpace(name) == "" || utf8.RuneCountInString(name) > maxLength:
+		return fmt.Errorf("it must have 1 to %d characters", maxLength)
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, isDeceptive):
+		return errors.New("it has a control character, a line separator, a bidirectional control, or is not valid UTF-8")
+	default:
+		return nil
+	}
+}

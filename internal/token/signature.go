@@ -1,0 +1,113 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package token
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/sha256"
+	"fmt"
+	"math/big"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+)
+
+// Bounds of RSA keys in bits: shorter ones are weak, longer ones make the verifier work.
+const (
+	minRSABits = 2048
+	maxRSABits = 4096
+)
+
+// es256IntegerBytes is the length of each of the two integers of an ES256 signature (RFC 7518, section 3.4).
+const es256IntegerBytes = 32
+
+// algorithms is the allow-list of signature algorithms (RFC 7518, RFC 8037).
+var algorithms = []jose.SignatureAlgorithm{jose.EdDSA, jose.ES256, jose.RS256}
+
+// algorithmOf is the one algorithm that a public key may sign tokens with; empty where there is none. The key decides, not the token: a token
+// cannot turn a public key into the secret of an HMAC, or choose a weaker padding.
+func algorithmOf(key crypto.PublicKey) jose.SignatureAlgorithm {
+	switch key := key.(type) {
+	case ed25519.PublicKey:
+		return jose.EdDSA
+	case *ecdsa.PublicKey:
+		if key.Curve == elliptic.P256() {
+			return jose.ES256
+		}
+	case *rsa.PublicKey:
+		return jose.RS256
+	}
+	return ""
+}
+
+// describeKey names a kind of key in messages.
+func describeKey(key crypto.PublicKey) string {
+	switch key := key.(type) {
+	case ed25519.PublicKey:
+		return "Ed25519"
+	case *ecdsa.PublicKey:
+		return "ECDSA " + key.Curve.Params().Name
+	case *rsa.PublicKey:
+		return fmt.Sprintf("RSA of %d bits", key.N.BitLen())
+	default:
+		return "of an unsupported type"
+	}
+}
+
+// checkAlgorithm is the part of the step that needs the token alone.
+func checkAlgorithm(algorithm string) *Error {
+	for _, allowed := range algorithms {
+		if algorithm == string(allowed) {
+			return nil
+		}
+	}
+	return fail(v1alpha1.ReasonAlgorithmNotAllowed,
+		"The token's algorithm %s is not allowed, only EdDSA (Ed25519), ES256 and RS256 are: ask the vendor for a key signed with one of these.", quote(algorithm))
+}
+
+// checkKeyFits is the part of the step that needs the signer's key.
+func checkKeyFits(algorithm string, key crypto.PublicKey) *Error {
+	if fitting := algorithmOf(key); string(fitting) != algorithm {
+		return fail(v1alpha1.ReasonAlgorithmNotAllowed,
+			"The token's algorithm %s does not fit its signer's key, which is %s: ask the vendor for a key signed with the algorithm of the signer's certificate.",
+			quote(algorithm), describeKey(key))
+	}
+	return nil
+}
+
+// checkSignature is the signature check of RFC 7515, section 5.2. The key fits the algorithm.
+//
+// It does not go through go-jose, which would parse the header anew: twice every certificate of x5c, and jwk and kid, which are to be ignored and could
+// still make the token fail. TestAgreesWithGoJOSE and FuzzVerify hold it against go-jose.
+func checkSignature(jws *compactJWS, key crypto.PublicKey) *Error {
+	if verifySignature(jws, key) {
+		return nil
+	}
+	return fail(v1alpha1.ReasonSignatureInvalid,
+		"The token's signature is not that of its signer's certificate: the key was altered, or comes with another key's certificate. Apply it exactly as the vendor issued it.")
+}
+
+func verifySignature(jws *compactJWS, key crypto.PublicKey) bool {
+	switch key := key.(type) {
+	case ed25519.PublicKey:
+		return ed25519.Verify(key, jws.signingInput, jws.signature)
+	case *ecdsa.PublicKey:
+		if len(jws.signature) != 2*es256IntegerBytes {
+			return false
+		}
+		hash := sha256.Sum256(jws.signingInput)
+		r, s := new(big.Int).SetBytes(jws.signature[:es256IntegerBytes]), new(big.Int).SetBytes(jws.signature[es256IntegerBytes:])
+		return ecdsa.Verify(key, hash[:], r, s)
+	case *rsa.PublicKey:
+		hash := sha256.Sum256(jws.signingInput)
+		return rsa.VerifyPKCS1v15(key, crypto.SHA256, hash[:], jws.signature) == nil
+	default:
+		return false
+	}
+}
