@@ -1,0 +1,162 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// The manager of license-operator.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/controllers"
+	"github.com/license-operator/license-operator/internal/clock"
+	"github.com/license-operator/license-operator/internal/version"
+)
+
+// +kubebuilder:rbac:groups="",resources=namespaces,resourceNames=kube-system,verbs=get
+
+func main() {
+	ctrl.SetLogger(zap.New())
+	settings, err := parseSettings(os.Args[1:], os.LookupEnv)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "license-operator: %v (see --help)\n", err)
+		os.Exit(2)
+	}
+	if err := run(ctrl.SetupSignalHandler(), settings); err != nil {
+		ctrl.Log.Error(err, "Manager stopped")
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, s settings) error {
+	operatorClock := clock.New(clock.Machine())
+	restConfig, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("finding the cluster: %w (outside a pod, set KUBECONFIG or pass --kubeconfig)", err)
+	}
+	restConfig.Wrap(operatorClock.WrapTransport)
+	restConfig.UserAgent = "license-operator/" + version.Get()
+	// The API server's priority and fairness decides how fast is too fast; a client-side limit would only make what is due late.
+	restConfig.QPS = -1
+
+	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
+		Scheme: newScheme(),
+		Cache:  controllers.CacheOptions(s.namespace),
+		Metrics: metricsserver.Options{
+			BindAddress:    s.metricsBindAddress,
+			SecureServing:  true,
+			FilterProvider: filters.WithAuthenticationAndAuthorization,
+		},
+		HealthProbeBindAddress:        s.healthProbeBindAddress,
+		LeaderElection:                s.leaderElect,
+		LeaderElectionID:              "license-operator.io",
+		LeaderElectionNamespace:       s.namespace,
+		LeaderElectionReleaseOnCancel: true,
+		Controller:                    config.Controller{EnableWarmup: new(true)},
+	})
+	if err != nil {
+		return fmt.Errorf("creating the manager: %w", err)
+	}
+	clusterUID, err := readClusterUID(ctx, mgr)
+	if err != nil {
+		return err
+	}
+	if err := controllers.SetupWithManager(ctx, mgr, controllers.Options{Clock: operatorClock, Namespace: s.namespace, ClusterUID: clusterUID}); err != nil {
+		return err
+	}
+	if err := errors.Join(mgr.AddHealthzCheck("healthz", healthz.Ping), mgr.AddReadyzCheck("readyz", healthz.Ping)); err != nil {
+		return fmt.Errorf("adding the probes: %w", err)
+	}
+	ctrl.Log.Info("Starting license-operator", "version", version.Get(), "namespace", s.namespace, "clusterUID", clusterUID)
+	return mgr.Start(ctx)
+}
+
+func newScheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(v1alpha1.AddToScheme(scheme))
+	return scheme
+}
+
+// readClusterUID reads what a key can be bound to a cluster by.
+func readClusterUID(ctx context.Context, mgr ctrl.Manager) (string, error) {
+	var namespace corev1.Namespace
+	if err := mgr.GetAPIReader().Get(ctx, types.NamespacedName{Name: "kube-system"}, &namespace); err != nil {
+		return "", fmt.Errorf("reading the cluster's uid, that of namespace kube-system: %w", err)
+	}
+	return string(namespace.UID), nil
+}
+
+type settings struct {
+	metricsBindAddress     string
+	healthProbeBindAddress string
+	leaderElect            bool
+	namespace              string
+}
+
+// environmentPrefix and a flag's name in capitals make the environment variable that stands in for the flag; OLM can pass nothing else.
+const environmentPrefix = "LICENSE_OPERATOR_"
+
+// parseSettings reads flags, then for those not given their environment variables, then falls back to the defaults.
+func parseSettings(args []string, lookupEnv func(string) (string, bool)) (settings, error) {
+	var s settings
+	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
+	flags.StringVar(&s.metricsBindAddress, "metrics-bind-address", ":8443", "the address that metrics are served on, with TLS, authentication and authorization; 0 serves none")
+	flags.StringVar(&s.healthProbeBindAddress, "health-probe-bind-address", ":8081", "the address that /healthz and /readyz are served on; 0 serves none")
+	flags.BoolVar(&s.leaderElect, "leader-elect", true, "elect a leader among replicas; only the leader acts")
+	flags.StringVar(&s.namespace, "namespace", ownNamespace(), "the operator's own namespace: that of its lease and of the Secrets that hold tokens")
+	if kubeconfig := flag.Lookup("kubeconfig"); kubeconfig != nil {
+		flags.Var(kubeconfig.Value, kubeconfig.Name, kubeconfig.Usage)
+	}
+	flags.Usage = func() {
+		fmt.Fprintf(flags.Output(), "The manager of license-operator %s.\n\nEach flag is also an environment variable: --leader-elect is %sLEADER_ELECT.\n\n", version.Get(), environmentPrefix)
+		flags.PrintDefaults()
+	}
+	if err := flags.Parse(args); err != nil {
+		return settings{}, err
+	}
+	if flags.NArg() > 0 {
+		return settings{}, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	given := map[string]bool{}
+	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	var problems []error
+	flags.VisitAll(func(f *flag.Flag) {
+		name := environmentPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		if value, ok := lookupEnv(name); ok && !given[f.Name] {
+			if err := f.Value.Set(value); err != nil {
+				problems = append(problems, fmt.Errorf("environment variable %s is %q: %w", name, value, err))
+			}
+		}
+	})
+	return s, errors.Join(problems...)
+}
+
+// ownNamespace is the pod's, else default.
+func ownNamespace() string {
+	namespace, err := os.ReadFile("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+	if err != nil || len(namespace) == 0 {
+		return "default"
+	}
+	return strings.TrimSpace(string(namespace))
+}

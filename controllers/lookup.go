@@ -1,0 +1,105 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+)
+
+// Indexes of LicenseKeys in the cache.
+const (
+	productNameIndex = "spec.productName"
+	secretNameIndex  = "spec.tokenSecretRef.name"
+)
+
+func indexKeys(ctx context.Context, indexer client.FieldIndexer) error {
+	if err := indexer.IndexField(ctx, &v1alpha1.LicenseKey{}, productNameIndex, func(o client.Object) []string {
+		return []string{o.(*v1alpha1.LicenseKey).Spec.ProductName}
+	}); err != nil {
+		return err
+	}
+	return indexer.IndexField(ctx, &v1alpha1.LicenseKey{}, secretNameIndex, func(o client.Object) []string {
+		if ref := o.(*v1alpha1.LicenseKey).Spec.TokenSecretRef; ref != nil {
+			return []string{ref.Name}
+		}
+		return nil
+	})
+}
+
+// lookup finds in the cache what an object concerns.
+type lookup struct{ reader client.Reader }
+
+func productOfKey(_ context.Context, o client.Object) []reconcile.Request {
+	return []reconcile.Request{named(o.(*v1alpha1.LicenseKey).Spec.ProductName)}
+}
+
+func (l lookup) siblings(ctx context.Context, o client.Object) []reconcile.Request {
+	return requests(l.keys(ctx, client.MatchingFields{productNameIndex: o.(*v1alpha1.LicenseKey).Spec.ProductName}))
+}
+
+func (l lookup) keysOfProduct(ctx context.Context, o client.Object) []reconcile.Request {
+	return requests(l.keys(ctx, client.MatchingFields{productNameIndex: o.GetName()}))
+}
+
+// keysOfSecret are the keys of every product that has a key whose token is in the Secret: which of a product's keys is active may depend on it.
+func (l lookup) keysOfSecret(ctx context.Context, o client.Object) []reconcile.Request {
+	var all []reconcile.Request
+	for _, product := range l.productsOfSecret(ctx, o) {
+		all = append(all, requests(l.keys(ctx, client.MatchingFields{productNameIndex: product.Name}))...)
+	}
+	return all
+}
+
+func (l lookup) productsOfSecret(ctx context.Context, o client.Object) []reconcile.Request {
+	var products []reconcile.Request
+	for _, key := range l.keys(ctx, client.MatchingFields{secretNameIndex: o.GetName()}) {
+		products = append(products, named(key.Spec.ProductName))
+	}
+	return products
+}
+
+func (l lookup) everyKey(ctx context.Context, _ client.Object) []reconcile.Request {
+	return requests(l.keys(ctx))
+}
+
+func (l lookup) everyProduct(ctx context.Context, _ client.Object) []reconcile.Request {
+	var products v1alpha1.LicensedProductList
+	if err := l.reader.List(ctx, &products, client.UnsafeDisableDeepCopy); err != nil {
+		logf.FromContext(ctx).Error(err, "Failed to list LicensedProducts in the cache")
+		return nil
+	}
+	all := make([]reconcile.Request, 0, len(products.Items))
+	for i := range products.Items {
+		all = append(all, named(products.Items[i].Name))
+	}
+	return all
+}
+
+func (l lookup) keys(ctx context.Context, options ...client.ListOption) []v1alpha1.LicenseKey {
+	var keys v1alpha1.LicenseKeyList
+	if err := l.reader.List(ctx, &keys, append(options, client.UnsafeDisableDeepCopy)...); err != nil {
+		logf.FromContext(ctx).Error(err, "Failed to list LicenseKeys in the cache")
+		return nil
+	}
+	return keys.Items
+}
+
+func requests(keys []v1alpha1.LicenseKey) []reconcile.Request {
+	all := make([]reconcile.Request, 0, len(keys))
+	for i := range keys {
+		all = append(all, named(keys[i].Name))
+	}
+	return all
+}
+
+func named(name string) reconcile.Request {
+	return reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}
+}

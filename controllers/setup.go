@@ -1,0 +1,118 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package controllers has one reconciler per kind. Each reads, evaluates, applies the status once, and then tells of transitions in events.
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/clock"
+	"github.com/license-operator/license-operator/internal/token"
+)
+
+const (
+	// eventReporter is the reporting controller of the operator's events.
+	eventReporter = "license-operator.io/license-operator"
+
+	concurrency     = 8
+	firstRetry      = 10 * time.Millisecond
+	lastRetry       = time.Minute
+	clockWatchEvery = time.Second
+)
+
+// Options of SetupWithManager.
+type Options struct {
+	// Clock is the operator's clock.
+	Clock *clock.Clock
+	// Namespace is the operator's own, the only one in which it reads Secrets.
+	Namespace string
+	// ClusterUID is the uid of the namespace kube-system, by which a key can be bound to a cluster.
+	ClusterUID string
+}
+
+func controllerOptions() controller.Options {
+	return controller.Options{
+		MaxConcurrentReconciles: concurrency,
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
+	}
+}
+
+// CacheOptions are those the reconcilers need: Secrets of namespace alone, and of those no more than a token can be.
+func CacheOptions(namespace string) cache.Options {
+	return cache.Options{
+		ReaderFailOnMissingInformer: true,
+		DefaultTransform:            cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.Secret{}: {Namespaces: map[string]cache.Config{namespace: {}}, Transform: boundSecret},
+		},
+	}
+}
+
+// boundSecret cuts what a Secret holds to one byte more than a token may have: enough to tell that it is too large, and the cache stays small whatever else
+// lies in the namespace.
+func boundSecret(object any) (any, error) {
+	secret, ok := object.(*corev1.Secret)
+	if !ok {
+		return object, nil
+	}
+	secret.ManagedFields, secret.Annotations = nil, nil
+	for name, value := range secret.Data {
+		if len(value) > token.MaxTokenBytes {
+			secret.Data[name] = append([]byte(nil), value[:token.MaxTokenBytes+1]...)
+		}
+	}
+	return secret, nil
+}
+
+// SetupWithManager adds the reconcilers to mgr, whose cache has CacheOptions.
+func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) error {
+	if err := indexKeys(ctx, mgr.GetFieldIndexer()); meta.IsNoMatchError(err) {
+		return fmt.Errorf("the cluster does not know the kinds of license-operator: install the CRDs (make install): %w", err)
+	} else if err != nil {
+		return fmt.Errorf("indexing LicenseKeys: %w", err)
+	}
+	shared := &assessor{
+		reader:     mgr.GetClient(),
+		clock:      options.Clock,
+		verifier:   token.NewVerifier(),
+		namespace:  options.Namespace,
+		clusterUID: options.ClusterUID,
+	}
+	// Each controller hears of the clock on a channel of its own; one entry is enough, since it means: look at everything.
+	keyChanges, productChanges := make(chan event.GenericEvent, 1), make(chan event.GenericEvent, 1)
+	keys := &licenseKeyReconciler{client: mgr.GetClient(), recorder: mgr.GetEventRecorder(eventReporter), assessor: shared}
+	if err := keys.setup(mgr, keyChanges); err != nil {
+		return fmt.Errorf("setting up the LicenseKey controller: %w", err)
+	}
+	products := &licensedProductReconciler{client: mgr.GetClient(), recorder: mgr.GetEventRecorder(eventReporter), assessor: shared}
+	if err := products.setup(mgr, productChanges); err != nil {
+		return fmt.Errorf("setting up the LicensedProduct controller: %w", err)
+	}
+	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		options.Clock.Watch(ctx, clockWatchEvery, func() {
+			mgr.GetLogger().Info("Clock changed, evaluating everything again")
+			for _, changes := range []chan event.GenericEvent{keyChanges, productChanges} {
+				select {
+				case changes <- event.GenericEvent{Object: &v1alpha1.LicensedProduct{}}:
+				default:
+				}
+			}
+		})
+		return nil
+	}))
+}

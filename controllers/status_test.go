@@ -1,0 +1,386 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/license"
+)
+
+func day(d int) time.Time {
+	return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, d)
+}
+
+func on(d int) *metav1.Time { return new(metav1.NewTime(day(d))) }
+
+// acme was created on day 0.
+func acme() *v1alpha1.LicensedProduct {
+	return &v1alpha1.LicensedProduct{
+		ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh", Generation: 3, CreationTimestamp: *on(0)},
+		Spec: v1alpha1.LicensedProductSpec{
+			Vendor: "Acme", RenewalURL: "https://acme.example/renew", UnlicensedGracePeriodDays: new(int32(30)),
+		},
+	}
+}
+
+// licenseOf is issued on the first day of its term and has 10 days of grace.
+func licenseOf(id string, from, to int) *license.Claims {
+	return &license.Claims{
+		ID: id, Customer: "Initech", IssuedTime: day(from), NotBefore: day(from), Expiry: day(to), GracePeriod: 10 * 24 * time.Hour,
+		Features: []string{"mesh"}, Limits: map[string]int64{"nodes": 100},
+	}
+}
+
+func verified(name string, c *license.Claims) finding {
+	return finding{Key: license.Key{Name: name, Claims: c}, claims: c, reason: v1alpha1.ReasonVerified, message: "License verifies."}
+}
+
+// assessedOn is the assessment on a day, by a clock that is confirmed, of a product, nil for none, with these keys.
+func assessedOn(d int, product *v1alpha1.LicensedProduct, findings ...finding) *assessment {
+	return assessedBy(license.ClockReading{Now: day(d).Add(300 * time.Millisecond), Agreement: license.ClocksAgree}, product, findings...)
+}
+
+func assessedBy(clock license.ClockReading, product *v1alpha1.LicensedProduct, findings ...finding) *assessment {
+	found := &assessment{time: license.Reckon(clock, product), product: product, findings: map[string]finding{}}
+	var keys []license.Key
+	for _, f := range findings {
+		found.findings[f.Name] = f
+		keys = append(keys, f.Key)
+	}
+	if product != nil {
+		found.evaluation = license.Evaluate(found.time, product, keys)
+	}
+	return found
+}
+
+func condition(conditionType string, status metav1.ConditionStatus, generation int64, since int, reason, message string) metav1.Condition {
+	return metav1.Condition{Type: conditionType, Status: status, ObservedGeneration: generation, LastTransitionTime: *on(since), Reason: reason, Message: message}
+}
+
+const (
+	isTrue  = metav1.ConditionTrue
+	isFalse = metav1.ConditionFalse
+)
+
+func TestLicenseKeyStatus(t *testing.T) {
+	rejected := finding{Key: license.Key{Name: "k"}, reason: v1alpha1.ReasonLicenseRevoked, message: "Revoked.", claims: licenseOf("L1", 10, 100)}
+	secretFailed := finding{Key: license.Key{Name: "k", Unjudged: true}, reason: v1alpha1.ReasonSecretReadFailed, message: "Read failed."}
+	termsFailed := finding{Key: license.Key{Name: "k", Unjudged: true}}
+	orphan := finding{Key: license.Key{Name: "k"}, reason: v1alpha1.ReasonProductNotFound, message: "No product."}
+	claimed := func(state v1alpha1.LicenseKeyState, from, to int, conditions ...metav1.Condition) v1alpha1.LicenseKeyStatus {
+		s := v1alpha1.LicenseKeyStatus{
+			Conditions: conditions, ObservedGeneration: 2, State: state, LicenseID: "L1", Customer: "Initech",
+			IssuedTime: on(from), NotBeforeTime: on(from), ExpiryTime: on(to), GraceEndTime: on(to + 10),
+		}
+		if state == v1alpha1.LicenseKeyValid || state == v1alpha1.LicenseKeyGracePeriod {
+			s.Features, s.Limits = []string{"mesh"}, []v1alpha1.Limit{{Name: "nodes", Value: new(int64(100))}}
+		}
+		return s
+	}
+	ready := func(since int) metav1.Condition {
+		return condition("Ready", isTrue, 2, since, "Verified", "License verifies.")
+	}
+	validBefore := claimed(v1alpha1.LicenseKeyValid, 10, 100, ready(10), condition("Active", isTrue, 2, 10, "InForce", ""))
+	productWith := func(status v1alpha1.LicensedProductStatus) *v1alpha1.LicensedProduct {
+		p := acme()
+		p.Status = status
+		return p
+	}
+	licensed := v1alpha1.LicensedProductStatus{
+		State: v1alpha1.LicensedProductValid, ActiveLicenseKeyName: "k", ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110),
+	}
+	for name, test := range map[string]struct {
+		before v1alpha1.LicenseKeyStatus
+		found  *assessment
+		want   v1alpha1.LicenseKeyStatus
+	}{
+		"valid and active": {
+			found: assessedOn(20, acme(), verified("k", licenseOf("L1", 10, 100))),
+			want: claimed(v1alpha1.LicenseKeyValid, 10, 100, ready(20),
+				condition("Active", isTrue, 2, 20, "InForce", `This key decides the state of LicensedProduct "acme-mesh".`)),
+		},
+		"a condition that stays keeps its time": {
+			before: validBefore,
+			found:  assessedOn(100, acme(), verified("k", licenseOf("L1", 10, 100))),
+			want: claimed(v1alpha1.LicenseKeyGracePeriod, 10, 100, ready(10),
+				condition("Active", isTrue, 2, 10, "InForce", `This key decides the state of LicensedProduct "acme-mesh".`)),
+		},
+		"valid, and another is active": {
+			before: validBefore,
+			found:  assessedOn(30, acme(), verified("k", licenseOf("L1", 10, 100)), verified("newer", licenseOf("L2", 30, 200))),
+			want: claimed(v1alpha1.LicenseKeyValid, 10, 100, ready(10),
+				condition("Active", isFalse, 2, 30, "Standby", `LicenseKey "newer" decides the state of LicensedProduct "acme-mesh".`)),
+		},
+		"not yet valid": {
+			found: assessedOn(5, acme(), verified("k", licenseOf("L1", 10, 100))),
+			want: claimed(v1alpha1.LicenseKeyNotYetValid, 10, 100, ready(5),
+				condition("Active", isFalse, 2, 5, "NotYetValid", "The key begins at 2026-01-11T00:00:00Z and counts from then on.")),
+		},
+		"expired and, for want of a better one, active": {
+			found: assessedOn(110, acme(), verified("k", licenseOf("L1", 10, 100))),
+			want: claimed(v1alpha1.LicenseKeyExpired, 10, 100, ready(110),
+				condition("Active", isTrue, 2, 110, "InForce", `This key decides the state of LicensedProduct "acme-mesh".`)),
+		},
+		"expired, and another is active": {
+			found: assessedOn(110, acme(), verified("k", licenseOf("L1", 10, 100)), verified("newer", licenseOf("L2", 30, 200))),
+			want: claimed(v1alpha1.LicenseKeyExpired, 10, 100, ready(110),
+				condition("Active", isFalse, 2, 110, "Expired", "The key expired at 2026-04-11T00:00:00Z and its grace period ended at 2026-04-21T00:00:00Z. Get a license at https://acme.example/renew and apply it as a LicenseKey.")),
+		},
+		"rejected after its signature held: what it says is shown, and grants nothing": {
+			before: validBefore,
+			found:  assessedOn(20, acme(), rejected),
+			want: claimed(v1alpha1.LicenseKeyInvalid, 10, 100,
+				condition("Ready", isFalse, 2, 20, "LicenseRevoked", "Revoked."),
+				condition("Active", isFalse, 2, 20, "NotVerified", "The key does not verify: condition Ready says why.")),
+		},
+		"without a product": {
+			before: validBefore,
+			found:  assessedOn(20, nil, orphan),
+			want: v1alpha1.LicenseKeyStatus{ObservedGeneration: 2, State: v1alpha1.LicenseKeyInvalid, Conditions: []metav1.Condition{
+				condition("Ready", isFalse, 2, 20, "ProductNotFound", "No product."),
+				condition("Active", isFalse, 2, 20, "NotVerified", "The key does not verify: condition Ready says why."),
+			}},
+		},
+		"its Secret could not be read: what was verified stands": {
+			before: validBefore,
+			found:  assessedOn(20, productWith(licensed), secretFailed),
+			want: claimed(v1alpha1.LicenseKeyValid, 10, 100,
+				condition("Ready", isFalse, 2, 20, "SecretReadFailed", "Read failed."),
+				condition("Active", isTrue, 2, 10, "InForce", `This key decides the state of LicensedProduct "acme-mesh".`)),
+		},
+		"its Secret could not be read: to its own end": {
+			before: validBefore,
+			found:  assessedOn(100, productWith(licensed), secretFailed),
+			want: claimed(v1alpha1.LicenseKeyGracePeriod, 10, 100,
+				condition("Ready", isFalse, 2, 100, "SecretReadFailed", "Read failed."),
+				condition("Active", isTrue, 2, 10, "InForce", `This key decides the state of LicensedProduct "acme-mesh".`)),
+		},
+		"its Secret could never be read": {
+			found: assessedOn(20, acme(), secretFailed),
+			want: v1alpha1.LicenseKeyStatus{ObservedGeneration: 2, State: v1alpha1.LicenseKeyInvalid, Conditions: []metav1.Condition{
+				condition("Ready", isFalse, 2, 20, "SecretReadFailed", "Read failed."),
+				condition("Active", isFalse, 2, 20, "NotVerified", "The key does not verify: condition Ready says why."),
+			}},
+		},
+		"trust anchors unusable: what was verified stands": {
+			before: validBefore,
+			found:  assessedOn(20, productWith(licensed), termsFailed),
+			want: claimed(v1alpha1.LicenseKeyValid, 10, 100,
+				condition("Ready", isTrue, 2, 10, "Verified", `License "L1", issued to "Initech", verified earlier, and that stands: the trust anchors of LicensedProduct "acme-mesh" cannot be used now.`),
+				condition("Active", isTrue, 2, 10, "InForce", `This key decides the state of LicensedProduct "acme-mesh".`)),
+		},
+		"trust anchors unusable: what was rejected is not verified by that": {
+			before: v1alpha1.LicenseKeyStatus{State: v1alpha1.LicenseKeyInvalid, IssuedTime: on(10), NotBeforeTime: on(10), ExpiryTime: on(100), GraceEndTime: on(110)},
+			found:  assessedOn(20, acme(), termsFailed),
+			want: v1alpha1.LicenseKeyStatus{ObservedGeneration: 2, State: v1alpha1.LicenseKeyInvalid, Conditions: []metav1.Condition{
+				condition("Ready", isFalse, 2, 20, "UntrustedCertificate", `The trust anchors of LicensedProduct "acme-mesh" cannot be used, so no new key can be verified: mend spec.trustAnchors as the product's condition Ready says.`),
+				condition("Active", isFalse, 2, 20, "NotVerified", "The key does not verify: condition Ready says why."),
+			}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := &v1alpha1.LicenseKey{
+				ObjectMeta: metav1.ObjectMeta{Name: "k", Generation: 2},
+				Spec:       v1alpha1.LicenseKeySpec{ProductName: "acme-mesh", Token: "t"},
+				Status:     test.before,
+			}
+			f := test.found.findings["k"]
+			if f.Unjudged {
+				f = recalled(f, k)
+			}
+			if diff := cmp.Diff(test.want, licenseKeyStatus(k, f, test.found)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLicensedProductStatus(t *testing.T) {
+	accepted := func(since int) metav1.Condition {
+		return condition("Ready", isTrue, 3, since, "TermsAccepted", "The terms of Acme are in order.")
+	}
+	limits := []v1alpha1.Limit{{Name: "nodes", Value: new(int64(100))}}
+	k := verified("k", licenseOf("L1", 10, 100))
+	valid := licensedProductStatus(assessedOn(20, acme(), k))
+	withStatus := func(status v1alpha1.LicensedProductStatus, change ...func(*v1alpha1.LicensedProduct)) *v1alpha1.LicensedProduct {
+		p := acme()
+		p.Status = status
+		for _, c := range change {
+			c(p)
+		}
+		return p
+	}
+	anchorsInvalid := assessedOn(30, withStatus(valid), finding{Key: license.Key{Name: "k", Unjudged: true}})
+	anchorsInvalid.termsErr = errors.New("block 1 is no certificate")
+	for name, test := range map[string]struct {
+		found *assessment
+		want  v1alpha1.LicensedProductStatus
+	}{
+		"unlicensed": {
+			found: assessedOn(1, acme()),
+			want: v1alpha1.LicensedProductStatus{
+				ObservedGeneration: 3, State: v1alpha1.LicensedProductUnlicensed, TimeMark: on(1),
+				Conditions: []metav1.Condition{accepted(1), condition("Licensed", isFalse, 3, 1, "Unlicensed",
+					`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk shows them). Get a license at https://acme.example/renew and apply it as a LicenseKey.`)},
+				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed},
+			},
+		},
+		"unlicensed, and the vendor has no URL": {
+			found: assessedOn(1, withStatus(v1alpha1.LicensedProductStatus{}, func(p *v1alpha1.LicensedProduct) { p.Spec.RenewalURL = "" })),
+			want: v1alpha1.LicensedProductStatus{
+				ObservedGeneration: 3, State: v1alpha1.LicensedProductUnlicensed, TimeMark: on(1),
+				Conditions: []metav1.Condition{accepted(1), condition("Licensed", isFalse, 3, 1, "Unlicensed",
+					`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk shows them). Ask Acme for a license and apply it as a LicenseKey.`)},
+				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed},
+			},
+		},
+		"valid": {
+			found: assessedOn(20, acme(), k),
+			want: v1alpha1.LicensedProductStatus{
+				ObservedGeneration: 3, State: v1alpha1.LicensedProductValid, TimeMark: on(20), ActiveLicenseKeyName: "k",
+				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110), Features: []string{"mesh"}, Limits: limits,
+				Conditions:  []metav1.Condition{accepted(20), condition("Licensed", isTrue, 3, 20, "Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`)},
+				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(110), Basis: v1alpha1.RestrictionBasisCoverageEnd},
+			},
+		},
+		"in grace": {
+			found: assessedOn(100, withStatus(valid), k),
+			want: v1alpha1.LicensedProductStatus{
+				ObservedGeneration: 3, State: v1alpha1.LicensedProductGracePeriod, TimeMark: on(100), ActiveLicenseKeyName: "k",
+				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110), Features: []string{"mesh"}, Limits: limits,
+				Conditions: []metav1.Condition{accepted(20), condition("Licensed", isTrue, 3, 20, "GracePeriod",
+					`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. Get a license at https://acme.example/renew and apply it as a LicenseKey.`)},
+				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(110), Basis: v1alpha1.RestrictionBasisCoverageEnd},
+			},
+		},
+		"expired": {
+			found: assessedOn(110, withStatus(valid), k),
+			want: v1alpha1.LicensedProductStatus{
+				ObservedGeneration: 3, State: v1alpha1.LicensedProductExpired, TimeMark: on(110), ActiveLicenseKeyName: "k",
+				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110),
+				Conditions: []metav1.Condition{accepted(20), condition("Licensed", isFalse, 3, 110, "Expired",
+					`LicenseKey "k" expired at 2026-04-11T00:00:00Z, and its grace period ended at 2026-04-21T00:00:00Z. Get a license at https://acme.example/renew and apply it as a LicenseKey.`)},
+				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(110), Basis: v1alpha1.RestrictionBasisCoverageEnd},
+			},
+		},
+		"trust anchors unusable: not Ready, and licensed as before": {
+			found: anchorsInvalid,
+			want: v1alpha1.LicensedProductStatus{
+				ObservedGeneration: 3, State: v1alpha1.LicensedProductValid, TimeMark: on(30), ActiveLicenseKeyName: "k",
+				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110), Features: []string{"mesh"}, Limits: limits,
+				Conditions: []metav1.Condition{
+					condition("Ready", isFalse, 3, 30, "TrustAnchorsInvalid", "spec.trustAnchors cannot be used: block 1 is no certificate. Mend it; until then keys keep their last verified claims and no new key can be verified."),
+					condition("Licensed", isTrue, 3, 20, "Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`),
+				},
+				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(110), Basis: v1alpha1.RestrictionBasisCoverageEnd},
+			},
+		},
+		"the clock is behind the mark": {
+			found: assessedOn(-10, withStatus(valid), k),
+			want: func() v1alpha1.LicensedProductStatus {
+				s := *valid.DeepCopy()
+				s.Conditions = append(s.Conditions, condition("ClockSkewed", isTrue, 3, 20, "BehindMark",
+					"The operator's clock is behind status.timeMark, 2026-01-21T00:00:00Z, which counts as the time until the clock has passed it. "+
+						"Mend the clock of the operator's node; if the mark is what is wrong, run: kubectl license clock reset acme-mesh"))
+				return s
+			}(),
+		},
+		"the clocks disagree": {
+			found: assessedBy(license.ClockReading{Now: day(20), Agreement: license.ClocksDisagree}, withStatus(valid), k),
+			want: func() v1alpha1.LicensedProductStatus {
+				s := *valid.DeepCopy()
+				s.Conditions = append(s.Conditions, condition("ClockSkewed", isTrue, 3, 20, "NodeClock",
+					"The operator's clock and the API server's are more than 5 minutes apart. Mend the one that is wrong: until then no restriction starts and status.timeMark stands still."))
+				return s
+			}(),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, licensedProductStatus(test.found)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// A message that changed with every look would be written with every look.
+func TestMessagesHoldNoRelativeTimes(t *testing.T) {
+	k := verified("k", licenseOf("L1", 10, 100))
+	earlier, later := licensedProductStatus(assessedOn(20, acme(), k)), licensedProductStatus(assessedOn(99, acme(), k))
+	ignoreTimes := cmpopts.IgnoreTypes(metav1.Time{})
+	if diff := cmp.Diff(earlier.Conditions, later.Conditions, ignoreTimes); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestEvents(t *testing.T) {
+	k := verified("k", licenseOf("L1", 10, 100))
+	keyStatus := func(d int, f finding) *v1alpha1.LicenseKeyStatus {
+		return new(licenseKeyStatus(&v1alpha1.LicenseKey{
+			ObjectMeta: metav1.ObjectMeta{Name: f.Name}, Spec: v1alpha1.LicenseKeySpec{ProductName: "acme-mesh"},
+		}, f, assessedOn(d, acme(), f)))
+	}
+	productStatus := func(d int, findings ...finding) *v1alpha1.LicensedProductStatus {
+		return new(licensedProductStatus(assessedOn(d, acme(), findings...)))
+	}
+	skewed := productStatus(20, k)
+	skewed.Conditions = append(skewed.Conditions, condition("ClockSkewed", isTrue, 3, 20, "NodeClock", "The clocks are apart."))
+	reset := productStatus(20, k)
+	reset.LastHandledClockReset = "now"
+	bad := finding{Key: license.Key{Name: "k"}, reason: v1alpha1.ReasonSignatureInvalid, message: "The signature does not hold."}
+	const renew = "Get a license at https://acme.example/renew and apply it as a LicenseKey."
+	for name, test := range map[string]struct {
+		got, want []transition
+	}{
+		"key: nothing changed":   {licenseKeyEvents(keyStatus(20, k), keyStatus(30, k), acme()), nil},
+		"key: staged":            {licenseKeyEvents(&v1alpha1.LicenseKeyStatus{}, keyStatus(5, k), acme()), []transition{{false, "NotYetValid", `License "L1" begins at 2026-01-11T00:00:00Z.`}}},
+		"key: valid":             {licenseKeyEvents(&v1alpha1.LicenseKeyStatus{}, keyStatus(20, k), acme()), []transition{{false, "Valid", `License "L1" is valid until 2026-04-11T00:00:00Z.`}}},
+		"key: in grace":          {licenseKeyEvents(keyStatus(20, k), keyStatus(100, k), acme()), []transition{{true, "GracePeriod", `License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. ` + renew}}},
+		"key: expired":           {licenseKeyEvents(keyStatus(100, k), keyStatus(110, k), acme()), []transition{{true, "Expired", `License "L1" expired at 2026-04-11T00:00:00Z, and its grace period ended at 2026-04-21T00:00:00Z. ` + renew}}},
+		"key: does not verify":   {licenseKeyEvents(keyStatus(20, k), keyStatus(20, bad), acme()), []transition{{true, "SignatureInvalid", "The signature does not hold."}}},
+		"product: nothing":       {licensedProductEvents(productStatus(20, k), productStatus(30, k)), nil},
+		"product: clock skewed":  {licensedProductEvents(productStatus(20, k), skewed), []transition{{true, "ClockSkewed", "The clocks are apart."}}},
+		"product: clock mended":  {licensedProductEvents(skewed, productStatus(20, k)), []transition{{false, "ClockInOrder", "The operator's clock is believed again."}}},
+		"product: clock reset":   {licensedProductEvents(productStatus(20, k), reset), []transition{{true, "ClockReset", "As requested, the clock is believed again and status.timeMark is 2026-01-21T00:00:00Z."}}},
+		"product: new and valid": {licensedProductEvents(&v1alpha1.LicensedProductStatus{}, productStatus(20, k)), []transition{{false, "TermsAccepted", "The terms of Acme are in order."}, {false, "Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`}}},
+		"product: in grace":      {licensedProductEvents(productStatus(20, k), productStatus(100, k)), []transition{{true, "GracePeriod", `LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. ` + renew}}},
+		"product: another active key": {
+			licensedProductEvents(productStatus(20, k), productStatus(30, k, verified("newer", licenseOf("L2", 30, 200)))),
+			[]transition{{false, "ActiveLicenseKeyChanged", `LicenseKey "newer" is valid until 2026-07-20T00:00:00Z.`}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, test.got, cmp.AllowUnexported(transition{})); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWakeAt(t *testing.T) {
+	now := day(1)
+	for name, test := range map[string]struct {
+		boundary time.Time
+		want     time.Duration
+	}{
+		"nothing known: an hour":  {time.Time{}, time.Hour},
+		"far off: an hour":        {now.Add(48 * time.Hour), time.Hour},
+		"at hand: just after it":  {now.Add(1500 * time.Millisecond), 1505 * time.Millisecond},
+		"passed already: at once": {now.Add(-time.Minute), 5 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := wakeAt(test.boundary, now).RequeueAfter; got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}

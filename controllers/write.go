@@ -1,0 +1,36 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// fieldOwner is the name under which the operator writes.
+const fieldOwner = client.FieldOwner("license-operator")
+
+// writeStatus makes the status of an object what it is in changed, provided that nobody has changed the object since from was read.
+//
+// It is a patch against what was read, and no server-side apply: an apply leaves in place what others have written into a status, and a status is the
+// operator's alone.
+func writeStatus(ctx context.Context, c client.Client, changed, from client.Object) error {
+	patch := client.MergeFromWithOptions(from, client.MergeFromWithOptimisticLock{})
+	if err := c.Status().Patch(ctx, changed, patch, fieldOwner); err != nil {
+		return fmt.Errorf("writing the status of %T %s: %w", from, from.GetName(), err)
+	}
+	return nil
+}
+
+// afterFailedWrite reads again soon after a conflict, which is nothing to worry about, and fails otherwise.
+func afterFailedWrite(err error) (ctrl.Result, error) {
+	if apierrors.IsConflict(err) {
+		return ctrl.Result{RequeueAfter: afterConflict}, nil
+	}
+	return ctrl.Result{}, client.IgnoreNotFound(err)
+}
