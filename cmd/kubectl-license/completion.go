@@ -1,0 +1,29 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+// completeWith offers fixed words for a flag; with none it only keeps the shell from offering files.
+func completeWith(command *cobra.Command, flag string, words ...string) {
+	mustRegister(command.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)))
+}
+
+// completeWithFiles offers files that end in one of the extensions.
+func completeWithFiles(command *cobra.Command, flag string, extensions ...string) {
+	mustRegister(command.MarkFlagFilename(flag, extensions...))
+}
+
+func completeWithFolders(command *cobra.Command, flag string) {
+	mustRegister(command.MarkFlagDirname(flag))
+}
+
+// mustRegister fails for flags that do not exist, which is a mistake in the program.
+func mustRegister(err error) {
+	if err != nil {
+		panic(err)
+	}
+}

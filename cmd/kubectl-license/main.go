@@ -1,0 +1,23 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Command kubectl-license is the kubectl plugin of license-operator: it makes, reads and checks license keys, and tells the operator what only a human may.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"os"
+	"time"
+
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+)
+
+func main() {
+	env := environment{
+		IOStreams: genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr},
+		now:       time.Now,
+		random:    rand.Reader,
+	}
+	os.Exit(run(context.Background(), env, os.Args))
+}

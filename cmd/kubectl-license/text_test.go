@@ -1,0 +1,76 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+func TestPrintable(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                   "",
+		"Example GmbH & Søn": "Example GmbH & Søn",
+		"株式会社 🦊":             "株式会社 🦊",
+		"\x1b[31mred":        `\x1b[31mred`,
+		"two\nlines\r\ttab":  `two\nlines\r\ttab`,
+		"\u202egnp.exe":      `\u202egnp.exe`,
+		"zero\u200bwidth":    `zero\u200bwidth`,
+		"not\xffUTF-8":       `not\ufffdUTF-8`,
+		"it's \"quoted\" \\": `it's "quoted" \`,
+		"\U000e0041":         `\U000e0041`,
+		"\x00\x7f\u0085":     `\x00\x7f\u0085`,
+	} {
+		if got := printable(text); got != want {
+			t.Errorf("%q: got %s, want %s", text, got, want)
+		}
+	}
+}
+
+func TestShellWord(t *testing.T) {
+	for _, word := range []string{"acme-ca", "", "a b", "it's", `"x"`, "$HOME", "`id`", "a;b", "*", "~", "#", "a\\b", "ä", "line\nbreak", "-n"} {
+		got, err := exec.Command("sh", "-c", "printf '%s.' "+shellWord(word)).Output()
+		if err != nil || string(got) != word+"." {
+			t.Errorf("%q: a shell reads %s as %q, %v", word, shellWord(word), got, err)
+		}
+	}
+	if got := shellWord("./acme-ca/2027"); got != "./acme-ca/2027" {
+		t.Errorf("a plain word was quoted: %s", got)
+	}
+}
+
+func TestTable(t *testing.T) {
+	var text strings.Builder
+	aligned := &table{}
+	aligned.add("A:", "1")
+	aligned.add("Längst:", "2")
+	aligned.add("", "3")
+	aligned.add("Empty:", "")
+	if err := aligned.write(&text); err != nil {
+		t.Fatal(err)
+	}
+	if want := "A:       1\nLängst:  2\n         3\nEmpty:\n"; text.String() != want {
+		t.Errorf("got\n%swant\n%s", text.String(), want)
+	}
+}
+
+func TestReport(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		code int
+		want string
+	}{
+		{nil, exitOK, ""},
+		{failf("Do that.", "this is wrong"), exitFailed, "error: this is wrong\nDo that.\n"},
+		{failf("", "this \x1b is\nwrong"), exitFailed, "error: this \\x1b is\nwrong\n"},
+		{verdict(exitUnverified, "Do that.", "no"), exitUnverified, "error: no\nDo that.\n"},
+		{exec.ErrNotFound, exitFailed, "error: executable file not found in $PATH\n"},
+	} {
+		var text strings.Builder
+		if code := report(&text, test.err); code != test.code || text.String() != test.want {
+			t.Errorf("%v: got %d and %q", test.err, code, text.String())
+		}
+	}
+}
