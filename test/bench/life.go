@@ -1,0 +1,225 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/test/controlplane"
+)
+
+const (
+	latenessTarget = time.Second
+	memoryTarget   = 60_000_000
+
+	// settle is how long after the last state its events may still be on their way.
+	settle = 10 * time.Second
+	// patience is how late a state may be until it counts as missing.
+	patience = time.Minute
+)
+
+// result is what was measured of a population.
+type result struct {
+	title     string
+	recorder  *recorder
+	active    span
+	quiet     span
+	audit     []controlplane.AuditEvent
+	memory    memory
+	applied   time.Duration
+	remaining time.Duration
+}
+
+// memory is what the manager had resident at each moment, in bytes.
+type memory struct{ empty, applied, active, quiet, peak int64 }
+
+// benchLife has a population live on a control plane of its own, and prints what the operator did.
+func benchLife(ctx context.Context, s settings, binary string, p *population, title string, out io.Writer) (err error) {
+	say("%s: starting the control plane and the operator", title)
+	plane, err := controlplane.Start(ctx, controlplane.Options{Audit: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, plane.Stop()) }()
+	if err := plane.InstallOperator(ctx); err != nil {
+		return err
+	}
+	manager, err := plane.StartManager(ctx, controlplane.ManagerOptions{Binary: binary})
+	if err != nil {
+		return err
+	}
+	if err := manager.WaitReady(ctx); err != nil {
+		return err
+	}
+	r := &result{title: title}
+	if err := r.measure(ctx, s, plane, manager, p); err != nil {
+		return fmt.Errorf("%w; the end of the operator's log:\n%s", err, manager.LogTail(20))
+	}
+	return r.print(out)
+}
+
+func (r *result) measure(ctx context.Context, s settings, plane *controlplane.ControlPlane, manager *controlplane.Manager, p *population) error {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return err
+	}
+	c, err := client.NewWithWatch(plane.Admin(), client.Options{Scheme: scheme})
+	if err != nil {
+		return err
+	}
+	if err := r.apply(ctx, s, c, manager, p); err != nil {
+		return err
+	}
+	if err := r.live(ctx, manager, p); err != nil {
+		return err
+	}
+	if err := r.rest(ctx, s, manager); err != nil {
+		return err
+	}
+	r.audit, err = plane.AuditEvents()
+	return err
+}
+
+// apply creates the population, and waits until the operator has told of every key that it is valid.
+func (r *result) apply(ctx context.Context, s settings, c client.WithWatch, manager *controlplane.Manager, p *population) error {
+	if err := pause(ctx, 3*time.Second); err != nil { // the manager's first memory is that of its start
+		return err
+	}
+	var err error
+	if r.memory.empty, err = manager.RSS(); err != nil {
+		return err
+	}
+	if r.recorder, err = record(ctx, c, p); err != nil {
+		return err
+	}
+	v, err := newVendor(time.Now())
+	if err != nil {
+		return err
+	}
+	say("%s: applying them", r.title)
+	start := time.Now()
+	if err := p.createProducts(ctx, c, v); err != nil {
+		return err
+	}
+	issued := time.Now().UTC().Truncate(time.Second)
+	p.plan(issued.Add(lead(s, p, time.Since(start))))
+	if err := p.createKeys(ctx, c, v, issued); err != nil {
+		return err
+	}
+	if err := r.recorder.awaitAll(ctx, stateValid, p.opens); err != nil {
+		return fmt.Errorf("%w: raise --lead", err)
+	}
+	r.applied, r.remaining = time.Since(start), time.Until(p.opens)
+	r.memory.applied, err = manager.RSS()
+	return err
+}
+
+// lead is generous: the keys take as long to create as the products did, one by one, and the operator has both to look at.
+func lead(s settings, p *population, productsTook time.Duration) time.Duration {
+	if s.lead > 0 {
+		return s.lead
+	}
+	keysTake := productsTook * time.Duration(p.keys) / time.Duration(p.products)
+	return (30*time.Second + 6*keysTake).Truncate(time.Second)
+}
+
+// live waits while the population goes through its boundaries.
+func (r *result) live(ctx context.Context, manager *controlplane.Manager, p *population) error {
+	say("%s: applied and valid after %s; boundaries from %s to %s", r.title, r.applied.Round(100*time.Millisecond),
+		p.opens.Format(time.TimeOnly), p.closes().Format(time.TimeOnly))
+	for _, state := range []string{stateGracePeriod, stateExpired} {
+		if err := r.recorder.awaitAll(ctx, state, p.closes().Add(patience)); err != nil {
+			return err
+		}
+	}
+	if err := pause(ctx, settle); err != nil {
+		return err
+	}
+	r.active = span{p.opens, time.Now()}
+	var err error
+	r.memory.active, err = manager.RSS()
+	return err
+}
+
+// rest waits while nothing is due.
+func (r *result) rest(ctx context.Context, s settings, manager *controlplane.Manager) error {
+	say("%s: nothing is due any more; counting requests for %s", r.title, s.idle)
+	r.quiet.from = time.Now()
+	if err := pause(ctx, s.idle); err != nil {
+		return err
+	}
+	r.quiet.to = time.Now()
+	var errNow, errPeak error
+	r.memory.quiet, errNow = manager.RSS()
+	r.memory.peak, errPeak = manager.PeakRSS()
+	return errors.Join(errNow, errPeak)
+}
+
+// pause waits, unless it is interrupted.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (r *result) print(out io.Writer) error {
+	return errors.Join(r.printLateness(out), r.printIdle(out), r.printMemory(out))
+}
+
+func (r *result) printLateness(out io.Writer) error {
+	keys, products := r.recorder.lateness(keyResource), r.recorder.lateness(productResource)
+	keyWrites, productWrites := statusWrites(r.audit, r.active, keyResource), statusWrites(r.audit, r.active, productResource)
+	created, patched := eventWrites(r.audit, r.active)
+	worst := max(percentile(keys, 99), percentile(products, 99))
+	perTransition := func(n int, of []time.Duration) string { return fmt.Sprintf("%.3f", float64(n)/float64(len(of))) }
+	return table(out, r.title+": the 60 s of their boundaries",
+		[]string{"", "keys", "products", "target"},
+		[]string{"transitions", number(len(keys)), number(len(products)), ""},
+		[]string{"lateness at a watch, p50", milliseconds(percentile(keys, 50)), milliseconds(percentile(products, 50)), ""},
+		[]string{"lateness at a watch, p99", milliseconds(percentile(keys, 99)), milliseconds(percentile(products, 99)),
+			verdict("≤ "+milliseconds(latenessTarget), worst <= latenessTarget)},
+		[]string{"lateness at a watch, max", milliseconds(keys[len(keys)-1]), milliseconds(products[len(products)-1]), ""},
+		[]string{"status writes", number(keyWrites.total), number(productWrites.total), ""},
+		[]string{"status writes per transition", perTransition(keyWrites.total, keys), perTransition(productWrites.total, products), ""},
+		[]string{"most status writes to one object", number(keyWrites.most()), number(productWrites.most()), ""},
+		[]string{"conflicts, failures", fmt.Sprintf("%d, %d", keyWrites.conflicts, keyWrites.failures), fmt.Sprintf("%d, %d", productWrites.conflicts, productWrites.failures), ""},
+		[]string{"events created, counted up", fmt.Sprintf("%s, %s for both", number(created), number(patched)), "", ""},
+	)
+}
+
+func (r *result) printIdle(out io.Writer) error {
+	idle := requestsDuring(r.audit, r.quiet)
+	for _, e := range idle.others {
+		say("%s: while idle: %s %s", r.title, e.Verb, e.Path)
+	}
+	return table(out, fmt.Sprintf("%s: requests in %s of idleness", r.title, r.quiet.to.Sub(r.quiet.from).Round(time.Second)),
+		[]string{"", "requests", "target"},
+		[]string{"renewing the lease", number(idle.leases), ""},
+		[]string{"watch (re)connections", number(idle.watches), ""},
+		[]string{"anything else", number(len(idle.others)), verdict("0", len(idle.others) == 0)},
+	)
+}
+
+func (r *result) printMemory(out io.Writer) error {
+	m := r.memory
+	return table(out, r.title+": resident memory of the manager",
+		[]string{"", "RSS", "target"},
+		[]string{"with nothing to look after", megabytes(m.empty), ""},
+		[]string{"all applied", megabytes(m.applied), ""},
+		[]string{"after the last boundary", megabytes(m.active), ""},
+		[]string{"after the idle time", megabytes(m.quiet), ""},
+		[]string{"the most at any time", megabytes(m.peak), verdict("< "+megabytes(memoryTarget), m.peak < memoryTarget)},
+	)
+}

@@ -1,0 +1,98 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// The benchmarks of license-operator: what a verification costs, and how late, how chatty and how large the operator is with many keys on a real API server.
+// The tables go to the standard output, as Markdown, and what is being done meanwhile to the standard error.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/license-operator/license-operator/test/controlplane"
+)
+
+// What can be measured.
+const (
+	partVerification = "verification"
+	partOwn          = "own"
+	partShared       = "shared"
+)
+
+// settings are what the command line says.
+type settings struct {
+	binDir string
+	keys   int
+	lead   time.Duration
+	idle   time.Duration
+	parts  string
+}
+
+func (s *settings) measures(part string) bool {
+	return slices.Contains(strings.Split(s.parts, ","), part)
+}
+
+func main() {
+	var s settings
+	flags := flag.NewFlagSet("bench", flag.ExitOnError)
+	flags.StringVar(&s.binDir, "bin-dir", "bin", "the folder with manager")
+	flags.IntVar(&s.keys, "keys", 1000, "how many keys")
+	flags.DurationVar(&s.lead, "lead", 0, "how long before its first boundary a key is issued, since all have to be applied by then; 0: as the machine needs")
+	flags.DurationVar(&s.idle, "idle", 2*time.Minute, "how long requests are counted while nothing is due")
+	flags.StringVar(&s.parts, "run", strings.Join([]string{partVerification, partOwn, partShared}, ","),
+		"what to measure: verification; own, keys that each have a product; shared, keys that share ten products")
+	_ = flags.Parse(os.Args[1:]) // ends the process where it fails
+
+	ctx, stop := controlplane.UntilInterrupted(context.Background())
+	defer stop()
+	switch err := run(ctx, s, os.Stdout); {
+	case err == nil:
+	case errors.Is(context.Cause(ctx), controlplane.ErrInterrupted):
+		say("Interrupted: everything is stopped and removed")
+		os.Exit(130)
+	default:
+		say("Failed: %v", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, s settings, out io.Writer) error {
+	manager, err := filepath.Abs(filepath.Join(s.binDir, "manager"))
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(manager); err != nil {
+		return fmt.Errorf("there is no manager in %s; run: make build", s.binDir)
+	}
+	fmt.Fprintln(out, machine())
+	if s.measures(partVerification) {
+		if err := benchVerification(ctx, out); err != nil {
+			return err
+		}
+	}
+	if s.measures(partOwn) {
+		p := &population{keys: s.keys, products: s.keys}
+		title := fmt.Sprintf("%s keys, each of a product of its own", number(s.keys))
+		if err := benchLife(ctx, s, manager, p, title, out); err != nil {
+			return err
+		}
+	}
+	if s.measures(partShared) {
+		p := &population{keys: s.keys, products: sharedProducts}
+		title := fmt.Sprintf("%s keys, shared by %d products", number(s.keys), sharedProducts)
+		return benchLife(ctx, s, manager, p, title, out)
+	}
+	return nil
+}
+
+func say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...)
+}

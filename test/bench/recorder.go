@@ -1,0 +1,130 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+)
+
+// recorder notes when a watch first showed each object in each state.
+type recorder struct {
+	population *population
+
+	mu   sync.Mutex
+	seen map[object]map[string]time.Time
+	// missing is how many objects have not been seen in a state yet.
+	missing map[string]int
+	// changed is closed, and replaced, when something new has been seen.
+	changed chan struct{}
+}
+
+func record(ctx context.Context, c client.WithWatch, p *population) (*recorder, error) {
+	r := &recorder{population: p, seen: map[object]map[string]time.Time{}, missing: map[string]int{}, changed: make(chan struct{})}
+	for _, state := range states {
+		r.missing[state] = p.keys + p.products
+	}
+	for _, list := range []client.ObjectList{&v1alpha1.LicenseKeyList{}, &v1alpha1.LicensedProductList{}} {
+		watcher, err := c.Watch(ctx, list)
+		if err != nil {
+			return nil, fmt.Errorf("watching: %w", err)
+		}
+		go func() {
+			for event := range watcher.ResultChan() {
+				r.note(time.Now(), event)
+			}
+		}()
+	}
+	return r, nil
+}
+
+// The states that every object goes through; a key and a product call them the same.
+const (
+	stateValid       = string(v1alpha1.LicenseKeyValid)
+	stateGracePeriod = string(v1alpha1.LicenseKeyGracePeriod)
+	stateExpired     = string(v1alpha1.LicenseKeyExpired)
+)
+
+var states = []string{stateValid, stateGracePeriod, stateExpired}
+
+func (r *recorder) note(at time.Time, event watch.Event) {
+	of, state := stateOf(event)
+	if !slices.Contains(states, state) {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.seen[of] == nil {
+		r.seen[of] = map[string]time.Time{}
+	}
+	if _, again := r.seen[of][state]; again {
+		return
+	}
+	r.seen[of][state] = at
+	r.missing[state]--
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+func stateOf(event watch.Event) (object, string) {
+	switch o := event.Object.(type) {
+	case *v1alpha1.LicenseKey:
+		return object{keyResource, o.Name}, string(o.Status.State)
+	case *v1alpha1.LicensedProduct:
+		return object{productResource, o.Name}, string(o.Status.State)
+	default:
+		return object{}, ""
+	}
+}
+
+// awaitAll waits until every object has been seen in a state, at most until the deadline.
+func (r *recorder) awaitAll(ctx context.Context, state string, deadline time.Time) error {
+	late := errors.New("late")
+	ctx, cancel := context.WithDeadlineCause(ctx, deadline, late)
+	defer cancel()
+	for {
+		r.mu.Lock()
+		missing, changed := r.missing[state], r.changed
+		r.mu.Unlock()
+		if missing == 0 {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			if err := context.Cause(ctx); !errors.Is(err, late) {
+				return err
+			}
+			return fmt.Errorf("%d of %d objects were not seen %s by %s", missing, len(r.population.life), state, deadline.UTC().Format(time.TimeOnly))
+		}
+	}
+}
+
+// lateness is how long after their boundaries the states of a resource's objects were seen, in order.
+func (r *recorder) lateness(resource string) []time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var all []time.Duration
+	for of, life := range r.population.life {
+		if of.resource == resource {
+			all = append(all, r.seen[of][stateGracePeriod].Sub(life.expiry), r.seen[of][stateExpired].Sub(life.graceEnd))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// percentile of durations in order.
+func percentile(sorted []time.Duration, percent int) time.Duration {
+	return sorted[min(len(sorted)-1, len(sorted)*percent/100)]
+}

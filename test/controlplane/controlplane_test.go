@@ -1,0 +1,253 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controlplane_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/test/controlplane"
+)
+
+// diesVariable has the test binary start a control plane, say where, and wait to be killed.
+const diesVariable = "CONTROLPLANE_TEST_DIES"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(diesVariable) != "" {
+		startAndWait()
+	}
+	os.Exit(m.Run())
+}
+
+func startAndWait() {
+	c, err := controlplane.Start(context.Background(), controlplane.Options{})
+	utilruntime.Must(err)
+	fmt.Printf("%s %s\n", c.Dir(), c.Admin().Host)
+	select {}
+}
+
+func TestControlPlane(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	c, err := controlplane.Start(t.Context(), controlplane.Options{Audit: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := c.OperatorConfig(t.Context()); err == nil {
+		t.Error("there was an identity before the operator was installed")
+	}
+	for range 2 { // again changes nothing
+		if err := c.InstallOperator(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config, err := c.OperatorConfig(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	t.Run("operator has its own rights and no more", func(t *testing.T) { testRights(t, config) })
+	t.Run("audit log tells of the operator", func(t *testing.T) { testAudit(t, c, config) })
+	t.Run("kubeconfig works", func(t *testing.T) { testKubeconfig(t, c, config) })
+	t.Run("stop leaves nothing", func(t *testing.T) {
+		openWatch(t, c.Admin())
+		began := time.Now()
+		for range 2 {
+			if err := c.Stop(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		assertGone(t, c.Dir(), c.Admin().Host)
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("stopping took %s", took)
+		}
+	})
+}
+
+// openWatch leaves a watch open, which an API server would like to see ended before it ends itself.
+func openWatch(t *testing.T, config *rest.Config) {
+	t.Helper()
+	c, err := client.NewWithWatch(config, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	watcher, err := c.Watch(t.Context(), &corev1.NamespaceList{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(watcher.Stop)
+}
+
+func testRights(t *testing.T, config *rest.Config) {
+	t.Helper()
+	operator := newClient(t, config)
+	if err := operator.List(t.Context(), &v1alpha1.LicensedProductList{}); err != nil {
+		t.Errorf("listing LicensedProducts: %v", err)
+	}
+	if err := operator.List(t.Context(), &corev1.SecretList{}, client.InNamespace(controlplane.OperatorNamespace)); err != nil {
+		t.Errorf("listing the Secrets of its namespace: %v", err)
+	}
+	for what, list := range map[string]client.ObjectList{"Secrets of all namespaces": &corev1.SecretList{}, "ClusterRoles": &rbacv1.ClusterRoleList{}} {
+		if err := operator.List(t.Context(), list); !apierrors.IsForbidden(err) {
+			t.Errorf("listing %s: want forbidden, got %v", what, err)
+		}
+	}
+}
+
+func testAudit(t *testing.T, c *controlplane.ControlPlane, config *rest.Config) {
+	t.Helper()
+	if err := newClient(t, config).Get(t.Context(), client.ObjectKey{Name: "audited"}, &v1alpha1.LicenseKey{}); !apierrors.IsNotFound(err) {
+		t.Fatalf("want not found, got %v", err)
+	}
+	// The event is written when the request is over, which is a little after its answer.
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		events, err := c.AuditEvents()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			if e.Resource == "licensekeys" && e.Name == "audited" && e.Verb == "get" && e.Code == 404 && e.Stage == controlplane.StageResponseComplete {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no such event among %+v", events)
+		}
+	}
+}
+
+func testKubeconfig(t *testing.T, c *controlplane.ControlPlane, operator *rest.Config) {
+	t.Helper()
+	for _, config := range []*rest.Config{c.Admin(), operator} {
+		path := filepath.Join(t.TempDir(), "kubeconfig")
+		if err := c.WriteKubeconfig(path, config); err != nil {
+			t.Fatal(err)
+		}
+		read, err := clientcmd.BuildConfigFromFlags("", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := newClient(t, read).List(t.Context(), &v1alpha1.LicenseKeyList{}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestStartWithoutBinaries(t *testing.T) {
+	for name, dir := range map[string]string{"unset": "", "empty folder": t.TempDir()} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("KUBEBUILDER_ASSETS", dir)
+			_, err := controlplane.Start(t.Context(), controlplane.Options{})
+			if err == nil || !strings.Contains(err.Error(), "hack/envtest-assets") {
+				t.Errorf("want an error that says how to get the binaries, got %v", err)
+			}
+		})
+	}
+}
+
+func TestStartInterrupted(t *testing.T) {
+	for _, after := range []time.Duration{0, 300 * time.Millisecond, time.Second, 2 * time.Second} {
+		t.Run(after.String(), func(t *testing.T) {
+			temporary := t.TempDir()
+			t.Setenv("TMPDIR", temporary)
+			ctx, cancel := context.WithTimeout(t.Context(), after)
+			defer cancel()
+			c, err := controlplane.Start(ctx, controlplane.Options{})
+			if err == nil { // a fast machine
+				err = c.Stop()
+			} else if errors.Is(err, context.DeadlineExceeded) {
+				err = nil
+			}
+			if err != nil {
+				t.Error(err)
+			}
+			if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v, %v", left, err)
+			}
+		})
+	}
+}
+
+func TestKilledOutright(t *testing.T) {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), diesVariable+"=1", "TMPDIR="+t.TempDir())
+	cmd.Stderr = os.Stderr
+	output, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(output).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+	dir, host, _ := strings.Cut(strings.TrimSpace(line), " ")
+	for deadline := time.Now().Add(10 * time.Second); exists(dir) && time.Now().Before(deadline); {
+		time.Sleep(20 * time.Millisecond)
+	}
+	assertGone(t, dir, host)
+}
+
+func assertGone(t *testing.T, dir, host string) {
+	t.Helper()
+	if exists(dir) {
+		t.Errorf("%s is still there", dir)
+	}
+	server, err := url.Parse(host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if connection, err := net.Dial("tcp", server.Host); err == nil {
+		_ = connection.Close()
+		t.Errorf("something still listens on %s", server.Host)
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func newClient(t *testing.T, config *rest.Config) client.Client {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(v1alpha1.AddToScheme(scheme))
+	c, err := client.New(config, client.Options{Scheme: scheme})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}

@@ -1,0 +1,108 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+)
+
+var _ = Describe("The API server", func() {
+	DescribeTable("refuses a LicenseKey",
+		func(ctx SpecContext, change func(*v1alpha1.LicenseKeySpec), message string) {
+			key := newKey(unique("key"), "product", "token")
+			change(&key.Spec)
+			err := k8sClient.Create(ctx, key)
+			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "got %v", err)
+			Expect(err).To(MatchError(ContainSubstring(message)))
+		},
+		Entry("with two sources of the token", func(s *v1alpha1.LicenseKeySpec) {
+			s.TokenSecretRef = &v1alpha1.SecretKeyReference{Name: "secret", Key: "token"}
+		}, "exactly one of the fields in [token tokenSecretRef] must be set"),
+		Entry("with none", func(s *v1alpha1.LicenseKeySpec) { s.Token = "" }, "exactly one of the fields in [token tokenSecretRef] must be set"),
+		Entry("with an oversized token", func(s *v1alpha1.LicenseKeySpec) { s.Token = strings.Repeat("x", 16385) }, "spec.token: Too long"),
+		Entry("with an oversized certificate", func(s *v1alpha1.LicenseKeySpec) { s.Certificate = strings.Repeat("x", 32769) }, "spec.certificate: Too long"),
+		Entry("without a product", func(s *v1alpha1.LicenseKeySpec) { s.ProductName = "" }, "spec.productName: Required value"),
+		Entry("with a Secret without a name", func(s *v1alpha1.LicenseKeySpec) {
+			s.Token, s.TokenSecretRef = "", &v1alpha1.SecretKeyReference{Key: "token"}
+		}, "spec.tokenSecretRef.name: Required value"),
+		Entry("with a Secret's key that cannot be one", func(s *v1alpha1.LicenseKeySpec) {
+			s.Token, s.TokenSecretRef = "", &v1alpha1.SecretKeyReference{Name: "secret", Key: "a/b"}
+		}, "spec.tokenSecretRef.key: Invalid value"),
+	)
+
+	It("refuses an empty inline token", func(ctx SpecContext) {
+		key := newKey(unique("key"), "product", "token")
+		create(ctx, key)
+		patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"token":""}}`))
+		Expect(k8sClient.Patch(ctx, key, patch)).To(MatchError(ContainSubstring("spec.token in body should be at least 1 chars long")))
+	})
+
+	It("refuses to change productName, and takes another token", func(ctx SpecContext) {
+		key := newKey(unique("key"), "product", "token")
+		create(ctx, key)
+		change := func(change func(*v1alpha1.LicenseKeySpec)) func() error {
+			return func() error {
+				Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(key), key)).To(Succeed())
+				change(&key.Spec)
+				return k8sClient.Update(ctx, key)
+			}
+		}
+		Eventually(change(func(s *v1alpha1.LicenseKeySpec) { s.Token = "renewed" })).Should(Succeed(), "an update that meets the operator's is tried again")
+		Eventually(change(func(s *v1alpha1.LicenseKeySpec) { s.ProductName = "another" })).Should(
+			MatchError(ContainSubstring("productName is immutable: create another LicenseKey for another product")))
+	})
+
+	DescribeTable("refuses a LicensedProduct",
+		func(ctx SpecContext, change func(*v1alpha1.LicensedProductSpec), message string) {
+			product := newProduct(unique("product"))
+			change(&product.Spec)
+			err := k8sClient.Create(ctx, product)
+			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "got %v", err)
+			Expect(err).To(MatchError(ContainSubstring(message)))
+		},
+		Entry("without a vendor", func(s *v1alpha1.LicensedProductSpec) { s.Vendor = "" }, "spec.vendor: Required value"),
+		Entry("without trust anchors", func(s *v1alpha1.LicensedProductSpec) { s.TrustAnchors = "" }, "spec.trustAnchors: Required value"),
+		Entry("with something else for trust anchors", func(s *v1alpha1.LicensedProductSpec) { s.TrustAnchors = "ca.crt" }, "trustAnchors must hold at least one PEM block of type CERTIFICATE"),
+		Entry("with the private key among the trust anchors", func(s *v1alpha1.LicensedProductSpec) {
+			s.TrustAnchors += "-----BEGIN PRIVATE KEY-----\n"
+		}, "trustAnchors must never hold a private key: paste ca.crt, not ca.key"),
+		Entry("with oversized trust anchors", func(s *v1alpha1.LicensedProductSpec) { s.TrustAnchors += strings.Repeat("\n", 65536) }, "spec.trustAnchors: Too long"),
+		Entry("with a renewal URL that is none", func(s *v1alpha1.LicensedProductSpec) { s.RenewalURL = "javascript:alert(1)" }, "spec.renewalURL: Invalid value"),
+		Entry("with a revocation of both kinds", func(s *v1alpha1.LicensedProductSpec) {
+			s.Revocations = []v1alpha1.Revocation{{LicenseID: "L", CertificateSHA256: strings.Repeat("ab", 32)}}
+		}, "exactly one of the fields in [licenseID certificateSHA256] must be set"),
+		Entry("with an empty revocation", func(s *v1alpha1.LicensedProductSpec) { s.Revocations = []v1alpha1.Revocation{{}} },
+			"exactly one of the fields in [licenseID certificateSHA256] must be set"),
+		Entry("with a fingerprint that is none", func(s *v1alpha1.LicensedProductSpec) {
+			s.Revocations = []v1alpha1.Revocation{{CertificateSHA256: strings.Repeat("xy", 32)}}
+		}, "spec.revocations[0].certificateSHA256: Invalid value"),
+		Entry("with a negative unlicensed period", func(s *v1alpha1.LicensedProductSpec) { s.UnlicensedGracePeriodDays = new(int32(-1)) }, "spec.unlicensedGracePeriodDays: Invalid value"),
+		Entry("with an unlicensed period of 11 years", func(s *v1alpha1.LicensedProductSpec) { s.UnlicensedGracePeriodDays = new(int32(4015)) }, "spec.unlicensedGracePeriodDays: Invalid value"),
+	)
+
+	It("takes fingerprints as openssl prints them, and defaults the unlicensed period", func(ctx SpecContext) {
+		product := newProduct(unique("product"))
+		product.Spec.Revocations = []v1alpha1.Revocation{
+			{CertificateSHA256: strings.TrimSuffix(strings.Repeat("AB:", 32), ":")},
+			{CertificateSHA256: strings.Repeat("ab", 32)},
+			{LicenseID: "L"},
+		}
+		create(ctx, product)
+		Expect(product.Spec.UnlicensedGracePeriodDays).To(HaveValue(BeEquivalentTo(v1alpha1.DefaultUnlicensedGracePeriodDays)))
+	})
+
+	It("says of a new object that nobody has looked at it yet", func(ctx SpecContext) {
+		product, key := newProduct(unique("product")), newKey(unique("key"), "product", "token")
+		create(ctx, product, key)
+		Expect(product.Status).To(Equal(v1alpha1.LicensedProductStatus{ObservedGeneration: -1}))
+		Expect(key.Status).To(Equal(v1alpha1.LicenseKeyStatus{ObservedGeneration: -1}))
+	})
+})
