@@ -1,0 +1,122 @@
+# Copyright The license-operator Authors.
+# SPDX-License-Identifier: Apache-2.0
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+MODULE := github.com/license-operator/license-operator
+# What the binaries say they are. A release sets it: make build VERSION=v1.2.3.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+KUBECTL ?= kubectl
+# Further arguments for run, demo and bench, and for go test.
+ARGS ?=
+TESTFLAGS ?=
+PACKAGES ?= ./...
+FUZZTIME ?= 30s
+
+##@ General
+
+.PHONY: help
+help: ## Show this list.
+	@awk 'BEGIN { FS = ":.*##"; tty = system("test -t 1") == 0; h = tty ? "\033[1m" : ""; c = tty ? "\033[36m" : ""; e = tty ? "\033[0m" : ""; \
+		printf "%slicense-operator%s manages the life of software licenses on Kubernetes.\n\nUsage: make %sTARGET%s [ARGS=…]\n", h, e, c, e } \
+		/^##@/ { printf "\n%s%s%s\n", h, substr($$0, 5), e } \
+		/^[a-z0-9-]+:.*## / { printf "  %s%-12s%s %s\n", c, $$1, e, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: bin/manager bin/kubectl-license bin/demo ## Watch a license key live on a real API server: valid, grace, expired, renewed (ARGS=--once: then exit).
+	@assets=$$(hack/envtest-assets); export KUBEBUILDER_ASSETS=$$assets; exec bin/demo $(ARGS)
+
+.PHONY: clean
+clean: ## Remove bin/. The API server stays in the user's cache (hack/envtest-assets says where).
+	@rm -rf bin
+
+##@ Development
+
+.PHONY: generate
+generate: bin/tools/controller-gen ## Generate the deep copies of api/.
+	@bin/tools/controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
+
+.PHONY: manifests
+manifests: bin/tools/controller-gen ## Generate the CRDs and the operator's role from markers.
+	@bin/tools/controller-gen rbac:roleName=manager-role crd paths=./api/... paths=./cmd/... paths=./controllers/... \
+		output:crd:artifacts:config=config/crd/bases
+
+.PHONY: docs
+docs: bin/tools/crd-ref-docs ## Generate docs/api-reference.md from api/.
+	@bin/tools/crd-ref-docs --source-path=api/v1alpha1 --config=hack/api-reference/config.yaml --templates-dir=hack/api-reference/templates \
+		--renderer=markdown --output-path=docs/api-reference.md --log-level=ERROR
+
+.PHONY: fmt
+fmt: bin/tools/golangci-lint ## Format the code.
+	@bin/tools/golangci-lint fmt
+
+.PHONY: vet
+vet: ## Run go vet.
+	@go vet ./...
+
+.PHONY: lint
+lint: bin/tools/golangci-lint ## Lint the code, and the API against the Kubernetes API conventions.
+	@hack/lint
+
+.PHONY: lint-fix
+lint-fix: bin/tools/golangci-lint ## Lint, and mend what the linters can mend.
+	@hack/lint --fix
+
+.PHONY: verify
+verify: $(addprefix bin/tools/,controller-gen crd-ref-docs golangci-lint kubebuilder kustomize) ## Regenerate, format, tidy and lint; fail if that changed anything.
+	@hack/verify
+
+##@ Tests
+
+.PHONY: test
+test: ## Run every test with the race detector: units, properties, fuzz seeds, and suites on a real API server.
+	@hack/test '$(PACKAGES)' $(TESTFLAGS)
+
+.PHONY: fuzz
+fuzz: ## Fuzz the parsers, each for FUZZTIME (30s).
+	@hack/fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: bin/bench ## Measure and print a table: verification, lateness at boundaries, writes, requests while idle.
+	@assets=$$(hack/envtest-assets); export KUBEBUILDER_ASSETS=$$assets; exec bin/bench $(ARGS)
+
+##@ Build and run
+
+.PHONY: build
+build: bin/manager bin/kubectl-license ## Build bin/manager and bin/kubectl-license.
+	@echo "built bin/manager and bin/kubectl-license, version $(VERSION)"
+
+# Go knows best what is up to date; it is quick when everything is.
+.PHONY: bin/manager bin/kubectl-license bin/demo bin/bench
+bin/manager: PACKAGE = ./cmd
+bin/kubectl-license: PACKAGE = ./cmd/kubectl-license
+bin/demo: PACKAGE = ./test/demo
+bin/bench: PACKAGE = ./test/bench
+bin/manager bin/kubectl-license bin/demo bin/bench:
+	@CGO_ENABLED=0 hack/with-progress 'building $@' go build -v -trimpath -ldflags '-s -w -X $(MODULE)/internal/version.version=$(VERSION)' -o $@ $(PACKAGE)
+
+.PHONY: run
+run: bin/manager ## Run the operator here, against the cluster of the current kubeconfig.
+	@exec bin/manager --leader-elect=false $(ARGS)
+
+.PHONY: install
+install: bin/tools/kustomize ## Install the CRDs into the cluster of the current kubeconfig.
+	@bin/tools/kustomize build config/crd | $(KUBECTL) apply --server-side -f -
+
+.PHONY: uninstall
+uninstall: bin/tools/kustomize ## Remove the CRDs, and with them every product and key, from the cluster.
+	@bin/tools/kustomize build config/crd | $(KUBECTL) delete --ignore-not-found -f -
+
+##@ Tools
+
+.PHONY: tools
+tools: $(patsubst hack/tools/%/go.mod,bin/tools/%,$(wildcard hack/tools/*/go.mod)) ## Build the tools into bin/tools (the other targets build what they need).
+
+# Each tool is a module of its own: none decides another's versions, or the product's.
+bin/tools/%: hack/tools/%/go.mod hack/tools/%/go.sum
+	@CGO_ENABLED=0 GOOS= GOARCH= GOFLAGS= GOWORK=off hack/with-progress 'building $* (once)' \
+		go build -C hack/tools/$* -v -mod=readonly -trimpath -buildvcs=false -ldflags '-s -w' -o '$(CURDIR)/$@' tool
+	@touch $@
