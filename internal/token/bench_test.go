@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/go-jose/go-jose/v4"
 )
 
 // tokensToVerify is how many different tokens of one signer the benchmarks go through.
@@ -110,23 +108,6 @@ func BenchmarkVerifyRemembered(b *testing.B) {
 	b.ResetTimer()
 	for i := range b.N {
 		verified(b, verifier.Verify(keys[i%len(keys)], "", terms, clusterUID, now))
-	}
-	reportRate(b)
-}
-
-// BenchmarkGoJOSEEd25519 is what go-jose needs for nothing but parsing the same tokens and checking their signatures.
-func BenchmarkGoJOSEEd25519(b *testing.B) {
-	keys, signer, _ := benchmarkKeys(b)
-	b.ReportAllocs()
-	b.ResetTimer()
-	for i := range b.N {
-		signed, err := jose.ParseSignedCompact(keys[i%len(keys)], algorithms)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := signed.Verify(signer.key.Public()); err != nil {
-			b.Fatal(err)
-		}
 	}
 	reportRate(b)
 }

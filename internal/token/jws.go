@@ -13,7 +13,8 @@ import (
 // MaxTokenBytes is the size of the largest token that is looked at, white space around it excluded. The CRD has the same bound.
 const MaxTokenBytes = 16384
 
-// Members of the JOSE header (RFC 7515, section 4.1; RFC 7797 for b64). All others are ignored, kid, jwk, jku and x5u among them.
+// Members of the JOSE header (RFC 7515, section 4.1; RFC 7797 for b64). The values of all others are ignored, of kid, jwk,
+// jku and x5u too.
 const (
 	headerAlgorithm = "alg"
 	headerType      = "typ"
@@ -24,12 +25,11 @@ const (
 
 // compactJWS is a token taken apart (RFC 7515, section 7.1); nothing of it has been verified.
 type compactJWS struct {
+	// token is the whole, without white space around it.
+	token     string
 	algorithm string
 	header    map[string]any
 	payload   []byte
-	signature []byte
-	// signingInput is what the signature covers: the encoded header and payload as they stand in the token.
-	signingInput []byte
 }
 
 // strictBase64URL refuses the encodings that differ from the one that an encoder makes, so that a token has one spelling.
@@ -64,11 +64,10 @@ func parseCompact(token string) (*compactJWS, *Error) {
 		return nil, failure
 	}
 	return &compactJWS{
-		algorithm:    algorithm,
-		header:       header,
-		payload:      decoded[1],
-		signature:    decoded[2],
-		signingInput: []byte(token[:len(parts[0])+1+len(parts[1])]),
+		token:     token,
+		algorithm: algorithm,
+		header:    header,
+		payload:   decoded[1],
 	}, nil
 }
 
@@ -86,7 +85,7 @@ func checkShape(token string) *Error {
 	}
 }
 
-// checkHeader returns the algorithm. Extensions that change the meaning of the token are refused; understanding none of them, RFC 7515 demands it.
+// checkHeader returns the algorithm. Extensions are refused, as RFC 7515, section 4.1.11, demands of a reader that understands none.
 func checkHeader(header map[string]any) (string, *Error) {
 	for _, name := range []string{headerCritical, headerBase64} {
 		if _, present := header[name]; present {

@@ -146,7 +146,7 @@ func buildVectors(t *testing.T) map[string]vector {
 		}),
 		"es256": vectorOf("ES256, signature as in RFC 6979", v1alpha1.ReasonVerified, withToken(es256Input+"."+b64(signDeterministically(t, es256Input)))),
 		"ignored-headers": vectorOf("kid, jwk, jku and x5u are ignored", v1alpha1.ReasonVerified, withToken(seal(members{
-			"kid": "1", "jku": "https://example.com/keys", "x5u": "https://example.com/chain", "jwk": members{"kty": "OKP", "crv": "Ed25519", "x": strings.Repeat("A", 43)},
+			"kid": "1", "jku": "https://example.com/keys", "x5u": "https://example.com/chain", "jwk": members{"kty": "OKP", "crv": "Ed25519", "x": b64(w.root.key.Public().(ed25519.PublicKey))},
 		}, vectorPayload))),
 
 		"malformed-truncated":  vectorOf("the last part is missing", v1alpha1.ReasonTokenMalformed, withToken(goodToken[:strings.LastIndexByte(goodToken, '.')])),
@@ -186,7 +186,8 @@ func signDeterministically(t testing.TB, input string) []byte {
 	if _, err := asn1.Unmarshal(der, &signature); err != nil {
 		t.Fatal(err)
 	}
-	return append(signature.R.FillBytes(make([]byte, es256IntegerBytes)), signature.S.FillBytes(make([]byte, es256IntegerBytes))...)
+	// RFC 7518, section 3.4: each of the two integers in 32 bytes.
+	return append(signature.R.FillBytes(make([]byte, 32)), signature.S.FillBytes(make([]byte, 32))...)
 }
 
 // buildRSAVector is made with a key that is thrown away.

@@ -64,10 +64,15 @@ func examine(token, certificate string, anchors *anchors, newSigner signerSource
 	if signer.err != nil {
 		return &finding{err: signer.err}
 	}
-	if err := checkSignature(jws, signer.key); err != nil {
+	signed, err := parseForVerification(jws)
+	if err != nil {
+		return &finding{err: err}
+	}
+	payload, err := checkSignature(signed, signer.key)
+	if err != nil {
 		return &finding{chains: signer.chains, err: err}
 	}
-	claims, err := parseClaims(jws.payload)
+	claims, err := parseClaims(payload)
 	return &finding{claims: claims, chains: signer.chains, err: err}
 }
 

@@ -162,10 +162,10 @@ func TestVerifyAccepts(t *testing.T) {
 			change: func(q *question) { q.now = now.AddDate(100, 0, 0) },
 			want:   answer{claims: w.claims(), chain: acmeChain},
 		},
-		"ignored headers, even malformed": {
+		"ignored headers": {
 			change: func(q *question) {
 				q.token = tokenOf(w.signer, w.header().plus(members{
-					"kid": 7, "jwk": members{"kty": "none"}, "jku": "https://evil.example/keys", "x5u": 1, "x5t#S256": nil, "typ": 1, "cty": 2, "nonce": 3, "zip": "DEF",
+					"kid": "../../key", "jku": "https://evil.example/keys", "x5u": "https://evil.example/chain", "x5t#S256": nil, "typ": 1, "cty": 2, "zip": "DEF",
 				}), w.payload())
 			},
 			want: answer{claims: w.claims(), chain: acmeChain},
@@ -263,6 +263,7 @@ const (
 	notThreeParts  = "The token is not a compact JWS, which has three parts with a dot between them; it may have been truncated"
 	whiteSpace     = "The token has white space or line breaks inside, as mail programs insert"
 	documented     = ": ask the vendor for a key in the documented format."
+	headerForm     = "The token's header has a member (kid, jwk, nonce or the like) that is not of the form RFC 7515 demands" + documented
 	completeChain  = " Ask the vendor for a key with its complete chain, or check that the product's spec.trustAnchors are the vendor's."
 	correctedKey   = " Ask the vendor for a corrected key."
 	notTrusted     = "The key's certificate chain is not trusted: "
@@ -308,6 +309,8 @@ func TestVerifyRefusesTokens(t *testing.T) {
 		"nested too deep":       {header(strings.Repeat(`{"a":`, 17) + "1" + strings.Repeat("}", 17)), "The token's header is nested deeper than 16 levels" + asIssued},
 		"no alg":                {headerPlus(members{"alg": absent}), "The token's header has no member alg that is a string" + documented},
 		"alg not a string":      {headerPlus(members{"alg": []string{"EdDSA"}}), "The token's header has no member alg that is a string" + documented},
+		"kid not a string":      {headerPlus(members{"kid": 7}), headerForm},
+		"jwk not a key":         {headerPlus(members{"jwk": members{"kty": "none"}}), headerForm},
 		"crit":                  {headerPlus(members{"crit": []string{"exp"}, "exp": 1}), "The token's header has the member crit, which license keys never have" + documented},
 		"crit that is known":    {headerPlus(members{"crit": []string{"b64"}, "b64": true}), "The token's header has the member crit, which license keys never have" + documented},
 		"crit empty":            {headerPlus(members{"crit": []string{}}), "The token's header has the member crit, which license keys never have" + documented},
