@@ -88,7 +88,8 @@ func activeCondition(key *v1alpha1.LicenseKey, state v1alpha1.LicenseKeyState, c
 		active.Message = fmt.Sprintf("The key begins at %s and counts from then on.", rfc3339(claims.NotBefore))
 	case state == v1alpha1.LicenseKeyExpired:
 		active.Reason = v1alpha1.ReasonExpired
-		active.Message = fmt.Sprintf("The key expired at %s and its grace period ended at %s. %s", rfc3339(claims.Expiry), rfc3339(claims.GraceEnd()), renewal(found.product))
+		active.Message = fmt.Sprintf("The key expired at %s and its grace period ended at %s; LicenseKey %q decides the state of LicensedProduct %q.",
+			rfc3339(claims.Expiry), rfc3339(claims.GraceEnd()), found.evaluation.ActiveKeyName, key.Spec.ProductName)
 	default:
 		active.Reason = v1alpha1.ReasonStandby
 		active.Message = fmt.Sprintf("LicenseKey %q decides the state of LicensedProduct %q.", found.evaluation.ActiveKeyName, key.Spec.ProductName)
@@ -105,14 +106,19 @@ func licenseKeyEvents(from, to *v1alpha1.LicenseKeyStatus, product *v1alpha1.Lic
 	case after.Reason != v1alpha1.ReasonVerified:
 		return []transition{{warning: true, reason: after.Reason, note: after.Message}}
 	}
-	return []transition{{
-		warning: to.State == v1alpha1.LicenseKeyGracePeriod || to.State == v1alpha1.LicenseKeyExpired,
-		reason:  string(to.State),
-		note:    licenseKeyStory(to, product),
-	}}
+	story := transition{reason: string(to.State), note: licenseKeyStory(to)}
+	if over := to.State == v1alpha1.LicenseKeyGracePeriod || to.State == v1alpha1.LicenseKeyExpired; over && isActive(to) {
+		// Nobody has renewed: of a key that has been, its end is no news to worry about.
+		story.warning, story.note = true, story.note+" "+renewal(product)
+	}
+	return []transition{story}
 }
 
-func licenseKeyStory(s *v1alpha1.LicenseKeyStatus, product *v1alpha1.LicensedProduct) string {
+func isActive(s *v1alpha1.LicenseKeyStatus) bool {
+	return conditionOf(s.Conditions, v1alpha1.ConditionActive).Status == metav1.ConditionTrue
+}
+
+func licenseKeyStory(s *v1alpha1.LicenseKeyStatus) string {
 	expiry, graceEnd := rfc3339(s.ExpiryTime.Time), rfc3339(s.GraceEndTime.Time)
 	switch s.State {
 	case v1alpha1.LicenseKeyNotYetValid:
@@ -120,9 +126,9 @@ func licenseKeyStory(s *v1alpha1.LicenseKeyStatus, product *v1alpha1.LicensedPro
 	case v1alpha1.LicenseKeyValid:
 		return fmt.Sprintf("License %q is valid until %s.", s.LicenseID, expiry)
 	case v1alpha1.LicenseKeyGracePeriod:
-		return fmt.Sprintf("License %q expired at %s; its grace period ends at %s. %s", s.LicenseID, expiry, graceEnd, renewal(product))
+		return fmt.Sprintf("License %q expired at %s; its grace period ends at %s.", s.LicenseID, expiry, graceEnd)
 	default:
-		return fmt.Sprintf("License %q expired at %s, and its grace period ended at %s. %s", s.LicenseID, expiry, graceEnd, renewal(product))
+		return fmt.Sprintf("License %q expired at %s, and its grace period ended at %s.", s.LicenseID, expiry, graceEnd)
 	}
 }
 

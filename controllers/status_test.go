@@ -133,7 +133,7 @@ func TestLicenseKeyStatus(t *testing.T) {
 		"expired, and another is active": {
 			found: assessedOn(110, acme(), verified("k", licenseOf("L1", 10, 100)), verified("newer", licenseOf("L2", 30, 200))),
 			want: claimed(v1alpha1.LicenseKeyExpired, 10, 100, ready(110),
-				condition("Active", isFalse, 2, 110, "Expired", "The key expired at 2026-04-11T00:00:00Z and its grace period ended at 2026-04-21T00:00:00Z. Get a license at https://acme.example/renew and apply it as a LicenseKey.")),
+				condition("Active", isFalse, 2, 110, "Expired", `The key expired at 2026-04-11T00:00:00Z and its grace period ended at 2026-04-21T00:00:00Z; LicenseKey "newer" decides the state of LicensedProduct "acme-mesh".`)),
 		},
 		"rejected after its signature held: what it says is shown, and grants nothing": {
 			before: validBefore,
@@ -324,10 +324,10 @@ func TestMessagesHoldNoRelativeTimes(t *testing.T) {
 
 func TestEvents(t *testing.T) {
 	k := verified("k", licenseOf("L1", 10, 100))
-	keyStatus := func(d int, f finding) *v1alpha1.LicenseKeyStatus {
+	keyStatus := func(d int, f finding, others ...finding) *v1alpha1.LicenseKeyStatus {
 		return new(licenseKeyStatus(&v1alpha1.LicenseKey{
 			ObjectMeta: metav1.ObjectMeta{Name: f.Name}, Spec: v1alpha1.LicenseKeySpec{ProductName: "acme-mesh"},
-		}, f, assessedOn(d, acme(), f)))
+		}, f, assessedOn(d, acme(), append(others, f)...)))
 	}
 	productStatus := func(d int, findings ...finding) *v1alpha1.LicensedProductStatus {
 		return new(licensedProductStatus(assessedOn(d, acme(), findings...)))
@@ -341,11 +341,13 @@ func TestEvents(t *testing.T) {
 	for name, test := range map[string]struct {
 		got, want []transition
 	}{
-		"key: nothing changed":   {licenseKeyEvents(keyStatus(20, k), keyStatus(30, k), acme()), nil},
-		"key: staged":            {licenseKeyEvents(&v1alpha1.LicenseKeyStatus{}, keyStatus(5, k), acme()), []transition{{false, "NotYetValid", `License "L1" begins at 2026-01-11T00:00:00Z.`}}},
-		"key: valid":             {licenseKeyEvents(&v1alpha1.LicenseKeyStatus{}, keyStatus(20, k), acme()), []transition{{false, "Valid", `License "L1" is valid until 2026-04-11T00:00:00Z.`}}},
-		"key: in grace":          {licenseKeyEvents(keyStatus(20, k), keyStatus(100, k), acme()), []transition{{true, "GracePeriod", `License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. ` + renew}}},
-		"key: expired":           {licenseKeyEvents(keyStatus(100, k), keyStatus(110, k), acme()), []transition{{true, "Expired", `License "L1" expired at 2026-04-11T00:00:00Z, and its grace period ended at 2026-04-21T00:00:00Z. ` + renew}}},
+		"key: nothing changed": {licenseKeyEvents(keyStatus(20, k), keyStatus(30, k), acme()), nil},
+		"key: staged":          {licenseKeyEvents(&v1alpha1.LicenseKeyStatus{}, keyStatus(5, k), acme()), []transition{{false, "NotYetValid", `License "L1" begins at 2026-01-11T00:00:00Z.`}}},
+		"key: valid":           {licenseKeyEvents(&v1alpha1.LicenseKeyStatus{}, keyStatus(20, k), acme()), []transition{{false, "Valid", `License "L1" is valid until 2026-04-11T00:00:00Z.`}}},
+		"key: in grace":        {licenseKeyEvents(keyStatus(20, k), keyStatus(100, k), acme()), []transition{{true, "GracePeriod", `License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. ` + renew}}},
+		"key: expired":         {licenseKeyEvents(keyStatus(100, k), keyStatus(110, k), acme()), []transition{{true, "Expired", `License "L1" expired at 2026-04-11T00:00:00Z, and its grace period ended at 2026-04-21T00:00:00Z. ` + renew}}},
+		"key: in grace, renewed": {licenseKeyEvents(keyStatus(20, k), keyStatus(100, k, verified("newer", licenseOf("L2", 30, 200))), acme()),
+			[]transition{{false, "GracePeriod", `License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z.`}}},
 		"key: does not verify":   {licenseKeyEvents(keyStatus(20, k), keyStatus(20, bad), acme()), []transition{{true, "SignatureInvalid", "The signature does not hold."}}},
 		"product: nothing":       {licensedProductEvents(productStatus(20, k), productStatus(30, k)), nil},
 		"product: clock skewed":  {licensedProductEvents(productStatus(20, k), skewed), []transition{{true, "ClockSkewed", "The clocks are apart."}}},
