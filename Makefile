@@ -72,7 +72,7 @@ verify: $(addprefix bin/tools/,controller-gen crd-ref-docs golangci-lint kubebui
 ##@ Tests
 
 .PHONY: test
-test: ## Run every test with the race detector: units, properties, fuzz seeds, and suites on a real API server.
+test: bin/manager bin/kubectl-license ## Run every test with the race detector: units, properties, fuzz seeds, and suites on a real API server.
 	@hack/test '$(PACKAGES)' $(TESTFLAGS)
 
 .PHONY: fuzz
@@ -80,7 +80,7 @@ fuzz: ## Fuzz the parsers, each for FUZZTIME (30s).
 	@hack/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: bin/bench ## Measure and print a table: verification, lateness at boundaries, writes, requests while idle.
+bench: bin/manager bin/bench ## Measure and print a table: verification, lateness at boundaries, writes, requests while idle.
 	@assets=$$(hack/envtest-assets); export KUBEBUILDER_ASSETS=$$assets; exec bin/bench $(ARGS)
 
 ##@ Build and run

@@ -120,16 +120,22 @@ func (a *assessor) readToken(ctx context.Context, key *v1alpha1.LicenseKey) (str
 	name := types.NamespacedName{Namespace: a.namespace, Name: ref.Name}
 	switch err := a.reader.Get(ctx, name, &secret, client.UnsafeDisableDeepCopy); {
 	case apierrors.IsNotFound(err):
-		return "", &readFailure{v1alpha1.ReasonSecretNotFound,
-			fmt.Sprintf("There is no Secret %q in the operator's namespace %q: create it there, with the token under the key %q.", ref.Name, a.namespace, ref.Key)}
+		return "", &readFailure{
+			v1alpha1.ReasonSecretNotFound,
+			fmt.Sprintf("There is no Secret %q in the operator's namespace %q: create it there, with the token under the key %q.", ref.Name, a.namespace, ref.Key),
+		}
 	case err != nil:
-		return "", &readFailure{v1alpha1.ReasonSecretReadFailed,
-			fmt.Sprintf("The Secret %q in namespace %q could not be read, so what was last verified stands: check the operator's Role there. The error was: %v", ref.Name, a.namespace, err)}
+		return "", &readFailure{
+			v1alpha1.ReasonSecretReadFailed,
+			fmt.Sprintf("The Secret %q in namespace %q could not be read, so what was last verified stands: check the operator's Role there. The error was: %v", ref.Name, a.namespace, err),
+		}
 	}
 	value, ok := secret.Data[ref.Key]
 	if !ok {
-		return "", &readFailure{v1alpha1.ReasonSecretNotFound,
-			fmt.Sprintf("The Secret %q in namespace %q has no key %q: add the token under it, or correct spec.tokenSecretRef.key.", ref.Name, a.namespace, ref.Key)}
+		return "", &readFailure{
+			v1alpha1.ReasonSecretNotFound,
+			fmt.Sprintf("The Secret %q in namespace %q has no key %q: add the token under it, or correct spec.tokenSecretRef.key.", ref.Name, a.namespace, ref.Key),
+		}
 	}
 	return string(value), nil
 }

@@ -35,8 +35,10 @@ func licensedProductStatus(found *assessment) v1alpha1.LicensedProductStatus {
 }
 
 func termsCondition(found *assessment) metav1.Condition {
-	ready := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonTermsAccepted,
-		Message: fmt.Sprintf("The terms of %s are in order.", found.product.Spec.Vendor)}
+	ready := metav1.Condition{
+		Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonTermsAccepted,
+		Message: fmt.Sprintf("The terms of %s are in order.", found.product.Spec.Vendor),
+	}
 	if found.termsErr != nil {
 		ready.Status, ready.Reason = metav1.ConditionFalse, v1alpha1.ReasonTrustAnchorsInvalid
 		ready.Message = fmt.Sprintf("spec.trustAnchors cannot be used: %v. Mend it; until then keys keep their last verified claims and no new key can be verified.", found.termsErr)

@@ -346,8 +346,10 @@ func TestEvents(t *testing.T) {
 		"key: valid":           {licenseKeyEvents(&v1alpha1.LicenseKeyStatus{}, keyStatus(20, k), acme()), []transition{{false, "Valid", `License "L1" is valid until 2026-04-11T00:00:00Z.`}}},
 		"key: in grace":        {licenseKeyEvents(keyStatus(20, k), keyStatus(100, k), acme()), []transition{{true, "GracePeriod", `License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. ` + renew}}},
 		"key: expired":         {licenseKeyEvents(keyStatus(100, k), keyStatus(110, k), acme()), []transition{{true, "Expired", `License "L1" expired at 2026-04-11T00:00:00Z, and its grace period ended at 2026-04-21T00:00:00Z. ` + renew}}},
-		"key: in grace, renewed": {licenseKeyEvents(keyStatus(20, k), keyStatus(100, k, verified("newer", licenseOf("L2", 30, 200))), acme()),
-			[]transition{{false, "GracePeriod", `License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z.`}}},
+		"key: in grace, renewed": {
+			licenseKeyEvents(keyStatus(20, k), keyStatus(100, k, verified("newer", licenseOf("L2", 30, 200))), acme()),
+			[]transition{{false, "GracePeriod", `License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z.`}},
+		},
 		"key: does not verify":   {licenseKeyEvents(keyStatus(20, k), keyStatus(20, bad), acme()), []transition{{true, "SignatureInvalid", "The signature does not hold."}}},
 		"product: nothing":       {licensedProductEvents(productStatus(20, k), productStatus(30, k)), nil},
 		"product: clock skewed":  {licensedProductEvents(productStatus(20, k), skewed), []transition{{true, "ClockSkewed", "The clocks are apart."}}},

@@ -208,10 +208,16 @@ func stateChange(before, after string) string {
 	return fmt.Sprintf("%s (was %s)", after, before)
 }
 
+// namesProduct tells a missing object from a path that the API server does not know.
+func namesProduct(err error, name string) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status) && status.Status().Details != nil && status.Status().Details.Name == name
+}
+
 // explain puts an API server's answer into words.
 func (o *clockResetOptions) explain(verb string, err error) error {
 	switch {
-	case meta.IsNoMatchError(err):
+	case meta.IsNoMatchError(err), apierrors.IsNotFound(err) && !namesProduct(err, o.product):
 		return failf("Install it, or choose another cluster with --context.", "license-operator is not installed in this cluster: it has no LicensedProducts")
 	case apierrors.IsNotFound(err):
 		return failf("See which there are: kubectl get lprod", "there is no LicensedProduct %s", o.product)

@@ -55,6 +55,7 @@ func newClient(connection *genericclioptions.ConfigFlags, warnings io.Writer) (c
 	if err != nil {
 		return nil, unreachable(err)
 	}
+	config.QPS = -1 // A command makes a handful of requests. What a limit would add is an error of its own near a deadline.
 	config.UserAgent = fieldOwner + "/" + version.Get()
 	config.WarningHandler = rest.NewWarningWriter(warnings, rest.WarningWriterOptions{Deduplicate: true})
 	scheme := runtime.NewScheme()

@@ -235,18 +235,23 @@ func expand(raw []byte) []object {
 // joined takes out what mail programs put into a token: marks of quotation, line breaks, the marks of soft ones, spaces of any kind, hyphens that do not show.
 // None of it can be part of a token.
 func joined(text string) string {
-	var token strings.Builder
+	var whole strings.Builder
 	for line := range strings.Lines(unquoted(text)) {
-		line = strings.TrimRightFunc(line, unicode.IsSpace)
-		line = strings.TrimSuffix(line, "=") // a soft line break of quoted-printable
-		token.WriteString(strings.Map(func(r rune) rune {
-			if isInvisible(r) {
-				return -1
-			}
-			return r
-		}, line))
+		whole.WriteString(solid(line))
 	}
-	return token.String()
+	return whole.String()
+}
+
+// solid is joined for one line without marks of quotation.
+func solid(line string) string {
+	line = strings.TrimRightFunc(line, unicode.IsSpace)
+	line = strings.TrimSuffix(line, "=") // a soft line break of quoted-printable
+	return strings.Map(func(r rune) rune {
+		if isInvisible(r) {
+			return -1
+		}
+		return r
+	}, line)
 }
 
 // isInvisible is true of white space and of characters that only say how to lay out a text (soft hyphen, zero-width space, byte order mark).
@@ -260,10 +265,12 @@ func unquoted(text string) string { return quotation.ReplaceAllString(text, "") 
 // tokenStart is the base64url of a JSON object that begins without white space, as the headers of tokens do.
 const tokenStart = "eyJ"
 
+const maxSignatureLength = 683
+
 var (
 	tokenPart = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
 	// signatureLengths are those of EdDSA and ES256, and of RS256 with keys of 2048, 3072 and 4096 bits, in base64url.
-	signatureLengths = []int{86, 342, 512, 683}
+	signatureLengths = []int{86, 342, 512, maxSignatureLength}
 )
 
 // maxTries bounds how many words of a text are tried as the beginning of a token. A letter has one; a file that has thousands is none.
@@ -308,8 +315,9 @@ func continued(start string, lines []string) string {
 
 // complete tells whether the last of three parts has the length of a signature.
 func complete(found []byte) bool {
-	dot := bytes.LastIndexByte(found, '.')
-	return slices.Contains(signatureLengths, len(found)-dot-1) && bytes.Count(found, []byte{'.'}) == 2
+	tail := found[max(0, len(found)-maxSignatureLength-1):]
+	dot := bytes.LastIndexByte(tail, '.')
+	return slices.Contains(signatureLengths, len(tail)-dot-1) && bytes.Count(found, []byte{'.'}) == 2
 }
 
 // looksLikeToken is true of what has the shape of a token, and of what begins like one: package token says best what is wrong with a part of a token.
@@ -318,7 +326,7 @@ func looksLikeToken(text string) bool {
 }
 
 // bareWord is a word, or a line of one word, without what JSON puts around it.
-func bareWord(text string) string { return strings.Trim(joined(text), `"',`) }
+func bareWord(text string) string { return strings.Trim(solid(text), `"',`) }
 
 // pemIn is the PEM certificates among lines, without whatever indents them.
 func pemIn(lines []string) string {

@@ -5,6 +5,7 @@ package main
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func TestHelp(t *testing.T) {
 	var below func(parent *cobra.Command, path []string)
 	below = func(parent *cobra.Command, path []string) {
 		for _, child := range parent.Commands() {
-			words := append(path[:len(path):len(path)], child.Name())
+			words := slices.Concat(path, []string{child.Name()})
 			e.show(append(words, "--help")...)
 			below(child, words)
 		}

@@ -175,6 +175,7 @@ func coverageEnd(keys []Key, now time.Time) time.Time {
 			end = latest(end, k.Claims.GraceEnd())
 		case v1alpha1.LicenseKeyExpired:
 			ended = latest(ended, k.Claims.GraceEnd())
+		default: // It has yet to begin.
 		}
 	}
 	if end.IsZero() {

@@ -29,18 +29,26 @@ const (
 
 // result is what was measured of a population.
 type result struct {
-	title     string
-	recorder  *recorder
-	active    span
-	quiet     span
-	audit     []controlplane.AuditEvent
-	memory    memory
-	applied   time.Duration
-	remaining time.Duration
+	title    string
+	recorder *recorder
+	active   span
+	quiet    span
+	audit    []controlplane.AuditEvent
+	// took is how long it took to apply everything.
+	took time.Duration
+	// Memory with nothing to look after, with all applied, after the last boundary, after the idle time; and the most at any time.
+	empty, applied, lived, rested memory
+	peak                          int64
 }
 
-// memory is what the manager had resident at each moment, in bytes.
-type memory struct{ empty, applied, active, quiet, peak int64 }
+// memory is what the manager had resident at a moment, in bytes.
+type memory struct{ all, anonymous int64 }
+
+func memoryOf(manager *controlplane.Manager) (memory, error) {
+	all, err := manager.RSS()
+	anonymous, errAnonymous := manager.AnonymousRSS()
+	return memory{all, anonymous}, errors.Join(err, errAnonymous)
+}
 
 // benchLife has a population live on a control plane of its own, and prints what the operator did.
 func benchLife(ctx context.Context, s settings, binary string, p *population, title string, out io.Writer) (err error) {
@@ -68,6 +76,9 @@ func benchLife(ctx context.Context, s settings, binary string, p *population, ti
 }
 
 func (r *result) measure(ctx context.Context, s settings, plane *controlplane.ControlPlane, manager *controlplane.Manager, p *population) error {
+	// The watches end before what they watch does.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		return err
@@ -95,7 +106,7 @@ func (r *result) apply(ctx context.Context, s settings, c client.WithWatch, mana
 		return err
 	}
 	var err error
-	if r.memory.empty, err = manager.RSS(); err != nil {
+	if r.empty, err = memoryOf(manager); err != nil {
 		return err
 	}
 	if r.recorder, err = record(ctx, c, p); err != nil {
@@ -112,14 +123,16 @@ func (r *result) apply(ctx context.Context, s settings, c client.WithWatch, mana
 	}
 	issued := time.Now().UTC().Truncate(time.Second)
 	p.plan(issued.Add(lead(s, p, time.Since(start))))
+	productsTook := time.Since(start)
 	if err := p.createKeys(ctx, c, v, issued); err != nil {
 		return err
 	}
+	say("%s: products created in %s, keys in %s", r.title, productsTook.Round(time.Millisecond), (time.Since(start) - productsTook).Round(time.Millisecond))
 	if err := r.recorder.awaitAll(ctx, stateValid, p.opens); err != nil {
-		return fmt.Errorf("%w: raise --lead", err)
+		return fmt.Errorf("%w; see --lead", err)
 	}
-	r.applied, r.remaining = time.Since(start), time.Until(p.opens)
-	r.memory.applied, err = manager.RSS()
+	r.took = time.Since(start)
+	r.applied, err = memoryOf(manager)
 	return err
 }
 
@@ -134,7 +147,7 @@ func lead(s settings, p *population, productsTook time.Duration) time.Duration {
 
 // live waits while the population goes through its boundaries.
 func (r *result) live(ctx context.Context, manager *controlplane.Manager, p *population) error {
-	say("%s: applied and valid after %s; boundaries from %s to %s", r.title, r.applied.Round(100*time.Millisecond),
+	say("%s: applied and valid after %s; boundaries from %s to %s", r.title, r.took.Round(100*time.Millisecond),
 		p.opens.Format(time.TimeOnly), p.closes().Format(time.TimeOnly))
 	for _, state := range []string{stateGracePeriod, stateExpired} {
 		if err := r.recorder.awaitAll(ctx, state, p.closes().Add(patience)); err != nil {
@@ -146,7 +159,7 @@ func (r *result) live(ctx context.Context, manager *controlplane.Manager, p *pop
 	}
 	r.active = span{p.opens, time.Now()}
 	var err error
-	r.memory.active, err = manager.RSS()
+	r.lived, err = memoryOf(manager)
 	return err
 }
 
@@ -158,10 +171,10 @@ func (r *result) rest(ctx context.Context, s settings, manager *controlplane.Man
 		return err
 	}
 	r.quiet.to = time.Now()
-	var errNow, errPeak error
-	r.memory.quiet, errNow = manager.RSS()
-	r.memory.peak, errPeak = manager.PeakRSS()
-	return errors.Join(errNow, errPeak)
+	var err, errPeak error
+	r.rested, err = memoryOf(manager)
+	r.peak, errPeak = manager.PeakRSS()
+	return errors.Join(err, errPeak)
 }
 
 // pause waits, unless it is interrupted.
@@ -188,8 +201,10 @@ func (r *result) printLateness(out io.Writer) error {
 		[]string{"", "keys", "products", "target"},
 		[]string{"transitions", number(len(keys)), number(len(products)), ""},
 		[]string{"lateness at a watch, p50", milliseconds(percentile(keys, 50)), milliseconds(percentile(products, 50)), ""},
-		[]string{"lateness at a watch, p99", milliseconds(percentile(keys, 99)), milliseconds(percentile(products, 99)),
-			verdict("≤ "+milliseconds(latenessTarget), worst <= latenessTarget)},
+		[]string{
+			"lateness at a watch, p99", milliseconds(percentile(keys, 99)), milliseconds(percentile(products, 99)),
+			verdict("≤ "+milliseconds(latenessTarget), worst <= latenessTarget),
+		},
 		[]string{"lateness at a watch, max", milliseconds(keys[len(keys)-1]), milliseconds(products[len(products)-1]), ""},
 		[]string{"status writes", number(keyWrites.total), number(productWrites.total), ""},
 		[]string{"status writes per transition", perTransition(keyWrites.total, keys), perTransition(productWrites.total, products), ""},
@@ -213,13 +228,15 @@ func (r *result) printIdle(out io.Writer) error {
 }
 
 func (r *result) printMemory(out io.Writer) error {
-	m := r.memory
+	row := func(when string, m memory) []string {
+		return []string{when, megabytes(m.all), megabytes(m.anonymous), megabytes(m.all - m.anonymous), ""}
+	}
 	return table(out, r.title+": resident memory of the manager",
-		[]string{"", "RSS", "target"},
-		[]string{"with nothing to look after", megabytes(m.empty), ""},
-		[]string{"all applied", megabytes(m.applied), ""},
-		[]string{"after the last boundary", megabytes(m.active), ""},
-		[]string{"after the idle time", megabytes(m.quiet), ""},
-		[]string{"the most at any time", megabytes(m.peak), verdict("< "+megabytes(memoryTarget), m.peak < memoryTarget)},
+		[]string{"", "RSS", "its data", "pages of its binary", "target"},
+		row("with nothing to look after", r.empty),
+		row("all applied", r.applied),
+		row("after the last boundary", r.lived),
+		row("after the idle time", r.rested),
+		[]string{"the most at any time", megabytes(r.peak), "", "", verdict("< "+megabytes(memoryTarget), r.peak < memoryTarget)},
 	)
 }

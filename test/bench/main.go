@@ -40,7 +40,10 @@ func (s *settings) measures(part string) bool {
 	return slices.Contains(strings.Split(s.parts, ","), part)
 }
 
-func main() {
+func main() { os.Exit(bench()) }
+
+// bench returns the exit code, once everything is stopped and removed.
+func bench() int {
 	var s settings
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
 	flags.StringVar(&s.binDir, "bin-dir", "bin", "the folder with manager")
@@ -57,11 +60,12 @@ func main() {
 	case err == nil:
 	case errors.Is(context.Cause(ctx), controlplane.ErrInterrupted):
 		say("Interrupted: everything is stopped and removed")
-		os.Exit(130)
+		return 130
 	default:
 		say("Failed: %v", err)
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 func run(ctx context.Context, s settings, out io.Writer) error {

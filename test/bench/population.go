@@ -18,8 +18,10 @@ import (
 
 const (
 	sharedProducts = 10
-	// window is within which all boundaries of a run fall: keys expire in its first half, and their grace periods end in its second.
+	// window is within which all boundaries of a run fall: keys expire in its first part, and their grace periods end in its last. Between the two nothing is
+	// due, or a state that is late could be missed altogether.
 	window = 60 * time.Second
+	part   = 25 * time.Second
 	// creators create objects at the same time.
 	creators = 8
 )
@@ -51,11 +53,10 @@ type life struct{ expiry, graceEnd time.Time }
 func (p *population) plan(opens time.Time) {
 	p.opens = opens
 	p.life = map[object]life{}
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // nothing secret, and the same every time
-	half := int(window.Seconds()) / 2
-	second := func(n int) time.Duration { return time.Duration(n) * time.Second }
+	random := rand.New(rand.NewPCG(1, 2)) // the same every time
+	drawn := func() time.Duration { return time.Duration(random.IntN(int(part.Seconds()))) * time.Second }
 	for i := range p.keys {
-		l := life{expiry: opens.Add(second(random.IntN(half))), graceEnd: opens.Add(second(half + random.IntN(half)))}
+		l := life{expiry: opens.Add(drawn()), graceEnd: p.closes().Add(-part).Add(drawn())}
 		p.life[keyNamed(i)] = l
 		// A product is as good as the best of its keys.
 		product := p.productOf(i)

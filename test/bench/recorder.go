@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -23,29 +24,48 @@ type recorder struct {
 
 	mu   sync.Mutex
 	seen map[object]map[string]time.Time
-	// missing is how many objects have not been seen in a state yet.
-	missing map[string]int
+	// missing is how many keys, and how many products, have not been seen in a state yet.
+	missing map[string]map[string]int
 	// changed is closed, and replaced, when something new has been seen.
 	changed chan struct{}
 }
 
 func record(ctx context.Context, c client.WithWatch, p *population) (*recorder, error) {
-	r := &recorder{population: p, seen: map[object]map[string]time.Time{}, missing: map[string]int{}, changed: make(chan struct{})}
+	r := &recorder{population: p, seen: map[object]map[string]time.Time{}, missing: map[string]map[string]int{}, changed: make(chan struct{})}
 	for _, state := range states {
-		r.missing[state] = p.keys + p.products
+		r.missing[state] = map[string]int{keyResource: p.keys, productResource: p.products}
 	}
 	for _, list := range []client.ObjectList{&v1alpha1.LicenseKeyList{}, &v1alpha1.LicensedProductList{}} {
 		watcher, err := c.Watch(ctx, list)
 		if err != nil {
 			return nil, fmt.Errorf("watching: %w", err)
 		}
-		go func() {
-			for event := range watcher.ResultChan() {
-				r.note(time.Now(), event)
-			}
-		}()
+		go r.follow(ctx, c, list, watcher)
 	}
 	return r, nil
+}
+
+// follow notes what a watch shows, and what the watches show that take over where one ends: an API server ends those that it cannot get rid of its events to.
+func (r *recorder) follow(ctx context.Context, c client.WithWatch, list client.ObjectList, watcher watch.Interface) {
+	var version string
+	for {
+		for event := range watcher.ResultChan() {
+			r.note(time.Now(), event)
+			if o, ok := event.Object.(client.Object); ok {
+				version = o.GetResourceVersion()
+			}
+		}
+		watcher.Stop()
+		if ctx.Err() != nil {
+			return
+		}
+		say("A watch of %T has ended and goes on from version %s", list, version)
+		var err error
+		if watcher, err = c.Watch(ctx, list, &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: version}}); err != nil {
+			say("Watching %T again failed, so nothing more will be seen: %v", list, err)
+			return
+		}
+	}
 }
 
 // The states that every object goes through; a key and a product call them the same.
@@ -71,7 +91,7 @@ func (r *recorder) note(at time.Time, event watch.Event) {
 		return
 	}
 	r.seen[of][state] = at
-	r.missing[state]--
+	r.missing[state][of.resource]--
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
@@ -94,9 +114,9 @@ func (r *recorder) awaitAll(ctx context.Context, state string, deadline time.Tim
 	defer cancel()
 	for {
 		r.mu.Lock()
-		missing, changed := r.missing[state], r.changed
+		keys, products, changed := r.missing[state][keyResource], r.missing[state][productResource], r.changed
 		r.mu.Unlock()
-		if missing == 0 {
+		if keys+products == 0 {
 			return nil
 		}
 		select {
@@ -105,9 +125,22 @@ func (r *recorder) awaitAll(ctx context.Context, state string, deadline time.Tim
 			if err := context.Cause(ctx); !errors.Is(err, late) {
 				return err
 			}
-			return fmt.Errorf("%d of %d objects were not seen %s by %s", missing, len(r.population.life), state, deadline.UTC().Format(time.TimeOnly))
+			return fmt.Errorf("%d keys and %d products were not seen %s by %s, such as %s",
+				keys, products, state, deadline.UTC().Format(time.TimeOnly), r.oneNotSeen(state))
 		}
 	}
+}
+
+// oneNotSeen tells of one of the objects that have not been seen in a state.
+func (r *recorder) oneNotSeen(state string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for of, life := range r.population.life {
+		if _, seen := r.seen[of][state]; !seen {
+			return fmt.Sprintf("%s %s, which expires at %s and was seen %v", of.resource, of.name, life.expiry.UTC().Format(time.TimeOnly), r.seen[of])
+		}
+	}
+	return "none"
 }
 
 // lateness is how long after their boundaries the states of a resource's objects were seen, in order.

@@ -27,8 +27,18 @@ func machine() string {
 			}
 		}
 	}
-	return fmt.Sprintf("Measured on %s, %d cores, %s/%s, %s, on %s.",
-		model, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), time.Now().UTC().Format(time.DateOnly))
+	return fmt.Sprintf("Measured on %s, %d cores, %s/%s, %s, on %s%s.",
+		model, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), time.Now().UTC().Format(time.DateOnly), load())
+}
+
+// load tells whether the machine had anything else to do.
+func load() string {
+	content, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return ""
+	}
+	lastMinute, _, _ := strings.Cut(string(content), " ")
+	return ", with a load average of " + lastMinute + " before"
 }
 
 // table prints rows as a Markdown table that is also readable as it is. The first row is its head.

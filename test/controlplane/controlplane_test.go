@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -83,7 +84,9 @@ func TestControlPlane(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		assertGone(t, c.Dir(), c.Admin().Host)
+		if left := leftOf(t, c.Dir(), c.Admin().Host); len(left) > 0 {
+			t.Errorf("left behind: %q", left)
+		}
 		if took := time.Since(began); took > 10*time.Second {
 			t.Errorf("stopping took %s", took)
 		}
@@ -125,21 +128,10 @@ func testAudit(t *testing.T, c *controlplane.ControlPlane, config *rest.Config) 
 	if err := newClient(t, config).Get(t.Context(), client.ObjectKey{Name: "audited"}, &v1alpha1.LicenseKey{}); !apierrors.IsNotFound(err) {
 		t.Fatalf("want not found, got %v", err)
 	}
-	// The event is written when the request is over, which is a little after its answer.
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		events, err := c.AuditEvents()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range events {
-			if e.Resource == "licensekeys" && e.Name == "audited" && e.Verb == "get" && e.Code == 404 && e.Stage == controlplane.StageResponseComplete {
-				return
-			}
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("no such event among %+v", events)
-		}
-	}
+	NewWithT(t).Eventually(c.AuditEvents, "10s").Should(ContainElement(And(
+		HaveField("Resource", "licensekeys"), HaveField("Name", "audited"), HaveField("Verb", "get"), HaveField("Code", 404),
+		HaveField("Stage", controlplane.StageResponseComplete),
+	)), "the event is written when the request is over, which is a little after its answer")
 }
 
 func testKubeconfig(t *testing.T, c *controlplane.ControlPlane, operator *rest.Config) {
@@ -214,16 +206,15 @@ func TestKilledOutright(t *testing.T) {
 	}
 	_ = cmd.Wait() // it was killed
 	dir, host, _ := strings.Cut(strings.TrimSpace(line), " ")
-	for deadline := time.Now().Add(10 * time.Second); exists(dir) && time.Now().Before(deadline); {
-		time.Sleep(20 * time.Millisecond)
-	}
-	assertGone(t, dir, host)
+	NewWithT(t).Eventually(func() []string { return leftOf(t, dir, host) }, "10s").Should(BeEmpty(), "the guardian clears up after a process that could not")
 }
 
-func assertGone(t *testing.T, dir, host string) {
+// leftOf is what there still is of a control plane.
+func leftOf(t *testing.T, dir, host string) []string {
 	t.Helper()
+	var left []string
 	if exists(dir) {
-		t.Errorf("%s is still there", dir)
+		left = append(left, dir)
 	}
 	server, err := url.Parse(host)
 	if err != nil {
@@ -231,8 +222,9 @@ func assertGone(t *testing.T, dir, host string) {
 	}
 	if connection, err := net.Dial("tcp", server.Host); err == nil {
 		_ = connection.Close()
-		t.Errorf("something still listens on %s", server.Host)
+		left = append(left, server.Host)
 	}
+	return left
 }
 
 func exists(path string) bool {

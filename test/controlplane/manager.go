@@ -186,6 +186,9 @@ func (m *Manager) signal(signal syscall.Signal) {
 // RSS is how much memory the process has resident, in bytes. Linux only.
 func (m *Manager) RSS() (int64, error) { return m.memory("VmRSS") }
 
+// AnonymousRSS is how much of RSS is the process's own data; the rest is pages of its binary, which the kernel can drop and read again.
+func (m *Manager) AnonymousRSS() (int64, error) { return m.memory("RssAnon") }
+
 // PeakRSS is the most that RSS has ever been.
 func (m *Manager) PeakRSS() (int64, error) { return m.memory("VmHWM") }
 

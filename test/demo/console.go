@@ -15,7 +15,7 @@ import (
 // width is as wide as the output gets, tables of kubectl excepted.
 const width = 96
 
-// The colours, on a terminal.
+// The colors, on a terminal.
 const (
 	bold   = "\x1b[1m"
 	dim    = "\x1b[2m"
@@ -32,7 +32,7 @@ type console struct {
 	mu       sync.Mutex
 	out      io.Writer
 	terminal bool
-	coloured bool
+	colored  bool
 	// pending tells that a line stands on the terminal that the next one overwrites.
 	pending bool
 	// blankLast tells that the last line was blank: one is enough.
@@ -42,7 +42,7 @@ type console struct {
 func newConsole(out *os.File) *console {
 	info, err := out.Stat()
 	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
-	return &console{out: out, terminal: terminal, coloured: terminal && os.Getenv("NO_COLOR") == ""}
+	return &console{out: out, terminal: terminal, colored: terminal && os.Getenv("NO_COLOR") == ""}
 }
 
 func (c *console) print(text string) {
@@ -68,12 +68,12 @@ func (c *console) passing(text string) {
 	}
 }
 
-// in is text in a colour.
-func (c *console) in(colour, text string) string {
-	if !c.coloured || text == "" {
+// in is text in a color.
+func (c *console) in(color, text string) string {
+	if !c.colored || text == "" {
 		return text
 	}
-	return colour + text + reset
+	return color + text + reset
 }
 
 func (c *console) blank() { c.print("") }
@@ -127,7 +127,7 @@ func (c *console) table(text string) {
 	c.blank()
 }
 
-// withStates colours the states in a line.
+// withStates colors the states in a line.
 func (c *console) withStates(line string) string {
 	for _, state := range []string{"NotYetValid", "Unlicensed", "GracePeriod", "Expired", "Invalid", " Valid "} {
 		line = strings.Replace(line, state, c.state(state), 1)
@@ -135,7 +135,7 @@ func (c *console) withStates(line string) string {
 	return line
 }
 
-// state is a state in its colour.
+// state is a state in its color.
 func (c *console) state(state string) string {
 	switch strings.TrimSpace(state) {
 	case "Valid":

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +11,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gbytes"
 )
 
 // TestInterrupted ends the demo at several moments, from its first to well into the story, and looks for what it has left behind.
@@ -31,14 +33,15 @@ func TestInterrupted(t *testing.T) {
 	} {
 		t.Run(test.signal.String()+" after "+test.after.String(), func(t *testing.T) {
 			temporary := t.TempDir()
-			var output bytes.Buffer
+			output := gbytes.NewBuffer()
 			cmd := exec.Command(demo, "--bin-dir", binaries)
 			cmd.Env = append(os.Environ(), "TMPDIR="+temporary)
-			cmd.Stdout, cmd.Stderr = &output, &output
+			cmd.Stdout, cmd.Stderr = output, output
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(100*time.Millisecond + test.after) // the first is for the process to become one that listens to signals
+			NewWithT(t).Eventually(output, "30s").Should(gbytes.Say("license-operator"), "from its first line on it listens to signals")
+			time.Sleep(test.after) // when it is interrupted is what this is about
 			if err := cmd.Process.Signal(test.signal); err != nil {
 				t.Fatal(err)
 			}
@@ -47,7 +50,7 @@ func TestInterrupted(t *testing.T) {
 				want = "signal: killed"
 			}
 			if err := cmd.Wait(); err == nil || err.Error() != want {
-				t.Errorf("want %s, got %v after\n%s", want, err, output.String())
+				t.Errorf("want %s, got %v after\n%s", want, err, output.Contents())
 			}
 			assertNothingLeft(t, temporary)
 		})
@@ -57,14 +60,8 @@ func TestInterrupted(t *testing.T) {
 // assertNothingLeft gives the guardian of a killed demo a moment.
 func assertNothingLeft(t *testing.T, temporary string) {
 	t.Helper()
-	var left []string
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		left = append(filesIn(t, temporary), processesOf(t, temporary)...)
-		if len(left) == 0 {
-			return
-		}
-	}
-	t.Errorf("left behind: %q", left)
+	NewWithT(t).Eventually(func() []string { return append(filesIn(t, temporary), processesOf(t, temporary)...) }, "10s").Should(BeEmpty(),
+		"the guardian clears up after a demo that could not")
 }
 
 func filesIn(t *testing.T, dir string) []string {

@@ -17,7 +17,10 @@ import (
 
 const exitInterrupted = 130
 
-func main() {
+func main() { os.Exit(demo()) }
+
+// demo returns the exit code, once everything is stopped and removed.
+func demo() int {
 	flags := flag.NewFlagSet("demo", flag.ExitOnError)
 	once := flags.Bool("once", false, "end when the story is told, instead of staying up")
 	binDir := flags.String("bin-dir", "bin", "the folder with manager and kubectl-license")
@@ -31,11 +34,12 @@ func main() {
 	case err == nil:
 	case errors.Is(err, controlplane.ErrInterrupted):
 		out.line("Interrupted: everything is stopped and removed.")
-		os.Exit(exitInterrupted)
+		return exitInterrupted
 	default:
 		out.failure(err)
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 func run(ctx context.Context, out *console, binDir string, once bool) (err error) {

@@ -79,9 +79,9 @@ var _ = Describe("The operator's process", Ordered, func() {
 	}
 
 	It("comes to the same states however often it is killed", func(ctx SpecContext) {
-		for _, after := range []time.Duration{50, 200, 400, 600, 800, 1000} {
+		for _, after := range []string{"50ms", "200ms", "400ms", "600ms", "800ms", "1s"} {
 			manager := startManager(ctx)
-			Consistently(manager.Done(), after*time.Millisecond).ShouldNot(BeClosed(), "it does not die by itself")
+			Consistently(manager.Done(), after).ShouldNot(BeClosed(), "it does not die by itself")
 			manager.Kill()
 		}
 		manager := startManager(ctx)
