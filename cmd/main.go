@@ -18,6 +18,7 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
@@ -81,6 +82,9 @@ func run(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
+	if err := checkSecretsReadable(ctx, mgr, s.namespace); err != nil {
+		return err
+	}
 	if err := controllers.SetupWithManager(ctx, mgr, controllers.Options{Clock: operatorClock, Namespace: s.namespace, ClusterUID: clusterUID}); err != nil {
 		return err
 	}
@@ -105,6 +109,14 @@ func readClusterUID(ctx context.Context, mgr ctrl.Manager) (string, error) {
 		return "", fmt.Errorf("reading the cluster's uid, that of namespace kube-system: %w", err)
 	}
 	return string(namespace.UID), nil
+}
+
+// checkSecretsReadable says at once what would otherwise show as a cache that does not sync.
+func checkSecretsReadable(ctx context.Context, mgr ctrl.Manager, namespace string) error {
+	if err := mgr.GetAPIReader().List(ctx, &corev1.SecretList{}, client.InNamespace(namespace), client.Limit(1)); err != nil {
+		return fmt.Errorf("reading Secrets in the operator's namespace %s, where tokens may be kept: %w (config/rbac has the Role; --namespace says which namespace it is)", namespace, err)
+	}
+	return nil
 }
 
 type settings struct {
@@ -149,6 +161,9 @@ func parseSettings(args []string, lookupEnv func(string) (string, bool)) (settin
 			}
 		}
 	})
+	if s.namespace == "" {
+		problems = append(problems, errors.New("the namespace is empty: name the one that the operator runs in"))
+	}
 	return s, errors.Join(problems...)
 }
 

@@ -41,6 +41,10 @@ func TestParseSettings(t *testing.T) {
 			env:       map[string]string{"LICENSE_OPERATOR_LEADER_ELECT": "perhaps"},
 			wantError: `environment variable LICENSE_OPERATOR_LEADER_ELECT is "perhaps"`,
 		},
+		"no namespace, which would be all": {
+			env:       map[string]string{"LICENSE_OPERATOR_NAMESPACE": ""},
+			wantError: "the namespace is empty",
+		},
 		"an unknown flag":        {args: []string{"--unknown"}, wantError: "flag provided but not defined: -unknown"},
 		"an argument out of way": {args: []string{"start"}, wantError: `unexpected argument "start"`},
 	} {

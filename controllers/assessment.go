@@ -33,7 +33,8 @@ type assessment struct {
 	// time that counts: by the product's reckoning, where there is a product.
 	time license.Reckoning
 	// product is nil where there is none of that name, and evaluation is then empty.
-	product    *v1alpha1.LicensedProduct
+	product *v1alpha1.LicensedProduct
+	// terms are nil where the trust anchors cannot be used and never could; termsErr says why the present ones cannot.
 	terms      *token.Terms
 	termsErr   error
 	findings   map[string]finding
@@ -43,14 +44,14 @@ type assessment struct {
 // finding is what is to be said of one key.
 type finding struct {
 	license.Key
-	// reason and message of the condition Ready; reason is empty for a key that only the product's terms keep from being judged.
+	// reason and message of the condition Ready.
 	reason, message string
-	// claims of a key whose signature holds, even where it is not accepted.
-	claims *license.Claims
+	// shown are the claims of a key whose signature holds, even where it is not accepted.
+	shown *license.Claims
 }
 
 func (a *assessor) assess(ctx context.Context, productName string) (*assessment, error) {
-	clock := a.clock.Read()
+	reading := a.clock.Read()
 	found := &assessment{findings: map[string]finding{}}
 	product := &v1alpha1.LicensedProduct{}
 	switch err := a.reader.Get(ctx, types.NamespacedName{Name: productName}, product); {
@@ -59,9 +60,9 @@ func (a *assessor) assess(ctx context.Context, productName string) (*assessment,
 		return nil, fmt.Errorf("reading LicensedProduct %s: %w", productName, err)
 	default:
 		found.product = product
-		found.terms, found.termsErr = a.verifier.Terms(product)
+		found.terms, found.termsErr = a.terms(product)
 	}
-	found.time = license.Reckon(clock, found.product)
+	found.time = license.Reckon(reading, found.product)
 
 	var keys v1alpha1.LicenseKeyList
 	if err := a.reader.List(ctx, &keys, client.MatchingFields{productNameIndex: productName}, client.UnsafeDisableDeepCopy); err != nil {
@@ -69,7 +70,10 @@ func (a *assessor) assess(ctx context.Context, productName string) (*assessment,
 	}
 	judged := make([]license.Key, 0, len(keys.Items))
 	for i := range keys.Items {
-		f := a.judge(ctx, &keys.Items[i], found)
+		f, err := a.judge(ctx, &keys.Items[i], found)
+		if err != nil {
+			return nil, err
+		}
 		found.findings[f.Name] = f
 		judged = append(judged, f.Key)
 	}
@@ -79,63 +83,69 @@ func (a *assessor) assess(ctx context.Context, productName string) (*assessment,
 	return found, nil
 }
 
-func (a *assessor) judge(ctx context.Context, key *v1alpha1.LicenseKey, of *assessment) finding {
+// terms are those of a product. Where its trust anchors cannot be used, and err says why, they are the last that could be: a slip of an editor takes nobody's
+// license away, and lets a renewal in. Its revocations always count.
+func (a *assessor) terms(product *v1alpha1.LicensedProduct) (terms *token.Terms, err error) {
+	terms, err = a.verifier.Terms(product)
+	if err == nil || product.Status.TrustAnchors == "" {
+		return terms, err
+	}
+	before := product.DeepCopy()
+	before.Spec.TrustAnchors = product.Status.TrustAnchors
+	if terms, errBefore := a.verifier.Terms(before); errBefore == nil {
+		return terms, err
+	}
+	return nil, err
+}
+
+// judge finds out what is to be said of one key. Its error is that of a read which told nothing: what was said before stands.
+func (a *assessor) judge(ctx context.Context, key *v1alpha1.LicenseKey, of *assessment) (finding, error) {
 	f := finding{Key: license.Key{Name: key.Name}}
 	if of.product == nil {
 		f.reason = v1alpha1.ReasonProductNotFound
 		f.message = fmt.Sprintf("There is no LicensedProduct %q: apply the one that comes with the product, or correct spec.productName in a new LicenseKey.", key.Spec.ProductName)
-		return f
+		return f, nil
 	}
-	jws, failure := a.readToken(ctx, key)
-	if failure != nil {
-		f.Unjudged = failure.reason == v1alpha1.ReasonSecretReadFailed
-		f.reason, f.message = failure.reason, failure.message
-		return f
-	}
-	if of.termsErr != nil {
-		f.Unjudged = true
-		return f
+	jws, missing, err := a.readToken(ctx, key)
+	switch {
+	case err != nil:
+		return f, err
+	case missing != "":
+		f.reason, f.message = v1alpha1.ReasonSecretNotFound, missing
+		return f, nil
+	case of.terms == nil:
+		f.reason = v1alpha1.ReasonUntrustedCertificate
+		f.message = fmt.Sprintf("The trust anchors of LicensedProduct %q cannot be used: mend spec.trustAnchors as the product's condition Ready says.", of.product.Name)
+		return f, nil
 	}
 	result := a.verifier.Verify(jws, key.Spec.Certificate, of.terms, a.clusterUID, of.time.Now)
-	f.claims, f.RecheckTime = result.Claims, result.RecheckTime
+	f.shown, f.RecheckTime = result.Claims, result.RecheckTime
 	if result.Err != nil {
 		f.reason, f.message = result.Err.Reason, result.Err.Message
-		return f
+		return f, nil
 	}
 	f.Claims = result.Claims
 	f.reason = v1alpha1.ReasonVerified
 	f.message = fmt.Sprintf("License %q, issued to %q, verifies.", result.Claims.ID, result.Claims.Customer)
-	return f
+	return f, nil
 }
 
-// readFailure says why a token could not be read from its Secret.
-type readFailure struct{ reason, message string }
-
-func (a *assessor) readToken(ctx context.Context, key *v1alpha1.LicenseKey) (string, *readFailure) {
+// readToken reads the token of a key, or tells what is missing.
+func (a *assessor) readToken(ctx context.Context, key *v1alpha1.LicenseKey) (jws, missing string, err error) {
 	ref := key.Spec.TokenSecretRef
 	if ref == nil {
-		return key.Spec.Token, nil
+		return key.Spec.Token, "", nil
 	}
 	var secret corev1.Secret
-	name := types.NamespacedName{Namespace: a.namespace, Name: ref.Name}
-	switch err := a.reader.Get(ctx, name, &secret, client.UnsafeDisableDeepCopy); {
+	switch err := a.reader.Get(ctx, types.NamespacedName{Namespace: a.namespace, Name: ref.Name}, &secret, client.UnsafeDisableDeepCopy); {
 	case apierrors.IsNotFound(err):
-		return "", &readFailure{
-			v1alpha1.ReasonSecretNotFound,
-			fmt.Sprintf("There is no Secret %q in the operator's namespace %q: create it there, with the token under the key %q.", ref.Name, a.namespace, ref.Key),
-		}
+		return "", fmt.Sprintf("There is no Secret %q in the operator's namespace %q: create it there, with the token under the key %q.", ref.Name, a.namespace, ref.Key), nil
 	case err != nil:
-		return "", &readFailure{
-			v1alpha1.ReasonSecretReadFailed,
-			fmt.Sprintf("The Secret %q in namespace %q could not be read, so what was last verified stands: check the operator's Role there. The error was: %v", ref.Name, a.namespace, err),
-		}
+		return "", "", fmt.Errorf("reading Secret %s in namespace %s: %w", ref.Name, a.namespace, err)
 	}
 	value, ok := secret.Data[ref.Key]
 	if !ok {
-		return "", &readFailure{
-			v1alpha1.ReasonSecretNotFound,
-			fmt.Sprintf("The Secret %q in namespace %q has no key %q: add the token under it, or correct spec.tokenSecretRef.key.", ref.Name, a.namespace, ref.Key),
-		}
+		return "", fmt.Sprintf("The Secret %q in namespace %q has no key %q: add the token under it, or correct spec.tokenSecretRef.key.", ref.Name, a.namespace, ref.Key), nil
 	}
-	return string(value), nil
+	return string(value), "", nil
 }

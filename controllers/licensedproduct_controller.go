@@ -44,9 +44,9 @@ func (r *licensedProductReconciler) Reconcile(ctx context.Context, request ctrl.
 	changed.Status = licensedProductStatus(found)
 	if !equality.Semantic.DeepEqual(product.Status, changed.Status) {
 		if err := writeStatus(ctx, r.client, changed, product); err != nil {
-			return afterFailedWrite(err)
+			return ctrl.Result{}, err
 		}
-		record(r.recorder, product, licensedProductEvents(&product.Status, &changed.Status))
+		record(r.recorder, product, licensedProductEvents(&product.Status, &changed.Status, found))
 	}
 	return wakeAt(found.evaluation.NextBoundary, found.time.Clock), nil
 }

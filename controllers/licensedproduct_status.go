@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/license"
 )
 
 // licensedProductStatus is the whole status of a product, as of its assessment.
@@ -30,8 +31,23 @@ func licensedProductStatus(found *assessment) v1alpha1.LicensedProductStatus {
 		Limits:                e.Limits,
 		TimeMark:              instant(e.Time.Mark),
 		LastHandledClockReset: e.Time.HandledReset,
-		Restriction:           &v1alpha1.RestrictionStatus{EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis},
+		TrustAnchors:          trustAnchors(found),
+		Restriction:           &v1alpha1.RestrictionStatus{EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis, UsableUntilTime: instant(e.UsableUntil)},
 	}
+}
+
+// trustAnchors are the last that could be used.
+func trustAnchors(found *assessment) string {
+	if found.termsErr != nil {
+		return found.product.Status.TrustAnchors
+	}
+	return found.product.Spec.TrustAnchors
+}
+
+// isRenewed tells whether the product stays covered beyond the grace period of the active key.
+func (found *assessment) isRenewed() bool {
+	e := &found.evaluation
+	return license.Usable(e.State) && e.CoverageEnd.After(e.GraceEnd)
 }
 
 func termsCondition(found *assessment) metav1.Condition {
@@ -41,7 +57,7 @@ func termsCondition(found *assessment) metav1.Condition {
 	}
 	if found.termsErr != nil {
 		ready.Status, ready.Reason = metav1.ConditionFalse, v1alpha1.ReasonTrustAnchorsInvalid
-		ready.Message = fmt.Sprintf("spec.trustAnchors cannot be used: %v. Mend it; until then keys keep their last verified claims and no new key can be verified.", found.termsErr)
+		ready.Message = fmt.Sprintf("spec.trustAnchors cannot be used: %v. Mend them; until then the last that could be used count, those in status.trustAnchors.", found.termsErr)
 	}
 	return ready
 }
@@ -56,7 +72,11 @@ func licensedCondition(found *assessment) metav1.Condition {
 		licensed.Message = fmt.Sprintf("LicenseKey %q is valid until %s.", e.ActiveKeyName, expiry)
 	case v1alpha1.LicensedProductGracePeriod:
 		licensed.Status = metav1.ConditionTrue
-		licensed.Message = fmt.Sprintf("LicenseKey %q expired at %s; its grace period ends at %s. %s", e.ActiveKeyName, expiry, graceEnd, renewal(found.product))
+		next := renewal(found.product)
+		if found.isRenewed() {
+			next = fmt.Sprintf("Other keys cover the product from then to %s without a gap.", rfc3339(e.CoverageEnd))
+		}
+		licensed.Message = fmt.Sprintf("LicenseKey %q expired at %s; its grace period ends at %s. %s", e.ActiveKeyName, expiry, graceEnd, next)
 	case v1alpha1.LicensedProductExpired:
 		licensed.Message = fmt.Sprintf("LicenseKey %q expired at %s, and its grace period ended at %s. %s", e.ActiveKeyName, expiry, graceEnd, renewal(found.product))
 	default:
@@ -77,7 +97,7 @@ func clockSkewedCondition(found *assessment) metav1.Condition {
 }
 
 // licensedProductEvents are the events of going from one status to another: one for each transition.
-func licensedProductEvents(from, to *v1alpha1.LicensedProductStatus) []transition {
+func licensedProductEvents(from, to *v1alpha1.LicensedProductStatus, found *assessment) []transition {
 	var events []transition
 	add := func(warning bool, c metav1.Condition) {
 		events = append(events, transition{warning: warning, reason: c.Reason, note: c.Message})
@@ -89,7 +109,7 @@ func licensedProductEvents(from, to *v1alpha1.LicensedProductStatus) []transitio
 	licensed := conditionOf(to.Conditions, v1alpha1.ConditionLicensed)
 	switch {
 	case from.State != to.State:
-		add(to.State != v1alpha1.LicensedProductValid, licensed)
+		add(to.State != v1alpha1.LicensedProductValid && !found.isRenewed(), licensed)
 	case from.ActiveLicenseKeyName != to.ActiveLicenseKeyName:
 		events = append(events, transition{reason: "ActiveLicenseKeyChanged", note: licensed.Message})
 	}

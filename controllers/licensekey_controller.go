@@ -45,18 +45,15 @@ func (r *licenseKeyReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 	f, ok := found.findings[key.Name]
 	if !ok {
 		// The cache's index has not caught up with its store yet.
-		return ctrl.Result{RequeueAfter: afterConflict}, nil
-	}
-	if f.Unjudged {
-		f = recalled(f, key)
+		return ctrl.Result{RequeueAfter: cacheCatchesUp}, nil
 	}
 	changed := key.DeepCopy()
 	changed.Status = licenseKeyStatus(key, f, found)
 	if !equality.Semantic.DeepEqual(key.Status, changed.Status) {
 		if err := writeStatus(ctx, r.client, changed, key); err != nil {
-			return afterFailedWrite(err)
+			return ctrl.Result{}, err
 		}
-		record(r.recorder, key, licenseKeyEvents(&key.Status, &changed.Status, found.product))
+		record(r.recorder, key, licenseKeyEvents(&key.Status, &changed.Status, found))
 	}
 	return wakeAt(found.evaluation.NextBoundaryOf(f.Key), found.time.Clock), nil
 }
@@ -75,8 +72,8 @@ func (r *licenseKeyReconciler) setup(mgr ctrl.Manager, clockChanges <-chan event
 		Complete(r)
 }
 
-// termsOrTimeChanged passes changes of a product that can change what is to be said of its keys: its terms, and the mark or the request to forget it, but not
-// what its own reconciler writes as time goes on.
+// termsOrTimeChanged passes changes of a product that can change what is to be said of its keys: its terms, with the trust anchors that stand in for them, and
+// the mark or the request to forget it, but not what its own reconciler writes as time goes on.
 func termsOrTimeChanged() predicate.Predicate {
 	return predicate.Or(
 		predicate.GenerationChangedPredicate{},
@@ -87,8 +84,8 @@ func termsOrTimeChanged() predicate.Predicate {
 			UpdateFunc: func(e event.UpdateEvent) bool {
 				before, after := e.ObjectOld.(*v1alpha1.LicensedProduct), e.ObjectNew.(*v1alpha1.LicensedProduct)
 				return before.Annotations[v1alpha1.ClockResetAnnotation] != after.Annotations[v1alpha1.ClockResetAnnotation] ||
-					after.Status.TimeMark.Before(before.Status.TimeMark) ||
-					before.Status.ActiveLicenseKeyName != after.Status.ActiveLicenseKeyName
+					before.Status.TrustAnchors != after.Status.TrustAnchors ||
+					after.Status.TimeMark.Before(before.Status.TimeMark)
 			},
 		},
 	)

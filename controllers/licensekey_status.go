@@ -19,7 +19,7 @@ func licenseKeyStatus(key *v1alpha1.LicenseKey, f finding, found *assessment) v1
 	if f.Claims != nil {
 		status.State = f.Claims.StateAt(found.time.Now)
 	}
-	if c := f.claims; c != nil {
+	if c := f.shown; c != nil {
 		status.LicenseID, status.Customer = c.ID, c.Customer
 		status.IssuedTime, status.NotBeforeTime = instant(c.IssuedTime), instant(c.NotBefore)
 		status.ExpiryTime, status.GraceEndTime = instant(c.Expiry), instant(c.GraceEnd())
@@ -30,44 +30,6 @@ func licenseKeyStatus(key *v1alpha1.LicenseKey, f finding, found *assessment) v1
 	status.Conditions = conditionsSince(key.Status.Conditions, transitionTime(found), key.Generation,
 		readyCondition(f), activeCondition(key, status.State, f.Claims, found))
 	return status
-}
-
-// recalled is the finding of a key that could not be judged, with what its own status says of it: what was last verified stands.
-func recalled(f finding, key *v1alpha1.LicenseKey) finding {
-	f.Claims = lastVerified(key)
-	f.claims = f.Claims
-	switch {
-	case f.reason != "":
-	case f.Claims != nil:
-		f.reason = v1alpha1.ReasonVerified
-		f.message = fmt.Sprintf("License %q, issued to %q, verified earlier, and that stands: the trust anchors of LicensedProduct %q cannot be used now.",
-			f.Claims.ID, f.Claims.Customer, key.Spec.ProductName)
-	default:
-		f.reason = v1alpha1.ReasonUntrustedCertificate
-		f.message = fmt.Sprintf("The trust anchors of LicensedProduct %q cannot be used, so no new key can be verified: mend spec.trustAnchors as the product's condition Ready says.",
-			key.Spec.ProductName)
-	}
-	return f
-}
-
-// lastVerified are the claims that a key's own status has of it; nil where the key was not accepted then.
-func lastVerified(key *v1alpha1.LicenseKey) *license.Claims {
-	s := &key.Status
-	if s.State == "" || s.State == v1alpha1.LicenseKeyInvalid || s.IssuedTime == nil || s.NotBeforeTime == nil || s.ExpiryTime == nil || s.GraceEndTime == nil {
-		return nil
-	}
-	claims := &license.Claims{
-		ID: s.LicenseID, Customer: s.Customer,
-		IssuedTime: s.IssuedTime.Time, NotBefore: s.NotBeforeTime.Time,
-		Expiry: s.ExpiryTime.Time, GracePeriod: s.GraceEndTime.Sub(s.ExpiryTime.Time),
-		Features: s.Features, Limits: map[string]int64{},
-	}
-	for _, limit := range s.Limits {
-		if limit.Value != nil {
-			claims.Limits[limit.Name] = *limit.Value
-		}
-	}
-	return claims
 }
 
 func readyCondition(f finding) metav1.Condition {
@@ -88,17 +50,18 @@ func activeCondition(key *v1alpha1.LicenseKey, state v1alpha1.LicenseKeyState, c
 		active.Message = fmt.Sprintf("The key begins at %s and counts from then on.", rfc3339(claims.NotBefore))
 	case state == v1alpha1.LicenseKeyExpired:
 		active.Reason = v1alpha1.ReasonExpired
-		active.Message = fmt.Sprintf("The key expired at %s and its grace period ended at %s; LicenseKey %q decides the state of LicensedProduct %q.",
-			rfc3339(claims.Expiry), rfc3339(claims.GraceEnd()), found.evaluation.ActiveKeyName, key.Spec.ProductName)
+		active.Message = fmt.Sprintf("The key expired at %s and its grace period ended at %s; another decides the state of LicensedProduct %q.",
+			rfc3339(claims.Expiry), rfc3339(claims.GraceEnd()), key.Spec.ProductName)
 	default:
 		active.Reason = v1alpha1.ReasonStandby
-		active.Message = fmt.Sprintf("LicenseKey %q decides the state of LicensedProduct %q.", found.evaluation.ActiveKeyName, key.Spec.ProductName)
+		// Which one is for the product to say: with its name here, each change of it would be a write to every key.
+		active.Message = fmt.Sprintf("Another key decides the state of LicensedProduct %q: kubectl get lprod shows which.", key.Spec.ProductName)
 	}
 	return active
 }
 
 // licenseKeyEvents are the events of going from one status to another: one for each transition.
-func licenseKeyEvents(from, to *v1alpha1.LicenseKeyStatus, product *v1alpha1.LicensedProduct) []transition {
+func licenseKeyEvents(from, to *v1alpha1.LicenseKeyStatus, found *assessment) []transition {
 	before, after := conditionOf(from.Conditions, v1alpha1.ConditionReady), conditionOf(to.Conditions, v1alpha1.ConditionReady)
 	switch {
 	case before.Reason == after.Reason && from.State == to.State:
@@ -107,9 +70,9 @@ func licenseKeyEvents(from, to *v1alpha1.LicenseKeyStatus, product *v1alpha1.Lic
 		return []transition{{warning: true, reason: after.Reason, note: after.Message}}
 	}
 	story := transition{reason: string(to.State), note: licenseKeyStory(to)}
-	if over := to.State == v1alpha1.LicenseKeyGracePeriod || to.State == v1alpha1.LicenseKeyExpired; over && isActive(to) {
-		// Nobody has renewed: of a key that has been, its end is no news to worry about.
-		story.warning, story.note = true, story.note+" "+renewal(product)
+	if over := to.State == v1alpha1.LicenseKeyGracePeriod || to.State == v1alpha1.LicenseKeyExpired; over && isActive(to) && !found.isRenewed() {
+		// Of a key that has been renewed, its end is no news to worry about.
+		story.warning, story.note = true, story.note+" "+renewal(found.product)
 	}
 	return []transition{story}
 }

@@ -59,9 +59,13 @@ func (l lookup) keysOfSecret(ctx context.Context, o client.Object) []reconcile.R
 }
 
 func (l lookup) productsOfSecret(ctx context.Context, o client.Object) []reconcile.Request {
-	var products []reconcile.Request
+	names := map[string]struct{}{}
 	for _, key := range l.keys(ctx, client.MatchingFields{secretNameIndex: o.GetName()}) {
-		products = append(products, named(key.Spec.ProductName))
+		names[key.Spec.ProductName] = struct{}{}
+	}
+	var products []reconcile.Request
+	for name := range names {
+		products = append(products, named(name))
 	}
 	return products
 }

@@ -14,8 +14,8 @@ const (
 	maxSleep = time.Hour
 	// afterBoundary is added to a timer, since timers may fire a few milliseconds early.
 	afterBoundary = 5 * time.Millisecond
-	// afterConflict is how long the cache is given to see what a status was not computed from.
-	afterConflict = 50 * time.Millisecond
+	// cacheCatchesUp is how long the cache's index is given to follow its store.
+	cacheCatchesUp = 50 * time.Millisecond
 )
 
 // wakeAt is the result of a reconcile that has nothing to do before the boundary; zero: none is known.

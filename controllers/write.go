@@ -7,8 +7,6 @@ import (
 	"context"
 	"fmt"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -21,16 +19,9 @@ const fieldOwner = client.FieldOwner("license-operator")
 // operator's alone.
 func writeStatus(ctx context.Context, c client.Client, changed, from client.Object) error {
 	patch := client.MergeFromWithOptions(from, client.MergeFromWithOptimisticLock{})
-	if err := c.Status().Patch(ctx, changed, patch, fieldOwner); err != nil {
+	// An object that is gone needs no status. A conflict is tried again as other failures are: soon at first, and then less often.
+	if err := c.Status().Patch(ctx, changed, patch, fieldOwner); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("writing the status of %T %s: %w", from, from.GetName(), err)
 	}
 	return nil
-}
-
-// afterFailedWrite reads again soon after a conflict, which is nothing to worry about, and fails otherwise.
-func afterFailedWrite(err error) (ctrl.Result, error) {
-	if apierrors.IsConflict(err) {
-		return ctrl.Result{RequeueAfter: afterConflict}, nil
-	}
-	return ctrl.Result{}, client.IgnoreNotFound(err)
 }

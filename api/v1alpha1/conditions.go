@@ -31,8 +31,6 @@ const (
 	ReasonProductNotFound = "ProductNotFound"
 	// ReasonSecretNotFound: the Secret is not there, or has no such entry.
 	ReasonSecretNotFound = "SecretNotFound"
-	// ReasonSecretReadFailed: the Secret could not be read; the last verified claims stand.
-	ReasonSecretReadFailed = "SecretReadFailed"
 	// ReasonTokenMalformed: the token is not a compact JWS within the bounds of the profile.
 	ReasonTokenMalformed = "TokenMalformed"
 	// ReasonAlgorithmNotAllowed: the token's algorithm is not on the list, or does not fit the signer's key.
@@ -73,7 +71,7 @@ const (
 const (
 	// ReasonTermsAccepted: the terms are usable.
 	ReasonTermsAccepted = "TermsAccepted"
-	// ReasonTrustAnchorsInvalid: the trust anchors cannot be used; keys keep their last verified claims.
+	// ReasonTrustAnchorsInvalid: the trust anchors cannot be used; the last that could be count.
 	ReasonTrustAnchorsInvalid = "TrustAnchorsInvalid"
 )
 

@@ -151,6 +151,11 @@ type LicensedProductStatus struct {
 	// +kubebuilder:validation:MaxLength=64
 	LastHandledClockReset string `json:"lastHandledClockReset,omitempty"`
 
+	// trustAnchors are the last spec.trustAnchors that could be used. Keys are verified against them while the present ones cannot be.
+	// +optional
+	// +kubebuilder:validation:MaxLength=65536
+	TrustAnchors string `json:"trustAnchors,omitempty"`
+
 	// restriction says what happens after the grace period, and when.
 	// +optional
 	Restriction *RestrictionStatus `json:"restriction,omitempty"`
@@ -166,8 +171,8 @@ const (
 	RestrictionBasisCoverageEnd RestrictionBasis = "CoverageEnd"
 	// RestrictionBasisNeverLicensed is the product's creation and its unlicensed period.
 	RestrictionBasisNeverLicensed RestrictionBasis = "NeverLicensed"
-	// RestrictionBasisLicenseLost is the loss of the last usable key other than by time: the end of that key's grace period, or the loss and the unlicensed
-	// period, whichever is earlier.
+	// RestrictionBasisLicenseLost is the loss of the last usable key other than by time: usableUntilTime as it was, or the loss and the unlicensed period,
+	// whichever is earlier.
 	RestrictionBasisLicenseLost RestrictionBasis = "LicenseLost"
 )
 
@@ -180,6 +185,11 @@ type RestrictionStatus struct {
 	// basis says what effectiveTime was computed from.
 	// +optional
 	Basis RestrictionBasis `json:"basis,omitempty"`
+
+	// usableUntilTime is the end of the last grace period of the keys that are usable now, staged renewals left aside: should they all be lost, effectiveTime is
+	// no later.
+	// +optional
+	UsableUntilTime *metav1.Time `json:"usableUntilTime,omitempty"`
 }
 
 // LicensedProduct is a product that needs a license, and its vendor's terms.

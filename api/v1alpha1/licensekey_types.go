@@ -51,7 +51,8 @@ type LicenseKeySpec struct {
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="productName is immutable: create another LicenseKey for another product"
 	ProductName string `json:"productName,omitempty"`
 
-	// token is the license itself, a compact JWS as docs/token-format.md describes. It may be replaced in place by a renewal.
+	// token is the license itself, a compact JWS as docs/token-format.md describes. A renewal that has begun may replace it in place; one that
+	// has yet to begin is another LicenseKey.
 	// White space around it is ignored.
 	// +optional
 	// +kubebuilder:validation:MinLength=1

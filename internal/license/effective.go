@@ -11,27 +11,32 @@ import (
 
 const day = 24 * time.Hour
 
-// effectiveTime is when a restriction takes effect. The state says what the present keys say; this remembers what they said before, so that taking a key away
-// never gains time and never takes effect out of the blue.
-func effectiveTime(e *Evaluation, product *v1alpha1.LicensedProduct, unjudged bool) (time.Time, v1alpha1.RestrictionBasis) {
+// settleEffectiveTime finds out when a restriction takes effect. The state says what the present keys say; this remembers what they said before, so that taking
+// a key away never gains time and never takes effect out of the blue.
+func (e *Evaluation) settleEffectiveTime(product *v1alpha1.LicensedProduct) {
+	var before v1alpha1.RestrictionStatus
+	if product.Status.Restriction != nil {
+		before = *product.Status.Restriction
+	}
+	if Usable(e.State) {
+		e.EffectiveTime, e.Basis = e.CoverageEnd, v1alpha1.RestrictionBasisCoverageEnd
+		return
+	}
+	e.EffectiveTime, e.Basis, e.UsableUntil = timeOf(before.EffectiveTime), before.Basis, timeOf(before.UsableUntilTime)
 	now := e.Time.Now
-	unlicensedPeriod := unlicensedPeriod(product)
-	before, basis := previousEffectiveTime(product)
 	switch {
-	case Usable(e.State):
-		return e.CoverageEnd, v1alpha1.RestrictionBasisCoverageEnd
-	case !before.IsZero() && !now.Before(before):
+	case !e.EffectiveTime.IsZero() && !now.Before(e.EffectiveTime):
 		// Reached: by time, whatever happened to the keys meanwhile, and from now on only a usable key ends it.
-		return before, basis
-	case Usable(product.Status.State) && unjudged && !before.IsZero():
-		return before, basis
-	case Usable(product.Status.State):
-		lost := now.Truncate(time.Second)
-		return earliest(timeOf(product.Status.GraceEndTime), lost.Add(unlicensedPeriod)), v1alpha1.RestrictionBasisLicenseLost
-	case !before.IsZero() && basis != v1alpha1.RestrictionBasisNeverLicensed:
-		return before, basis
+	case e.Basis == v1alpha1.RestrictionBasisCoverageEnd && e.Time.agreement == ClocksDisagree:
+		// Lost, but when is for clocks to say that agree.
+	case e.Basis == v1alpha1.RestrictionBasisCoverageEnd:
+		// The keys were to last longer, so the last usable one was lost other than by time.
+		e.EffectiveTime = earliest(e.UsableUntil, now.Truncate(time.Second).Add(unlicensedPeriod(product)))
+		e.Basis = v1alpha1.RestrictionBasisLicenseLost
+	case e.Basis == v1alpha1.RestrictionBasisLicenseLost:
 	default:
-		return product.CreationTimestamp.UTC().Add(unlicensedPeriod), v1alpha1.RestrictionBasisNeverLicensed
+		e.EffectiveTime = product.CreationTimestamp.UTC().Add(unlicensedPeriod(product))
+		e.Basis = v1alpha1.RestrictionBasisNeverLicensed
 	}
 }
 
@@ -40,11 +45,4 @@ func unlicensedPeriod(product *v1alpha1.LicensedProduct) time.Duration {
 		return time.Duration(*days) * day
 	}
 	return v1alpha1.DefaultUnlicensedGracePeriodDays * day
-}
-
-func previousEffectiveTime(product *v1alpha1.LicensedProduct) (time.Time, v1alpha1.RestrictionBasis) {
-	if restriction := product.Status.Restriction; restriction != nil {
-		return timeOf(restriction.EffectiveTime), restriction.Basis
-	}
-	return time.Time{}, ""
 }

@@ -19,9 +19,6 @@ type Key struct {
 	Name string
 	// Claims of a key that verifies; nil otherwise.
 	Claims *Claims
-	// Unjudged tells that the key could not be judged through no fault of its own: its Secret could not be read, or the product's trust anchors are unusable.
-	// What the product's status says of it stands until its own end.
-	Unjudged bool
 	// RecheckTime is the instant from which a key that does not verify may do so, for a reason that passes with time; zero: none.
 	RecheckTime time.Time
 }
@@ -41,6 +38,8 @@ type Evaluation struct {
 	// Features and Limits of the active key, while it is usable.
 	Features []string
 	Limits   []v1alpha1.Limit
+	// UsableUntil is the end of the last grace period of the keys that are usable now; while none is, what it was when one last was.
+	UsableUntil time.Time
 	// EffectiveTime is when a restriction takes effect, and Basis what that was computed from.
 	EffectiveTime time.Time
 	Basis         v1alpha1.RestrictionBasis
@@ -55,26 +54,22 @@ type Evaluation struct {
 func Evaluate(reckoning Reckoning, product *v1alpha1.LicensedProduct, keys []Key) Evaluation {
 	now := reckoning.Now
 
-	candidates := keysWithHeld(keys, &product.Status)
 	e := Evaluation{Time: reckoning, State: v1alpha1.LicensedProductUnlicensed}
-	active := activeKey(candidates, &product.Status, now)
+	active := activeKey(keys, now)
 	if active != nil {
 		e.State = productState(active.Claims.StateAt(now))
 		e.ActiveKeyName = active.Name
 		e.Expiry, e.GraceEnd = active.Claims.Expiry, active.Claims.GraceEnd()
-		e.CoverageEnd = coverageEnd(candidates, now)
+		e.UsableUntil, e.CoverageEnd = coverage(keys, now)
 	}
 	if Usable(e.State) {
 		e.Features, e.Limits = active.Claims.Features, LimitList(active.Claims.Limits)
 	}
-	if active != nil && active.isHeld(&product.Status) {
-		e.recall(&product.Status)
-	}
-	e.EffectiveTime, e.Basis = effectiveTime(&e, product, anyUnjudged(keys))
-	e.Time.Mark = nextMark(reckoning, e.passes(product, candidates))
-	e.activeBoundary = earliest(activeBoundary(candidates, active, now), e.Time.boundary())
+	e.settleEffectiveTime(product)
+	e.Time.Mark = nextMark(reckoning, e.passes(product, keys))
+	e.activeBoundary = earliest(activeBoundary(keys, active, now), e.Time.boundary())
 	e.NextBoundary = earliest(e.activeBoundary, future(e.EffectiveTime, now), e.Time.markDue())
-	for _, k := range candidates {
+	for _, k := range keys {
 		e.NextBoundary = earliest(e.NextBoundary, k.boundary(now))
 	}
 	return e
@@ -101,25 +96,23 @@ func (k *Key) boundary(now time.Time) time.Time {
 
 // activeKey is the key that decides the product's state: that of the best state, of those the newest, so that the last key given counts. Keys that do not
 // verify or have not begun are never active.
-func activeKey(keys []Key, status *v1alpha1.LicensedProductStatus, now time.Time) *Key {
+func activeKey(keys []Key, now time.Time) *Key {
 	var active *Key
 	for i := range keys {
 		k := &keys[i]
 		if k.Claims == nil || k.Claims.StateAt(now) == v1alpha1.LicenseKeyNotYetValid {
 			continue
 		}
-		if active == nil || compareForActive(k, active, status, now) > 0 {
+		if active == nil || compareForActive(k, active, now) > 0 {
 			active = k
 		}
 	}
 	return active
 }
 
-func compareForActive(a, b *Key, status *v1alpha1.LicensedProductStatus, now time.Time) int {
+func compareForActive(a, b *Key, now time.Time) int {
 	return cmp.Or(
 		cmp.Compare(rank(a.Claims.StateAt(now)), rank(b.Claims.StateAt(now))),
-		// Between equals, a read that failed changes nothing.
-		compareBools(a.isHeld(status), b.isHeld(status)),
 		a.Claims.IssuedTime.Compare(b.Claims.IssuedTime),
 		a.Claims.GraceEnd().Compare(b.Claims.GraceEnd()),
 		cmp.Compare(a.Claims.ID, b.Claims.ID),
@@ -138,17 +131,6 @@ func rank(state v1alpha1.LicenseKeyState) int {
 	}
 }
 
-func compareBools(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
-	default:
-		return -1
-	}
-}
-
 // activeBoundary is the first instant after now at which another key can become the active one, or the active one changes its state: other keys only ever get
 // worse with time, but for those that have yet to begin or to verify.
 func activeBoundary(keys []Key, active *Key, now time.Time) time.Time {
@@ -163,31 +145,33 @@ func activeBoundary(keys []Key, active *Key, now time.Time) time.Time {
 	return next
 }
 
-// coverageEnd is the end of the last grace period that keys reach from now on without a gap; where none is usable any more, the end of the last one.
-func coverageEnd(keys []Key, now time.Time) time.Time {
-	var end, ended time.Time
+// coverage tells until when the keys that are usable now are, and the end of the last grace period that all keys reach from now on without a gap. Where none is
+// usable any more the latter is the end of the last one, and the former zero.
+func coverage(keys []Key, now time.Time) (usableUntil, end time.Time) {
+	var ended time.Time
 	for _, k := range keys {
 		if k.Claims == nil {
 			continue
 		}
 		switch k.Claims.StateAt(now) {
 		case v1alpha1.LicenseKeyValid, v1alpha1.LicenseKeyGracePeriod:
-			end = latest(end, k.Claims.GraceEnd())
+			usableUntil = latest(usableUntil, k.Claims.GraceEnd())
 		case v1alpha1.LicenseKeyExpired:
 			ended = latest(ended, k.Claims.GraceEnd())
 		default: // It has yet to begin.
 		}
 	}
-	if end.IsZero() {
-		return ended
+	if usableUntil.IsZero() {
+		return usableUntil, ended
 	}
+	end = usableUntil
 	byBegin := slices.SortedFunc(slices.Values(keys), func(a, b Key) int { return begin(a).Compare(begin(b)) })
 	for _, k := range byBegin {
 		if k.Claims != nil && !k.Claims.NotBefore.After(end) {
 			end = latest(end, k.Claims.GraceEnd())
 		}
 	}
-	return end
+	return usableUntil, end
 }
 
 func begin(k Key) time.Time {
@@ -217,7 +201,8 @@ func (e *Evaluation) passes(product *v1alpha1.LicensedProduct, keys []Key) bool 
 		return e.Time.Mark.Before(boundary) && !e.Time.Now.Before(boundary)
 	}
 	for _, k := range keys {
-		if k.Claims != nil && (passed(k.Claims.NotBefore) || passed(k.Claims.Expiry) || passed(k.Claims.GraceEnd())) {
+		// A verified time of issue is a time that has been, give or take what clocks may differ by.
+		if k.Claims != nil && (passed(k.Claims.IssuedTime.Add(-IssuedAhead)) || passed(k.Claims.NotBefore) || passed(k.Claims.Expiry) || passed(k.Claims.GraceEnd())) {
 			return true
 		}
 	}

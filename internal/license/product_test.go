@@ -26,8 +26,6 @@ func product(status v1alpha1.LicensedProductStatus) *v1alpha1.LicensedProduct {
 
 func key(name string, c *license.Claims) license.Key { return license.Key{Name: name, Claims: c} }
 
-func unjudged(name string) license.Key { return license.Key{Name: name, Unjudged: true} }
-
 func agreed(now time.Time) license.ClockReading {
 	return license.ClockReading{Now: now, Agreement: license.ClocksAgree}
 }
@@ -49,7 +47,7 @@ func recorded(e license.Evaluation) v1alpha1.LicensedProductStatus {
 		ExpiryTime: instant(e.Expiry), GraceEndTime: instant(e.GraceEnd), CoverageEndTime: instant(e.CoverageEnd),
 		Features: e.Features, Limits: e.Limits,
 		TimeMark: instant(e.Time.Mark), LastHandledClockReset: e.Time.HandledReset,
-		Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis},
+		Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis, UsableUntilTime: instant(e.UsableUntil)},
 	}
 }
 
@@ -97,7 +95,7 @@ func TestEvaluate(t *testing.T) {
 				Features: []string{"b", "a"}, Limits: map[string]int64{"nodes": 100, "cores": 0},
 			})},
 			want: license.Evaluation{
-				State: v1alpha1.LicensedProductValid, ActiveKeyName: "k", Expiry: at(10.5), GraceEnd: at(11.5), CoverageEnd: at(11.5),
+				State: v1alpha1.LicensedProductValid, ActiveKeyName: "k", Expiry: at(10.5), GraceEnd: at(11.5), UsableUntil: at(11.5), CoverageEnd: at(11.5),
 				Features:      []string{"b", "a"},
 				Limits:        []v1alpha1.Limit{{Name: "cores", Value: new(int64(0))}, {Name: "nodes", Value: new(int64(100))}},
 				EffectiveTime: at(11.5), Basis: v1alpha1.RestrictionBasisCoverageEnd, NextBoundary: at(10.5),
@@ -108,7 +106,7 @@ func TestEvaluate(t *testing.T) {
 				ID: "L", IssuedTime: at(10), NotBefore: at(10), Expiry: at(20), GracePeriod: 12 * time.Hour, Features: []string{"a"},
 			})},
 			want: license.Evaluation{
-				State: v1alpha1.LicensedProductGracePeriod, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(20.5), CoverageEnd: at(20.5),
+				State: v1alpha1.LicensedProductGracePeriod, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(20.5), UsableUntil: at(20.5), CoverageEnd: at(20.5),
 				Features:      []string{"a"},
 				EffectiveTime: at(20.5), Basis: v1alpha1.RestrictionBasisCoverageEnd, NextBoundary: at(20.5),
 			},
@@ -120,7 +118,7 @@ func TestEvaluate(t *testing.T) {
 				ID: "L", IssuedTime: at(10), NotBefore: at(10), Expiry: at(20), GracePeriod: 5 * 24 * time.Hour, Features: []string{"a"},
 			})},
 			want: license.Evaluation{
-				State: v1alpha1.LicensedProductExpired, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(25), CoverageEnd: at(25),
+				State: v1alpha1.LicensedProductExpired, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(25), UsableUntil: at(25), CoverageEnd: at(25),
 				EffectiveTime: at(25), Basis: v1alpha1.RestrictionBasisCoverageEnd, NextBoundary: at(26),
 			},
 		},
@@ -134,7 +132,7 @@ func TestEvaluate(t *testing.T) {
 		"a staged renewal extends the coverage and is not active yet": {
 			now: at(19.5), keys: []license.Key{key("k", claims("L1", 10, 20, 5)), key("next", issued(claims("L2", 25, 40, 2), 19))},
 			want: license.Evaluation{
-				State: v1alpha1.LicensedProductValid, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(25), CoverageEnd: at(42),
+				State: v1alpha1.LicensedProductValid, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(25), UsableUntil: at(25), CoverageEnd: at(42),
 				EffectiveTime: at(42), Basis: v1alpha1.RestrictionBasisCoverageEnd, NextBoundary: at(20),
 			},
 		},
@@ -143,49 +141,49 @@ func TestEvaluate(t *testing.T) {
 				key("3", claims("L3", 41, 60, 0)), key("2", claims("L2", 24, 40, 2)), key("1", claims("L1", 10, 20, 5)),
 			},
 			want: license.Evaluation{
-				State: v1alpha1.LicensedProductValid, ActiveKeyName: "1", Expiry: at(20), GraceEnd: at(25), CoverageEnd: at(60),
+				State: v1alpha1.LicensedProductValid, ActiveKeyName: "1", Expiry: at(20), GraceEnd: at(25), UsableUntil: at(25), CoverageEnd: at(60),
 				EffectiveTime: at(60), Basis: v1alpha1.RestrictionBasisCoverageEnd, NextBoundary: at(20),
 			},
 		},
 		"staged with a gap: the coverage ends before it": {
 			now: at(19.5), keys: []license.Key{key("k", claims("L1", 10, 20, 5)), key("next", claims("L2", 25.001, 40, 2))},
 			want: license.Evaluation{
-				State: v1alpha1.LicensedProductValid, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(25), CoverageEnd: at(25),
+				State: v1alpha1.LicensedProductValid, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(25), UsableUntil: at(25), CoverageEnd: at(25),
 				EffectiveTime: at(25), Basis: v1alpha1.RestrictionBasisCoverageEnd, NextBoundary: at(20),
 			},
 		},
 		"valid counts before grace, however new": {
 			now: at(20.5), keys: []license.Key{key("old", claims("L1", 1, 21, 5)), key("new", issued(claims("L2", 10, 20, 30), 11))},
 			want: license.Evaluation{
-				State: v1alpha1.LicensedProductValid, ActiveKeyName: "old", Expiry: at(21), GraceEnd: at(26), CoverageEnd: at(50),
+				State: v1alpha1.LicensedProductValid, ActiveKeyName: "old", Expiry: at(21), GraceEnd: at(26), UsableUntil: at(50), CoverageEnd: at(50),
 				EffectiveTime: at(50), Basis: v1alpha1.RestrictionBasisCoverageEnd, NextBoundary: at(21),
 			},
 		},
 		"of two valid keys the last issued, even where it ends earlier": {
 			now: at(11.5), keys: []license.Key{key("old", claims("L1", 1, 50, 5)), key("new", claims("L2", 11, 12, 0))},
 			want: license.Evaluation{
-				State: v1alpha1.LicensedProductValid, ActiveKeyName: "new", Expiry: at(12), GraceEnd: at(12), CoverageEnd: at(55),
+				State: v1alpha1.LicensedProductValid, ActiveKeyName: "new", Expiry: at(12), GraceEnd: at(12), UsableUntil: at(55), CoverageEnd: at(55),
 				EffectiveTime: at(55), Basis: v1alpha1.RestrictionBasisCoverageEnd, NextBoundary: at(12),
 			},
 		},
 		"issued at once, the one that reaches further": {
 			now: at(11.5), keys: []license.Key{key("z", claims("Z", 11, 12, 0)), key("a", claims("A", 11, 12, 1))},
 			want: license.Evaluation{
-				State: v1alpha1.LicensedProductValid, ActiveKeyName: "a", Expiry: at(12), GraceEnd: at(13), CoverageEnd: at(13),
+				State: v1alpha1.LicensedProductValid, ActiveKeyName: "a", Expiry: at(12), GraceEnd: at(13), UsableUntil: at(13), CoverageEnd: at(13),
 				EffectiveTime: at(13), Basis: v1alpha1.RestrictionBasisCoverageEnd, NextBoundary: at(12),
 			},
 		},
 		"alike but for the id, the greater id": {
 			now: at(11.5), keys: []license.Key{key("a", claims("L2", 11, 12, 0)), key("b", claims("L1", 11, 12, 0))},
 			want: license.Evaluation{
-				State: v1alpha1.LicensedProductValid, ActiveKeyName: "a", Expiry: at(12), GraceEnd: at(12), CoverageEnd: at(12),
+				State: v1alpha1.LicensedProductValid, ActiveKeyName: "a", Expiry: at(12), GraceEnd: at(12), UsableUntil: at(12), CoverageEnd: at(12),
 				EffectiveTime: at(12), Basis: v1alpha1.RestrictionBasisCoverageEnd, NextBoundary: at(12),
 			},
 		},
 		"the same license twice, the greater name": {
 			now: at(11.5), keys: []license.Key{key("a", claims("L", 11, 12, 0)), key("b", claims("L", 11, 12, 0))},
 			want: license.Evaluation{
-				State: v1alpha1.LicensedProductValid, ActiveKeyName: "b", Expiry: at(12), GraceEnd: at(12), CoverageEnd: at(12),
+				State: v1alpha1.LicensedProductValid, ActiveKeyName: "b", Expiry: at(12), GraceEnd: at(12), UsableUntil: at(12), CoverageEnd: at(12),
 				EffectiveTime: at(12), Basis: v1alpha1.RestrictionBasisCoverageEnd, NextBoundary: at(12),
 			},
 		},
@@ -216,6 +214,8 @@ func TestEffectiveTime(t *testing.T) {
 	k := key("k", claims("L1", 10, 100, 20))
 	short := key("short", claims("L3", 10, 20, 5))
 	next := key("next", issued(claims("L2", 110, 200, 20), 50))
+	long := key("long", claims("L4", 10, 400, 30))
+	addon := key("addon", issued(claims("L5", 80, 101, 0), 80))
 	for name, steps := range map[string][]step{
 		"never licensed, the period changed, then over for good": {
 			{now: 1, wantState: unlicensed, wantTime: 30, wantBasis: never},
@@ -272,29 +272,13 @@ func TestEffectiveTime(t *testing.T) {
 			{now: 31, keys: []license.Key{k}, wantState: valid, wantTime: 120, wantBasis: covered},
 			{now: 40, wantState: unlicensed, wantTime: 70, wantBasis: lost},
 		},
-		"a key that could not be judged": {
-			{now: 20, keys: []license.Key{k}, wantState: valid, wantTime: 120, wantBasis: covered},
-			{now: 30, keys: []license.Key{unjudged("k")}, wantState: valid, wantTime: 120, wantBasis: covered},
-			{now: 100, keys: []license.Key{unjudged("k")}, wantState: grace, wantTime: 120, wantBasis: covered},
-			{now: 120, keys: []license.Key{unjudged("k")}, wantState: expired, wantTime: 120, wantBasis: covered},
-			{now: 121, keys: []license.Key{unjudged("k")}, wantState: expired, wantTime: 120, wantBasis: covered},
-			{now: 122, keys: []license.Key{k}, wantState: expired, wantTime: 120, wantBasis: covered},
+		"two usable keys lost at once: what the longer of them left counts": {
+			{now: 90, keys: []license.Key{long, addon}, wantState: valid, wantTime: 430, wantBasis: covered},
+			{now: 100, wantState: unlicensed, wantTime: 130, wantBasis: lost},
 		},
-		"a key that could not be judged, with a staged renewal neither": {
-			{now: 90, keys: []license.Key{k, next}, wantState: valid, wantTime: 220, wantBasis: covered},
-			{now: 91, keys: []license.Key{unjudged("k"), unjudged("next")}, wantState: valid, wantTime: 220, wantBasis: covered},
-			{now: 121, keys: []license.Key{unjudged("k"), unjudged("next")}, wantState: grace, wantTime: 220, wantBasis: covered},
-			{now: 122, keys: []license.Key{k, next}, wantState: valid, wantTime: 220, wantBasis: covered},
-		},
-		"a staged renewal that could not be judged": {
-			{now: 90, keys: []license.Key{k, next}, wantState: valid, wantTime: 220, wantBasis: covered},
-			{now: 91, keys: []license.Key{k, unjudged("next")}, wantState: valid, wantTime: 220, wantBasis: covered},
-			{now: 121, keys: []license.Key{k, unjudged("next")}, wantState: grace, wantTime: 220, wantBasis: covered},
-			{now: 122, keys: []license.Key{k, unjudged("next")}, wantState: grace, wantTime: 220, wantBasis: covered},
-			{now: 123, keys: []license.Key{k, next}, wantState: valid, wantTime: 220, wantBasis: covered},
-		},
-		"a new key that could not be judged does not license": {
-			{now: 1, keys: []license.Key{unjudged("k")}, wantState: unlicensed, wantTime: 30, wantBasis: never},
+		"the longer of two usable keys lost while the operator was away, the other over": {
+			{now: 90, keys: []license.Key{long, addon}, wantState: valid, wantTime: 430, wantBasis: covered},
+			{now: 120, keys: []license.Key{addon}, wantState: expired, wantTime: 150, wantBasis: lost},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -311,18 +295,5 @@ func TestEffectiveTime(t *testing.T) {
 				p.Status = recorded(e)
 			}
 		})
-	}
-}
-
-func TestEvaluateRecallsWhatAnUnjudgedKeySaid(t *testing.T) {
-	k := key("k", &license.Claims{
-		ID: "L", IssuedTime: at(10), NotBefore: at(10), Expiry: at(100), GracePeriod: 20 * 24 * time.Hour,
-		Features: []string{"a"}, Limits: map[string]int64{"nodes": 3},
-	})
-	other := key("other", issued(claims("L2", 10, 100, 0), 11))
-	before := evaluate(at(20), product(v1alpha1.LicensedProductStatus{}), k)
-	got := evaluate(at(20.5), product(recorded(before)), other, unjudged("k"))
-	if diff := cmp.Diff(before, got, comparable); diff != "" {
-		t.Errorf("-before +after:\n%s", diff)
 	}
 }

@@ -15,6 +15,8 @@ import (
 const (
 	// ClockTolerance is how far the operator's clock and the API server's may be apart and still agree.
 	ClockTolerance = 5 * time.Minute
+	// IssuedAhead is how far a key's time of issue may be ahead of the time here: clocks differ.
+	IssuedAhead = 5 * time.Minute
 	// markTolerance is how far the operator's clock may fall behind the mark without a word: clocks that are kept right are stepped by less.
 	markTolerance = 60 * time.Second
 	// markInterval is how old the mark may become before it is advanced without a transition.
@@ -74,10 +76,11 @@ func Reckon(clock ClockReading, product *v1alpha1.LicensedProduct) Reckoning {
 	}
 	r.Now = latest(r.Clock, r.Mark)
 	switch {
+	case clock.Agreement == ClocksDisagree:
+		// Behind the mark or not, this comes first: while it lasts, not even a reset of the mark helps.
+		r.SkewReason = v1alpha1.ReasonNodeClock
 	case r.Mark.Sub(r.Clock) > markTolerance:
 		r.SkewReason = v1alpha1.ReasonBehindMark
-	case clock.Agreement == ClocksDisagree:
-		r.SkewReason = v1alpha1.ReasonNodeClock
 	}
 	return r
 }

@@ -72,8 +72,12 @@ func TestReckoning(t *testing.T) {
 		},
 		"no reset while the clocks disagree": {
 			{clock: 25.6, agreement: agree, wantState: expired, wantNow: 25.6, wantMark: 25.6},
-			{clock: 15, agreement: disagree, reset: "1", wantState: expired, wantNow: 25.6, wantMark: 25.6, wantSkew: behindMark},
+			{clock: 15, agreement: disagree, reset: "1", wantState: expired, wantNow: 25.6, wantMark: 25.6, wantSkew: nodeClock},
 			{clock: 24.6, agreement: agree, reset: "1", wantState: grace, wantNow: 24.6, wantMark: 24.6},
+		},
+		"no reset before the API server has told its time": {
+			{clock: 25.6, agreement: agree, wantState: expired, wantNow: 25.6, wantMark: 25.6},
+			{clock: 24.6, agreement: license.ClocksUnknown, reset: "1", wantState: expired, wantNow: 25.6, wantMark: 25.6, wantSkew: behindMark},
 		},
 		"a request that is too long is none": {
 			{clock: 25.6, agreement: agree, wantState: expired, wantNow: 25.6, wantMark: 25.6},
@@ -114,6 +118,42 @@ func TestMarkFollowsEveryKey(t *testing.T) {
 	e := evaluate(at(20), p, keys...)
 	if !e.Time.Mark.Equal(at(20)) {
 		t.Errorf("got mark %s, want %s", e.Time.Mark, at(20))
+	}
+}
+
+// What was signed an instant ago would be ahead of a clock that is set back: having verified it is having seen that time.
+func TestMarkFollowsTheIssueOfAStagedKey(t *testing.T) {
+	p := product(v1alpha1.LicensedProductStatus{})
+	running := key("running", claims("R", 10, 100, 0))
+	staged := key("staged", issued(claims("S", 50, 200, 0), 19.9))
+	p.Status = recorded(evaluate(at(19), p, running))
+	e := evaluate(at(19.9), p, running, staged)
+	if !e.Time.Mark.Equal(at(19.9)) {
+		t.Errorf("got mark %s, want %s", e.Time.Mark, at(19.9))
+	}
+}
+
+// The clocks disagree, and the wrong one has the license at its end already when it is lost. Once mended, it was lost with much left.
+func TestLossByAClockThatIsWrong(t *testing.T) {
+	p := product(v1alpha1.LicensedProductStatus{})
+	p.Status = recorded(evaluate(at(20), p, key("k", claims("L", 10, 400, 20))))
+	wrong := license.ClockReading{Now: at(405), Agreement: license.ClocksDisagree}
+	p.Status = recorded(license.Evaluate(license.Reckon(wrong, p), p, nil))
+	e := evaluate(at(21), p)
+	if want := at(51); !e.EffectiveTime.Equal(want) || e.Basis != v1alpha1.RestrictionBasisLicenseLost {
+		t.Errorf("got %s by %s, want %s by LicenseLost", e.EffectiveTime, e.Basis, want)
+	}
+}
+
+func TestEffectiveTimeIsABoundary(t *testing.T) {
+	p := product(v1alpha1.LicensedProductStatus{})
+	p.Status = recorded(evaluate(at(29.5), p))
+	e := evaluate(at(29.6), p)
+	if !e.NextBoundary.Equal(at(30)) {
+		t.Errorf("got next boundary %s, want %s", e.NextBoundary, at(30))
+	}
+	if e = evaluate(at(30), p); !e.Time.Mark.Equal(at(30)) {
+		t.Errorf("got mark %s, want %s", e.Time.Mark, at(30))
 	}
 }
 

@@ -55,9 +55,6 @@ const (
 	maxInstant = 253402300799
 )
 
-// issuedAhead is how far iat may be ahead of now: clocks differ.
-const issuedAhead = 5 * time.Minute
-
 var limitName = regexp.MustCompile(`^[A-Za-z0-9][-_.A-Za-z0-9]{0,62}$`)
 
 // parseClaims reads a payload whose signature has been verified. All its errors are ClaimsInvalid.
@@ -75,7 +72,7 @@ func invalidClaims(err error) *Error {
 
 // checkIssued is the one check of a claim that time changes the outcome of. Its message does not depend on the time.
 func checkIssued(claims *license.Claims, now time.Time) (failure *Error, recheck time.Time) {
-	recheck = claims.IssuedTime.Add(-issuedAhead)
+	recheck = claims.IssuedTime.Add(-license.IssuedAhead)
 	if !now.Before(recheck) {
 		return nil, time.Time{}
 	}

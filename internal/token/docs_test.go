@@ -189,7 +189,7 @@ func TestOpenSSL(t *testing.T) {
 func TestBadKeysPageHasEveryReason(t *testing.T) {
 	page := readPage(t, badKeysPage)
 	for _, reason := range append(slices.Clone(readyReasons), v1alpha1.ReasonVerified, v1alpha1.ReasonProductNotFound, v1alpha1.ReasonSecretNotFound,
-		v1alpha1.ReasonSecretReadFailed, v1alpha1.ReasonTrustAnchorsInvalid) {
+		v1alpha1.ReasonTrustAnchorsInvalid) {
 		if !strings.Contains(page, "`"+reason+"`") {
 			t.Errorf("no %s", reason)
 		}

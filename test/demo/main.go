@@ -12,6 +12,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -21,6 +24,7 @@ func main() { os.Exit(demo()) }
 
 // demo returns the exit code, once everything is stopped and removed.
 func demo() int {
+	log.SetLogger(logr.Discard()) // controller-runtime would complain that it has nowhere to log to
 	flags := flag.NewFlagSet("demo", flag.ExitOnError)
 	once := flags.Bool("once", false, "end when the story is told, instead of staying up")
 	binDir := flags.String("bin-dir", "bin", "the folder with manager and kubectl-license")

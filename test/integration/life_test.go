@@ -4,6 +4,7 @@
 package integration
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -179,10 +180,16 @@ var _ = Describe("A bad key", func() {
 		parts := strings.Split(jws, ".")
 		create(ctx, newProduct(product), newKey(key, product, jws[:len(jws)-20]+strings.Repeat("A", 20)))
 		Eventually(keySummary(ctx, key)).Should(Equal(summary{"Invalid", "SignatureInvalid", "NotVerified"}))
+		var said []string
 		for _, c := range getKey(ctx, Default, key).Status.Conditions {
-			for _, part := range parts {
-				Expect(c.Message).NotTo(ContainSubstring(part[:16]))
-			}
+			said = append(said, c.Message)
+		}
+		Eventually(eventReasons(ctx, "LicenseKey", key)).Should(ContainElement("SignatureInvalid"))
+		for _, e := range eventsAbout(ctx, Default, "LicenseKey", key) {
+			said = append(said, e.Note)
+		}
+		for _, part := range parts {
+			Expect(said).NotTo(ContainElement(ContainSubstring(part[:16])))
 		}
 	})
 
@@ -197,45 +204,70 @@ var _ = Describe("A bad key", func() {
 })
 
 var _ = Describe("Trust anchors that cannot be used", func() {
-	It("change no state, not after a restart either, and let nothing new in", func(ctx SpecContext) {
+	setAnchors := func(ctx context.Context, product, pem string) {
+		GinkgoHelper()
+		Eventually(func(g Gomega) {
+			p := getProduct(ctx, g, product)
+			p.Spec.TrustAnchors = pem
+			g.Expect(k8sClient.Update(ctx, p)).To(Succeed())
+		}).Should(Succeed(), "an update that meets the operator's is tried again")
+	}
+	garbled := func() string { return strings.Replace(acme.anchors(), "M", "#", 1) }
+
+	It("take nobody's license away, not after a restart either, and let a renewal in", func(ctx SpecContext) {
 		product, key := unique("anchors"), unique("key")
 		create(ctx, newProduct(product), newKey(key, product, acme.issue(product, now(), 10*days, 5*days)))
 		Eventually(productSummary(ctx, product)).Should(Equal(summary{"Valid", "TermsAccepted", key}))
-		before := getProduct(ctx, Default, product)
-
-		setAnchors := func(pem string) {
-			Eventually(func(g Gomega) {
-				p := getProduct(ctx, g, product)
-				p.Spec.TrustAnchors = pem
-				g.Expect(k8sClient.Update(ctx, p)).To(Succeed())
-			}).Should(Succeed(), "an update that meets the operator's is tried again")
-		}
-		setAnchors(strings.Replace(acme.anchors(), "M", "#", 1))
+		before := getProduct(ctx, Default, product).Status
+		setAnchors(ctx, product, garbled())
 		Eventually(productSummary(ctx, product)).Should(Equal(summary{"Valid", "TrustAnchorsInvalid", key}))
-		Eventually(keySummary(ctx, key)).Should(Equal(summary{"Valid", "Verified", "InForce"}))
-
 		operator.stop()
 		operator = startOperator(ctx)
-		newer := unique("newer")
-		create(ctx, newKey(newer, product, acme.issue(product, now(), 99*days, 0)))
-		Eventually(keySummary(ctx, newer)).Should(Equal(summary{"Invalid", "UntrustedCertificate", "NotVerified"}))
-		Expect(productSummary(ctx, product)(Default)).To(Equal(summary{"Valid", "TrustAnchorsInvalid", key}))
-		Expect(keySummary(ctx, key)(Default)).To(Equal(summary{"Valid", "Verified", "InForce"}))
-		after := getProduct(ctx, Default, product).Status
-		Expect(after.Features).To(Equal(before.Status.Features))
-		Expect(after.CoverageEndTime.Time).To(BeTemporally("==", before.Status.CoverageEndTime.Time))
 
-		By("time passing meanwhile, to the end of what was verified and no further")
-		machine.setTo(before.Status.ExpiryTime.Time)
+		By("time passing meanwhile")
+		machine.setTo(before.ExpiryTime.Time)
 		Eventually(productSummary(ctx, product)).Should(Equal(summary{"GracePeriod", "TrustAnchorsInvalid", key}))
 		Eventually(keySummary(ctx, key)).Should(Equal(summary{"GracePeriod", "Verified", "InForce"}))
-		machine.setTo(before.Status.GraceEndTime.Time)
-		Eventually(productSummary(ctx, product)).Should(Equal(summary{"Expired", "TrustAnchorsInvalid", key}))
+
+		By("a renewal, and a key that is replaced by garbage")
+		newer := unique("newer")
+		create(ctx, newKey(newer, product, acme.issue(product, now(), 99*days, 0)))
+		Eventually(keySummary(ctx, newer)).Should(Equal(summary{"Valid", "Verified", "InForce"}))
+		Eventually(productSummary(ctx, product)).Should(Equal(summary{"Valid", "TrustAnchorsInvalid", newer}))
+		Eventually(func(g Gomega) {
+			k := getKey(ctx, g, key)
+			k.Spec.Token = "garbage"
+			g.Expect(k8sClient.Update(ctx, k)).To(Succeed())
+		}).Should(Succeed(), "an update that meets the operator's is tried again")
+		Eventually(keySummary(ctx, key)).Should(Equal(summary{"Invalid", "TokenMalformed", "NotVerified"}))
 
 		By("mending them")
-		setAnchors(acme.anchors())
+		setAnchors(ctx, product, acme.anchors())
 		Eventually(productSummary(ctx, product)).Should(Equal(summary{"Valid", "TermsAccepted", newer}))
-		Eventually(keySummary(ctx, newer)).Should(Equal(summary{"Valid", "Verified", "InForce"}))
+	})
+
+	It("that never could be trust nobody", func(ctx SpecContext) {
+		product, key := unique("anchors"), unique("key")
+		p := newProduct(product)
+		p.Spec.TrustAnchors = garbled()
+		create(ctx, p, newKey(key, product, acme.issue(product, now(), 10*days, 5*days)))
+		Eventually(productSummary(ctx, product)).Should(Equal(summary{"Unlicensed", "TrustAnchorsInvalid", ""}))
+		Eventually(keySummary(ctx, key)).Should(Equal(summary{"Invalid", "UntrustedCertificate", "NotVerified"}))
+		setAnchors(ctx, product, acme.anchors())
+		Eventually(keySummary(ctx, key)).Should(Equal(summary{"Valid", "Verified", "InForce"}))
+	})
+
+	It("do not trust whom good ones trusted before good ones took their place", func(ctx SpecContext) {
+		product, key := unique("anchors"), unique("key")
+		other := newVendor("Other", now().AddDate(0, -1, 0))
+		create(ctx, newProduct(product), newKey(key, product, acme.issue(product, now(), 10*days, 5*days)))
+		Eventually(keySummary(ctx, key)).Should(Equal(summary{"Valid", "Verified", "InForce"}))
+		setAnchors(ctx, product, other.anchors())
+		Eventually(keySummary(ctx, key)).Should(Equal(summary{"Invalid", "UntrustedCertificate", "NotVerified"}))
+		Eventually(func(g Gomega) string { return getProduct(ctx, g, product).Status.TrustAnchors }).Should(Equal(other.anchors()))
+		setAnchors(ctx, product, garbled())
+		Eventually(productSummary(ctx, product)).Should(Equal(summary{"Unlicensed", "TrustAnchorsInvalid", ""}))
+		Consistently(keySummary(ctx, key)).Should(Equal(summary{"Invalid", "UntrustedCertificate", "NotVerified"}))
 	})
 })
 

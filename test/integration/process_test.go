@@ -13,6 +13,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
@@ -55,9 +56,9 @@ var _ = Describe("The operator's process", Ordered, func() {
 		}
 	})
 
-	startManager := func(ctx context.Context) *controlplane.Manager {
+	startManager := func(ctx context.Context, args ...string) *controlplane.Manager {
 		GinkgoHelper()
-		manager, err := own.StartManager(ctx, controlplane.ManagerOptions{Binary: filepath.Join(binaries, "cmd"), Log: GinkgoWriter})
+		manager, err := own.StartManager(ctx, controlplane.ManagerOptions{Binary: filepath.Join(binaries, "cmd"), Log: GinkgoWriter, Args: args})
 		Expect(err).NotTo(HaveOccurred())
 		return manager
 	}
@@ -79,13 +80,13 @@ var _ = Describe("The operator's process", Ordered, func() {
 	}
 
 	It("comes to the same states however often it is killed", func(ctx SpecContext) {
-		for _, after := range []string{"50ms", "200ms", "400ms", "600ms", "800ms", "1s"} {
-			manager := startManager(ctx)
+		for _, after := range []string{"100ms", "200ms", "250ms", "300ms", "350ms", "400ms", "450ms", "500ms", "600ms", "800ms", "1s"} {
+			manager := startManager(ctx, "--leader-elect=false") // so that each has work to be killed at
 			Consistently(manager.Done(), after).ShouldNot(BeClosed(), "it does not die by itself")
 			manager.Kill()
 		}
 		manager := startManager(ctx)
-		Eventually(statesNow(ctx), "60s").Should(Equal(states), "the next has to wait for the lease of the one that was killed")
+		Eventually(statesNow(ctx), "60s").Should(Equal(states))
 		Eventually(func() (int, error) {
 			response, err := http.Get(manager.HealthURL() + "readyz")
 			if err != nil {
@@ -105,7 +106,29 @@ var _ = Describe("The operator's process", Ordered, func() {
 			}
 		}
 
+		By("a boundary passing while it is dead")
+		short := newKey("short", "product-2", real.issue("product-2", time.Now(), 4*time.Second, 10*days))
+		Expect(admin.Create(ctx, short)).To(Succeed())
+		state := func(g Gomega) string {
+			g.Expect(admin.Get(ctx, client.ObjectKeyFromObject(short), short)).To(Succeed())
+			return string(short.Status.State)
+		}
+		Eventually(state, "3s").Should(Equal("Valid"))
+		manager.Kill()
+		Consistently(state, "4s").Should(Equal("Valid"), "there is nobody to say otherwise")
+		manager = startManager(ctx, "--leader-elect=false")
+		Eventually(state).Should(Equal("GracePeriod"))
+		Expect(manager.Signal(syscall.SIGTERM)).To(Succeed())
+		Eventually(manager.Done(), "10s").Should(BeClosed())
+
 		By("ending when it is told to, and handing the lease on")
+		manager = startManager(ctx)
+		Eventually(func(g Gomega) {
+			var lease coordinationv1.Lease
+			g.Expect(admin.Get(ctx, client.ObjectKey{Namespace: controlplane.OperatorNamespace, Name: "license-operator.io"}, &lease)).To(Succeed())
+			g.Expect(lease.Spec.HolderIdentity).To(HaveValue(Not(BeEmpty())))
+			g.Expect(lease.Spec.RenewTime.Time).To(BeTemporally(">", time.Now().Add(-2*time.Second)))
+		}, "40s").Should(Succeed(), "the lease of the one that was killed has to run out")
 		Expect(manager.Signal(syscall.SIGTERM)).To(Succeed())
 		Eventually(manager.Done(), "10s").Should(BeClosed())
 		next := startManager(ctx)
@@ -136,7 +159,7 @@ var _ = Describe("The operator's process", Ordered, func() {
 				writes[e.Resource+"/"+e.Name]++
 			}
 		}
-		for _, e := range []string{"licensekeys/garbage", "licensekeys/orphan", "licensekeys/product-2-valid", "licensekeys/product-3-grace", "licensekeys/product-4-expired", "licensedproducts/product-4"} {
+		for _, e := range []string{"licensekeys/garbage", "licensekeys/orphan", "licensekeys/product-0-valid", "licensekeys/product-3-grace", "licensekeys/product-4-expired", "licensedproducts/product-4"} {
 			Expect(writes).To(HaveKeyWithValue(e, 1))
 		}
 	})

@@ -6,6 +6,7 @@ package integration
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -145,17 +146,19 @@ func reason(conditions []metav1.Condition, conditionType string) string {
 	return ""
 }
 
-// eventReasons are the reasons of the events about an object, in the order in which they were created.
+// eventReasons are the reasons of the events about an object.
 func eventReasons(ctx context.Context, kind, name string) func(Gomega) []string {
 	return func(g Gomega) []string {
-		var list eventsv1.EventList
-		g.Expect(k8sClient.List(ctx, &list, client.InNamespace(metav1.NamespaceDefault))).To(Succeed())
 		var reasons []string
-		for _, e := range list.Items {
-			if e.Regarding.Kind == kind && e.Regarding.Name == name {
-				reasons = append(reasons, e.Reason)
-			}
+		for _, e := range eventsAbout(ctx, g, kind, name) {
+			reasons = append(reasons, e.Reason)
 		}
 		return reasons
 	}
+}
+
+func eventsAbout(ctx context.Context, g Gomega, kind, name string) []eventsv1.Event {
+	var list eventsv1.EventList
+	g.Expect(k8sClient.List(ctx, &list, client.InNamespace(metav1.NamespaceDefault))).To(Succeed())
+	return slices.DeleteFunc(list.Items, func(e eventsv1.Event) bool { return e.Regarding.Kind != kind || e.Regarding.Name != name })
 }
