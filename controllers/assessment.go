@@ -107,9 +107,10 @@ func (a *assessor) judge(ctx context.Context, key *v1alpha1.LicenseKey, of *asse
 		return f, nil
 	}
 	jws, missing, err := a.readToken(ctx, key)
-	switch {
-	case err != nil:
+	if err != nil {
 		return f, err
+	}
+	switch {
 	case missing != "":
 		f.reason, f.message = v1alpha1.ReasonSecretNotFound, missing
 		return f, nil
@@ -118,16 +119,19 @@ func (a *assessor) judge(ctx context.Context, key *v1alpha1.LicenseKey, of *asse
 		f.message = fmt.Sprintf("The trust anchors of LicensedProduct %q cannot be used: mend spec.trustAnchors as the product's condition Ready says.", of.product.Name)
 		return f, nil
 	}
-	result := a.verifier.Verify(jws, key.Spec.Certificate, of.terms, a.clusterUID, of.time.Now)
+	f.settle(a.verifier.Verify(jws, key.Spec.Certificate, of.terms, a.clusterUID, of.time.Now))
+	return f, nil
+}
+
+func (f *finding) settle(result token.Result) {
 	f.shown, f.RecheckTime = result.Claims, result.RecheckTime
 	if result.Err != nil {
 		f.reason, f.message = result.Err.Reason, result.Err.Message
-		return f, nil
+		return
 	}
 	f.Claims = result.Claims
 	f.reason = v1alpha1.ReasonVerified
 	f.message = fmt.Sprintf("License %q, issued to %q, verifies.", result.Claims.ID, result.Claims.Customer)
-	return f, nil
 }
 
 // readToken reads the token of a key, or tells what is missing.

@@ -20,7 +20,7 @@ const fieldOwner = client.FieldOwner("license-operator")
 func writeStatus(ctx context.Context, c client.Client, changed, from client.Object) error {
 	patch := client.MergeFromWithOptions(from, client.MergeFromWithOptimisticLock{})
 	// An object that is gone needs no status. A conflict is tried again as other failures are: soon at first, and then less often.
-	if err := c.Status().Patch(ctx, changed, patch, fieldOwner); client.IgnoreNotFound(err) != nil {
+	if err := client.IgnoreNotFound(c.Status().Patch(ctx, changed, patch, fieldOwner)); err != nil {
 		return fmt.Errorf("writing the status of %T %s: %w", from, from.GetName(), err)
 	}
 	return nil
