@@ -34,6 +34,7 @@ import (
 // +kubebuilder:rbac:groups="",resources=namespaces,resourceNames=kube-system,verbs=get
 
 func main() {
+	collectSooner()
 	ctrl.SetLogger(zap.New())
 	settings, err := parseSettings(os.Args[1:], os.LookupEnv)
 	switch {

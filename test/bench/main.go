@@ -17,6 +17,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -45,6 +48,7 @@ func main() { os.Exit(bench()) }
 // bench returns the exit code, once everything is stopped and removed.
 func bench() int {
 	var s settings
+	log.SetLogger(logr.Discard()) // controller-runtime would complain that it has nowhere to log to
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
 	flags.StringVar(&s.binDir, "bin-dir", "bin", "the folder with manager")
 	flags.IntVar(&s.keys, "keys", 1000, "how many keys")

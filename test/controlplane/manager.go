@@ -5,7 +5,9 @@ package controlplane
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -191,6 +193,26 @@ func (m *Manager) AnonymousRSS() (int64, error) { return m.memory("RssAnon") }
 
 // PeakRSS is the most that RSS has ever been.
 func (m *Manager) PeakRSS() (int64, error) { return m.memory("VmHWM") }
+
+// ticksPerSecond is the unit of /proc/PID/stat: the same on every Linux, whatever its own clock.
+const ticksPerSecond = 100
+
+// CPUTime is how long the process has kept a core busy so far. Linux only.
+func (m *Manager) CPUTime() (time.Duration, error) {
+	path := fmt.Sprintf("/proc/%d/stat", m.PID())
+	stat, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	// Up to the last parenthesis it is the program's name, which may hold anything; fields 14 and 15 of proc_pid_stat(5) are the 12th and 13th from there.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("%s is not what it should be: %q", path, stat)
+	}
+	user, errUser := strconv.ParseInt(fields[11], 10, 64)
+	system, errSystem := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * time.Second / ticksPerSecond, errors.Join(errUser, errSystem)
+}
 
 func (m *Manager) memory(field string) (int64, error) {
 	path := fmt.Sprintf("/proc/%d/status", m.PID())

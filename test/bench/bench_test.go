@@ -1,0 +1,94 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/license-operator/license-operator/test/controlplane"
+)
+
+func TestPercentile(t *testing.T) {
+	hundred := make([]time.Duration, 100)
+	for i := range hundred {
+		hundred[i] = time.Duration(i + 1)
+	}
+	for percent, want := range map[int]time.Duration{0: 1, 50: 51, 99: 100, 100: 100} {
+		if got := percentile(hundred, percent); got != want {
+			t.Errorf("percentile %d: got %d, want %d", percent, got, want)
+		}
+	}
+}
+
+func TestNumber(t *testing.T) {
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
+		if got := number(n); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	var out strings.Builder
+	if err := table(&out, "Title", []string{"", "n"}, []string{"long", "1"}); err != nil {
+		t.Fatal(err)
+	}
+	want := "\n### Title\n\n|      | n   |\n| ---  | --- |\n| long | 1   |\n"
+	if out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
+// TestPopulation makes sure that every boundary falls within the window, in whole seconds, and that a product is as good as the best of its keys.
+func TestPopulation(t *testing.T) {
+	opens := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	p := &population{keys: 100, products: 10}
+	p.plan(opens)
+	if len(p.life) != 110 {
+		t.Fatalf("got %d objects, want 110", len(p.life))
+	}
+	for i := range p.keys {
+		key, product := p.life[keyNamed(i)], p.life[p.productOf(i)]
+		for _, boundary := range []time.Time{key.expiry, key.graceEnd} {
+			if boundary.Before(opens) || !boundary.Before(p.closes()) || boundary.Nanosecond() != 0 {
+				t.Errorf("key %d has its boundary at %s", i, boundary)
+			}
+		}
+		if !key.expiry.Before(key.graceEnd) || product.expiry.Before(key.expiry) || product.graceEnd.Before(key.graceEnd) {
+			t.Errorf("key %d: %v, its product: %v", i, key, product)
+		}
+	}
+}
+
+func TestRequests(t *testing.T) {
+	start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	at := func(seconds int, e controlplane.AuditEvent) controlplane.AuditEvent {
+		e.Time = start.Add(time.Duration(seconds) * time.Second)
+		e.Received = e.Time
+		return e
+	}
+	patch := func(name string, code int) controlplane.AuditEvent {
+		return controlplane.AuditEvent{Stage: controlplane.StageResponseComplete, Verb: "patch", Resource: keyResource, Subresource: "status", Name: name, Code: code}
+	}
+	watch := func(stage string) controlplane.AuditEvent {
+		return controlplane.AuditEvent{Stage: stage, Verb: "watch", Resource: keyResource}
+	}
+	events := []controlplane.AuditEvent{
+		at(0, patch("a", 200)), at(1, patch("a", 200)), at(1, patch("b", 200)), at(2, patch("a", 200)), at(2, patch("a", 409)), at(3, patch("b", 403)),
+		at(1, watch(controlplane.StageResponseStarted)), at(2, watch(controlplane.StageResponseComplete)),
+		at(2, controlplane.AuditEvent{Stage: controlplane.StageResponseComplete, Verb: "update", Resource: "leases", Code: 200}),
+		at(9, patch("a", 200)),
+	}
+	during := span{start.Add(time.Second), start.Add(9 * time.Second)}
+	got := statusWrites(events, during, keyResource)
+	if got.total != 3 || got.conflicts != 1 || got.failures != 1 || got.most() != 2 {
+		t.Errorf("status writes: got %+v", got)
+	}
+	idle := requestsDuring(events, during)
+	if idle.leases != 1 || idle.watches != 1 || len(idle.others) != 5 {
+		t.Errorf("requests: got %+v", idle)
+	}
+}
