@@ -149,13 +149,17 @@ func checkTextPattern(t *testing.T, pattern string) {
 
 // TestOpenSSL runs the shell code on the page, once with each algorithm, and verifies the tokens that it makes.
 func TestOpenSSL(t *testing.T) {
+	unable := t.Skipf
+	if os.Getenv("CI") != "" {
+		unable = t.Fatalf // The gate installs what this needs.
+	}
 	for _, tool := range []string{"sh", "openssl", "awk", "xxd"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("no %s", tool)
+			unable("no %s", tool)
 		}
 	}
 	if version, err := exec.Command("openssl", "version").Output(); err != nil || !strings.HasPrefix(string(version), "OpenSSL 3") {
-		t.Skipf("not OpenSSL 3: %s", version)
+		unable("not OpenSSL 3: %s", version)
 	}
 	blocks := fences(readPage(t, tokenFormatPage), "sh")
 	if len(blocks) != 4 {
