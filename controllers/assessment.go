@@ -83,6 +83,12 @@ func (a *assessor) assess(ctx context.Context, productName string) (*assessment,
 	return found, nil
 }
 
+// isRenewed tells whether the product stays covered beyond the grace period of the active key.
+func (found *assessment) isRenewed() bool {
+	e := &found.evaluation
+	return license.Usable(e.State) && e.CoverageEnd.After(e.GraceEnd)
+}
+
 // terms are those of a product. Where its trust anchors cannot be used, and err says why, they are the last that could be: a slip of an editor takes nobody's
 // license away, and lets a renewal in. Its revocations always count.
 func (a *assessor) terms(product *v1alpha1.LicensedProduct) (terms *token.Terms, err error) {

@@ -9,7 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
-	"github.com/license-operator/license-operator/internal/license"
 )
 
 // licensedProductStatus is the whole status of a product, as of its assessment.
@@ -44,12 +43,6 @@ func trustAnchors(found *assessment) string {
 	return found.product.Spec.TrustAnchors
 }
 
-// isRenewed tells whether the product stays covered beyond the grace period of the active key.
-func (found *assessment) isRenewed() bool {
-	e := &found.evaluation
-	return license.Usable(e.State) && e.CoverageEnd.After(e.GraceEnd)
-}
-
 func termsCondition(found *assessment) metav1.Condition {
 	ready := metav1.Condition{
 		Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonTermsAccepted,
@@ -57,7 +50,11 @@ func termsCondition(found *assessment) metav1.Condition {
 	}
 	if found.termsErr != nil {
 		ready.Status, ready.Reason = metav1.ConditionFalse, v1alpha1.ReasonTrustAnchorsInvalid
-		ready.Message = fmt.Sprintf("spec.trustAnchors cannot be used: %v. Mend them; until then the last that could be used count, those in status.trustAnchors.", found.termsErr)
+		meanwhile := "no key can be verified"
+		if found.terms != nil {
+			meanwhile = "the last that could be used count, those in status.trustAnchors"
+		}
+		ready.Message = fmt.Sprintf("spec.trustAnchors cannot be used: %v. Mend them; until then %s.", found.termsErr, meanwhile)
 	}
 	return ready
 }

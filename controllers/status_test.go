@@ -17,6 +17,7 @@ import (
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
+	"github.com/license-operator/license-operator/internal/token"
 )
 
 func day(d int) time.Time {
@@ -178,7 +179,9 @@ func TestLicensedProductStatus(t *testing.T) {
 		return p
 	}
 	anchorsInvalid := assessedOn(30, withStatus(valid, func(p *v1alpha1.LicensedProduct) { p.Spec.TrustAnchors = "garbled" }), k)
-	anchorsInvalid.termsErr = errors.New("block 1 is no certificate")
+	anchorsInvalid.terms, anchorsInvalid.termsErr = &token.Terms{}, errors.New("block 1 is no certificate")
+	anchorsNeverValid := assessedOn(1, acme())
+	anchorsNeverValid.termsErr = errors.New("block 1 is no certificate")
 	for name, test := range map[string]struct {
 		found *assessment
 		want  v1alpha1.LicensedProductStatus
@@ -250,6 +253,18 @@ func TestLicensedProductStatus(t *testing.T) {
 					condition("Licensed", isTrue, 3, 20, "Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`),
 				},
 				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(110), Basis: v1alpha1.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
+			},
+		},
+		"trust anchors unusable from the beginning": {
+			found: anchorsNeverValid,
+			want: v1alpha1.LicensedProductStatus{
+				ObservedGeneration: 3, State: v1alpha1.LicensedProductUnlicensed, TimeMark: on(1),
+				Conditions: []metav1.Condition{
+					condition("Ready", isFalse, 3, 1, "TrustAnchorsInvalid", "spec.trustAnchors cannot be used: block 1 is no certificate. Mend them; until then no key can be verified."),
+					condition("Licensed", isFalse, 3, 1, "Unlicensed",
+						`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk shows them). Get a license at https://acme.example/renew and apply it as a LicenseKey.`),
+				},
+				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed},
 			},
 		},
 		"the clock is behind the mark": {
