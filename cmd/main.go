@@ -22,11 +22,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
-	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/controllers"
+	"github.com/license-operator/license-operator/internal/access"
 	"github.com/license-operator/license-operator/internal/clock"
 	"github.com/license-operator/license-operator/internal/version"
 )
@@ -67,7 +67,7 @@ func run(ctx context.Context, s settings) error {
 		Metrics: metricsserver.Options{
 			BindAddress:    s.metricsBindAddress,
 			SecureServing:  true,
-			FilterProvider: filters.WithAuthenticationAndAuthorization,
+			FilterProvider: access.Filter,
 		},
 		HealthProbeBindAddress:        s.healthProbeBindAddress,
 		LeaderElection:                s.leaderElect,
