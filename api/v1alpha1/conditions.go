@@ -19,6 +19,10 @@ const (
 const (
 	// ConditionLicensed is True while a key is Valid or in its GracePeriod.
 	ConditionLicensed = "Licensed"
+	// ConditionWithinLimits is False while more is in use than the active key allows. That blocks nothing.
+	ConditionWithinLimits = "WithinLimits"
+	// ConditionAlertsReady is True while the product's PrometheusRule is in place.
+	ConditionAlertsReady = "AlertsReady"
 	// ConditionClockSkewed is present, and True, only while the operator's clock cannot be believed.
 	ConditionClockSkewed = "ClockSkewed"
 )
@@ -73,6 +77,8 @@ const (
 	ReasonTermsAccepted = "TermsAccepted"
 	// ReasonTrustAnchorsInvalid: the trust anchors cannot be used; the last that could be count.
 	ReasonTrustAnchorsInvalid = "TrustAnchorsInvalid"
+	// ReasonNodeSelectorInvalid: usage.nodeSelector is no label selector, so nothing is counted.
+	ReasonNodeSelectorInvalid = "NodeSelectorInvalid"
 )
 
 // Reasons of a LicensedProduct's Licensed condition, besides ReasonExpired.
@@ -83,6 +89,28 @@ const (
 	ReasonGracePeriod = "GracePeriod"
 	// ReasonUnlicensed: no key verifies and has begun.
 	ReasonUnlicensed = "Unlicensed"
+)
+
+// Reasons of a LicensedProduct's WithinLimits condition.
+const (
+	// ReasonWithinLimits: nothing exceeds its limit.
+	ReasonWithinLimits = "WithinLimits"
+	// ReasonNoLimits: there is no key, or none of its limits is one that the operator counts.
+	ReasonNoLimits = "NoLimits"
+	// ReasonLimitExceeded: more is in use than the active key allows.
+	ReasonLimitExceeded = "LimitExceeded"
+)
+
+// Reasons of a LicensedProduct's AlertsReady condition.
+const (
+	// ReasonRuleApplied: the PrometheusRule is as it should be.
+	ReasonRuleApplied = "RuleApplied"
+	// ReasonAPINotInstalled: the cluster has no such kind.
+	ReasonAPINotInstalled = "APINotInstalled"
+	// ReasonForbidden: the operator may not write it.
+	ReasonForbidden = "Forbidden"
+	// ReasonApplyFailed: the API server refused it, or the name is another's.
+	ReasonApplyFailed = "ApplyFailed"
 )
 
 // Reasons of a LicensedProduct's ClockSkewed condition.

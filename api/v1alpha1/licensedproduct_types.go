@@ -30,6 +30,27 @@ const ClockResetAnnotation = "license-operator.io/clock-reset-requested"
 // DefaultUnlicensedGracePeriodDays is how long a product may stay without a license before a restriction where its spec does not say.
 const DefaultUnlicensedGracePeriodDays = 30
 
+// Where a product's spec.alerts does not say when to warn.
+const (
+	// DefaultExpiryWarningDays is how long before coverageEndTime a warning begins.
+	DefaultExpiryWarningDays = 60
+	// DefaultExpiryCriticalDays is how long before coverageEndTime the alert becomes critical.
+	DefaultExpiryCriticalDays = 14
+	// DefaultUsageWarningPercent is the share of a limit from which on its use is warned of.
+	DefaultUsageWarningPercent = 90
+)
+
+// The names of what the operator counts. A limit of another name is carried, and not checked.
+const (
+	// UsageNodes is how many nodes the product's usage.nodeSelector selects.
+	UsageNodes = "nodes"
+	// UsageCores is how many CPU cores these nodes have together: their capacity, rounded up.
+	UsageCores = "cores"
+)
+
+// MaxMonthlyPeaks is how many months status.monthlyPeaks holds: this one, and a year before it.
+const MaxMonthlyPeaks = 13
+
 // LicensedProductSpec is the vendor's terms.
 type LicensedProductSpec struct {
 	// vendor is who ships the product, for messages.
@@ -72,6 +93,51 @@ type LicensedProductSpec struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=3650
 	UnlicensedGracePeriodDays *int32 `json:"unlicensedGracePeriodDays,omitempty"`
+
+	// usage says what counts as use of the product.
+	// +optional
+	Usage *UsageSpec `json:"usage,omitempty"`
+
+	// alerts are the thresholds of the product's alerts.
+	// +optional
+	// +kubebuilder:default={expiryWarningDays: 60, expiryCriticalDays: 14, usageWarningPercent: 90}
+	Alerts *AlertsSpec `json:"alerts,omitempty"`
+}
+
+// UsageSpec says what counts as use of a product.
+type UsageSpec struct {
+	// nodeSelector selects the nodes that count, ready or not, by their labels; {} and none at all: every node.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="!has(self.matchLabels) || size(self.matchLabels) <= 64",message="at most 64 matchLabels"
+	// +kubebuilder:validation:XValidation:rule="!has(self.matchExpressions) || size(self.matchExpressions) <= 64",message="at most 64 matchExpressions"
+	// +kubebuilder:validation:XValidation:rule="!has(self.matchExpressions) || self.matchExpressions.all(e, e.operator in ['In', 'NotIn', 'Exists', 'DoesNotExist'])",message="the operator of a matchExpression is In, NotIn, Exists or DoesNotExist"
+	// +kubebuilder:validation:XValidation:rule="!has(self.matchExpressions) || self.matchExpressions.all(e, e.operator in ['In', 'NotIn'] ? has(e.values) && size(e.values) > 0 : !has(e.values) || size(e.values) == 0)",message="matchExpressions with In or NotIn need values; those with Exists or DoesNotExist take none"
+	NodeSelector *metav1.LabelSelector `json:"nodeSelector,omitempty"`
+}
+
+// AlertsSpec are the thresholds of a product's alerts.
+// +kubebuilder:validation:XValidation:rule="self.expiryCriticalDays < self.expiryWarningDays",message="expiryCriticalDays must be less than expiryWarningDays: the alert warns first and is critical then"
+type AlertsSpec struct {
+	// expiryWarningDays is how long before status.coverageEndTime LicenseExpiring begins to warn, in days of 24 hours.
+	// +optional
+	// +kubebuilder:default=60
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=3650
+	ExpiryWarningDays int32 `json:"expiryWarningDays,omitempty"`
+
+	// expiryCriticalDays is how long before status.coverageEndTime LicenseExpiring becomes critical, in days of 24 hours.
+	// +optional
+	// +kubebuilder:default=14
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=3650
+	ExpiryCriticalDays int32 `json:"expiryCriticalDays,omitempty"`
+
+	// usageWarningPercent is the share of a limit, in percent, from which on LicenseNodesNearLimit and LicenseCoresNearLimit warn.
+	// +optional
+	// +kubebuilder:default=90
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	UsageWarningPercent int32 `json:"usageWarningPercent,omitempty"`
 }
 
 // Revocation names one license, or one certificate and with it every key whose chain it is in.
@@ -93,7 +159,8 @@ type Revocation struct {
 
 // LicensedProductStatus is what the operator found out about a product.
 type LicensedProductStatus struct {
-	// conditions are Ready (the terms are usable; never depends on a key), Licensed, and ClockSkewed (present only when True).
+	// conditions are Ready (the terms are usable; never depends on a key), Licensed, WithinLimits (going over a limit blocks nothing), AlertsReady (the product's
+	// PrometheusRule is in place), and ClockSkewed (present only when True).
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -142,6 +209,20 @@ type LicensedProductStatus struct {
 	// +kubebuilder:validation:MaxItems=64
 	Limits []Limit `json:"limits,omitempty"`
 
+	// usage is what is in use now, of each thing that the operator counts: nodes and cores.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	Usage []Usage `json:"usage,omitempty"`
+
+	// monthlyPeaks are the most that was ever in use at a time, in each of the last 13 months that there was anything to count in, the latest last. A peak is never lowered.
+	// +optional
+	// +listType=map
+	// +listMapKey=month
+	// +kubebuilder:validation:MaxItems=13
+	MonthlyPeaks []MonthlyPeak `json:"monthlyPeaks,omitempty"`
+
 	// timeMark is the latest instant that the operator has recorded. Time never runs backwards behind it.
 	// +optional
 	TimeMark *metav1.Time `json:"timeMark,omitempty"`
@@ -159,6 +240,38 @@ type LicensedProductStatus struct {
 	// restriction says what happens after the grace period, and when.
 	// +optional
 	Restriction *RestrictionStatus `json:"restriction,omitempty"`
+}
+
+// Usage is how much of one thing is in use.
+type Usage struct {
+	// name of what is counted: nodes or cores.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+
+	// value is how many are in use.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Value *int64 `json:"value,omitempty"`
+}
+
+// MonthlyPeak is the most that was in use at a time within one month.
+type MonthlyPeak struct {
+	// month in UTC, as in 2027-03.
+	// +required
+	// +kubebuilder:validation:MinLength=7
+	// +kubebuilder:validation:MaxLength=7
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-(0[1-9]|1[0-2])$`
+	Month string `json:"month,omitempty"`
+
+	// usage is the peak of each thing that the operator counts; they need not fall into the same moment.
+	// +required
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	Usage []Usage `json:"usage,omitempty"`
 }
 
 // RestrictionBasis says what an effective time was computed from.
@@ -201,6 +314,8 @@ type RestrictionStatus struct {
 // +kubebuilder:printcolumn:name="Expires",type=string,JSONPath=`.status.expiryTime`
 // +kubebuilder:printcolumn:name="Grace End",type=string,JSONPath=`.status.graceEndTime`
 // +kubebuilder:printcolumn:name="Restricts At",type=string,JSONPath=`.status.restriction.effectiveTime`
+// +kubebuilder:printcolumn:name="Within Limits",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="WithinLimits")].reason`
+// +kubebuilder:printcolumn:name="Alerts",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="AlertsReady")].reason`
 // +kubebuilder:printcolumn:name="Ready",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Vendor",type=string,priority=1,JSONPath=`.spec.vendor`
 // +kubebuilder:printcolumn:name="Coverage End",type=string,priority=1,JSONPath=`.status.coverageEndTime`

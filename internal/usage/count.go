@@ -1,0 +1,58 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package usage tells what is in use of a product: what its nodes add up to now, the most they ever added up to in a month, and which limits that exceeds.
+package usage
+
+import (
+	"iter"
+
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+)
+
+// Count is what the nodes that selector selects add up to: how many they are, and the CPU cores they have together, rounded up.
+func Count(nodes iter.Seq[*Node], selector labels.Selector) []v1alpha1.Usage {
+	var count, millicores int64
+	for node := range nodes {
+		if selector.Matches(node.labels) {
+			count++
+			millicores += node.millicores
+		}
+	}
+	cores := (millicores + millicoresPerCore - 1) / millicoresPerCore
+	return []v1alpha1.Usage{{Name: v1alpha1.UsageNodes, Value: &count}, {Name: v1alpha1.UsageCores, Value: &cores}}
+}
+
+// Excess is a limit that is exceeded.
+type Excess struct {
+	// Name of the limit.
+	Name string
+	// Used is how much is in use, and Limit how much the license allows.
+	Used, Limit int64
+}
+
+// Compare tells how many of the limits are limits of what is counted, and which of these are exceeded.
+func Compare(limits []v1alpha1.Limit, used []v1alpha1.Usage) (counted int, exceeded []Excess) {
+	for _, limit := range limits {
+		value, ok := find(used, limit.Name)
+		if !ok || limit.Value == nil {
+			continue
+		}
+		counted++
+		if value > *limit.Value {
+			exceeded = append(exceeded, Excess{limit.Name, value, *limit.Value})
+		}
+	}
+	return counted, exceeded
+}
+
+func find(used []v1alpha1.Usage, name string) (int64, bool) {
+	for _, u := range used {
+		if u.Name == name && u.Value != nil {
+			return *u.Value, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,96 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package usage
+
+import (
+	"cmp"
+	"slices"
+	"unique"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// MaxNodeCores is the capacity up to which a node's word is taken. No machine has a million cores: a node that claims more, or less than none, counts as a node
+// without any, so that one that is out of its mind does not spoil a peak that stands for a year.
+const MaxNodeCores = 1_000_000
+
+const millicoresPerCore = 1000
+
+// Node is what is counted of a node, ready or not: its labels, by which it is selected, and its CPU capacity. There is one for each node of the cluster, and a tenth of
+// a corev1.Node with as much in it.
+type Node struct {
+	name, resourceVersion string
+	labels                labelSet
+	millicores            int64
+}
+
+// NodeOf is what is counted of node.
+func NodeOf(node *corev1.Node) *Node {
+	return &Node{name: node.Name, resourceVersion: node.ResourceVersion, labels: labelsOf(node), millicores: millicoresOf(node)}
+}
+
+func millicoresOf(node *corev1.Node) int64 {
+	capacity := node.Status.Capacity.Cpu()
+	// First of all: what is beyond an int64 of millicores has no value in them.
+	if capacity.Sign() < 0 || capacity.CmpInt64(MaxNodeCores) > 0 {
+		return 0
+	}
+	return capacity.MilliValue()
+}
+
+// Name of the node.
+func (n *Node) Name() string { return n.name }
+
+// CountsAs tells whether it makes no difference to any count which of the two versions of a node it is.
+func (n *Node) CountsAs(other *Node) bool {
+	return n.millicores == other.millicores && slices.Equal(n.labels, other.labels)
+}
+
+// GetObjectMeta implements metav1.ObjectMetaAccessor, for caches: it has the name and the resource version, and to change it changes nothing.
+func (n *Node) GetObjectMeta() metav1.Object {
+	return &metav1.ObjectMeta{Name: n.name, ResourceVersion: n.resourceVersion}
+}
+
+// labelSet is the labels of a node, sorted by name.
+type labelSet []nodeLabel
+
+type nodeLabel struct{ name, value string }
+
+func labelsOf(node *corev1.Node) labelSet {
+	set := make(labelSet, 0, len(node.Labels))
+	for name, value := range node.Labels {
+		label := nodeLabel{name: unique.Make(name).Value()}
+		// Most nodes have most labels in common, and one copy serves all. The hostname is the node's own.
+		if value == node.Name {
+			label.value = node.Name
+		} else {
+			label.value = unique.Make(value).Value()
+		}
+		set = append(set, label)
+	}
+	slices.SortFunc(set, func(a, b nodeLabel) int { return cmp.Compare(a.name, b.name) })
+	return set
+}
+
+// Lookup implements labels.Labels.
+func (s labelSet) Lookup(name string) (value string, exists bool) {
+	i, found := slices.BinarySearchFunc(s, name, func(l nodeLabel, name string) int { return cmp.Compare(l.name, name) })
+	if !found {
+		return "", false
+	}
+	return s[i].value, true
+}
+
+// Has implements labels.Labels.
+func (s labelSet) Has(name string) bool {
+	_, exists := s.Lookup(name)
+	return exists
+}
+
+// Get implements labels.Labels.
+func (s labelSet) Get(name string) string {
+	value, _ := s.Lookup(name)
+	return value
+}
