@@ -1,0 +1,289 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package alerting
+
+import (
+	"cmp"
+	"fmt"
+
+	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+)
+
+// The names of the alerts. Each has a page of that name in docs/runbooks.
+const (
+	LicenseExpiring       = "LicenseExpiring"
+	LicenseInGracePeriod  = "LicenseInGracePeriod"
+	LicenseExpired        = "LicenseExpired"
+	LicenseKeyInvalid     = "LicenseKeyInvalid"
+	LicenseMissing        = "LicenseMissing"
+	LicenseNodesNearLimit = "LicenseNodesNearLimit"
+	LicenseNodesExceeded  = "LicenseNodesExceeded"
+	LicenseCoresNearLimit = "LicenseCoresNearLimit"
+	LicenseCoresExceeded  = "LicenseCoresExceeded"
+	LicenseClockSkewed    = "LicenseClockSkewed"
+	LicenseMetricsAbsent  = "LicenseMetricsAbsent"
+)
+
+// AlertNames are the names of all alerts, in the order of the rule.
+var AlertNames = []string{
+	LicenseExpiring, LicenseInGracePeriod, LicenseExpired,
+	LicenseKeyInvalid, LicenseMissing,
+	LicenseNodesNearLimit, LicenseNodesExceeded, LicenseCoresNearLimit, LicenseCoresExceeded,
+	LicenseClockSkewed, LicenseMetricsAbsent,
+}
+
+const (
+	warning  = "warning"
+	critical = "critical"
+)
+
+// alert is one alert of a product, with one severity. One that has two is two of these that never fire together.
+type alert struct {
+	name     string
+	severity string
+	// expr yields a series while the alert is to fire. Its labels become the alert's, and its value is what the annotations call $value.
+	expr string
+	// pending is how long expr has to hold before the alert fires.
+	pending monitoringv1.Duration
+	// summary is one line, description what to know in the night. Both are templates.
+	summary, description string
+}
+
+// subject is the product that alerts are about.
+type subject struct {
+	// name in expressions and texts.
+	name string
+	// nameAndVendor, the first time that a text mentions the product, and renewal, which tells where to get a license.
+	nameAndVendor, renewal string
+	v1alpha1.AlertsSpec
+}
+
+// alertsOf are the alerts of a product. Of those that tell how its license stands, one at most fires at a time: LicenseExpiring, LicenseInGracePeriod, LicenseExpired,
+// LicenseMissing each belong to another state, or severity.
+func alertsOf(product *v1alpha1.LicensedProduct) []alert {
+	var thresholds v1alpha1.AlertsSpec
+	if product.Spec.Alerts != nil {
+		thresholds = *product.Spec.Alerts
+	}
+	vendor := verbatim(product.Spec.Vendor)
+	s := &subject{
+		name:          product.Name,
+		nameAndVendor: fmt.Sprintf("%s (%s)", product.Name, vendor),
+		renewal:       fmt.Sprintf("Ask %s for a license and apply it as a LicenseKey", vendor),
+		AlertsSpec: v1alpha1.AlertsSpec{
+			ExpiryWarningDays:   cmp.Or(thresholds.ExpiryWarningDays, v1alpha1.DefaultExpiryWarningDays),
+			ExpiryCriticalDays:  cmp.Or(thresholds.ExpiryCriticalDays, v1alpha1.DefaultExpiryCriticalDays),
+			UsageWarningPercent: cmp.Or(thresholds.UsageWarningPercent, v1alpha1.DefaultUsageWarningPercent),
+		},
+	}
+	if url := product.Spec.RenewalURL; url != "" {
+		s.renewal = fmt.Sprintf("Get a license at %s and apply it as a LicenseKey", verbatim(url))
+	}
+	nodes := countable{
+		nearLimit: LicenseNodesNearLimit, exceeded: LicenseNodesExceeded,
+		used: "license_nodes_used", limit: "license_nodes_limit", unit: "nodes",
+	}
+	cores := countable{
+		nearLimit: LicenseCoresNearLimit, exceeded: LicenseCoresExceeded,
+		used: "license_cores_used", limit: "license_cores_limit", unit: "CPU cores",
+	}
+	return []alert{
+		s.expiringSoon(), s.expiringNow(), s.inGracePeriod(), s.expired(),
+		s.keyInvalidWhileCovered(), s.keyInvalid(), s.missing(), s.missingTooLong(),
+		s.nearLimit(nodes), s.exceeded(nodes), s.nearLimit(cores), s.exceeded(cores),
+		s.clockSkewed(), s.metricsAbsent(),
+	}
+}
+
+const (
+	coverageEnd   = "license_coverage_end_timestamp_seconds"
+	graceEnd      = "license_grace_end_timestamp_seconds"
+	effectiveTime = "license_restriction_effective_timestamp_seconds"
+
+	// valueAsTime is $value where that is an instant.
+	valueAsTime = "{{ $value | humanizeTimestamp }}"
+	// licenseKey is the name of the LicenseKey that an alert is about.
+	licenseKey = "{{ $labels.license_key }}"
+)
+
+// The value of all that is about time is the instant in question, so that a text that was sent once stays true.
+
+func (s *subject) expiringSoon() alert {
+	return alert{
+		name: LicenseExpiring, severity: warning, pending: "5m",
+		expr: fmt.Sprintf(`%s
+  >= time() + %d * 86400
+  < time() + %d * 86400
+and on (product)
+%s`, figure(coverageEnd, s.name), s.ExpiryCriticalDays, s.ExpiryWarningDays, inState(s.name, v1alpha1.LicensedProductValid)),
+		summary:     fmt.Sprintf("The license of %s ends in less than %d days", s.name, s.ExpiryWarningDays),
+		description: s.expiring(),
+	}
+}
+
+func (s *subject) expiringNow() alert {
+	return alert{
+		name: LicenseExpiring, severity: critical, pending: "5m",
+		expr: fmt.Sprintf(`%s
+  < time() + %d * 86400
+and on (product)
+%s`, figure(coverageEnd, s.name), s.ExpiryCriticalDays, inState(s.name, v1alpha1.LicensedProductValid)),
+		summary:     fmt.Sprintf("The license of %s ends in less than %d days", s.name, s.ExpiryCriticalDays),
+		description: s.expiring(),
+	}
+}
+
+func (s *subject) expiring() string {
+	return fmt.Sprintf("%s is licensed until %s: grace periods and renewals that are applied already are included in that.\n"+
+		"Everything works until then.\n%s. It may be applied before it begins, and takes over without a gap.", s.nameAndVendor, valueAsTime, s.renewal)
+}
+
+func (s *subject) inGracePeriod() alert {
+	return alert{
+		name: LicenseInGracePeriod, severity: warning, pending: "1m",
+		// With a renewal that will do for a while there is nothing to tell.
+		expr: fmt.Sprintf(`%[1]s
+and on (product)
+%[2]s
+unless on (product)
+%[3]s
+  > %[1]s
+  >= time() + %[4]d * 86400`,
+			figure(graceEnd, s.name), inState(s.name, v1alpha1.LicensedProductGracePeriod), figure(coverageEnd, s.name), s.ExpiryWarningDays),
+		summary: fmt.Sprintf("The license of %s has expired and is in its grace period", s.name),
+		description: fmt.Sprintf("The license of %s has expired. Its grace period ends at %s, and everything works until then.\n"+
+			"No renewal that covers the next %d days has been applied. %s.", s.nameAndVendor, valueAsTime, s.ExpiryWarningDays, s.renewal),
+	}
+}
+
+func (s *subject) expired() alert {
+	return alert{
+		name: LicenseExpired, severity: critical, pending: "1m",
+		expr: fmt.Sprintf(`%s
+and on (product)
+%s`, figure(coverageEnd, s.name), inState(s.name, v1alpha1.LicensedProductExpired)),
+		summary: fmt.Sprintf("The license of %s has expired and its grace period is over", s.name),
+		description: fmt.Sprintf("The license of %s has expired, and its grace period ended at %s.\nIt grants no features any more; what the product does without is for its "+
+			"vendor to say.\n%s: it counts within seconds.", s.nameAndVendor, valueAsTime, s.renewal),
+	}
+}
+
+func (s *subject) keyInvalidWhileCovered() alert {
+	return alert{
+		name: LicenseKeyInvalid, severity: warning, pending: "5m",
+		expr: fmt.Sprintf(`%s
+and on (product)
+%s`, invalidKeys(s.name), isCovered(s.name)),
+		summary: fmt.Sprintf("LicenseKey %s of %s does not verify", licenseKey, s.name),
+		description: fmt.Sprintf("LicenseKey %s of %s does not verify and counts for nothing.\nAnother key covers the product, so everything works; but should this one be a renewal, "+
+			"it will not take over.\n%s", licenseKey, s.nameAndVendor, whyInvalid),
+	}
+}
+
+func (s *subject) keyInvalid() alert {
+	return alert{
+		name: LicenseKeyInvalid, severity: critical, pending: "5m",
+		expr: fmt.Sprintf(`%s
+unless on (product)
+%s`, invalidKeys(s.name), isCovered(s.name)),
+		summary: fmt.Sprintf("LicenseKey %s of %s does not verify, and no other key covers it", licenseKey, s.name),
+		description: fmt.Sprintf("LicenseKey %s of %s does not verify and counts for nothing, and no other key covers the product: it is not licensed.\n%s",
+			licenseKey, s.nameAndVendor, whyInvalid),
+	}
+}
+
+const whyInvalid = "Condition Ready says why: kubectl describe lk " + licenseKey + ". Do what it says, or delete the key if nobody needs it."
+
+func (s *subject) missing() alert {
+	return alert{
+		name: LicenseMissing, severity: warning, pending: "15m",
+		expr:    s.withoutKey("> time()"),
+		summary: s.name + " has no license",
+		description: fmt.Sprintf("There is no license for %s: no LicenseKey of it verifies and has begun. By the product's terms it may stay without one until %s.\n%s.",
+			s.nameAndVendor, valueAsTime, s.renewal),
+	}
+}
+
+func (s *subject) missingTooLong() alert {
+	return alert{
+		name: LicenseMissing, severity: critical, pending: "15m",
+		expr:    s.withoutKey("<= time()"),
+		summary: s.name + " has no license, and may not stay without one any longer",
+		description: fmt.Sprintf("There is no license for %s: no LicenseKey of it verifies and has begun. By the product's terms it might stay without one until %s.\n%s: it counts within seconds.",
+			s.nameAndVendor, valueAsTime, s.renewal),
+	}
+}
+
+// withoutKey holds while the product has no license, and no key that does not verify, of which LicenseKeyInvalid tells. Its value is the time until which the
+// product may stay so, and that is compared as comparison says.
+func (s *subject) withoutKey(comparison string) string {
+	return fmt.Sprintf(`%s
+  %s
+and on (product)
+%s
+unless on (product)
+%s`, figure(effectiveTime, s.name), comparison, inState(s.name, v1alpha1.LicensedProductUnlicensed), invalidKeys(s.name))
+}
+
+// countable is something that licenses limit, and that the operator counts.
+type countable struct {
+	// nearLimit, exceeded: the names of the alerts.
+	nearLimit, exceeded string
+	// used, limit: the metrics.
+	used, limit string
+	// unit in texts, in the plural.
+	unit string
+}
+
+const nothingIsBlocked = "Nothing is blocked, below the limit or above it: new nodes join, and every feature works."
+
+// nearLimit has the share of the limit that is in use as its value. A limit of zero has no share: one is beyond it, or uses nothing.
+func (s *subject) nearLimit(c countable) alert {
+	return alert{
+		name: c.nearLimit, severity: warning, pending: "15m",
+		expr: fmt.Sprintf(`100 * %s
+  / %s
+  >= %d
+  <= 100`, figure(c.used, s.name), figure(c.limit, s.name), s.UsageWarningPercent),
+		summary: fmt.Sprintf("%s uses %d%% or more of the %s that its license allows", s.name, s.UsageWarningPercent, c.unit),
+		description: fmt.Sprintf("Of the %s that the license of %s allows, {{ printf \"%%.1f\" $value }}%% are in use.\n%s\nShould more be added, the license has to grow. %s.",
+			c.unit, s.nameAndVendor, nothingIsBlocked, s.renewal),
+	}
+}
+
+// exceeded has as its value how much more is in use than the license allows.
+func (s *subject) exceeded(c countable) alert {
+	return alert{
+		name: c.exceeded, severity: warning, pending: "15m",
+		expr: fmt.Sprintf(`%s
+  - %s
+  > 0`, figure(c.used, s.name), figure(c.limit, s.name)),
+		summary: fmt.Sprintf("%s uses more %s than its license allows", s.name, c.unit),
+		description: fmt.Sprintf("%s uses more %s than its license allows, by {{ printf \"%%.0f\" $value }}.\n%s\nShould it stay so, the license has to grow. %s.",
+			s.nameAndVendor, c.unit, nothingIsBlocked, s.renewal),
+	}
+}
+
+func (s *subject) clockSkewed() alert {
+	return alert{
+		name: LicenseClockSkewed, severity: warning, pending: "15m",
+		expr:    isSkewed(s.name),
+		summary: fmt.Sprintf("The clock by which the license of %s is judged cannot be believed", s.name),
+		description: fmt.Sprintf("The operator's clock and the API server's differ, or it is behind a time that was recorded for %s: condition ClockSkewed says which, and what to mend "+
+			"(kubectl describe lprod %s).\nNo license comes back to life by that, but one may begin or end too early or too late.", s.nameAndVendor, s.name),
+	}
+}
+
+func (s *subject) metricsAbsent() alert {
+	return alert{
+		name: LicenseMetricsAbsent, severity: critical, pending: "10m",
+		// As it is, with nothing bridged: whatever comes and goes within ten minutes does not matter here.
+		expr:    fmt.Sprintf(`absent(license_state{product=%q})`, s.name),
+		summary: fmt.Sprintf("There are no metrics of the license of %s", s.name),
+		description: fmt.Sprintf("Prometheus has no metrics of %s: license-operator is down, or is not scraped.\nThe product goes on as it is; but no other alert tells of its license meanwhile.\n"+
+			"See whether the operator's pod runs and what its log says, then whether Prometheus lists it among its targets, and with which error.", s.nameAndVendor),
+	}
+}

@@ -1,0 +1,101 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package alerting makes the alerts of a product: a PrometheusRule from its name and thresholds. It is pure, and knows of metrics no more than their names.
+package alerting
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"strings"
+
+	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+)
+
+// Options are what the rules of all products have in common.
+type Options struct {
+	// Namespace that the rules are in.
+	Namespace string
+	// Labels of the rules' metadata, so that a Prometheus selects them; they are no labels of the alerts. They cannot replace the operator's own.
+	Labels map[string]string
+	// RunbookBaseURL is what the pages of docs/runbooks are found under, with or without a slash at its end.
+	RunbookBaseURL string
+}
+
+// The label by which everything that the operator makes is known.
+const (
+	managedByLabel = "app.kubernetes.io/managed-by"
+	managedBy      = "license-operator"
+
+	// Selector selects the rules that the operator made, by that label.
+	Selector = managedByLabel + "=" + managedBy
+)
+
+// Rule is the PrometheusRule of a product, whole and ready to be applied: its alerts, with the thresholds of spec.alerts. Of the product it reads the metadata and
+// the spec, whose defaults it knows; the same product gives the same rule, whatever its status says.
+func Rule(product *v1alpha1.LicensedProduct, o Options) *monitoringv1.PrometheusRule {
+	labels := maps.Clone(o.Labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[managedByLabel] = managedBy
+	return &monitoringv1.PrometheusRule{
+		TypeMeta: metav1.TypeMeta{APIVersion: monitoringv1.SchemeGroupVersion.String(), Kind: monitoringv1.PrometheusRuleKind},
+		ObjectMeta: metav1.ObjectMeta{
+			Name:      RuleName(product.Name),
+			Namespace: o.Namespace,
+			Labels:    labels,
+			// Nothing says blockOwnerDeletion: setting it needs a permission on the product's finalizers.
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion: v1alpha1.GroupVersion.String(), Kind: "LicensedProduct", Name: product.Name, UID: product.UID, Controller: new(true),
+			}},
+		},
+		Spec: monitoringv1.PrometheusRuleSpec{Groups: []monitoringv1.RuleGroup{{
+			Name:  "license-operator." + product.Name,
+			Rules: rules(alertsOf(product), o.RunbookBaseURL),
+		}}},
+	}
+}
+
+// maxRuleName is how long the name of a rule may be. The Prometheus operator keeps all rules in ConfigMaps, each under a key of at most 253 characters that holds the
+// rule's namespace (63), its name and its uid (36): one that is longer would keep it from loading any rule at all.
+const maxRuleName = 128
+
+// RuleName is the name of a product's rule: the product's, shortened and made unique again where it is longer than 128 characters.
+func RuleName(productName string) string {
+	if len(productName) <= maxRuleName {
+		return productName
+	}
+	hash := sha256.Sum256([]byte(productName))
+	suffix := "-" + hex.EncodeToString(hash[:5])
+	return strings.TrimRight(productName[:maxRuleName-len(suffix)], "-.") + suffix
+}
+
+func rules(alerts []alert, runbookBaseURL string) []monitoringv1.Rule {
+	rules := make([]monitoringv1.Rule, 0, len(alerts))
+	for _, a := range alerts {
+		rules = append(rules, monitoringv1.Rule{
+			Alert:  a.name,
+			Expr:   intstr.FromString(a.expr),
+			For:    &a.pending,
+			Labels: map[string]string{"severity": a.severity},
+			Annotations: map[string]string{
+				"summary":     a.summary,
+				"description": a.description,
+				"runbook_url": verbatim(strings.TrimRight(runbookBaseURL, "/")) + "/" + a.name + ".md",
+			},
+		})
+	}
+	return rules
+}
+
+// verbatim is a text within an annotation's template that comes out as it is. Outside of its actions a template has no other special characters than the
+// braces that begin one, and two texts side by side can make a pair of them.
+func verbatim(text string) string {
+	return strings.ReplaceAll(text, "{", `{{ "{" }}`)
+}

@@ -1,0 +1,261 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package alerting_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"text/template"
+
+	"github.com/google/go-cmp/cmp"
+	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"sigs.k8s.io/yaml"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/alerting"
+)
+
+var update = flag.Bool("update", false, "write the golden files in testdata instead of comparing with them")
+
+func acme() *v1alpha1.LicensedProduct {
+	return &v1alpha1.LicensedProduct{
+		ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh", UID: "7d0e6a86-5a52-4c6f-9f0c-0d5b0b1c2d3e"},
+		Spec:       v1alpha1.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew"},
+	}
+}
+
+var options = alerting.Options{
+	Namespace:      "license-operator-system",
+	Labels:         map[string]string{"release": "prometheus"},
+	RunbookBaseURL: "https://docs.example/runbooks",
+}
+
+func TestGolden(t *testing.T) {
+	got, err := yaml.Marshal(alerting.Rule(acme(), options))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join("testdata", "acme-mesh.yaml")
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s differs (go test ./internal/alerting -update writes it anew):\n%s", path, diff)
+	}
+}
+
+func TestAlertNames(t *testing.T) {
+	var got []string
+	for _, rule := range rulesOf(alerting.Rule(acme(), options)) {
+		got = append(got, rule.Alert)
+	}
+	if diff := cmp.Diff(alerting.AlertNames, slices.Compact(got)); diff != "" {
+		t.Errorf("the rule has other alerts than AlertNames (-want +got):\n%s", diff)
+	}
+}
+
+func TestThresholds(t *testing.T) {
+	for name, test := range map[string]struct {
+		alerts *v1alpha1.AlertsSpec
+		// want are parts of expressions, by alert and severity.
+		want map[string][]string
+	}{
+		"none said": {
+			want: map[string][]string{
+				"LicenseExpiring warning":       {">= time() + 14 * 86400\n", "< time() + 60 * 86400\n"},
+				"LicenseExpiring critical":      {"< time() + 14 * 86400\n"},
+				"LicenseInGracePeriod warning":  {">= time() + 60 * 86400"},
+				"LicenseNodesNearLimit warning": {">= 90\n"},
+				"LicenseCoresNearLimit warning": {">= 90\n"},
+			},
+		},
+		"all said": {
+			alerts: &v1alpha1.AlertsSpec{ExpiryWarningDays: 3650, ExpiryCriticalDays: 1, UsageWarningPercent: 100},
+			want: map[string][]string{
+				"LicenseExpiring warning":       {">= time() + 1 * 86400\n", "< time() + 3650 * 86400\n"},
+				"LicenseExpiring critical":      {"< time() + 1 * 86400\n"},
+				"LicenseInGracePeriod warning":  {">= time() + 3650 * 86400"},
+				"LicenseNodesNearLimit warning": {">= 100\n"},
+				"LicenseCoresNearLimit warning": {">= 100\n"},
+			},
+		},
+		"one said": {
+			alerts: &v1alpha1.AlertsSpec{ExpiryCriticalDays: 7},
+			want: map[string][]string{
+				"LicenseExpiring warning":       {">= time() + 7 * 86400\n", "< time() + 60 * 86400\n"},
+				"LicenseExpiring critical":      {"< time() + 7 * 86400\n"},
+				"LicenseInGracePeriod warning":  {">= time() + 60 * 86400"},
+				"LicenseNodesNearLimit warning": {">= 90\n"},
+				"LicenseCoresNearLimit warning": {">= 90\n"},
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			product := acme()
+			product.Spec.Alerts = test.alerts
+			for _, rule := range rulesOf(alerting.Rule(product, options)) {
+				alert := rule.Alert + " " + rule.Labels["severity"]
+				for _, part := range test.want[alert] {
+					if !strings.Contains(rule.Expr.String(), part) {
+						t.Errorf("the expression of %s does not hold %q:\n%s", alert, part, rule.Expr.String())
+					}
+				}
+				delete(test.want, alert)
+			}
+			if len(test.want) > 0 {
+				t.Errorf("there is no %v", test.want)
+			}
+		})
+	}
+}
+
+func TestMetadata(t *testing.T) {
+	long := strings.Repeat("a", 117) + "." + strings.Repeat("b", 253-118)
+	owner := func(name string) []metav1.OwnerReference {
+		return []metav1.OwnerReference{{
+			APIVersion: "license-operator.io/v1alpha1", Kind: "LicensedProduct", Name: name, UID: "7d0e6a86-5a52-4c6f-9f0c-0d5b0b1c2d3e", Controller: new(true),
+		}}
+	}
+	for name, test := range map[string]struct {
+		productName string
+		labels      map[string]string
+		want        metav1.ObjectMeta
+	}{
+		"without labels": {
+			productName: "acme-mesh",
+			want: metav1.ObjectMeta{
+				Name: "acme-mesh", Namespace: "monitoring", OwnerReferences: owner("acme-mesh"),
+				Labels: map[string]string{"app.kubernetes.io/managed-by": "license-operator"},
+			},
+		},
+		"with labels, and one that is the operator's": {
+			productName: "acme-mesh",
+			labels:      map[string]string{"release": "prometheus", "app.kubernetes.io/managed-by": "Helm"},
+			want: metav1.ObjectMeta{
+				Name: "acme-mesh", Namespace: "monitoring", OwnerReferences: owner("acme-mesh"),
+				Labels: map[string]string{"app.kubernetes.io/managed-by": "license-operator", "release": "prometheus"},
+			},
+		},
+		"a name that is too long for a rule": {
+			productName: long,
+			want: metav1.ObjectMeta{
+				Name: strings.Repeat("a", 117) + "-e564088aec", Namespace: "monitoring", OwnerReferences: owner(long),
+				Labels: map[string]string{"app.kubernetes.io/managed-by": "license-operator"},
+			},
+		},
+		"the longest name that is not": {
+			productName: long[:128],
+			want: metav1.ObjectMeta{
+				Name: long[:128], Namespace: "monitoring", OwnerReferences: owner(long[:128]),
+				Labels: map[string]string{"app.kubernetes.io/managed-by": "license-operator"},
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			product := acme()
+			product.Name = test.productName
+			given := alerting.Options{Namespace: "monitoring", Labels: test.labels}
+			rule := alerting.Rule(product, given)
+			if diff := cmp.Diff(test.want, rule.ObjectMeta); diff != "" {
+				t.Errorf("got other metadata (-want +got):\n%s", diff)
+			}
+			if problems := validation.IsDNS1123Subdomain(rule.Name); len(problems) > 0 {
+				t.Errorf("the name %q is none: %v", rule.Name, problems)
+			}
+			if got, want := rule.Spec.Groups[0].Name, "license-operator."+test.productName; got != want {
+				t.Errorf("got the group %q, want %q", got, want)
+			}
+			if test.labels != nil && test.labels["app.kubernetes.io/managed-by"] != "Helm" {
+				t.Error("the labels that were given are changed")
+			}
+		})
+	}
+}
+
+func TestRunbookURL(t *testing.T) {
+	for base, want := range map[string]string{
+		"https://docs.example/runbooks":   "https://docs.example/runbooks/LicenseExpiring.md",
+		"https://docs.example/runbooks/":  "https://docs.example/runbooks/LicenseExpiring.md",
+		"https://docs.example/?{{page}}=": "https://docs.example/?{{page}}=/LicenseExpiring.md",
+	} {
+		rule := alerting.Rule(acme(), alerting.Options{RunbookBaseURL: base})
+		if got := expand(t, rulesOf(rule)[0].Annotations["runbook_url"]); got != want {
+			t.Errorf("under %s: got %s, want %s", base, got, want)
+		}
+	}
+}
+
+// What users write comes out of the templates as it went in.
+func TestTexts(t *testing.T) {
+	for name, test := range map[string]struct {
+		vendor, renewalURL string
+		wantRenewal        string
+	}{
+		"plain":                       {"Acme", "https://acme.example/renew", "Get a license at https://acme.example/renew and apply it as a LicenseKey"},
+		"no renewal URL":              {"Acme", "", "Ask Acme for a license and apply it as a LicenseKey"},
+		"an action":                   {"{{ .Labels.nothing }}", "https://acme.example/{{end}}", "Get a license at https://acme.example/{{end}} and apply it as a LicenseKey"},
+		"an action that is cut short": {"{{", "", "Ask {{ for a license and apply it as a LicenseKey"},
+		"braces":                      {"}}{{{}}}}{", "https://acme.example/{", "Get a license at https://acme.example/{ and apply it as a LicenseKey"},
+		"a comment, trimming":         {"Acme {{- /* a */ -}} Ltd", "", "Ask Acme {{- /* a */ -}} Ltd for a license and apply it as a LicenseKey"},
+		"quotes and backslashes":      {"\"A'c`m\\e\\\"", "", "Ask \"A'c`m\\e\\\" for a license and apply it as a LicenseKey"},
+		"lines, and no ASCII":         {"Acme\r\n\tÄ☃\u2028\U0001F511", "", "Ask Acme\r\n\tÄ☃\u2028\U0001F511 for a license and apply it as a LicenseKey"},
+		"formats":                     {"100%s %d $value $labels", "https://acme.example/%7Bx%7D", "Get a license at https://acme.example/%7Bx%7D and apply it as a LicenseKey"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			product := acme()
+			product.Spec.Vendor, product.Spec.RenewalURL = test.vendor, test.renewalURL
+			withRenewal := 0
+			for _, rule := range rulesOf(alerting.Rule(product, options)) {
+				alert := rule.Alert + " " + rule.Labels["severity"]
+				description := expand(t, rule.Annotations["description"])
+				if !strings.Contains(description, "acme-mesh ("+test.vendor+")") {
+					t.Errorf("%s does not name the product and its vendor:\n%s", alert, description)
+				}
+				if strings.Contains(description, test.wantRenewal) {
+					withRenewal++
+				}
+				summary := expand(t, rule.Annotations["summary"])
+				if !strings.Contains(summary, "acme-mesh") || strings.Contains(summary, "\n") {
+					t.Errorf("the summary of %s is not one line that names the product:\n%s", alert, summary)
+				}
+			}
+			if withRenewal != 10 {
+				t.Errorf("%d alerts say %q, want 10", withRenewal, test.wantRenewal)
+			}
+		})
+	}
+}
+
+// expand is what Prometheus makes of a template, near enough.
+func expand(t *testing.T, text string) string {
+	t.Helper()
+	parsed, err := template.New("annotation").Option("missingkey=zero").
+		Funcs(template.FuncMap{"humanizeTimestamp": func(float64) string { return "2027-01-31 00:00:00 +0000 UTC" }}).
+		Parse("{{$labels := .Labels}}{{$value := .Value}}" + text)
+	if err != nil {
+		t.Fatalf("not a template: %v\n%s", err, text)
+	}
+	var expanded strings.Builder
+	if err := parsed.Execute(&expanded, map[string]any{"Labels": map[string]string{"product": "acme-mesh", "license_key": "acme-mesh-2027"}, "Value": 12.0}); err != nil {
+		t.Fatalf("does not expand: %v\n%s", err, text)
+	}
+	return expanded.String()
+}
+
+func rulesOf(rule *monitoringv1.PrometheusRule) []monitoringv1.Rule {
+	return rule.Spec.Groups[0].Rules
+}
