@@ -1,0 +1,182 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package metrics tells Prometheus what is in the status of products and keys.
+package metrics
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/clock"
+	"github.com/license-operator/license-operator/internal/license"
+)
+
+// Collector computes the metrics of all products and keys when it is asked for them, from the cache: no series outlives its object, and nothing has to be kept
+// up to date. It is a manager.Runnable of the leader, since two replicas would say everything twice.
+type Collector struct {
+	registerer prometheus.Registerer
+	reader     client.Reader
+	clock      *clock.Clock
+}
+
+// NewCollector returns a Collector that Start registers with registerer. The reader is one that reads from the cache, and operatorClock the operator's.
+func NewCollector(registerer prometheus.Registerer, reader client.Reader, operatorClock *clock.Clock) *Collector {
+	return &Collector{registerer: registerer, reader: reader, clock: operatorClock}
+}
+
+// NeedLeaderElection has the manager start it on the leader alone.
+func (*Collector) NeedLeaderElection() bool { return true }
+
+// Start registers the collector until ctx ends. It fails where there are such metrics already.
+func (c *Collector) Start(ctx context.Context) error {
+	if err := c.registerer.Register(c); err != nil {
+		return fmt.Errorf("registering the metrics of licenses: %w", err)
+	}
+	defer c.registerer.Unregister(c)
+	<-ctx.Done()
+	return nil
+}
+
+// Collect implements prometheus.Collector. It makes no request: it reads the cache, whose objects it leaves as they are. A scrape that cannot read it fails, and
+// does not say that there is nothing.
+func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
+	ctx := context.Background()
+	var keys v1alpha1.LicenseKeyList
+	if err := c.reader.List(ctx, &keys, client.UnsafeDisableDeepCopy); err != nil {
+		metrics <- prometheus.NewInvalidMetric(keyStateDesc, fmt.Errorf("listing LicenseKeys in the cache: %w", err))
+		return
+	}
+	var products v1alpha1.LicensedProductList
+	if err := c.reader.List(ctx, &products, client.UnsafeDisableDeepCopy); err != nil {
+		metrics <- prometheus.NewInvalidMetric(stateDesc, fmt.Errorf("listing LicensedProducts in the cache: %w", err))
+		return
+	}
+	e := emitter(metrics)
+	named := make(map[string]*v1alpha1.LicenseKey, len(keys.Items))
+	for _, key := range byName(keys.Items, func(key *v1alpha1.LicenseKey) string { return key.Name }) {
+		named[key.Name] = key
+		e.key(key)
+	}
+	reading := c.clock.Read()
+	for _, product := range byName(products.Items, func(product *v1alpha1.LicensedProduct) string { return product.Name }) {
+		e.product(product, named[product.Status.ActiveLicenseKeyName], license.Reckon(reading, product).Now)
+	}
+}
+
+// byName is pointers to items in the order of their names: a registry sorts all samples, and is much quicker where there is nothing to sort.
+func byName[T any](items []T, name func(*T) string) []*T {
+	sorted := make([]*T, len(items))
+	for i := range items {
+		sorted[i] = &items[i]
+	}
+	slices.SortFunc(sorted, func(a, b *T) int { return strings.Compare(name(a), name(b)) })
+	return sorted
+}
+
+// emitter sends samples.
+type emitter chan<- prometheus.Metric
+
+func (e emitter) gauge(desc *prometheus.Desc, value float64, of labels) {
+	e <- &sample{desc: desc, value: value, labels: of}
+}
+
+func (e emitter) time(desc *prometheus.Desc, t *metav1.Time, of labels) {
+	if t != nil {
+		e.gauge(desc, float64(t.Unix()), of)
+	}
+}
+
+func (e emitter) key(key *v1alpha1.LicenseKey) {
+	name, product := label(licenseKeyLabel, key.Name), label(productLabel, key.Spec.ProductName)
+	for _, state := range keyStates {
+		e.gauge(keyStateDesc, oneIf(key.Status.State == state), labels{name, product, stateLabels[string(state)]})
+	}
+}
+
+// product sends the samples of a product whose active key is key, nil where there is no such key.
+func (e emitter) product(product *v1alpha1.LicensedProduct, key *v1alpha1.LicenseKey, now time.Time) {
+	status, name := &product.Status, label(productLabel, product.Name)
+	for _, state := range productStates {
+		e.gauge(stateDesc, oneIf(status.State == state), labels{name, stateLabels[string(state)]})
+	}
+	if status.State == "" {
+		return // What is not there has not been found out yet, and does not mean what it would otherwise.
+	}
+	if status.ActiveLicenseKeyName != "" {
+		e.activeKey(product, key, now, labels{label(licenseKeyLabel, status.ActiveLicenseKeyName), name})
+	}
+	of := labels{name}
+	for _, counted := range counts {
+		e.count(counted.countDescs, usageOf(status.Usage, counted.name), limitOf(status.Limits, counted.name), of)
+	}
+	e.time(coverageEndDesc, status.CoverageEndTime, of)
+	if status.Restriction != nil {
+		e.time(restrictionEffectiveDesc, status.Restriction.EffectiveTime, of)
+	}
+	e.gauge(clockSkewedDesc, oneIf(meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionClockSkewed)), of)
+}
+
+func (e emitter) activeKey(product *v1alpha1.LicensedProduct, key *v1alpha1.LicenseKey, now time.Time, of labels) {
+	status := &product.Status
+	e.time(expirationDesc, status.ExpiryTime, of)
+	e.time(graceEndDesc, status.GraceEndTime, of)
+	if status.ExpiryTime != nil {
+		e.gauge(numberOfDaysDesc, daysBetween(now, status.ExpiryTime.Time), of)
+	}
+	// The key may be gone, or not verify any more, and the product not have heard of it yet.
+	if key != nil && key.Spec.ProductName == product.Name && key.Status.LicenseID != "" {
+		e.gauge(infoDesc, 1, append(labels{label(customerLabel, key.Status.Customer), label(licenseIDLabel, key.Status.LicenseID)}, of...))
+	}
+}
+
+func (e emitter) count(descs countDescs, used, limit *int64, of labels) {
+	if used != nil {
+		e.gauge(descs.used, float64(*used), of)
+	}
+	if limit != nil {
+		e.gauge(descs.limit, float64(*limit), of)
+	}
+	if used != nil && limit != nil {
+		e.gauge(descs.available, float64(*limit)-float64(*used), of)
+	}
+}
+
+func usageOf(usage []v1alpha1.Usage, name string) *int64 {
+	for i := range usage {
+		if usage[i].Name == name {
+			return usage[i].Value
+		}
+	}
+	return nil
+}
+
+func limitOf(limits []v1alpha1.Limit, name string) *int64 {
+	for i := range limits {
+		if limits[i].Name == name {
+			return limits[i].Value
+		}
+	}
+	return nil
+}
+
+func daysBetween(from, to time.Time) float64 {
+	const secondsPerDay = 24 * 60 * 60
+	return (float64(to.Unix()-from.Unix()) + float64(to.Nanosecond()-from.Nanosecond())/1e9) / secondsPerDay
+}
+
+func oneIf(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
