@@ -9,13 +9,18 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 
+	"go.uber.org/zap/zapcore"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/apimachinery/pkg/util/validation"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -27,6 +32,7 @@ import (
 	"github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/controllers"
 	"github.com/license-operator/license-operator/internal/access"
+	"github.com/license-operator/license-operator/internal/alerting"
 	"github.com/license-operator/license-operator/internal/clock"
 	"github.com/license-operator/license-operator/internal/version"
 )
@@ -34,8 +40,8 @@ import (
 // +kubebuilder:rbac:groups="",resources=namespaces,resourceNames=kube-system,verbs=get
 
 func main() {
-	collectSooner()
-	ctrl.SetLogger(zap.New())
+	// Errors say what they are about; where in the code they were logged is of no use to an operator, in a page of text each.
+	ctrl.SetLogger(zap.New(zap.StacktraceLevel(zapcore.DPanicLevel)))
 	settings, err := parseSettings(os.Args[1:], os.LookupEnv)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -83,10 +89,13 @@ func run(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	if err := checkSecretsReadable(ctx, mgr, s.namespace); err != nil {
+	if err := checkReadable(ctx, mgr, s.namespace); err != nil {
 		return err
 	}
-	if err := controllers.SetupWithManager(ctx, mgr, controllers.Options{Clock: operatorClock, Namespace: s.namespace, ClusterUID: clusterUID}); err != nil {
+	if err := controllers.SetupWithManager(ctx, mgr, controllers.Options{
+		Clock: operatorClock, Namespace: s.namespace, ClusterUID: clusterUID,
+		Alerts: alerting.Options{Namespace: s.alertsNamespace, Labels: s.alertsLabels, RunbookBaseURL: s.runbookBaseURL},
+	}); err != nil {
 		return err
 	}
 	if err := errors.Join(mgr.AddHealthzCheck("healthz", healthz.Ping), mgr.AddReadyzCheck("readyz", healthz.Ping)); err != nil {
@@ -112,10 +121,22 @@ func readClusterUID(ctx context.Context, mgr ctrl.Manager) (string, error) {
 	return string(namespace.UID), nil
 }
 
-// checkSecretsReadable says at once what would otherwise show as a cache that does not sync.
-func checkSecretsReadable(ctx context.Context, mgr ctrl.Manager, namespace string) error {
-	if err := mgr.GetAPIReader().List(ctx, &corev1.SecretList{}, client.InNamespace(namespace), client.Limit(1)); err != nil {
-		return fmt.Errorf("reading Secrets in the operator's namespace %s, where tokens may be kept: %w (config/rbac has the Role; --namespace says which namespace it is)", namespace, err)
+// checkReadable says at once what would otherwise show as a cache that does not sync.
+func checkReadable(ctx context.Context, mgr ctrl.Manager, namespace string) error {
+	crds := &metav1.PartialObjectMetadataList{}
+	crds.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinitionList"})
+	for _, needed := range []struct {
+		list    client.ObjectList
+		options []client.ListOption
+		what    string
+	}{
+		{&corev1.SecretList{}, []client.ListOption{client.InNamespace(namespace)}, "Secrets in the operator's namespace " + namespace + ", where tokens may be kept (--namespace says which namespace it is)"},
+		{&corev1.NodeList{}, nil, "nodes, which are counted against limits"},
+		{crds, nil, "CustomResourceDefinitions, by which the operator knows whether the cluster has PrometheusRules"},
+	} {
+		if err := mgr.GetAPIReader().List(ctx, needed.list, append(needed.options, client.Limit(1))...); err != nil {
+			return fmt.Errorf("reading %s: %w (config/rbac has what the operator needs)", needed.what, err)
+		}
 	}
 	return nil
 }
@@ -125,7 +146,13 @@ type settings struct {
 	healthProbeBindAddress string
 	leaderElect            bool
 	namespace              string
+	alertsNamespace        string
+	alertsLabels           map[string]string
+	runbookBaseURL         string
 }
+
+// defaultRunbookBaseURL is where this project has its runbooks.
+const defaultRunbookBaseURL = "https://github.com/license-operator/license-operator/blob/main/docs/runbooks"
 
 // environmentPrefix and a flag's name in capitals make the environment variable that stands in for the flag; OLM can pass nothing else.
 const environmentPrefix = "LICENSE_OPERATOR_"
@@ -138,6 +165,12 @@ func parseSettings(args []string, lookupEnv func(string) (string, bool)) (settin
 	flags.StringVar(&s.healthProbeBindAddress, "health-probe-bind-address", ":8081", "the address that /healthz and /readyz are served on; 0 serves none")
 	flags.BoolVar(&s.leaderElect, "leader-elect", true, "elect a leader among replicas; only the leader acts")
 	flags.StringVar(&s.namespace, "namespace", ownNamespace(), "the operator's own namespace: that of its lease and of the Secrets that hold tokens")
+	flags.StringVar(&s.alertsNamespace, "alerts-namespace", "", "the namespace that PrometheusRules are written to; by default that of --namespace")
+	flags.Func("alerts-labels", "labels of the PrometheusRules, by which a Prometheus selects them: release=prometheus,team=platform", func(value string) (err error) {
+		s.alertsLabels, err = parseLabels(value)
+		return err
+	})
+	flags.StringVar(&s.runbookBaseURL, "runbook-base-url", defaultRunbookBaseURL, "what the runbooks that alerts link to are found under: <this>/LicenseExpired.md")
 	if kubeconfig := flag.Lookup("kubeconfig"); kubeconfig != nil {
 		flags.Var(kubeconfig.Value, kubeconfig.Name, kubeconfig.Usage)
 	}
@@ -165,7 +198,38 @@ func parseSettings(args []string, lookupEnv func(string) (string, bool)) (settin
 	if s.namespace == "" {
 		problems = append(problems, errors.New("the namespace is empty: name the one that the operator runs in"))
 	}
+	if s.alertsNamespace == "" {
+		s.alertsNamespace = s.namespace
+	}
+	if wrong := validation.IsDNS1123Label(s.alertsNamespace); len(wrong) > 0 {
+		problems = append(problems, fmt.Errorf("--alerts-namespace %q is no namespace: %s", s.alertsNamespace, strings.Join(wrong, "; ")))
+	}
+	if u, err := url.Parse(s.runbookBaseURL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		problems = append(problems, fmt.Errorf("--runbook-base-url %q is not what alerts can link to: give an http or https URL, or leave it out for the project's own pages", s.runbookBaseURL))
+	}
 	return s, errors.Join(problems...)
+}
+
+// parseLabels parses key=value,key=value; an empty text is no labels.
+func parseLabels(text string) (map[string]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	labels := map[string]string{}
+	for pair := range strings.SplitSeq(text, ",") {
+		key, value, found := strings.Cut(strings.TrimSpace(pair), "=")
+		if !found {
+			return nil, fmt.Errorf("%q is not key=value", pair)
+		}
+		if _, again := labels[key]; again {
+			return nil, fmt.Errorf("there are two labels %q", key)
+		}
+		if wrong := append(validation.IsQualifiedName(key), validation.IsValidLabelValue(value)...); len(wrong) > 0 {
+			return nil, fmt.Errorf("%q is no label: %s", pair, strings.Join(wrong, "; "))
+		}
+		labels[key] = value
+	}
+	return labels, nil
 }
 
 // ownNamespace is the pod's, else default.

@@ -4,12 +4,21 @@
 package main
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 )
 
 func TestParseSettings(t *testing.T) {
-	defaults := settings{metricsBindAddress: ":8443", healthProbeBindAddress: ":8081", leaderElect: true, namespace: "default"}
+	const runbooks = "https://github.com/license-operator/license-operator/blob/main/docs/runbooks"
+	defaults := settings{
+		metricsBindAddress: ":8443", healthProbeBindAddress: ":8081", leaderElect: true, namespace: "default",
+		alertsNamespace: "default", runbookBaseURL: runbooks,
+	}
+	everything := settings{
+		metricsBindAddress: "0", healthProbeBindAddress: ":1", namespace: "here",
+		alertsNamespace: "there", alertsLabels: map[string]string{"release": "prometheus", "team": "a"}, runbookBaseURL: "https://wiki.example/runbooks",
+	}
 	with := func(change func(*settings)) settings {
 		s := defaults
 		change(&s)
@@ -23,24 +32,39 @@ func TestParseSettings(t *testing.T) {
 	}{
 		"defaults work with no flag at all": {want: defaults},
 		"flags": {
-			args: []string{"--metrics-bind-address=0", "--health-probe-bind-address=:1", "--leader-elect=false", "--namespace=here"},
-			want: settings{metricsBindAddress: "0", healthProbeBindAddress: ":1", namespace: "here"},
+			args: []string{
+				"--metrics-bind-address=0", "--health-probe-bind-address=:1", "--leader-elect=false", "--namespace=here",
+				"--alerts-namespace=there", "--alerts-labels=release=prometheus,team=a", "--runbook-base-url=https://wiki.example/runbooks",
+			},
+			want: everything,
 		},
 		"environment variables, as under OLM": {
 			env: map[string]string{
 				"LICENSE_OPERATOR_METRICS_BIND_ADDRESS": "0", "LICENSE_OPERATOR_HEALTH_PROBE_BIND_ADDRESS": ":1",
-				"LICENSE_OPERATOR_LEADER_ELECT": "false", "LICENSE_OPERATOR_NAMESPACE": "here",
+				"LICENSE_OPERATOR_LEADER_ELECT": "false", "LICENSE_OPERATOR_NAMESPACE": "here", "LICENSE_OPERATOR_ALERTS_NAMESPACE": "there",
+				"LICENSE_OPERATOR_ALERTS_LABELS": "release=prometheus,team=a", "LICENSE_OPERATOR_RUNBOOK_BASE_URL": "https://wiki.example/runbooks",
 			},
-			want: settings{metricsBindAddress: "0", healthProbeBindAddress: ":1", namespace: "here"},
+			want: everything,
 		},
 		"a flag wins over its environment variable": {
 			args: []string{"--namespace=flag"}, env: map[string]string{"LICENSE_OPERATOR_NAMESPACE": "environment"},
-			want: with(func(s *settings) { s.namespace = "flag" }),
+			want: with(func(s *settings) { s.namespace, s.alertsNamespace = "flag", "flag" }),
 		},
 		"an environment variable that cannot be": {
 			env:       map[string]string{"LICENSE_OPERATOR_LEADER_ELECT": "perhaps"},
 			wantError: `environment variable LICENSE_OPERATOR_LEADER_ELECT is "perhaps"`,
 		},
+		"no labels": {env: map[string]string{"LICENSE_OPERATOR_ALERTS_LABELS": ""}, want: defaults},
+		"half a label": {
+			env:       map[string]string{"LICENSE_OPERATOR_ALERTS_LABELS": "release"},
+			wantError: `environment variable LICENSE_OPERATOR_ALERTS_LABELS is "release": "release" is not key=value`,
+		},
+		"a comma too many":              {args: []string{"--alerts-labels=a=b,"}, wantError: `"" is not key=value`},
+		"a label twice":                 {args: []string{"--alerts-labels=a=b,a=c"}, wantError: `there are two labels "a"`},
+		"a label that cannot be":        {args: []string{"--alerts-labels=a==b"}, wantError: `"a==b" is no label: a valid label must`},
+		"a namespace that cannot be":    {args: []string{"--alerts-namespace=a/b"}, wantError: `--alerts-namespace "a/b" is no namespace`},
+		"runbooks that cannot be found": {args: []string{"--runbook-base-url=nonsense"}, wantError: `--runbook-base-url "nonsense" is not what alerts can link to`},
+		"no runbooks":                   {env: map[string]string{"LICENSE_OPERATOR_RUNBOOK_BASE_URL": ""}, wantError: `--runbook-base-url "" is not what alerts can link to`},
 		"no namespace, which would be all": {
 			env:       map[string]string{"LICENSE_OPERATOR_NAMESPACE": ""},
 			wantError: "the namespace is empty",
@@ -58,7 +82,7 @@ func TestParseSettings(t *testing.T) {
 				t.Errorf("got error %v, want one with %q", err, test.wantError)
 			case test.wantError == "" && err != nil:
 				t.Error(err)
-			case test.wantError == "" && got != test.want:
+			case test.wantError == "" && !reflect.DeepEqual(got, test.want):
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
 		})

@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -13,16 +14,28 @@ import (
 	"github.com/license-operator/license-operator/api/v1alpha1"
 )
 
+// maxMessage bounds the message of a condition, in bytes: well below what the API takes, since with a message beyond that the whole status would be refused. Some quote what
+// others say: an API server, a webhook, a certificate.
+const maxMessage = 4096
+
 // conditionsSince is conditions as of generation, each with the time of its last transition: now, unless it was in the same status before.
 func conditionsSince(before []metav1.Condition, now metav1.Time, generation int64, conditions ...metav1.Condition) []metav1.Condition {
 	for i := range conditions {
 		c := &conditions[i]
-		c.ObservedGeneration, c.LastTransitionTime = generation, now
+		c.ObservedGeneration, c.LastTransitionTime, c.Message = generation, now, cut(c.Message, maxMessage)
 		if was := meta.FindStatusCondition(before, c.Type); was != nil && was.Status == c.Status {
 			c.LastTransitionTime = was.LastTransitionTime
 		}
 	}
 	return conditions
+}
+
+// cut shortens a text to at most so many bytes, and shows that it did.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most-3], "") + "..."
 }
 
 // transitionTime is the instant that a transition found by this assessment is stamped with, in whole seconds as the API keeps them.

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/usage"
 )
 
 // licensedProductReconciler keeps the status of LicensedProducts.
@@ -25,13 +26,20 @@ type licensedProductReconciler struct {
 	client   client.Client
 	recorder events.EventRecorder
 	assessor *assessor
+	tally    *tally
+	rules    *ruleReconciler
+	wake     *wakeQueue
 }
 
-// +kubebuilder:rbac:groups=license-operator.io,resources=licensedproducts,verbs=get;list;watch
+// +kubebuilder:rbac:groups=license-operator.io,resources=licensedproducts,verbs=list;watch
 // +kubebuilder:rbac:groups=license-operator.io,resources=licensedproducts/status,verbs=patch
 
-// Reconcile brings the status of one LicensedProduct in line with its terms, its keys and the time.
+// Reconcile brings the status of one LicensedProduct in line with its terms, its keys, its use and the time, and with what has come of its alerts.
 func (r *licensedProductReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	if !r.tally.isReady() || !r.rules.kind.isDecided() {
+		// The operator has just started. A part of the nodes would be a wrong count, and what it does not know yet another write in a moment.
+		return ctrl.Result{RequeueAfter: cacheCatchesUp}, nil
+	}
 	found, err := r.assessor.assess(ctx, request.Name)
 	if err != nil {
 		return ctrl.Result{}, err
@@ -41,14 +49,19 @@ func (r *licensedProductReconciler) Reconcile(ctx context.Context, request ctrl.
 		return ctrl.Result{}, nil
 	}
 	changed := product.DeepCopy()
-	changed.Status = licensedProductStatus(found)
+	changed.Status = licensedProductStatus(found, r.tally.of(product), r.rules.alertsReady(product))
 	if !equality.Semantic.DeepEqual(product.Status, changed.Status) {
 		if err := writeStatus(ctx, r.client, changed, product); err != nil {
-			return ctrl.Result{}, err
+			return afterFailedWrite(err)
 		}
 		record(r.recorder, product, licensedProductEvents(&product.Status, &changed.Status, found))
 	}
-	return wakeAt(found.evaluation.NextBoundary, found.time.Clock), nil
+	return nextLook(found), nil
+}
+
+// nextLook is when a product has to be looked at again if nothing happens until then: at the next boundary of its licenses, and when another month's peak begins.
+func nextLook(found *assessment) ctrl.Result {
+	return wakeAt(found.time.Clock, found.evaluation.NextBoundary, usage.MonthEnd(found.time.Now))
 }
 
 func (r *licensedProductReconciler) setup(mgr ctrl.Manager, clockChanges <-chan event.GenericEvent) error {
@@ -59,6 +72,7 @@ func (r *licensedProductReconciler) setup(mgr ctrl.Manager, clockChanges <-chan 
 		Watches(&v1alpha1.LicenseKey{}, handler.EnqueueRequestsFromMapFunc(productOfKey), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(lookup.productsOfSecret), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})).
 		WatchesRawSource(source.Channel(clockChanges, handler.EnqueueRequestsFromMapFunc(lookup.everyProduct))).
+		WatchesRawSource(r.wake).
 		WithOptions(controllerOptions()).
 		Complete(r)
 }

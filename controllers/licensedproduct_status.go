@@ -5,21 +5,35 @@ package controllers
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/usage"
 )
 
-// licensedProductStatus is the whole status of a product, as of its assessment.
-func licensedProductStatus(found *assessment) v1alpha1.LicensedProductStatus {
+// licensedProductStatus is the whole status of a product, as of its assessment, of what is in use of it, and of what has come of its alerts: nil where that has yet to be
+// seen, and is as it was.
+func licensedProductStatus(found *assessment, used []v1alpha1.Usage, alertsReady *metav1.Condition) v1alpha1.LicensedProductStatus {
 	product, e := found.product, &found.evaluation
-	conditions := []metav1.Condition{termsCondition(found), licensedCondition(found)}
+	conditions := []metav1.Condition{termsCondition(found), licensedCondition(found), withinLimitsCondition(found, used)}
+	if alertsReady != nil {
+		conditions = append(conditions, *alertsReady)
+	}
 	if e.Time.SkewReason != "" {
 		conditions = append(conditions, clockSkewedCondition(found))
 	}
+	before := product.Status.Conditions
+	conditions = conditionsSince(before, transitionTime(found), product.Generation, conditions...)
+	if was := meta.FindStatusCondition(before, v1alpha1.ConditionAlertsReady); was != nil && alertsReady == nil {
+		// In the same place, or the order alone would be a change.
+		conditions = slices.Insert(conditions, 3, *was)
+	}
 	return v1alpha1.LicensedProductStatus{
-		Conditions:            conditionsSince(product.Status.Conditions, transitionTime(found), product.Generation, conditions...),
+		Conditions:            conditions,
 		ObservedGeneration:    product.Generation,
 		State:                 e.State,
 		ActiveLicenseKeyName:  e.ActiveKeyName,
@@ -28,11 +42,22 @@ func licensedProductStatus(found *assessment) v1alpha1.LicensedProductStatus {
 		CoverageEndTime:       instant(e.CoverageEnd),
 		Features:              e.Features,
 		Limits:                e.Limits,
+		Usage:                 used,
+		MonthlyPeaks:          monthlyPeaks(found, used),
 		TimeMark:              instant(e.Time.Mark),
 		LastHandledClockReset: e.Time.HandledReset,
 		TrustAnchors:          trustAnchors(found),
 		Restriction:           &v1alpha1.RestrictionStatus{EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis, UsableUntilTime: instant(e.UsableUntil)},
 	}
+}
+
+// monthlyPeaks are those of before, with what is in use now. While the clocks disagree nobody knows what month it is, and none begins or has its peak raised afterwards.
+func monthlyPeaks(found *assessment, used []v1alpha1.Usage) []v1alpha1.MonthlyPeak {
+	before := found.product.Status.MonthlyPeaks
+	if found.time.SkewReason == v1alpha1.ReasonNodeClock {
+		return usage.RaiseLast(before, used)
+	}
+	return usage.Raise(before, found.time.Now, used)
 }
 
 // trustAnchors are the last that could be used.
@@ -55,6 +80,9 @@ func termsCondition(found *assessment) metav1.Condition {
 			meanwhile = "the last that could be used count, those in status.trustAnchors"
 		}
 		ready.Message = fmt.Sprintf("spec.trustAnchors cannot be used: %v. Mend them; until then %s.", found.termsErr, meanwhile)
+	} else if _, err := nodeSelector(found.product); err != nil {
+		ready.Status, ready.Reason = metav1.ConditionFalse, v1alpha1.ReasonNodeSelectorInvalid
+		ready.Message = fmt.Sprintf("spec.usage.nodeSelector is no label selector: %v. Mend it; until then nothing is counted.", err)
 	}
 	return ready
 }
@@ -80,6 +108,36 @@ func licensedCondition(found *assessment) metav1.Condition {
 		licensed.Message = fmt.Sprintf("No LicenseKey with spec.productName %q verifies and has begun (kubectl get lk shows them). %s", found.product.Name, renewal(found.product))
 	}
 	return licensed
+}
+
+// withinLimitsCondition compares what is in use with what is licensed. It only tells: nothing waits for it.
+func withinLimitsCondition(found *assessment, used []v1alpha1.Usage) metav1.Condition {
+	within := metav1.Condition{Type: v1alpha1.ConditionWithinLimits, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonWithinLimits}
+	if used == nil {
+		within.Status, within.Reason = metav1.ConditionUnknown, v1alpha1.ReasonNodeSelectorInvalid
+		_, err := nodeSelector(found.product)
+		within.Message = fmt.Sprintf("Nothing is counted, since spec.usage.nodeSelector is no label selector: %v. Mend it.", err)
+		return within
+	}
+	counted, exceeded := usage.Compare(found.evaluation.Limits, used)
+	switch {
+	case len(exceeded) > 0:
+		within.Status, within.Reason = metav1.ConditionFalse, v1alpha1.ReasonLimitExceeded
+		var excesses []string
+		for _, e := range exceeded {
+			excesses = append(excesses, fmt.Sprintf("%d %s are in use and %d are licensed", e.Used, e.Name, e.Limit))
+		}
+		within.Message = fmt.Sprintf("%s. Nothing is blocked: new nodes join, and every feature works. Use less, or license more. %s", strings.Join(excesses, "; "), renewal(found.product))
+	case counted > 0:
+		within.Message = "No more is in use than is licensed."
+	case found.evaluation.Limits != nil:
+		within.Reason = v1alpha1.ReasonNoLimits
+		within.Message = fmt.Sprintf("The license sets no limit on %s or %s.", v1alpha1.UsageNodes, v1alpha1.UsageCores)
+	default:
+		within.Reason = v1alpha1.ReasonNoLimits
+		within.Message = "There is no limit in force."
+	}
+	return within
 }
 
 func clockSkewedCondition(found *assessment) metav1.Condition {
@@ -109,6 +167,18 @@ func licensedProductEvents(from, to *v1alpha1.LicensedProductStatus, found *asse
 		add(to.State != v1alpha1.LicensedProductValid && !found.isRenewed(), licensed)
 	case from.ActiveLicenseKeyName != to.ActiveLicenseKeyName:
 		events = append(events, transition{reason: "ActiveLicenseKeyChanged", note: licensed.Message})
+	}
+	withinBefore, within := conditionOf(from.Conditions, v1alpha1.ConditionWithinLimits), conditionOf(to.Conditions, v1alpha1.ConditionWithinLimits)
+	switch {
+	case withinBefore.Reason == within.Reason:
+	case within.Reason == v1alpha1.ReasonLimitExceeded:
+		add(true, within)
+	case withinBefore.Reason == v1alpha1.ReasonLimitExceeded:
+		add(false, within)
+	}
+	alertsBefore, alerts := conditionOf(from.Conditions, v1alpha1.ConditionAlertsReady), conditionOf(to.Conditions, v1alpha1.ConditionAlertsReady)
+	if alertsBefore.Reason != alerts.Reason && (alerts.Reason == v1alpha1.ReasonForbidden || alerts.Reason == v1alpha1.ReasonApplyFailed) {
+		events = append(events, transition{warning: true, reason: "AlertsNotReady", note: alerts.Message})
 	}
 	skewedBefore, skewed := conditionOf(from.Conditions, v1alpha1.ConditionClockSkewed), conditionOf(to.Conditions, v1alpha1.ConditionClockSkewed)
 	switch {

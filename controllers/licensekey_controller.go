@@ -27,9 +27,9 @@ type licenseKeyReconciler struct {
 	assessor *assessor
 }
 
-// +kubebuilder:rbac:groups=license-operator.io,resources=licensekeys,verbs=get;list;watch
+// +kubebuilder:rbac:groups=license-operator.io,resources=licensekeys,verbs=list;watch
 // +kubebuilder:rbac:groups=license-operator.io,resources=licensekeys/status,verbs=patch
-// +kubebuilder:rbac:groups="",namespace=system,resources=secrets,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",namespace=system,resources=secrets,verbs=list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Reconcile brings the status of one LicenseKey in line with its token, its product and the time.
@@ -51,11 +51,11 @@ func (r *licenseKeyReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 	changed.Status = licenseKeyStatus(key, f, found)
 	if !equality.Semantic.DeepEqual(key.Status, changed.Status) {
 		if err := writeStatus(ctx, r.client, changed, key); err != nil {
-			return ctrl.Result{}, err
+			return afterFailedWrite(err)
 		}
 		record(r.recorder, key, licenseKeyEvents(&key.Status, &changed.Status, found))
 	}
-	return wakeAt(found.evaluation.NextBoundaryOf(f.Key), found.time.Clock), nil
+	return wakeAt(found.time.Clock, found.evaluation.NextBoundaryOf(f.Key)), nil
 }
 
 func (r *licenseKeyReconciler) setup(mgr ctrl.Manager, clockChanges <-chan event.GenericEvent) error {

@@ -18,10 +18,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/alerting"
 	"github.com/license-operator/license-operator/internal/clock"
+	"github.com/license-operator/license-operator/internal/metrics"
 	"github.com/license-operator/license-operator/internal/token"
 )
 
@@ -43,6 +46,8 @@ type Options struct {
 	Namespace string
 	// ClusterUID is the uid of the namespace kube-system, by which a key can be bound to a cluster.
 	ClusterUID string
+	// Alerts says where PrometheusRules are written, and how.
+	Alerts alerting.Options
 }
 
 func controllerOptions() controller.Options {
@@ -52,13 +57,16 @@ func controllerOptions() controller.Options {
 	}
 }
 
-// CacheOptions are those the reconcilers need: Secrets of namespace alone, and of those no more than a token can be.
+// CacheOptions are those the reconcilers need: Secrets of namespace alone, and of those no more than a token can be; of nodes what is counted; of
+// CustomResourceDefinitions that they are there.
 func CacheOptions(namespace string) cache.Options {
 	return cache.Options{
 		ReaderFailOnMissingInformer: true,
 		DefaultTransform:            cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.Secret{}: {Namespaces: map[string]cache.Config{namespace: {}}, Transform: boundSecret},
+			&corev1.Node{}:   {Transform: countedNode},
+			crdMetadata():    {Transform: existence},
 		},
 	}
 }
@@ -99,9 +107,30 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 	if err := keys.setup(mgr, keyChanges); err != nil {
 		return fmt.Errorf("setting up the LicenseKey controller: %w", err)
 	}
-	products := &licensedProductReconciler{client: mgr.GetClient(), recorder: mgr.GetEventRecorder(eventReporter), assessor: shared}
+	wake := &wakeQueue{}
+	nodes := newNodeReconciler(mgr.GetClient(), wake)
+	if err := nodes.setup(ctx, mgr); err != nil {
+		return fmt.Errorf("setting up the Node controller: %w", err)
+	}
+	rules, err := newRuleReconciler(mgr, options.Alerts, wake)
+	if err != nil {
+		return fmt.Errorf("creating clients for PrometheusRules: %w", err)
+	}
+	if err := rules.setup(mgr); err != nil {
+		return fmt.Errorf("setting up the PrometheusRule controller: %w", err)
+	}
+	products := &licensedProductReconciler{
+		client: mgr.GetClient(), recorder: mgr.GetEventRecorder(eventReporter), assessor: shared, tally: nodes.tally, rules: rules, wake: wake,
+	}
 	if err := products.setup(mgr, productChanges); err != nil {
 		return fmt.Errorf("setting up the LicensedProduct controller: %w", err)
+	}
+	crds := &crdReconciler{reader: mgr.GetClient(), kinds: map[string]*optionalKind{rules.kind.crdName(): rules.kind}, lifetime: ctx}
+	if err := crds.setup(mgr); err != nil {
+		return fmt.Errorf("setting up the CustomResourceDefinition controller: %w", err)
+	}
+	if err := mgr.Add(metrics.NewCollector(ctrlmetrics.Registry, mgr.GetClient(), options.Clock)); err != nil {
+		return fmt.Errorf("adding the metrics: %w", err)
 	}
 	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
 		options.Clock.Watch(ctx, clockWatchEvery, func() {

@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,14 @@ func assessedBy(clock license.ClockReading, product *v1alpha1.LicensedProduct, f
 
 func condition(conditionType string, status metav1.ConditionStatus, generation int64, since int, reason, message string) metav1.Condition {
 	return metav1.Condition{Type: conditionType, Status: status, ObservedGeneration: generation, LastTransitionTime: *on(since), Reason: reason, Message: message}
+}
+
+func inUse(nodes, cores int64) []v1alpha1.Usage {
+	return []v1alpha1.Usage{{Name: "nodes", Value: &nodes}, {Name: "cores", Value: &cores}}
+}
+
+func peak(month string, nodes, cores int64) v1alpha1.MonthlyPeak {
+	return v1alpha1.MonthlyPeak{Month: month, Usage: inUse(nodes, cores)}
 }
 
 const (
@@ -169,7 +178,13 @@ func TestLicensedProductStatus(t *testing.T) {
 	}
 	limits := []v1alpha1.Limit{{Name: "nodes", Value: new(int64(100))}}
 	k := verified("k", licenseOf("L1", 10, 100))
-	valid := licensedProductStatus(assessedOn(20, acme(), k))
+	noLimit := func(since int) metav1.Condition {
+		return condition("WithinLimits", isTrue, 3, since, "NoLimits", "There is no limit in force.")
+	}
+	within := func(since int) metav1.Condition {
+		return condition("WithinLimits", isTrue, 3, since, "WithinLimits", "No more is in use than is licensed.")
+	}
+	valid := licensedProductStatus(assessedOn(20, acme(), k), inUse(1, 4), nil)
 	withStatus := func(status v1alpha1.LicensedProductStatus, change ...func(*v1alpha1.LicensedProduct)) *v1alpha1.LicensedProduct {
 		p := acme()
 		p.Status = status
@@ -189,68 +204,76 @@ func TestLicensedProductStatus(t *testing.T) {
 		"unlicensed": {
 			found: assessedOn(1, acme()),
 			want: v1alpha1.LicensedProductStatus{
-				ObservedGeneration: 3, TrustAnchors: "anchors", State: v1alpha1.LicensedProductUnlicensed, TimeMark: on(1),
+				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []v1alpha1.MonthlyPeak{peak("2026-01", 1, 4)},
+				TrustAnchors: "anchors", State: v1alpha1.LicensedProductUnlicensed, TimeMark: on(1),
 				Conditions: []metav1.Condition{accepted(1), condition("Licensed", isFalse, 3, 1, "Unlicensed",
-					`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk shows them). Get a license at https://acme.example/renew and apply it as a LicenseKey.`)},
+					`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk shows them). Get a license at https://acme.example/renew and apply it as a LicenseKey.`), noLimit(1)},
 				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed},
 			},
 		},
 		"unlicensed, and the vendor has no URL": {
 			found: assessedOn(1, withStatus(v1alpha1.LicensedProductStatus{}, func(p *v1alpha1.LicensedProduct) { p.Spec.RenewalURL = "" })),
 			want: v1alpha1.LicensedProductStatus{
-				ObservedGeneration: 3, TrustAnchors: "anchors", State: v1alpha1.LicensedProductUnlicensed, TimeMark: on(1),
+				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []v1alpha1.MonthlyPeak{peak("2026-01", 1, 4)},
+				TrustAnchors: "anchors", State: v1alpha1.LicensedProductUnlicensed, TimeMark: on(1),
 				Conditions: []metav1.Condition{accepted(1), condition("Licensed", isFalse, 3, 1, "Unlicensed",
-					`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk shows them). Ask Acme for a license and apply it as a LicenseKey.`)},
+					`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk shows them). Ask Acme for a license and apply it as a LicenseKey.`), noLimit(1)},
 				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed},
 			},
 		},
 		"valid": {
 			found: assessedOn(20, acme(), k),
 			want: v1alpha1.LicensedProductStatus{
-				ObservedGeneration: 3, TrustAnchors: "anchors", State: v1alpha1.LicensedProductValid, TimeMark: on(20), ActiveLicenseKeyName: "k",
+				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []v1alpha1.MonthlyPeak{peak("2026-01", 1, 4)},
+				TrustAnchors: "anchors", State: v1alpha1.LicensedProductValid, TimeMark: on(20), ActiveLicenseKeyName: "k",
 				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110), Features: []string{"mesh"}, Limits: limits,
-				Conditions:  []metav1.Condition{accepted(20), condition("Licensed", isTrue, 3, 20, "Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`)},
+				Conditions:  []metav1.Condition{accepted(20), condition("Licensed", isTrue, 3, 20, "Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`), within(20)},
 				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(110), Basis: v1alpha1.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
 			},
 		},
 		"in grace": {
 			found: assessedOn(100, withStatus(valid), k),
 			want: v1alpha1.LicensedProductStatus{
-				ObservedGeneration: 3, TrustAnchors: "anchors", State: v1alpha1.LicensedProductGracePeriod, TimeMark: on(100), ActiveLicenseKeyName: "k",
+				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []v1alpha1.MonthlyPeak{peak("2026-01", 1, 4), peak("2026-04", 1, 4)},
+				TrustAnchors: "anchors", State: v1alpha1.LicensedProductGracePeriod, TimeMark: on(100), ActiveLicenseKeyName: "k",
 				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110), Features: []string{"mesh"}, Limits: limits,
 				Conditions: []metav1.Condition{accepted(20), condition("Licensed", isTrue, 3, 20, "GracePeriod",
-					`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. Get a license at https://acme.example/renew and apply it as a LicenseKey.`)},
+					`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. Get a license at https://acme.example/renew and apply it as a LicenseKey.`), within(20)},
 				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(110), Basis: v1alpha1.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
 			},
 		},
 		"in grace, and renewed": {
 			found: assessedOn(100, withStatus(valid), k, verified("next", issuedOn(50, licenseOf("L2", 110, 200)))),
 			want: v1alpha1.LicensedProductStatus{
-				ObservedGeneration: 3, TrustAnchors: "anchors", State: v1alpha1.LicensedProductGracePeriod, TimeMark: on(100), ActiveLicenseKeyName: "k",
+				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []v1alpha1.MonthlyPeak{peak("2026-01", 1, 4), peak("2026-04", 1, 4)},
+				TrustAnchors: "anchors", State: v1alpha1.LicensedProductGracePeriod, TimeMark: on(100), ActiveLicenseKeyName: "k",
 				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(210), Features: []string{"mesh"}, Limits: limits,
 				Conditions: []metav1.Condition{accepted(20), condition("Licensed", isTrue, 3, 20, "GracePeriod",
-					`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. Other keys cover the product from then to 2026-07-30T00:00:00Z without a gap.`)},
+					`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. Other keys cover the product from then to 2026-07-30T00:00:00Z without a gap.`), within(20)},
 				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(210), Basis: v1alpha1.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
 			},
 		},
 		"expired": {
 			found: assessedOn(110, withStatus(valid), k),
 			want: v1alpha1.LicensedProductStatus{
-				ObservedGeneration: 3, TrustAnchors: "anchors", State: v1alpha1.LicensedProductExpired, TimeMark: on(110), ActiveLicenseKeyName: "k",
+				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []v1alpha1.MonthlyPeak{peak("2026-01", 1, 4), peak("2026-04", 1, 4)},
+				TrustAnchors: "anchors", State: v1alpha1.LicensedProductExpired, TimeMark: on(110), ActiveLicenseKeyName: "k",
 				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110),
 				Conditions: []metav1.Condition{accepted(20), condition("Licensed", isFalse, 3, 110, "Expired",
-					`LicenseKey "k" expired at 2026-04-11T00:00:00Z, and its grace period ended at 2026-04-21T00:00:00Z. Get a license at https://acme.example/renew and apply it as a LicenseKey.`)},
+					`LicenseKey "k" expired at 2026-04-11T00:00:00Z, and its grace period ended at 2026-04-21T00:00:00Z. Get a license at https://acme.example/renew and apply it as a LicenseKey.`), noLimit(20)},
 				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(110), Basis: v1alpha1.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
 			},
 		},
 		"trust anchors unusable: not Ready, and licensed as before": {
 			found: anchorsInvalid,
 			want: v1alpha1.LicensedProductStatus{
-				ObservedGeneration: 3, TrustAnchors: "anchors", State: v1alpha1.LicensedProductValid, TimeMark: on(30), ActiveLicenseKeyName: "k",
+				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []v1alpha1.MonthlyPeak{peak("2026-01", 1, 4)},
+				TrustAnchors: "anchors", State: v1alpha1.LicensedProductValid, TimeMark: on(30), ActiveLicenseKeyName: "k",
 				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110), Features: []string{"mesh"}, Limits: limits,
 				Conditions: []metav1.Condition{
 					condition("Ready", isFalse, 3, 30, "TrustAnchorsInvalid", "spec.trustAnchors cannot be used: block 1 is no certificate. Mend them; until then the last that could be used count, those in status.trustAnchors."),
 					condition("Licensed", isTrue, 3, 20, "Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`),
+					within(20),
 				},
 				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(110), Basis: v1alpha1.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
 			},
@@ -258,11 +281,13 @@ func TestLicensedProductStatus(t *testing.T) {
 		"trust anchors unusable from the beginning": {
 			found: anchorsNeverValid,
 			want: v1alpha1.LicensedProductStatus{
-				ObservedGeneration: 3, State: v1alpha1.LicensedProductUnlicensed, TimeMark: on(1),
+				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []v1alpha1.MonthlyPeak{peak("2026-01", 1, 4)},
+				State: v1alpha1.LicensedProductUnlicensed, TimeMark: on(1),
 				Conditions: []metav1.Condition{
 					condition("Ready", isFalse, 3, 1, "TrustAnchorsInvalid", "spec.trustAnchors cannot be used: block 1 is no certificate. Mend them; until then no key can be verified."),
 					condition("Licensed", isFalse, 3, 1, "Unlicensed",
 						`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk shows them). Get a license at https://acme.example/renew and apply it as a LicenseKey.`),
+					noLimit(1),
 				},
 				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed},
 			},
@@ -288,7 +313,126 @@ func TestLicensedProductStatus(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, licensedProductStatus(test.found)); diff != "" {
+			if diff := cmp.Diff(test.want, licensedProductStatus(test.found, inUse(1, 4), nil)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// How much is in use, what that is compared with, and what is said of it.
+func TestUseInStatus(t *testing.T) {
+	limited := func(limits map[string]int64) finding {
+		c := licenseOf("L1", 10, 100)
+		c.Limits = limits
+		return verified("k", c)
+	}
+	selecting := func(operator metav1.LabelSelectorOperator) *v1alpha1.LicensedProduct {
+		p := acme()
+		p.Spec.Usage = &v1alpha1.UsageSpec{NodeSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "gpu", Operator: operator}}}}
+		return p
+	}
+	undated := acme()
+	january := acme()
+	january.Status.MonthlyPeaks = []v1alpha1.MonthlyPeak{peak("2026-01", 9, 2)}
+	january.Status.TimeMark = on(20)
+	for name, test := range map[string]struct {
+		found  *assessment
+		used   []v1alpha1.Usage
+		ready  string
+		within metav1.Condition
+		peaks  []v1alpha1.MonthlyPeak
+	}{
+		"at the limit": {
+			found: assessedOn(20, acme(), limited(map[string]int64{"nodes": 2})), used: inUse(2, 8), ready: "TermsAccepted",
+			within: condition("WithinLimits", isTrue, 3, 20, "WithinLimits", "No more is in use than is licensed."),
+			peaks:  []v1alpha1.MonthlyPeak{peak("2026-01", 2, 8)},
+		},
+		"over the limit": {
+			found: assessedOn(20, acme(), limited(map[string]int64{"nodes": 2})), used: inUse(3, 8), ready: "TermsAccepted",
+			within: condition("WithinLimits", isFalse, 3, 20, "LimitExceeded",
+				"3 nodes are in use and 2 are licensed. Nothing is blocked: new nodes join, and every feature works. Use less, or license more. Get a license at https://acme.example/renew and apply it as a LicenseKey."),
+			peaks: []v1alpha1.MonthlyPeak{peak("2026-01", 3, 8)},
+		},
+		"over both limits, one of them 0": {
+			found: assessedOn(20, acme(), limited(map[string]int64{"nodes": 2, "cores": 0})), used: inUse(3, 8), ready: "TermsAccepted",
+			within: condition("WithinLimits", isFalse, 3, 20, "LimitExceeded",
+				"8 cores are in use and 0 are licensed; 3 nodes are in use and 2 are licensed. Nothing is blocked: new nodes join, and every feature works. Use less, or license more. Get a license at https://acme.example/renew and apply it as a LicenseKey."),
+			peaks: []v1alpha1.MonthlyPeak{peak("2026-01", 3, 8)},
+		},
+		"limits of what is not counted": {
+			found: assessedOn(20, acme(), limited(map[string]int64{"seats": 2})), used: inUse(3, 8), ready: "TermsAccepted",
+			within: condition("WithinLimits", isTrue, 3, 20, "NoLimits", "The license sets no limit on nodes or cores."),
+			peaks:  []v1alpha1.MonthlyPeak{peak("2026-01", 3, 8)},
+		},
+		"counted without a key": {
+			found: assessedOn(20, acme()), used: inUse(3, 8), ready: "TermsAccepted",
+			within: condition("WithinLimits", isTrue, 3, 20, "NoLimits", "There is no limit in force."),
+			peaks:  []v1alpha1.MonthlyPeak{peak("2026-01", 3, 8)},
+		},
+		"a selector that is none": {
+			found: assessedOn(20, selecting("Like"), limited(map[string]int64{"nodes": 2})), used: nil, ready: "NodeSelectorInvalid",
+			within: condition("WithinLimits", metav1.ConditionUnknown, 3, 20, "NodeSelectorInvalid", `Nothing is counted, since spec.usage.nodeSelector is no label selector: "Like" is not a valid label selector operator. Mend it.`),
+		},
+		"peaks are kept": {
+			found: assessedOn(40, january), used: inUse(3, 8), ready: "TermsAccepted",
+			within: condition("WithinLimits", isTrue, 3, 40, "NoLimits", "There is no limit in force."),
+			peaks:  []v1alpha1.MonthlyPeak{peak("2026-01", 9, 2), peak("2026-02", 3, 8)},
+		},
+		"while the clocks disagree no month begins": {
+			found: assessedBy(license.ClockReading{Now: day(400), Agreement: license.ClocksDisagree}, january), used: inUse(3, 8), ready: "TermsAccepted",
+			within: condition("WithinLimits", isTrue, 3, 400, "NoLimits", "There is no limit in force."),
+			peaks:  []v1alpha1.MonthlyPeak{peak("2026-01", 9, 8)},
+		},
+		"while the clocks have never agreed there is no month": {
+			found: assessedBy(license.ClockReading{Now: day(400), Agreement: license.ClocksDisagree}, undated), used: inUse(3, 8), ready: "TermsAccepted",
+			within: condition("WithinLimits", isTrue, 3, 400, "NoLimits", "There is no limit in force."),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status := licensedProductStatus(test.found, test.used, nil)
+			if got := conditionOf(status.Conditions, "Ready").Reason; got != test.ready {
+				t.Errorf("Ready is %s, want %s", got, test.ready)
+			}
+			if diff := cmp.Diff(test.within, conditionOf(status.Conditions, "WithinLimits")); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if diff := cmp.Diff(test.used, status.Usage); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if diff := cmp.Diff(test.peaks, status.MonthlyPeaks); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// What has come of the alerts stays in the status until it is known again: after a restart, say.
+func TestAlertsReady(t *testing.T) {
+	before := condition("AlertsReady", isTrue, 2, 7, "RuleApplied", "It is there.")
+	p := acme()
+	p.Status = licensedProductStatus(assessedOn(20, acme(), verified("k", licenseOf("L1", 10, 100))), inUse(1, 4), nil)
+	p.Status.Conditions = slices.Insert(p.Status.Conditions, 3, before)
+	skewed := assessedBy(license.ClockReading{Now: day(20), Agreement: license.ClocksDisagree}, p, verified("k", licenseOf("L1", 10, 100)))
+	for name, test := range map[string]struct {
+		found *assessment
+		ready *metav1.Condition
+		want  metav1.Condition
+	}{
+		"not known yet": {assessedOn(21, p, verified("k", licenseOf("L1", 10, 100))), nil, before},
+		"as it was": {
+			assessedOn(21, p, verified("k", licenseOf("L1", 10, 100))), &metav1.Condition{Type: "AlertsReady", Status: isTrue, Reason: "RuleApplied", Message: "It is there."},
+			condition("AlertsReady", isTrue, 3, 7, "RuleApplied", "It is there."),
+		},
+		"worse": {
+			assessedOn(21, p, verified("k", licenseOf("L1", 10, 100))), &metav1.Condition{Type: "AlertsReady", Status: isFalse, Reason: "Forbidden", Message: "It may not."},
+			condition("AlertsReady", isFalse, 3, 21, "Forbidden", "It may not."),
+		},
+		"not known yet, and the clock skewed": {skewed, nil, before},
+	} {
+		t.Run(name, func(t *testing.T) {
+			// In the same place always: the order alone would be a change.
+			if diff := cmp.Diff(test.want, licensedProductStatus(test.found, inUse(1, 4), test.ready).Conditions[3]); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
@@ -298,7 +442,7 @@ func TestLicensedProductStatus(t *testing.T) {
 // A message that changed with every look would be written with every look.
 func TestMessagesHoldNoRelativeTimes(t *testing.T) {
 	k := verified("k", licenseOf("L1", 10, 100))
-	earlier, later := licensedProductStatus(assessedOn(20, acme(), k)), licensedProductStatus(assessedOn(99, acme(), k))
+	earlier, later := licensedProductStatus(assessedOn(20, acme(), k), inUse(1, 4), nil), licensedProductStatus(assessedOn(99, acme(), k), inUse(1, 4), nil)
 	ignoreTimes := cmpopts.IgnoreTypes(metav1.Time{})
 	if diff := cmp.Diff(earlier.Conditions, later.Conditions, ignoreTimes); diff != "" {
 		t.Error(diff)
@@ -314,10 +458,15 @@ func TestEvents(t *testing.T) {
 		}, f, assessedOn(d, acme(), append(others, f)...)))
 	}
 	productStatus := func(d int, findings ...finding) *v1alpha1.LicensedProductStatus {
-		return new(licensedProductStatus(assessedOn(d, acme(), findings...)))
+		return new(licensedProductStatus(assessedOn(d, acme(), findings...), inUse(1, 4), nil))
 	}
 	skewed := productStatus(20, k)
 	skewed.Conditions = append(skewed.Conditions, condition("ClockSkewed", isTrue, 3, 20, "NodeClock", "The clocks are apart."))
+	exceeded := new(licensedProductStatus(assessedOn(20, acme(), k), inUse(101, 4), nil))
+	furtherExceeded := new(licensedProductStatus(assessedOn(20, acme(), k), inUse(102, 4), nil))
+	alertsReady, alertsRefused := productStatus(20, k), productStatus(20, k)
+	alertsReady.Conditions = append(alertsReady.Conditions, condition("AlertsReady", isTrue, 3, 20, "RuleApplied", "It is there."))
+	alertsRefused.Conditions = append(alertsRefused.Conditions, condition("AlertsReady", isFalse, 3, 20, "Forbidden", "It may not."))
 	reset := productStatus(20, k)
 	reset.LastHandledClockReset = "now"
 	bad := finding{Key: license.Key{Name: "k"}, reason: v1alpha1.ReasonSignatureInvalid, message: "The signature does not hold."}
@@ -334,13 +483,21 @@ func TestEvents(t *testing.T) {
 			licenseKeyEvents(keyStatus(20, k), keyStatus(100, k, verified("newer", licenseOf("L2", 30, 200))), assessedOn(100, acme(), k)),
 			[]transition{{false, "GracePeriod", `License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z.`}},
 		},
-		"key: does not verify":   {licenseKeyEvents(keyStatus(20, k), keyStatus(20, bad), assessedOn(100, acme(), k)), []transition{{true, "SignatureInvalid", "The signature does not hold."}}},
-		"product: nothing":       {licensedProductEvents(productStatus(20, k), productStatus(30, k), assessedOn(100, acme(), k)), nil},
-		"product: clock skewed":  {licensedProductEvents(productStatus(20, k), skewed, assessedOn(100, acme(), k)), []transition{{true, "ClockSkewed", "The clocks are apart."}}},
-		"product: clock mended":  {licensedProductEvents(skewed, productStatus(20, k), assessedOn(100, acme(), k)), []transition{{false, "ClockInOrder", "The operator's clock is believed again."}}},
-		"product: clock reset":   {licensedProductEvents(productStatus(20, k), reset, assessedOn(100, acme(), k)), []transition{{true, "ClockReset", "As requested, the clock is believed again and status.timeMark is 2026-01-21T00:00:00Z."}}},
-		"product: new and valid": {licensedProductEvents(&v1alpha1.LicensedProductStatus{}, productStatus(20, k), assessedOn(100, acme(), k)), []transition{{false, "TermsAccepted", "The terms of Acme are in order."}, {false, "Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`}}},
-		"product: in grace":      {licensedProductEvents(productStatus(20, k), productStatus(100, k), assessedOn(100, acme(), k)), []transition{{true, "GracePeriod", `LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. ` + renew}}},
+		"key: does not verify":  {licenseKeyEvents(keyStatus(20, k), keyStatus(20, bad), assessedOn(100, acme(), k)), []transition{{true, "SignatureInvalid", "The signature does not hold."}}},
+		"product: nothing":      {licensedProductEvents(productStatus(20, k), productStatus(30, k), assessedOn(100, acme(), k)), nil},
+		"product: clock skewed": {licensedProductEvents(productStatus(20, k), skewed, assessedOn(100, acme(), k)), []transition{{true, "ClockSkewed", "The clocks are apart."}}},
+		"product: clock mended": {licensedProductEvents(skewed, productStatus(20, k), assessedOn(100, acme(), k)), []transition{{false, "ClockInOrder", "The operator's clock is believed again."}}},
+		"product: over the limit": {
+			licensedProductEvents(productStatus(20, k), exceeded, assessedOn(20, acme(), k)),
+			[]transition{{true, "LimitExceeded", "101 nodes are in use and 100 are licensed. Nothing is blocked: new nodes join, and every feature works. Use less, or license more. " + renew}},
+		},
+		"product: further over the limit is no news": {licensedProductEvents(exceeded, furtherExceeded, assessedOn(20, acme(), k)), nil},
+		"product: within the limit again":            {licensedProductEvents(exceeded, productStatus(20, k), assessedOn(20, acme(), k)), []transition{{false, "WithinLimits", "No more is in use than is licensed."}}},
+		"product: alerts ready":                      {licensedProductEvents(productStatus(20, k), alertsReady, assessedOn(20, acme(), k)), nil},
+		"product: alerts refused":                    {licensedProductEvents(alertsReady, alertsRefused, assessedOn(20, acme(), k)), []transition{{true, "AlertsNotReady", "It may not."}}},
+		"product: clock reset":                       {licensedProductEvents(productStatus(20, k), reset, assessedOn(100, acme(), k)), []transition{{true, "ClockReset", "As requested, the clock is believed again and status.timeMark is 2026-01-21T00:00:00Z."}}},
+		"product: new and valid":                     {licensedProductEvents(&v1alpha1.LicensedProductStatus{}, productStatus(20, k), assessedOn(100, acme(), k)), []transition{{false, "TermsAccepted", "The terms of Acme are in order."}, {false, "Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`}}},
+		"product: in grace":                          {licensedProductEvents(productStatus(20, k), productStatus(100, k), assessedOn(100, acme(), k)), []transition{{true, "GracePeriod", `LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. ` + renew}}},
 		"key: in grace, to be renewed": {
 			licenseKeyEvents(keyStatus(20, k), keyStatus(100, k, next), assessedOn(100, acme(), k, next)),
 			[]transition{{false, "GracePeriod", `License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z.`}},
@@ -373,6 +530,36 @@ func TestNotesAreCutToWhatTheAPITakes(t *testing.T) {
 	}
 }
 
+// A message beyond what the API takes would keep the whole status from being written.
+func TestMessagesAreCutToWhatTheAPITakes(t *testing.T) {
+	long := &metav1.Condition{Type: "AlertsReady", Status: isFalse, Reason: "ApplyFailed", Message: strings.Repeat("é", 40_000)}
+	got := conditionOf(licensedProductStatus(assessedOn(20, acme()), inUse(1, 4), long).Conditions, "AlertsReady").Message
+	if len(got) > 4096 || !strings.HasSuffix(got, "é...") || !utf8.ValidString(got) {
+		t.Errorf("got a message of %d bytes: %s", len(got), got)
+	}
+}
+
+// The month's end is a boundary too: nothing else may happen for a while.
+func TestNextLook(t *testing.T) {
+	k := verified("k", licenseOf("L1", 10, 100))
+	for name, test := range map[string]struct {
+		now  time.Time
+		want time.Duration
+	}{
+		"nothing near":            {day(20), time.Hour},
+		"before the month's end":  {day(31).Add(-10 * time.Minute), 10*time.Minute + 5*time.Millisecond},
+		"after it":                {day(31), time.Hour},
+		"before the key's expiry": {day(100).Add(-time.Minute), time.Minute + 5*time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found := assessedBy(license.ClockReading{Now: test.now, Agreement: license.ClocksUnknown}, acme(), k)
+			if got := nextLook(found).RequeueAfter; got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
 func TestWakeAt(t *testing.T) {
 	now := day(1)
 	for name, test := range map[string]struct {
@@ -385,7 +572,7 @@ func TestWakeAt(t *testing.T) {
 		"passed already: at once": {now.Add(-time.Minute), 5 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := wakeAt(test.boundary, now).RequeueAfter; got != test.want {
+			if got := wakeAt(now, test.boundary, time.Time{}, now.Add(2*time.Hour)).RequeueAfter; got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})

@@ -4,8 +4,6 @@
 package controllers
 
 import (
-	"strings"
-
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
@@ -27,10 +25,6 @@ func record(recorder events.EventRecorder, of runtime.Object, transitions []tran
 		if t.warning {
 			eventType = corev1.EventTypeWarning
 		}
-		note := t.note
-		if len(note) > maxNote {
-			note = strings.ToValidUTF8(note[:maxNote-3], "") + "..."
-		}
-		recorder.Eventf(of, nil, eventType, t.reason, "Evaluate", "%s", note)
+		recorder.Eventf(of, nil, eventType, t.reason, "Evaluate", "%s", cut(t.note, maxNote))
 	}
 }

@@ -6,7 +6,10 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -19,9 +22,20 @@ const fieldOwner = client.FieldOwner("license-operator")
 // operator's alone.
 func writeStatus(ctx context.Context, c client.Client, changed, from client.Object) error {
 	patch := client.MergeFromWithOptions(from, client.MergeFromWithOptimisticLock{})
-	// An object that is gone needs no status. A conflict is tried again as other failures are: soon at first, and then less often.
+	// An object that is gone needs no status.
 	if err := client.IgnoreNotFound(c.Status().Patch(ctx, changed, patch, fieldOwner)); err != nil {
 		return fmt.Errorf("writing the status of %T %s: %w", from, from.GetName(), err)
 	}
 	return nil
+}
+
+// conflictRetry is how long the cache is given to hear of a write that was quicker.
+const conflictRetry = 200 * time.Millisecond
+
+// afterFailedWrite is the result of a reconcile that could not write a status. A conflict is no failure to tell of.
+func afterFailedWrite(err error) (ctrl.Result, error) {
+	if apierrors.IsConflict(err) {
+		return ctrl.Result{RequeueAfter: conflictRetry}, nil
+	}
+	return ctrl.Result{}, err
 }

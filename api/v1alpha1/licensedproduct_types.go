@@ -216,7 +216,7 @@ type LicensedProductStatus struct {
 	// +kubebuilder:validation:MaxItems=64
 	Usage []Usage `json:"usage,omitempty"`
 
-	// monthlyPeaks are the most that was ever in use at a time, in each of the last 13 months that there was anything to count in, the latest last. A peak is never lowered.
+	// monthlyPeaks are the most that was ever in use at a time, in each of the last 13 months that the operator counted in, the latest last. A peak is never lowered.
 	// +optional
 	// +listType=map
 	// +listMapKey=month

@@ -39,17 +39,12 @@ const (
 // Rule is the PrometheusRule of a product, whole and ready to be applied: its alerts, with the thresholds of spec.alerts. Of the product it reads the metadata and
 // the spec, whose defaults it knows; the same product gives the same rule, whatever its status says.
 func Rule(product *v1alpha1.LicensedProduct, o Options) *monitoringv1.PrometheusRule {
-	labels := maps.Clone(o.Labels)
-	if labels == nil {
-		labels = map[string]string{}
-	}
-	labels[managedByLabel] = managedBy
 	return &monitoringv1.PrometheusRule{
 		TypeMeta: metav1.TypeMeta{APIVersion: monitoringv1.SchemeGroupVersion.String(), Kind: monitoringv1.PrometheusRuleKind},
 		ObjectMeta: metav1.ObjectMeta{
 			Name:      RuleName(product.Name),
 			Namespace: o.Namespace,
-			Labels:    labels,
+			Labels:    RuleLabels(o),
 			// Nothing says blockOwnerDeletion: setting it needs a permission on the product's finalizers.
 			OwnerReferences: []metav1.OwnerReference{{
 				APIVersion: v1alpha1.GroupVersion.String(), Kind: "LicensedProduct", Name: product.Name, UID: product.UID, Controller: new(true),
@@ -60,6 +55,16 @@ func Rule(product *v1alpha1.LicensedProduct, o Options) *monitoringv1.Prometheus
 			Rules: rules(alertsOf(product), o.RunbookBaseURL),
 		}}},
 	}
+}
+
+// RuleLabels are the labels that all rules have.
+func RuleLabels(o Options) map[string]string {
+	labels := maps.Clone(o.Labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[managedByLabel] = managedBy
+	return labels
 }
 
 // maxRuleName is how long the name of a rule may be. The Prometheus operator keeps all rules in ConfigMaps, each under a key of at most 253 characters that holds the

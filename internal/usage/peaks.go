@@ -14,6 +14,18 @@ import (
 // monthLayout is that of MonthlyPeak.Month.
 const monthLayout = "2006-01"
 
+// RaiseLast returns peaks with what is used now counted towards the latest month of them, for a time that no clock tells: a month that is over keeps its peak, and no month
+// begins. The peaks that it is given stay as they are.
+func RaiseLast(peaks []v1alpha1.MonthlyPeak, used []v1alpha1.Usage) []v1alpha1.MonthlyPeak {
+	if len(used) == 0 || len(peaks) == 0 {
+		return peaks
+	}
+	raised := slices.Clone(peaks)
+	last := &raised[len(raised)-1]
+	last.Usage = highest(last.Usage, used)
+	return raised
+}
+
 // Raise returns peaks with what is used at an instant counted towards its month, in UTC. No peak is lowered; the last v1alpha1.MaxMonthlyPeaks months are kept, the
 // latest last. The peaks that it is given stay as they are.
 func Raise(peaks []v1alpha1.MonthlyPeak, at time.Time, used []v1alpha1.Usage) []v1alpha1.MonthlyPeak {
@@ -40,15 +52,12 @@ func Raise(peaks []v1alpha1.MonthlyPeak, at time.Time, used []v1alpha1.Usage) []
 	return raised
 }
 
+// highest is the peak of what is counted: of anything else that is in peak, nobody knows what it is.
 func highest(peak, used []v1alpha1.Usage) []v1alpha1.Usage {
-	raised := slices.Clone(peak)
-	for _, u := range used {
-		i := slices.IndexFunc(raised, func(p v1alpha1.Usage) bool { return p.Name == u.Name })
-		switch {
-		case i < 0:
-			raised = append(raised, u)
-		case raised[i].Value == nil || *raised[i].Value < *u.Value:
-			raised[i] = u
+	raised := slices.Clone(used)
+	for i := range raised {
+		if before, ok := find(peak, raised[i].Name); ok && before > *raised[i].Value {
+			raised[i].Value = &before
 		}
 	}
 	return raised

@@ -212,6 +212,40 @@ func TestRaise(t *testing.T) {
 	}
 }
 
+func TestRaiseWithGarbage(t *testing.T) {
+	var garbage []v1alpha1.Usage
+	for i := range 64 {
+		garbage = append(garbage, v1alpha1.Usage{Name: fmt.Sprint("garbage-", i), Value: new(int64(i))})
+	}
+	april := time.Date(2027, 4, 1, 0, 0, 0, 0, time.UTC)
+	got := usage.Raise([]v1alpha1.MonthlyPeak{{Month: "2027-04", Usage: garbage}}, april, used(1, 4))
+	if diff := cmp.Diff([]v1alpha1.MonthlyPeak{peak("2027-04", 1, 4)}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRaiseLast(t *testing.T) {
+	for name, test := range map[string]struct {
+		peaks []v1alpha1.MonthlyPeak
+		used  []v1alpha1.Usage
+		want  []v1alpha1.MonthlyPeak
+	}{
+		"no month has begun": {nil, used(5, 5), nil},
+		"the latest, and no other": {
+			[]v1alpha1.MonthlyPeak{peak("2027-01", 1, 1), peak("2027-02", 3, 9)},
+			used(5, 5),
+			[]v1alpha1.MonthlyPeak{peak("2027-01", 1, 1), peak("2027-02", 5, 9)},
+		},
+		"nothing counted": {[]v1alpha1.MonthlyPeak{peak("2027-01", 1, 1)}, nil, []v1alpha1.MonthlyPeak{peak("2027-01", 1, 1)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, usage.RaiseLast(test.peaks, test.used)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 // However the count goes up and down and time goes on, each month of the last 13 has its maximum.
 func TestPeaksAreMaxima(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

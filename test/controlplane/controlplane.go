@@ -46,8 +46,8 @@ type ControlPlane struct {
 	admin    *rest.Config
 	auditLog string
 
-	mu       sync.Mutex
-	managers []*Manager
+	mu        sync.Mutex
+	processes []*Process
 
 	stopOnce sync.Once
 	stopErr  error
@@ -139,7 +139,7 @@ func (c *ControlPlane) awaitSystemNamespace(ctx context.Context) error {
 	return nil
 }
 
-// Stop stops all managers, then the control plane, and removes everything they wrote. It may be called again, and then says the same.
+// Stop kills all processes, then the control plane, and removes everything they wrote. It may be called again, and then says the same.
 func (c *ControlPlane) Stop() error {
 	c.stopOnce.Do(func() { c.stopErr = c.stop() })
 	return c.stopErr
@@ -147,8 +147,8 @@ func (c *ControlPlane) Stop() error {
 
 func (c *ControlPlane) stop() error {
 	var problems []error
-	for _, m := range c.runningManagers() {
-		m.Kill()
+	for _, p := range c.runningProcesses() {
+		p.Kill()
 	}
 	if server := c.plane.APIServer; server != nil {
 		problems = append(problems, c.guardian.stopGuarded(server.Path, server.Stop))

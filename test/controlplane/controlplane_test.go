@@ -76,8 +76,10 @@ func TestControlPlane(t *testing.T) {
 	t.Run("operator has its own rights and no more", func(t *testing.T) { testRights(t, config) })
 	t.Run("audit log tells of the operator", func(t *testing.T) { testAudit(t, c, config) })
 	t.Run("kubeconfig works", func(t *testing.T) { testKubeconfig(t, c, config) })
+	t.Run("process beside it says its last words", func(t *testing.T) { testProcess(t, c) })
 	t.Run("stop leaves nothing", func(t *testing.T) {
 		openWatch(t, c.Admin())
+		beside := startProcess(t, c, "beside", "sleep 600")
 		began := time.Now()
 		for range 2 {
 			if err := c.Stop(); err != nil {
@@ -87,10 +89,36 @@ func TestControlPlane(t *testing.T) {
 		if left := leftOf(t, c.Dir(), c.Admin().Host); len(left) > 0 {
 			t.Errorf("left behind: %q", left)
 		}
+		select {
+		case <-beside.Done():
+		default:
+			t.Error("left behind: a process beside it")
+		}
 		if took := time.Since(began); took > 10*time.Second {
 			t.Errorf("stopping took %s", took)
 		}
 	})
+}
+
+func testProcess(t *testing.T, c *controlplane.ControlPlane) {
+	t.Helper()
+	p := startProcess(t, c, "talker", "pwd; echo end >&2; sleep 600")
+	NewWithT(t).Eventually(func() string { return p.LogTail(2) }, "10s").Should(Equal(c.Dir() + "\nend"))
+	for range 2 {
+		p.Kill()
+	}
+	if _, err := c.StartProcess(controlplane.ProcessOptions{Name: "nobody", Path: filepath.Join(c.Dir(), "nobody")}); err == nil {
+		t.Error("started what is not there")
+	}
+}
+
+func startProcess(t *testing.T, c *controlplane.ControlPlane, name, script string) *controlplane.Process {
+	t.Helper()
+	p, err := c.StartProcess(controlplane.ProcessOptions{Name: name, Path: "/bin/sh", Args: []string{"-c", script}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // openWatch leaves a watch open, which an API server would like to see ended before it ends itself.

@@ -24,6 +24,11 @@ func (c *ControlPlane) InstallOperator(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return c.Install(ctx, objects...)
+}
+
+// Install applies objects as an administrator would, then waits until the API server serves the kinds that they define.
+func (c *ControlPlane) Install(ctx context.Context, objects ...*unstructured.Unstructured) error {
 	scheme := runtime.NewScheme()
 	if err := apiextensionsv1.AddToScheme(scheme); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
@@ -86,7 +87,26 @@ var _ = Describe("The API server", func() {
 		}, "spec.revocations[0].certificateSHA256: Invalid value"),
 		Entry("with a negative unlicensed period", func(s *v1alpha1.LicensedProductSpec) { s.UnlicensedGracePeriodDays = new(int32(-1)) }, "spec.unlicensedGracePeriodDays: Invalid value"),
 		Entry("with an unlicensed period of 11 years", func(s *v1alpha1.LicensedProductSpec) { s.UnlicensedGracePeriodDays = new(int32(4015)) }, "spec.unlicensedGracePeriodDays: Invalid value"),
+		Entry("with a critical threshold that comes before the warning", func(s *v1alpha1.LicensedProductSpec) {
+			s.Alerts = &v1alpha1.AlertsSpec{ExpiryWarningDays: 7}
+		}, "expiryCriticalDays must be less than expiryWarningDays: the alert warns first and is critical then"),
+		Entry("with a critical threshold that is the warning's", func(s *v1alpha1.LicensedProductSpec) {
+			s.Alerts = &v1alpha1.AlertsSpec{ExpiryWarningDays: 30, ExpiryCriticalDays: 30}
+		}, "expiryCriticalDays must be less than expiryWarningDays"),
+		Entry("with a negative threshold", func(s *v1alpha1.LicensedProductSpec) { s.Alerts = &v1alpha1.AlertsSpec{ExpiryCriticalDays: -1} }, "spec.alerts.expiryCriticalDays: Invalid value"),
+		Entry("with a warning at more than all", func(s *v1alpha1.LicensedProductSpec) { s.Alerts = &v1alpha1.AlertsSpec{UsageWarningPercent: 101} }, "spec.alerts.usageWarningPercent: Invalid value"),
+		Entry("with an operator that selectors do not have", selecting("Like", "a"), "the operator of a matchExpression is In, NotIn, Exists or DoesNotExist"),
+		Entry("with an expression that lacks values", selecting(metav1.LabelSelectorOpIn), "matchExpressions with In or NotIn need values"),
+		Entry("with an expression that has values too many", selecting(metav1.LabelSelectorOpExists, "a"), "those with Exists or DoesNotExist take none"),
 	)
+
+	It("defaults the thresholds of alerts, each for itself", func(ctx SpecContext) {
+		without, with := newProduct(unique("product")), newProduct(unique("product"))
+		with.Spec.Alerts = &v1alpha1.AlertsSpec{ExpiryWarningDays: 90}
+		create(ctx, without, with)
+		Expect(without.Spec.Alerts).To(Equal(&v1alpha1.AlertsSpec{ExpiryWarningDays: 60, ExpiryCriticalDays: 14, UsageWarningPercent: 90}))
+		Expect(with.Spec.Alerts).To(Equal(&v1alpha1.AlertsSpec{ExpiryWarningDays: 90, ExpiryCriticalDays: 14, UsageWarningPercent: 90}))
+	})
 
 	It("takes fingerprints as openssl prints them, and defaults the unlicensed period", func(ctx SpecContext) {
 		product := newProduct(unique("product"))
@@ -106,3 +126,12 @@ var _ = Describe("The API server", func() {
 		Expect(key.Status).To(Equal(v1alpha1.LicenseKeyStatus{ObservedGeneration: -1}))
 	})
 })
+
+// selecting has a product count the nodes that one expression selects.
+func selecting(operator metav1.LabelSelectorOperator, values ...string) func(*v1alpha1.LicensedProductSpec) {
+	return func(s *v1alpha1.LicensedProductSpec) {
+		s.Usage = &v1alpha1.UsageSpec{NodeSelector: &metav1.LabelSelector{
+			MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "pool", Operator: operator, Values: values}},
+		}}
+	}
+}

@@ -26,6 +26,7 @@ import (
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/controllers"
+	"github.com/license-operator/license-operator/internal/alerting"
 	"github.com/license-operator/license-operator/internal/clock"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
@@ -128,6 +129,7 @@ func startOperator(ctx context.Context) *runningOperator {
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	Expect(controllers.SetupWithManager(running, mgr, controllers.Options{
 		Clock: operatorClock, Namespace: controlplane.OperatorNamespace, ClusterUID: clusterUID,
+		Alerts: alerting.Options{Namespace: controlplane.OperatorNamespace, Labels: map[string]string{"release": "prometheus"}, RunbookBaseURL: "https://wiki.example/runbooks"},
 	})).To(Succeed())
 	o := &runningOperator{cancel: cancel, done: make(chan struct{})}
 	go func() {
