@@ -23,7 +23,7 @@ help: ## Show this list.
 	@awk 'BEGIN { FS = ":.*##"; tty = system("test -t 1") == 0; h = tty ? "\033[1m" : ""; c = tty ? "\033[36m" : ""; e = tty ? "\033[0m" : ""; \
 		printf "%slicense-operator%s manages the life of software licenses on Kubernetes.\n\nUsage: make %sTARGET%s [ARGS=…]\n", h, e, c, e } \
 		/^##@/ { printf "\n%s%s%s\n", h, substr($$0, 5), e } \
-		/^[a-z0-9-]+:.*## / { printf "  %s%-12s%s %s\n", c, $$1, e, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / { printf "  %s%-16s%s %s\n", c, $$1, e, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: bin/manager bin/kubectl-license bin/demo ## Watch a license key live on a real API server: valid, grace, expired, renewed (ARGS=--once: then exit).
@@ -74,6 +74,10 @@ verify: $(addprefix bin/tools/,controller-gen crd-ref-docs golangci-lint kubebui
 .PHONY: test
 test: bin/manager bin/kubectl-license ## Run every test with the race detector: units, properties, fuzz seeds, and suites on a real API server.
 	@hack/test '$(PACKAGES)' $(TESTFLAGS)
+
+.PHONY: test-integration
+test-integration: bin/manager ## Run the operator with a real Prometheus and Alertmanager (those on the PATH, or built once from their modules).
+	@hack/test-integration $(TESTFLAGS)
 
 .PHONY: fuzz
 fuzz: ## Fuzz the parsers, each for FUZZTIME (30s).

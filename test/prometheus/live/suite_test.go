@@ -1,0 +1,166 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package live runs the operator's binary beside a real Prometheus and a real Alertmanager, set up as docs/monitoring.md says, on a real API server with the
+// rights that config/rbac and config/prometheus give. Time is real.
+package live
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/test/controlplane"
+)
+
+const (
+	// root is the repository's.
+	root = "../../.."
+	// assetsVariable names the folder with prometheus, promtool, alertmanager and amtool.
+	assetsVariable = "PROMETHEUS_ASSETS"
+)
+
+var (
+	plane      *controlplane.ControlPlane
+	scheme     = runtime.NewScheme()
+	k8sClient  client.Client
+	binaries   string
+	kubeconfig string
+)
+
+func TestLive(t *testing.T) {
+	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(15 * time.Second)
+	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
+	SetDefaultConsistentlyPollingInterval(100 * time.Millisecond)
+	RunSpecs(t, "Live")
+}
+
+var _ = BeforeSuite(func(ctx SpecContext) {
+	logf.SetLogger(zap.New(zap.WriteTo(GinkgoWriter), zap.UseDevMode(true)))
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, v1alpha1.AddToScheme} {
+		Expect(add(scheme)).To(Succeed())
+	}
+	for _, name := range []string{"prometheus", "promtool", "alertmanager", "amtool"} {
+		Expect(asset(name)).To(BeAnExistingFile(), "run: export %s=$(hack/prometheus-assets)", assetsVariable)
+	}
+
+	var err error
+	plane, err = controlplane.Start(context.WithoutCancel(ctx), controlplane.Options{Audit: true})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() { Expect(plane.Stop()).To(Succeed()) })
+	Expect(plane.InstallOperator(ctx)).To(Succeed())
+	k8sClient, err = client.New(plane.Admin(), client.Options{Scheme: scheme})
+	Expect(err).NotTo(HaveOccurred())
+	kubeconfig = filepath.Join(plane.Dir(), "admin.kubeconfig")
+	Expect(plane.WriteKubeconfig(kubeconfig, plane.Admin())).To(Succeed())
+
+	binaries = filepath.Join(plane.Dir(), "bin")
+	// As make build does, so that its build cache serves.
+	build := exec.CommandContext(ctx, "go", "build", "-C", root, "-trimpath", "-o", binaries+string(os.PathSeparator), "./cmd", "./cmd/kubectl-license")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build.Stdout, build.Stderr = GinkgoWriter, GinkgoWriter
+	Expect(build.Run()).To(Succeed(), "the manager and the plugin have to build")
+})
+
+func asset(name string) string { return filepath.Join(os.Getenv(assetsVariable), name) }
+
+// definition is one of prometheus-operator's CustomResourceDefinitions.
+func definition(ctx context.Context, plural string) *unstructured.Unstructured {
+	GinkgoHelper()
+	crd, err := controlplane.PrometheusOperatorDefinition(ctx, plural)
+	Expect(err).NotTo(HaveOccurred())
+	return crd
+}
+
+// apply applies objects as kubectl apply --server-side --validate=strict does.
+func apply(ctx context.Context, objects ...*unstructured.Unstructured) {
+	GinkgoHelper()
+	strict := client.WithFieldValidation(k8sClient, "Strict")
+	for _, o := range objects {
+		Expect(strict.Apply(ctx, client.ApplyConfigurationFromUnstructured(o.DeepCopy()), client.FieldOwner("administrator"), client.ForceOwnership)).
+			To(Succeed(), "%s %s", o.GetKind(), o.GetName())
+	}
+}
+
+// establish applies a CustomResourceDefinition and waits until the API server serves its kind.
+func establish(ctx context.Context, crd *unstructured.Unstructured) {
+	GinkgoHelper()
+	apply(ctx, crd)
+	Eventually(func(g Gomega) {
+		found := &apiextensionsv1.CustomResourceDefinition{}
+		g.Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(crd), found)).To(Succeed())
+		g.Expect(slices.ContainsFunc(found.Status.Conditions, func(c apiextensionsv1.CustomResourceDefinitionCondition) bool {
+			return c.Type == apiextensionsv1.Established && c.Status == apiextensionsv1.ConditionTrue
+		})).To(BeTrue())
+	}).WithContext(ctx).Should(Succeed())
+}
+
+// build is what kustomize builds from config/prometheus, with components of it.
+func build(components ...string) []*unstructured.Unstructured {
+	GinkgoHelper()
+	dir, err := os.MkdirTemp(plane.Dir(), "kustomization-")
+	Expect(err).NotTo(HaveOccurred())
+	dir, err = filepath.EvalSymlinks(dir)
+	Expect(err).NotTo(HaveOccurred())
+	configPrometheus, err := filepath.Abs(filepath.Join(root, "config", "prometheus"))
+	Expect(err).NotTo(HaveOccurred())
+	// With components the kustomization is the folder's own with its last lines no longer comments; they are the same when they are put on top of it, but for names.
+	content, err := os.ReadFile(filepath.Join(configPrometheus, "kustomization.yaml"))
+	Expect(err).NotTo(HaveOccurred())
+	Expect(os.CopyFS(dir, os.DirFS(configPrometheus))).To(Succeed())
+	if len(components) > 0 {
+		content = append(content, "\ncomponents:\n"...)
+		for _, c := range components {
+			content = fmt.Appendf(content, "- %s\n", c)
+		}
+	}
+	Expect(os.WriteFile(filepath.Join(dir, "kustomization.yaml"), content, 0o600)).To(Succeed())
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
+	Expect(err).NotTo(HaveOccurred())
+	var objects []*unstructured.Unstructured
+	for _, resource := range built.Resources() {
+		content, err := resource.MarshalJSON()
+		Expect(err).NotTo(HaveOccurred())
+		object := &unstructured.Unstructured{}
+		Expect(object.UnmarshalJSON(content)).To(Succeed())
+		objects = append(objects, object)
+	}
+	return objects
+}
+
+// run runs a program and returns what it wrote.
+func run(ctx context.Context, dir, path string, args ...string) string {
+	GinkgoHelper()
+	output, err := command(ctx, dir, path, args...).CombinedOutput()
+	Expect(err).NotTo(HaveOccurred(), "%s %q:\n%s", filepath.Base(path), args, output)
+	return string(output)
+}
+
+// command is a program for whose commands there are a cluster, and all that the pages speak of.
+func command(ctx context.Context, dir, path string, args ...string) *exec.Cmd {
+	c := exec.CommandContext(ctx, path, args...)
+	c.Dir = dir
+	c.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "USER=someone", "HOME="+plane.Dir(),
+		"PATH="+strings.Join([]string{filepath.Dir(plane.Kubectl()), binaries, os.Getenv(assetsVariable), os.Getenv("PATH")}, ":"))
+	return c
+}
