@@ -4,9 +4,13 @@
 package main
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/license-operator/license-operator/test/controlplane"
 )
@@ -90,5 +94,57 @@ func TestRequests(t *testing.T) {
 	idle := requestsDuring(events, during)
 	if idle.leases != 1 || idle.watches != 1 || len(idle.others) != 5 {
 		t.Errorf("requests: got %+v", idle)
+	}
+}
+
+// TestNode makes sure that nodes are as large as real ones, and amount to what they should.
+func TestNode(t *testing.T) {
+	got := map[string]use{}
+	for i := range 100 {
+		node := newNode(i, metav1.Now())
+		content, err := json.Marshal(node)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(content) < 8_000 || len(content) > 10_000 || len(node.Labels) != 15 {
+			t.Fatalf("node %d has %d bytes and %d labels", i, len(content), len(node.Labels))
+		}
+		for _, product := range []string{everyNode, everyNodeLimited, licensedNodes} {
+			if product != licensedNodes || node.Labels[poolLabel] == licensedPool {
+				got[product] = use{got[product].nodes + 1, got[product].cores + node.Status.Capacity.Cpu().Value()}
+			}
+		}
+	}
+	if diff := cmp.Diff(useOf(100), got, cmp.AllowUnexported(use{})); diff != "" {
+		t.Errorf("what 100 nodes amount to (-want +got):\n%s", diff)
+	}
+	if got[licensedNodes].nodes != 20 {
+		t.Errorf("%d nodes are licensed, want 20", got[licensedNodes].nodes)
+	}
+}
+
+func TestScraped(t *testing.T) {
+	before := &scraped{body: `# HELP license_nodes_used Nodes.
+license_nodes_used{product="every-node"} 3
+license_nodes_used{product="every-node-limited"} 4
+license_nodes_used_x{product="other"} 5
+license_cores_used{product="every-node"} 1.2e+01
+controller_runtime_reconcile_total{controller="nodes",result="error"} 0
+controller_runtime_reconcile_total{controller="nodes",result="success"} 7
+`}
+	if got := before.series("license_"); got != 4 {
+		t.Errorf("got %d series, want 4", got)
+	}
+	want := map[string]use{everyNode: {nodes: 3, cores: 12}}
+	if diff := cmp.Diff(want, useScraped(before), cmp.AllowUnexported(use{})); diff != "" {
+		t.Errorf("in use (-want +got):\n%s", diff)
+	}
+	after := &scraped{body: `controller_runtime_reconcile_total{controller="nodes",result="error"} 0
+controller_runtime_reconcile_total{controller="nodes",result="success"} 9
+controller_runtime_reconcile_total{controller="keys",result="success"} 1
+`}
+	grown := map[string]float64{`controller="nodes",result="success"`: 2, `controller="keys",result="success"`: 1}
+	if diff := cmp.Diff(grown, reconcilesBetween(before, after)); diff != "" {
+		t.Errorf("reconciles (-want +got):\n%s", diff)
 	}
 }

@@ -53,7 +53,18 @@ func memoryOf(manager *controlplane.Manager) (memory, error) {
 }
 
 // benchLife has a population live on a control plane of its own, and prints what the operator did.
-func benchLife(ctx context.Context, s settings, binary string, p *population, title string, out io.Writer) (err error) {
+func benchLife(ctx context.Context, s settings, binary string, p *population, title string, out io.Writer) error {
+	return withOperator(ctx, binary, title, func(plane *controlplane.ControlPlane, manager *controlplane.Manager) error {
+		r := &result{title: title}
+		if err := r.measure(ctx, s, plane, manager, p); err != nil {
+			return err
+		}
+		return r.print(out)
+	})
+}
+
+// withOperator calls do with the operator, ready, on a control plane of its own.
+func withOperator(ctx context.Context, binary, title string, do func(*controlplane.ControlPlane, *controlplane.Manager) error) (err error) {
 	say("%s: starting the control plane and the operator", title)
 	plane, err := controlplane.Start(ctx, controlplane.Options{Audit: true})
 	if err != nil {
@@ -70,11 +81,10 @@ func benchLife(ctx context.Context, s settings, binary string, p *population, ti
 	if err := manager.WaitReady(ctx); err != nil {
 		return err
 	}
-	r := &result{title: title}
-	if err := r.measure(ctx, s, plane, manager, p); err != nil {
+	if err := do(plane, manager); err != nil {
 		return fmt.Errorf("%w; the end of the operator's log:\n%s", err, manager.LogTail(20))
 	}
-	return r.print(out)
+	return nil
 }
 
 func (r *result) measure(ctx context.Context, s settings, plane *controlplane.ControlPlane, manager *controlplane.Manager, p *population) error {

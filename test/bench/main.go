@@ -1,7 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// The benchmarks of license-operator: what a verification costs, and how late, how chatty and how large the operator is with many keys on a real API server.
+// The benchmarks of license-operator: what a verification costs, and how late, how chatty and how large the operator is with many keys, and with many nodes, on a
+// real API server.
 // The tables go to the standard output, as Markdown, and what is being done meanwhile to the standard error.
 package main
 
@@ -28,12 +29,15 @@ const (
 	partVerification = "verification"
 	partOwn          = "own"
 	partShared       = "shared"
+	partNodes        = "nodes"
+	partScrape       = "scrape"
 )
 
 // settings are what the command line says.
 type settings struct {
 	binDir string
 	keys   int
+	nodes  int
 	lead   time.Duration
 	idle   time.Duration
 	parts  string
@@ -52,10 +56,12 @@ func bench() int {
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
 	flags.StringVar(&s.binDir, "bin-dir", "bin", "the folder with manager")
 	flags.IntVar(&s.keys, "keys", 1000, "how many keys")
+	flags.IntVar(&s.nodes, "nodes", 5000, "how many nodes, a tenth of which have heartbeats")
 	flags.DurationVar(&s.lead, "lead", 0, "how long before its first boundary a key is issued, since all have to be applied by then; 0: as the machine needs")
-	flags.DurationVar(&s.idle, "idle", 2*time.Minute, "how long requests are counted while nothing is due")
-	flags.StringVar(&s.parts, "run", strings.Join([]string{partVerification, partOwn, partShared}, ","),
-		"what to measure: verification; own, keys that each have a product; shared, keys that share ten products")
+	flags.DurationVar(&s.idle, "idle", 2*time.Minute, "how long requests are counted, and memory may settle, while nothing is due")
+	flags.StringVar(&s.parts, "run", strings.Join([]string{partVerification, partOwn, partShared, partNodes, partScrape}, ","),
+		"what to measure: verification; own, keys that each have a product; shared, keys that share ten products; nodes, what they cost and how soon they count; "+
+			"scrape, one of as many products as keys")
 	_ = flags.Parse(os.Args[1:]) // ends the process where it fails
 
 	ctx, stop := controlplane.UntilInterrupted(context.Background())
@@ -96,7 +102,17 @@ func run(ctx context.Context, s settings, out io.Writer) error {
 	if s.measures(partShared) {
 		p := &population{keys: s.keys, products: sharedProducts}
 		title := fmt.Sprintf("%s keys, shared by %d products", number(s.keys), sharedProducts)
-		return benchLife(ctx, s, manager, p, title, out)
+		if err := benchLife(ctx, s, manager, p, title, out); err != nil {
+			return err
+		}
+	}
+	if s.measures(partNodes) {
+		if err := benchNodes(ctx, s, manager, out); err != nil {
+			return err
+		}
+	}
+	if s.measures(partScrape) {
+		return benchScrape(ctx, s, manager, out)
 	}
 	return nil
 }
