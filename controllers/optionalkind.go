@@ -21,7 +21,7 @@ import (
 
 const (
 	// refusedRetry is how long the operator waits, where it may not follow a kind, before it asks whether it may by now: nothing tells it.
-	refusedRetry = 15 * time.Second
+	refusedRetry = 5 * time.Second
 	// firstServedRetry is how long it waits for a kind whose definition is there to be served; at each further time twice as long, up to refusedRetry.
 	firstServedRetry = 250 * time.Millisecond
 )

@@ -153,11 +153,12 @@ func testRights(t *testing.T, config *rest.Config) {
 
 func testAudit(t *testing.T, c *controlplane.ControlPlane, config *rest.Config) {
 	t.Helper()
-	if err := newClient(t, config).Get(t.Context(), client.ObjectKey{Name: "audited"}, &v1alpha1.LicenseKey{}); !apierrors.IsNotFound(err) {
-		t.Fatalf("want not found, got %v", err)
+	// It reads from caches, which list and watch.
+	if err := newClient(t, config).Get(t.Context(), client.ObjectKey{Name: "audited"}, &v1alpha1.LicenseKey{}); !apierrors.IsForbidden(err) {
+		t.Fatalf("want forbidden, got %v", err)
 	}
 	NewWithT(t).Eventually(c.AuditEvents, "10s").Should(ContainElement(And(
-		HaveField("Resource", "licensekeys"), HaveField("Name", "audited"), HaveField("Verb", "get"), HaveField("Code", 404),
+		HaveField("Resource", "licensekeys"), HaveField("Name", "audited"), HaveField("Verb", "get"), HaveField("Code", 403),
 		HaveField("Stage", controlplane.StageResponseComplete),
 	)), "the event is written when the request is over, which is a little after its answer")
 }

@@ -188,7 +188,7 @@ var _ = Describe("The alerts of a product", Ordered, func() {
 
 		By("being granted it")
 		grant(ctx)
-		Eventually(alertsReady(ctx, name), "30s").Should(Equal("RuleApplied"), "it asks again every 15 seconds")
+		Eventually(alertsReady(ctx, name), "30s").Should(Equal("RuleApplied"), "it asks again every 5 seconds")
 		Eventually(alertsReady(ctx, "forbidden")).Should(Equal("RuleApplied"))
 	})
 
@@ -201,7 +201,7 @@ var _ = Describe("The alerts of a product", Ordered, func() {
 		serve(false)
 		Eventually(alertsReady(ctx, name)).Should(Equal("APINotInstalled"))
 		serve(true)
-		Eventually(alertsReady(ctx, name), "30s").Should(Equal("RuleApplied"), "it asks less and less often, but every 15 seconds")
+		Eventually(alertsReady(ctx, name), "30s").Should(Equal("RuleApplied"), "it asks less and less often, but every 5 seconds")
 	})
 
 	It("are not written again by an operator that starts where all is well", func(ctx SpecContext) {
