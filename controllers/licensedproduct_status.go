@@ -125,9 +125,9 @@ func withinLimitsCondition(found *assessment, used []v1alpha1.Usage) metav1.Cond
 		within.Status, within.Reason = metav1.ConditionFalse, v1alpha1.ReasonLimitExceeded
 		var excesses []string
 		for _, e := range exceeded {
-			excesses = append(excesses, fmt.Sprintf("%d %s are in use and %d are licensed", e.Used, e.Name, e.Limit))
+			excesses = append(excesses, fmt.Sprintf("%d of %d %s", e.Used, e.Limit, e.Name))
 		}
-		within.Message = fmt.Sprintf("%s. Nothing is blocked: new nodes join, and every feature works. Use less, or license more. %s", strings.Join(excesses, "; "), renewal(found.product))
+		within.Message = fmt.Sprintf("More is in use than is licensed: %s. Nothing is blocked: new nodes join, and every feature works. Use less, or license more. %s", strings.Join(excesses, ", "), renewal(found.product))
 	case counted > 0:
 		within.Message = "No more is in use than is licensed."
 	case found.evaluation.Limits != nil:

@@ -351,13 +351,13 @@ func TestUseInStatus(t *testing.T) {
 		"over the limit": {
 			found: assessedOn(20, acme(), limited(map[string]int64{"nodes": 2})), used: inUse(3, 8), ready: "TermsAccepted",
 			within: condition("WithinLimits", isFalse, 3, 20, "LimitExceeded",
-				"3 nodes are in use and 2 are licensed. Nothing is blocked: new nodes join, and every feature works. Use less, or license more. Get a license at https://acme.example/renew and apply it as a LicenseKey."),
+				"More is in use than is licensed: 3 of 2 nodes. Nothing is blocked: new nodes join, and every feature works. Use less, or license more. Get a license at https://acme.example/renew and apply it as a LicenseKey."),
 			peaks: []v1alpha1.MonthlyPeak{peak("2026-01", 3, 8)},
 		},
 		"over both limits, one of them 0": {
 			found: assessedOn(20, acme(), limited(map[string]int64{"nodes": 2, "cores": 0})), used: inUse(3, 8), ready: "TermsAccepted",
 			within: condition("WithinLimits", isFalse, 3, 20, "LimitExceeded",
-				"8 cores are in use and 0 are licensed; 3 nodes are in use and 2 are licensed. Nothing is blocked: new nodes join, and every feature works. Use less, or license more. Get a license at https://acme.example/renew and apply it as a LicenseKey."),
+				"More is in use than is licensed: 8 of 0 cores, 3 of 2 nodes. Nothing is blocked: new nodes join, and every feature works. Use less, or license more. Get a license at https://acme.example/renew and apply it as a LicenseKey."),
 			peaks: []v1alpha1.MonthlyPeak{peak("2026-01", 3, 8)},
 		},
 		"limits of what is not counted": {
@@ -489,7 +489,7 @@ func TestEvents(t *testing.T) {
 		"product: clock mended": {licensedProductEvents(skewed, productStatus(20, k), assessedOn(100, acme(), k)), []transition{{false, "ClockInOrder", "The operator's clock is believed again."}}},
 		"product: over the limit": {
 			licensedProductEvents(productStatus(20, k), exceeded, assessedOn(20, acme(), k)),
-			[]transition{{true, "LimitExceeded", "101 nodes are in use and 100 are licensed. Nothing is blocked: new nodes join, and every feature works. Use less, or license more. " + renew}},
+			[]transition{{true, "LimitExceeded", "More is in use than is licensed: 101 of 100 nodes. Nothing is blocked: new nodes join, and every feature works. Use less, or license more. " + renew}},
 		},
 		"product: further over the limit is no news": {licensedProductEvents(exceeded, furtherExceeded, assessedOn(20, acme(), k)), nil},
 		"product: within the limit again":            {licensedProductEvents(exceeded, productStatus(20, k), assessedOn(20, acme(), k)), []transition{{false, "WithinLimits", "No more is in use than is licensed."}}},
