@@ -15,15 +15,12 @@ import (
 
 	"go.uber.org/zap/zapcore"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/util/validation"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
@@ -89,7 +86,7 @@ func run(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	if err := checkReadable(ctx, mgr, s.namespace); err != nil {
+	if err := controllers.CheckReadable(ctx, mgr.GetAPIReader(), s.namespace); err != nil {
 		return err
 	}
 	if err := controllers.SetupWithManager(ctx, mgr, controllers.Options{
@@ -119,26 +116,6 @@ func readClusterUID(ctx context.Context, mgr ctrl.Manager) (string, error) {
 		return "", fmt.Errorf("reading the cluster's uid, that of namespace kube-system: %w", err)
 	}
 	return string(namespace.UID), nil
-}
-
-// checkReadable says at once what would otherwise show as a cache that does not sync.
-func checkReadable(ctx context.Context, mgr ctrl.Manager, namespace string) error {
-	crds := &metav1.PartialObjectMetadataList{}
-	crds.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinitionList"})
-	for _, needed := range []struct {
-		list    client.ObjectList
-		options []client.ListOption
-		what    string
-	}{
-		{&corev1.SecretList{}, []client.ListOption{client.InNamespace(namespace)}, "Secrets in the operator's namespace " + namespace + ", where tokens may be kept (--namespace says which namespace it is)"},
-		{&corev1.NodeList{}, nil, "nodes, which are counted against limits"},
-		{crds, nil, "CustomResourceDefinitions, by which the operator knows whether the cluster has PrometheusRules"},
-	} {
-		if err := mgr.GetAPIReader().List(ctx, needed.list, append(needed.options, client.Limit(1))...); err != nil {
-			return fmt.Errorf("reading %s: %w (config/rbac has what the operator needs)", needed.what, err)
-		}
-	}
-	return nil
 }
 
 type settings struct {
@@ -200,8 +177,7 @@ func parseSettings(args []string, lookupEnv func(string) (string, bool)) (settin
 	}
 	if s.alertsNamespace == "" {
 		s.alertsNamespace = s.namespace
-	}
-	if wrong := validation.IsDNS1123Label(s.alertsNamespace); len(wrong) > 0 {
+	} else if wrong := validation.IsDNS1123Label(s.alertsNamespace); len(wrong) > 0 {
 		problems = append(problems, fmt.Errorf("--alerts-namespace %q is no namespace: %s", s.alertsNamespace, strings.Join(wrong, "; ")))
 	}
 	if u, err := url.Parse(s.runbookBaseURL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {

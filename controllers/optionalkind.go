@@ -34,7 +34,7 @@ type optionalKind struct {
 	namespace string
 	selector  string
 	// transform makes of an object what is kept of it.
-	transform func(*unstructured.Unstructured) (metav1.Object, error)
+	transform func(*unstructured.Unstructured) metav1.Object
 	// kindChanged is called when there is news of the kind as a whole, and objectChanged when there is of one object, as it was or is.
 	kindChanged   func()
 	objectChanged func(metav1.Object)
@@ -168,7 +168,7 @@ func (k *optionalKind) followUntilObstructed(ctx context.Context) error {
 	err := errors.Join(
 		informer.SetTransform(func(object any) (any, error) {
 			if o, ok := object.(*unstructured.Unstructured); ok {
-				return k.transform(o)
+				return k.transform(o), nil
 			}
 			return object, nil
 		}),

@@ -189,13 +189,13 @@ func (r *ruleReconciler) desired(product *v1alpha1.LicensedProduct) (*unstructur
 }
 
 // observe makes of a rule what is kept of it.
-func (r *ruleReconciler) observe(rule *unstructured.Unstructured) (metav1.Object, error) {
+func (r *ruleReconciler) observe(rule *unstructured.Unstructured) metav1.Object {
 	return &observedRule{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: rule.GetNamespace(), Name: rule.GetName(), UID: rule.GetUID(), ResourceVersion: rule.GetResourceVersion(), OwnerReferences: rule.GetOwnerReferences(),
 		},
 		digest: r.digest(rule),
-	}, nil
+	}
 }
 
 // digest is that of all that the operator decides of a rule: what others have labeled it with is their affair.

@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -69,6 +70,27 @@ func CacheOptions(namespace string) cache.Options {
 			crdMetadata():    {Transform: existence},
 		},
 	}
+}
+
+// CheckReadable says at once what would otherwise show as a cache with CacheOptions that does not sync: its error names what the operator may not read. The
+// reader is one that asks the API server.
+func CheckReadable(ctx context.Context, reader client.Reader, namespace string) error {
+	crds := &metav1.PartialObjectMetadataList{}
+	crds.SetGroupVersionKind(crdMetadata().GroupVersionKind())
+	for _, needed := range []struct {
+		list    client.ObjectList
+		options []client.ListOption
+		what    string
+	}{
+		{&corev1.SecretList{}, []client.ListOption{client.InNamespace(namespace)}, "Secrets in the operator's namespace " + namespace + ", where tokens may be kept (--namespace says which namespace it is)"},
+		{&corev1.NodeList{}, nil, "nodes, which are counted against limits"},
+		{crds, nil, "CustomResourceDefinitions, by which the operator knows whether the cluster has PrometheusRules"},
+	} {
+		if err := reader.List(ctx, needed.list, append(needed.options, client.Limit(1))...); err != nil {
+			return fmt.Errorf("reading %s: %w (config/rbac has what the operator needs)", needed.what, err)
+		}
+	}
+	return nil
 }
 
 // boundSecret cuts what a Secret holds to one byte more than a token may have: enough to tell that it is too large, and the cache stays small whatever else

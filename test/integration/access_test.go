@@ -133,6 +133,7 @@ var _ = Describe("Access to the metrics", Ordered, func() {
 			got := scrape(ctx, "Bearer "+good)
 			Expect(got.code).To(Equal(http.StatusOK))
 			Expect(got.body).To(ContainSubstring("\ngo_goroutines "))
+			Expect(got.body).NotTo(ContainSubstring("\nlicense_"), "it does not lead, and would say everything twice")
 		}
 		now := reviews()
 		Expect(now["tokenreviews"]).To(Equal(start["tokenreviews"] + 1))

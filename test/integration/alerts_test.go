@@ -213,7 +213,7 @@ var _ = Describe("The alerts of a product", Ordered, func() {
 		Consistently(func() int { return ruleWrites() - before }, "1500ms", "300ms").Should(Equal(1))
 	})
 
-	It("are refused at length by a webhook, and no state waits for that", func(ctx SpecContext) {
+	It("are refused at length, and no state waits for that", func(ctx SpecContext) {
 		refusal := &admissionregistrationv1.ValidatingAdmissionPolicy{
 			ObjectMeta: metav1.ObjectMeta{Name: "no-rules"},
 			Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{

@@ -6,9 +6,6 @@ package integration
 
 import (
 	"context"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -66,12 +63,8 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	k8sClient, err = client.New(plane.Admin(), client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 
-	binaries = filepath.Join(plane.Dir(), "bin")
-	// As make build does, so that its build cache serves.
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", binaries+string(os.PathSeparator), "../../cmd", "../../cmd/kubectl-license")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	build.Stdout, build.Stderr = GinkgoWriter, GinkgoWriter
-	Expect(build.Run()).To(Succeed(), "the manager and the plugin have to build")
+	binaries, err = plane.BuildBinaries(ctx, GinkgoWriter)
+	Expect(err).NotTo(HaveOccurred())
 
 	acme = newVendor("Acme", machine.look().Wall.AddDate(0, -1, 0))
 	operator = startOperator(ctx)

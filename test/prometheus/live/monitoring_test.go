@@ -122,7 +122,7 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 		Expect(err).To(HaveOccurred(), "it says what is missing")
 		Expect(string(output)).To(And(ContainSubstring(`no matches for kind "ServiceMonitor"`), ContainSubstring("clusterrolebinding.rbac.authorization.k8s.io/license-operator-metrics-scraper created")))
 		By("installing config/prometheus, as for a cluster with prometheus-operator, but for its rules")
-		establish(ctx, definition(ctx, "servicemonitors"))
+		Expect(plane.Install(ctx, definition(ctx, "servicemonitors"))).To(Succeed())
 		apply(ctx, build()...)
 		scraper := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.OperatorNamespace, Name: "license-operator-metrics-scraper"}}
 		request := &authenticationv1.TokenRequest{}
@@ -155,7 +155,7 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 	})
 
 	It("writes the rule within seconds of the kind", func(ctx SpecContext) {
-		establish(ctx, rulesCRD)
+		Expect(plane.Install(ctx, rulesCRD.DeepCopy())).To(Succeed())
 		began := time.Now()
 		Eventually(alertsReady(ctx, mesh), "10s").Should(Equal(v1alpha1.ReasonRuleApplied))
 		AddReportEntry("the rule was there after", time.Since(began).String())
@@ -274,7 +274,7 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 		Eventually(func() error {
 			return k8sClient.Get(ctx, client.ObjectKeyFromObject(rulesCRD), rulesCRD.DeepCopy())
 		}).Should(MatchError(apierrors.IsNotFound, "not found"))
-		establish(ctx, rulesCRD)
+		Expect(plane.Install(ctx, rulesCRD.DeepCopy())).To(Succeed())
 		began := time.Now()
 		Eventually(alertsReady(ctx, mesh)).Should(Equal(v1alpha1.ReasonRuleApplied))
 		Eventually(ruleNow(ctx, controlplane.OperatorNamespace)).Should(Not(BeNil()))

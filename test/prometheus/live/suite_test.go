@@ -11,14 +11,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -57,7 +55,7 @@ func TestLive(t *testing.T) {
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	logf.SetLogger(zap.New(zap.WriteTo(GinkgoWriter), zap.UseDevMode(true)))
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, v1alpha1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
 		Expect(add(scheme)).To(Succeed())
 	}
 	for _, name := range []string{"prometheus", "promtool", "alertmanager", "amtool"} {
@@ -74,12 +72,8 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	kubeconfig = filepath.Join(plane.Dir(), "admin.kubeconfig")
 	Expect(plane.WriteKubeconfig(kubeconfig, plane.Admin())).To(Succeed())
 
-	binaries = filepath.Join(plane.Dir(), "bin")
-	// As make build does, so that its build cache serves.
-	build := exec.CommandContext(ctx, "go", "build", "-C", root, "-trimpath", "-o", binaries+string(os.PathSeparator), "./cmd", "./cmd/kubectl-license")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	build.Stdout, build.Stderr = GinkgoWriter, GinkgoWriter
-	Expect(build.Run()).To(Succeed(), "the manager and the plugin have to build")
+	binaries, err = plane.BuildBinaries(ctx, GinkgoWriter)
+	Expect(err).NotTo(HaveOccurred())
 })
 
 func asset(name string) string { return filepath.Join(os.Getenv(assetsVariable), name) }
@@ -100,19 +94,6 @@ func apply(ctx context.Context, objects ...*unstructured.Unstructured) {
 		Expect(strict.Apply(ctx, client.ApplyConfigurationFromUnstructured(o.DeepCopy()), client.FieldOwner("administrator"), client.ForceOwnership)).
 			To(Succeed(), "%s %s", o.GetKind(), o.GetName())
 	}
-}
-
-// establish applies a CustomResourceDefinition and waits until the API server serves its kind.
-func establish(ctx context.Context, crd *unstructured.Unstructured) {
-	GinkgoHelper()
-	apply(ctx, crd)
-	Eventually(func(g Gomega) {
-		found := &apiextensionsv1.CustomResourceDefinition{}
-		g.Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(crd), found)).To(Succeed())
-		g.Expect(slices.ContainsFunc(found.Status.Conditions, func(c apiextensionsv1.CustomResourceDefinitionCondition) bool {
-			return c.Type == apiextensionsv1.Established && c.Status == apiextensionsv1.ConditionTrue
-		})).To(BeTrue())
-	}).WithContext(ctx).Should(Succeed())
 }
 
 // build is what kustomize builds from config/prometheus, with components of it.
