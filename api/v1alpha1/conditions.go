@@ -23,6 +23,10 @@ const (
 	ConditionWithinLimits = "WithinLimits"
 	// ConditionAlertsReady is True while the product's PrometheusRule is in place.
 	ConditionAlertsReady = "AlertsReady"
+	// ConditionRestricted is True while a restriction is in force, with its mode as the reason.
+	ConditionRestricted = "Restricted"
+	// ConditionRestrictionReady is True while the restriction is in force, or lifted, completely. It is absent where none is asked for.
+	ConditionRestrictionReady = "RestrictionReady"
 	// ConditionClockSkewed is present, and True, only while the operator's clock cannot be believed.
 	ConditionClockSkewed = "ClockSkewed"
 )
@@ -77,6 +81,8 @@ const (
 	ReasonTermsAccepted = "TermsAccepted"
 	// ReasonTrustAnchorsInvalid: the trust anchors cannot be used; the last that could be count.
 	ReasonTrustAnchorsInvalid = "TrustAnchorsInvalid"
+	// ReasonTierSelectorInvalid: restriction.tierSelector is no label selector, so nothing is restricted.
+	ReasonTierSelectorInvalid = "TierSelectorInvalid"
 	// ReasonNodeSelectorInvalid: usage.nodeSelector is no label selector, so nothing is counted.
 	ReasonNodeSelectorInvalid = "NodeSelectorInvalid"
 )
@@ -111,6 +117,36 @@ const (
 	ReasonForbidden = "Forbidden"
 	// ReasonApplyFailed: the API server refused it, or the name is another's.
 	ReasonApplyFailed = "ApplyFailed"
+)
+
+// Reasons of a LicensedProduct's Restricted condition. All but the modes come with status False.
+const (
+	// ReasonReadOnly: the policies of the tiers in status.restriction.inForce cannot be changed.
+	ReasonReadOnly = string(RestrictionReadOnly)
+	// ReasonDefaultTierOnly: the policies of the tiers in status.restriction.inForce are not applied to pods.
+	ReasonDefaultTierOnly = string(RestrictionDefaultTierOnly)
+	// ReasonNotRequested: the terms have no restriction.
+	ReasonNotRequested = "NotRequested"
+	// ReasonNotDue: status.restriction.effectiveTime is to come.
+	ReasonNotDue = "NotDue"
+	// ReasonObserved: the restriction is only observed, by the terms or by --max-restriction.
+	ReasonObserved = "Observed"
+	// ReasonPaused: the cluster owner has put the restriction off for a while.
+	ReasonPaused = "Paused"
+	// ReasonClockDisputed: the restriction is due by one of two clocks that disagree.
+	ReasonClockDisputed = "ClockDisputed"
+)
+
+// Reasons of a LicensedProduct's RestrictionReady condition, besides ReasonAPINotInstalled, ReasonForbidden and ReasonApplyFailed.
+const (
+	// ReasonComplete: everything is as the restriction, or its end, wants it.
+	ReasonComplete = "Complete"
+	// ReasonApplying: it is being put into force or lifted.
+	ReasonApplying = "Applying"
+	// ReasonBypassed: some policies go on being applied; status.restriction.bypasses names them.
+	ReasonBypassed = "Bypassed"
+	// ReasonLockNotInForce: changes in restricted tiers are not refused, since the admission policies are not there or do not work.
+	ReasonLockNotInForce = "LockNotInForce"
 )
 
 // Reasons of a LicensedProduct's ClockSkewed condition.

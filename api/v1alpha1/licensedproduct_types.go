@@ -98,6 +98,10 @@ type LicensedProductSpec struct {
 	// +optional
 	Usage *UsageSpec `json:"usage,omitempty"`
 
+	// restriction says what happens to network policies after the grace period. Absent: nothing, ever.
+	// +optional
+	Restriction *RestrictionSpec `json:"restriction,omitempty"`
+
 	// alerts are the thresholds of the product's alerts.
 	// +optional
 	// +kubebuilder:default={expiryWarningDays: 60, expiryCriticalDays: 14, usageWarningPercent: 90}
@@ -160,7 +164,8 @@ type Revocation struct {
 // LicensedProductStatus is what the operator found out about a product.
 type LicensedProductStatus struct {
 	// conditions are Ready (the terms are usable; never depends on a key), Licensed, WithinLimits (going over a limit blocks nothing), AlertsReady (the product's
-	// PrometheusRule is in place), and ClockSkewed (present only when True).
+	// PrometheusRule is in place), Restricted (a restriction is in force), RestrictionReady (what is in force, or lifted, is so completely; absent where none is asked
+	// for), and ClockSkewed (present only when True).
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -237,7 +242,7 @@ type LicensedProductStatus struct {
 	// +kubebuilder:validation:MaxLength=65536
 	TrustAnchors string `json:"trustAnchors,omitempty"`
 
-	// restriction says what happens after the grace period, and when.
+	// restriction says what happens after the grace period, when, and to what.
 	// +optional
 	Restriction *RestrictionStatus `json:"restriction,omitempty"`
 }
@@ -274,37 +279,6 @@ type MonthlyPeak struct {
 	Usage []Usage `json:"usage,omitempty"`
 }
 
-// RestrictionBasis says what an effective time was computed from.
-// +kubebuilder:validation:Enum=CoverageEnd;NeverLicensed;LicenseLost
-type RestrictionBasis string
-
-// What an effective time is computed from.
-const (
-	// RestrictionBasisCoverageEnd is the end of what the keys cover.
-	RestrictionBasisCoverageEnd RestrictionBasis = "CoverageEnd"
-	// RestrictionBasisNeverLicensed is the product's creation and its unlicensed period.
-	RestrictionBasisNeverLicensed RestrictionBasis = "NeverLicensed"
-	// RestrictionBasisLicenseLost is the loss of the last usable key other than by time: usableUntilTime as it was, or the loss and the unlicensed period,
-	// whichever is earlier.
-	RestrictionBasisLicenseLost RestrictionBasis = "LicenseLost"
-)
-
-// RestrictionStatus says what happens after the grace period, and when.
-type RestrictionStatus struct {
-	// effectiveTime is the instant from which the product's restriction applies.
-	// +optional
-	EffectiveTime *metav1.Time `json:"effectiveTime,omitempty"`
-
-	// basis says what effectiveTime was computed from.
-	// +optional
-	Basis RestrictionBasis `json:"basis,omitempty"`
-
-	// usableUntilTime is the end of the last grace period of the keys that are usable now, staged renewals left aside: should they all be lost, effectiveTime is
-	// no later.
-	// +optional
-	UsableUntilTime *metav1.Time `json:"usableUntilTime,omitempty"`
-}
-
 // LicensedProduct is a product that needs a license, and its vendor's terms.
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -313,9 +287,11 @@ type RestrictionStatus struct {
 // +kubebuilder:printcolumn:name="Active Key",type=string,JSONPath=`.status.activeLicenseKeyName`
 // +kubebuilder:printcolumn:name="Expires",type=string,JSONPath=`.status.expiryTime`
 // +kubebuilder:printcolumn:name="Grace End",type=string,JSONPath=`.status.graceEndTime`
+// +kubebuilder:printcolumn:name="Restriction",type=string,JSONPath=`.status.restriction.state`
 // +kubebuilder:printcolumn:name="Restricts At",type=string,JSONPath=`.status.restriction.effectiveTime`
 // +kubebuilder:printcolumn:name="Within Limits",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="WithinLimits")].reason`
 // +kubebuilder:printcolumn:name="Alerts",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="AlertsReady")].reason`
+// +kubebuilder:printcolumn:name="Restriction Ready",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="RestrictionReady")].reason`
 // +kubebuilder:printcolumn:name="Ready",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Vendor",type=string,priority=1,JSONPath=`.spec.vendor`
 // +kubebuilder:printcolumn:name="Coverage End",type=string,priority=1,JSONPath=`.status.coverageEndTime`

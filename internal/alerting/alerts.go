@@ -10,27 +10,29 @@ import (
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/restriction"
 )
 
 // The names of the alerts. Each has a page of that name in docs/runbooks.
 const (
-	LicenseExpiring       = "LicenseExpiring"
-	LicenseInGracePeriod  = "LicenseInGracePeriod"
-	LicenseExpired        = "LicenseExpired"
-	LicenseKeyInvalid     = "LicenseKeyInvalid"
-	LicenseMissing        = "LicenseMissing"
-	LicenseNodesNearLimit = "LicenseNodesNearLimit"
-	LicenseNodesExceeded  = "LicenseNodesExceeded"
-	LicenseCoresNearLimit = "LicenseCoresNearLimit"
-	LicenseCoresExceeded  = "LicenseCoresExceeded"
-	LicenseClockSkewed    = "LicenseClockSkewed"
-	LicenseMetricsAbsent  = "LicenseMetricsAbsent"
+	LicenseExpiring            = "LicenseExpiring"
+	LicenseInGracePeriod       = "LicenseInGracePeriod"
+	LicenseExpired             = "LicenseExpired"
+	LicenseKeyInvalid          = "LicenseKeyInvalid"
+	LicenseMissing             = "LicenseMissing"
+	LicenseRestrictionBypassed = "LicenseRestrictionBypassed"
+	LicenseNodesNearLimit      = "LicenseNodesNearLimit"
+	LicenseNodesExceeded       = "LicenseNodesExceeded"
+	LicenseCoresNearLimit      = "LicenseCoresNearLimit"
+	LicenseCoresExceeded       = "LicenseCoresExceeded"
+	LicenseClockSkewed         = "LicenseClockSkewed"
+	LicenseMetricsAbsent       = "LicenseMetricsAbsent"
 )
 
-// AlertNames are the names of all alerts, in the order of the rule.
+// AlertNames are the names of all alerts, in the order of the rule. LicenseRestrictionBypassed is in the rules of products in mode DefaultTierOnly alone.
 var AlertNames = []string{
 	LicenseExpiring, LicenseInGracePeriod, LicenseExpired,
-	LicenseKeyInvalid, LicenseMissing,
+	LicenseKeyInvalid, LicenseMissing, LicenseRestrictionBypassed,
 	LicenseNodesNearLimit, LicenseNodesExceeded, LicenseCoresNearLimit, LicenseCoresExceeded,
 	LicenseClockSkewed, LicenseMetricsAbsent,
 }
@@ -58,21 +60,31 @@ type subject struct {
 	name string
 	// nameAndVendor, the first time that a text mentions the product, and renewal, which tells where to get a license.
 	nameAndVendor, renewal string
+	// effect is what the product's restriction does while it is in force; empty: nothing is ever restricted.
+	effect string
 	v1alpha1.AlertsSpec
 }
 
-// alertsOf are the alerts of a product. Of those that tell how its license stands, one at most fires at a time: LicenseExpiring, LicenseInGracePeriod, LicenseExpired,
-// LicenseMissing each belong to another state, or severity.
-func alertsOf(product *v1alpha1.LicensedProduct) []alert {
+// effects are what a restriction does while it is in force, by its mode. Those in other modes do nothing.
+var effects = map[v1alpha1.RestrictionMode]string{
+	v1alpha1.RestrictionReadOnly:        "policies in the tiers that it restricts can be neither created nor changed, and those that are there go on being applied",
+	v1alpha1.RestrictionDefaultTierOnly: "policies in the tiers that it restricts are no longer applied to pods, and those in the default tier still are",
+}
+
+// alertsOf are the alerts of a product, where no mode is stronger than maxRestriction. Of those that tell how its license stands, one at most fires at a time:
+// LicenseExpiring, LicenseInGracePeriod, LicenseExpired, LicenseMissing each belong to another state, or severity.
+func alertsOf(product *v1alpha1.LicensedProduct, maxRestriction v1alpha1.RestrictionMode) []alert {
 	var thresholds v1alpha1.AlertsSpec
 	if product.Spec.Alerts != nil {
 		thresholds = *product.Spec.Alerts
 	}
+	mode := modeOf(product, maxRestriction)
 	vendor := verbatim(product.Spec.Vendor)
 	s := &subject{
 		name:          product.Name,
 		nameAndVendor: fmt.Sprintf("%s (%s)", product.Name, vendor),
 		renewal:       fmt.Sprintf("Ask %s for a license and apply it as a LicenseKey", vendor),
+		effect:        effects[mode],
 		AlertsSpec: v1alpha1.AlertsSpec{
 			ExpiryWarningDays:   cmp.Or(thresholds.ExpiryWarningDays, v1alpha1.DefaultExpiryWarningDays),
 			ExpiryCriticalDays:  cmp.Or(thresholds.ExpiryCriticalDays, v1alpha1.DefaultExpiryCriticalDays),
@@ -90,18 +102,33 @@ func alertsOf(product *v1alpha1.LicensedProduct) []alert {
 		nearLimit: LicenseCoresNearLimit, exceeded: LicenseCoresExceeded,
 		used: "license_cores_used", limit: "license_cores_limit", unit: "CPU cores",
 	}
-	return []alert{
+	alerts := []alert{
 		s.expiringSoon(), s.expiringNow(), s.inGracePeriod(), s.expired(),
 		s.keyInvalidWhileCovered(), s.keyInvalid(), s.missing(), s.missingTooLong(),
+	}
+	if mode == v1alpha1.RestrictionDefaultTierOnly {
+		alerts = append(alerts, s.restrictionBypassed())
+	}
+	return append(alerts,
 		s.nearLimit(nodes), s.exceeded(nodes), s.nearLimit(cores), s.exceeded(cores),
 		s.clockSkewed(), s.metricsAbsent(),
+	)
+}
+
+// modeOf is the mode that a restriction of the product is going to have, as far as its terms and the cluster owner say; empty: none.
+func modeOf(product *v1alpha1.LicensedProduct, maxRestriction v1alpha1.RestrictionMode) v1alpha1.RestrictionMode {
+	if product.Spec.Restriction == nil {
+		return ""
 	}
+	mode, _ := restriction.EffectiveMode(product.Spec.Restriction.Mode, restriction.Brakes{MaxMode: maxRestriction})
+	return mode
 }
 
 const (
 	coverageEnd   = "license_coverage_end_timestamp_seconds"
 	graceEnd      = "license_grace_end_timestamp_seconds"
 	effectiveTime = "license_restriction_effective_timestamp_seconds"
+	bypasses      = "license_restriction_bypasses"
 
 	// valueAsTime is $value where that is an instant.
 	valueAsTime = "{{ $value | humanizeTimestamp }}"
@@ -138,12 +165,43 @@ and on (product)
 
 func (s *subject) expiring() string {
 	return fmt.Sprintf("%s is licensed until %s: grace periods and renewals that are applied already are included in that.\n"+
-		"Everything works until then.\n%s. It may be applied before it begins, and takes over without a gap.", s.nameAndVendor, valueAsTime, s.renewal)
+		"Everything works until then.%s\n%s. It may be applied before it begins, and takes over without a gap.", s.nameAndVendor, valueAsTime, s.coming("Then"), s.renewal)
 }
 
+// coming is a line that tells what the product's restriction will do, and when that is; none where nothing is ever restricted.
+func (s *subject) coming(when string) string {
+	if s.effect == "" {
+		return ""
+	}
+	return fmt.Sprintf("\n%s its restriction takes effect: %s. kubectl license simulate %s says which those are.", when, s.effect, s.name)
+}
+
+// inForce is a line that tells what the product's restriction does while it is in force; none where nothing is ever restricted. Whether it is in force an alert cannot
+// say: it may be paused, or its time yet to come.
+func (s *subject) inForce() string {
+	if s.effect == "" {
+		return ""
+	}
+	return fmt.Sprintf("\nWhile its restriction is in force, %s. kubectl describe lprod %s says how it stands.", s.effect, s.name)
+}
+
+// counts tells what a license does that is applied too late.
+func (s *subject) counts() string {
+	if s.effect == "" {
+		return "it counts within seconds"
+	}
+	return "it counts within seconds, and lifts the restriction"
+}
+
+// inGracePeriod is critical where a restriction follows: what traffic flows changes then, and that is to be known before.
 func (s *subject) inGracePeriod() alert {
+	severity, summary := warning, fmt.Sprintf("The license of %s has expired and is in its grace period", s.name)
+	if s.effect != "" {
+		severity = critical
+		summary += ", which a restriction follows"
+	}
 	return alert{
-		name: LicenseInGracePeriod, severity: warning, pending: "1m",
+		name: LicenseInGracePeriod, severity: severity, pending: "1m",
 		// With a renewal that will do for a while there is nothing to tell.
 		expr: fmt.Sprintf(`%[1]s
 and on (product)
@@ -153,21 +211,26 @@ unless on (product)
   > %[1]s
   >= time() + %[4]d * 86400`,
 			figure(graceEnd, s.name), inState(s.name, v1alpha1.LicensedProductGracePeriod), figure(coverageEnd, s.name), s.ExpiryWarningDays),
-		summary: fmt.Sprintf("The license of %s has expired and is in its grace period", s.name),
-		description: fmt.Sprintf("The license of %s has expired. Its grace period ends at %s, and everything works until then.\n"+
-			"No renewal that covers the next %d days has been applied. %s.", s.nameAndVendor, valueAsTime, s.ExpiryWarningDays, s.renewal),
+		summary: summary,
+		description: fmt.Sprintf("The license of %s has expired. Its grace period ends at %s, and everything works until then.%s\n"+
+			"No renewal that covers the next %d days has been applied. %s.",
+			s.nameAndVendor, valueAsTime, s.coming("Unless a renewal takes over by then,"), s.ExpiryWarningDays, s.renewal),
 	}
 }
 
 func (s *subject) expired() alert {
+	effect := "; what the product does without is for its vendor to say."
+	if s.effect != "" {
+		effect = "." + s.inForce()
+	}
 	return alert{
 		name: LicenseExpired, severity: critical, pending: "1m",
 		expr: fmt.Sprintf(`%s
 and on (product)
 %s`, figure(coverageEnd, s.name), inState(s.name, v1alpha1.LicensedProductExpired)),
 		summary: fmt.Sprintf("The license of %s has expired and its grace period is over", s.name),
-		description: fmt.Sprintf("The license of %s has expired, and its grace period ended at %s.\nIt grants no features any more; what the product does without is for its "+
-			"vendor to say.\n%s: it counts within seconds.", s.nameAndVendor, valueAsTime, s.renewal),
+		description: fmt.Sprintf("The license of %s has expired, and its grace period ended at %s.\nIt grants no features any more%s\n%s: %s.",
+			s.nameAndVendor, valueAsTime, effect, s.renewal, s.counts()),
 	}
 }
 
@@ -190,8 +253,8 @@ func (s *subject) keyInvalid() alert {
 unless on (product)
 %s`, invalidKeys(s.name), isCovered(s.name)),
 		summary: fmt.Sprintf("LicenseKey %s of %s does not verify, and no other key covers it", licenseKey, s.name),
-		description: fmt.Sprintf("LicenseKey %s of %s does not verify and counts for nothing, and no other key covers the product: it is not licensed.\n%s",
-			licenseKey, s.nameAndVendor, whyInvalid),
+		description: fmt.Sprintf("LicenseKey %s of %s does not verify and counts for nothing, and no other key covers the product: it is not licensed.%s\n%s",
+			licenseKey, s.nameAndVendor, s.inForce(), whyInvalid),
 	}
 }
 
@@ -202,8 +265,8 @@ func (s *subject) missing() alert {
 		name: LicenseMissing, severity: warning, pending: "15m",
 		expr:    s.withoutKey("> time()"),
 		summary: s.name + " has no license",
-		description: fmt.Sprintf("There is no license for %s: no LicenseKey of it verifies and has begun. By the product's terms it may stay without one until %s.\n%s.",
-			s.nameAndVendor, valueAsTime, s.renewal),
+		description: fmt.Sprintf("There is no license for %s: no LicenseKey of it verifies and has begun. By the product's terms it may stay without one until %s.%s\n%s.",
+			s.nameAndVendor, valueAsTime, s.coming("Then"), s.renewal),
 	}
 }
 
@@ -212,8 +275,8 @@ func (s *subject) missingTooLong() alert {
 		name: LicenseMissing, severity: critical, pending: "15m",
 		expr:    s.withoutKey("<= time()"),
 		summary: s.name + " has no license, and may not stay without one any longer",
-		description: fmt.Sprintf("There is no license for %s: no LicenseKey of it verifies and has begun. By the product's terms it might stay without one until %s.\n%s: it counts within seconds.",
-			s.nameAndVendor, valueAsTime, s.renewal),
+		description: fmt.Sprintf("There is no license for %s: no LicenseKey of it verifies and has begun. By the product's terms it might stay without one until %s."+
+			"%s\n%s: %s.", s.nameAndVendor, valueAsTime, s.inForce(), s.renewal, s.counts()),
 	}
 }
 
@@ -226,6 +289,23 @@ and on (product)
 %s
 unless on (product)
 %s`, figure(effectiveTime, s.name), comparison, inState(s.name, v1alpha1.LicensedProductUnlicensed), invalidKeys(s.name))
+}
+
+// restrictionBypassed has as its value how many policies are applied that should not be.
+func (s *subject) restrictionBypassed() alert {
+	return alert{
+		name: LicenseRestrictionBypassed, severity: warning, pending: "15m",
+		// What would get around a restriction that is not in force gets around nothing.
+		expr: fmt.Sprintf(`%s
+  > 0
+and on (product)
+%s`, figure(bypasses, s.name), isRestricted(s.name)),
+		summary: fmt.Sprintf("Policies go on being applied to pods in spite of the restriction of %s", s.name),
+		description: fmt.Sprintf("The restriction of %s is in force, and yet policies in the tiers that it restricts go on being applied to pods: "+
+			"{{ printf \"%%.0f\" $value }} of them.\nstatus.restriction.bypasses names them, with a reason each: kubectl describe lprod %s.\n"+
+			"%s: give the policy a greater order, or delete it. %s: see that the tier's deletion comes to its end.",
+			s.nameAndVendor, s.name, v1alpha1.BypassSortsFirst, v1alpha1.BypassTierDeleting),
+	}
 }
 
 // countable is something that licenses limit, and that the operator counts.

@@ -37,6 +37,11 @@ func invalidKeys(product string) string {
 	return fmt.Sprintf(`min by (product, license_key) (last_over_time(license_key_state{product=%q, state=%q}[5m])) == 1`, product, v1alpha1.LicenseKeyInvalid)
 }
 
+// isRestricted holds while a restriction of the product is in force, in any tier.
+func isRestricted(product string) string {
+	return fmt.Sprintf(`min by (product) (last_over_time(license_restricted_tiers{product=%q}[5m])) > 0`, product)
+}
+
 // isSkewed holds while the operator's clock is not believed.
 func isSkewed(product string) string {
 	return fmt.Sprintf(`min by (product) (last_over_time(license_clock_skewed{product=%q}[5m])) == 1`, product)

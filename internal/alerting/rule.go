@@ -1,7 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package alerting makes the alerts of a product: a PrometheusRule from its name and thresholds. It is pure, and knows of metrics no more than their names.
+// Package alerting makes the alerts of a product: a PrometheusRule from its name and terms. It is pure, and knows of metrics no more than their names.
 package alerting
 
 import (
@@ -25,6 +25,9 @@ type Options struct {
 	Labels map[string]string
 	// RunbookBaseURL is what the pages of docs/runbooks are found under, with or without a slash at its end.
 	RunbookBaseURL string
+	// MaxRestriction is the strongest mode of any product that the cluster owner allows (--max-restriction). As in a plan of restrictions, what is not a mode, the
+	// empty string too, counts as Observe: nothing is restricted, and no alert says that it will be.
+	MaxRestriction v1alpha1.RestrictionMode
 }
 
 // The label by which everything that the operator makes is known.
@@ -36,8 +39,8 @@ const (
 	Selector = managedByLabel + "=" + managedBy
 )
 
-// Rule is the PrometheusRule of a product, whole and ready to be applied: its alerts, with the thresholds of spec.alerts. Of the product it reads the metadata and
-// the spec, whose defaults it knows; the same product gives the same rule, whatever its status says.
+// Rule is the PrometheusRule of a product, whole and ready to be applied: its alerts, with the thresholds of spec.alerts, and with what spec.restriction has in
+// store. Of the product it reads the metadata and the spec, whose defaults it knows; the same product gives the same rule, whatever its status says.
 func Rule(product *v1alpha1.LicensedProduct, o Options) *monitoringv1.PrometheusRule {
 	return &monitoringv1.PrometheusRule{
 		TypeMeta: metav1.TypeMeta{APIVersion: monitoringv1.SchemeGroupVersion.String(), Kind: monitoringv1.PrometheusRuleKind},
@@ -52,7 +55,7 @@ func Rule(product *v1alpha1.LicensedProduct, o Options) *monitoringv1.Prometheus
 		},
 		Spec: monitoringv1.PrometheusRuleSpec{Groups: []monitoringv1.RuleGroup{{
 			Name:  "license-operator." + product.Name,
-			Rules: rules(alertsOf(product), o.RunbookBaseURL),
+			Rules: rules(alertsOf(product, o.MaxRestriction), o.RunbookBaseURL),
 		}}},
 	}
 }

@@ -5,6 +5,7 @@ package alerting_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,40 +32,121 @@ func acme() *v1alpha1.LicensedProduct {
 	}
 }
 
+// restricted is acme with a restriction of that mode; empty: with none.
+func restricted(mode v1alpha1.RestrictionMode) *v1alpha1.LicensedProduct {
+	product := acme()
+	if mode != "" {
+		product.Spec.Restriction = &v1alpha1.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{}}
+	}
+	return product
+}
+
 var options = alerting.Options{
 	Namespace:      "license-operator-system",
 	Labels:         map[string]string{"release": "prometheus"},
 	RunbookBaseURL: "https://docs.example/runbooks",
+	MaxRestriction: v1alpha1.RestrictionDefaultTierOnly,
 }
 
 func TestGolden(t *testing.T) {
-	got, err := yaml.Marshal(alerting.Rule(acme(), options))
-	if err != nil {
-		t.Fatal(err)
+	for file, mode := range map[string]v1alpha1.RestrictionMode{
+		"acme-mesh.yaml":                   "",
+		"acme-mesh-read-only.yaml":         v1alpha1.RestrictionReadOnly,
+		"acme-mesh-default-tier-only.yaml": v1alpha1.RestrictionDefaultTierOnly,
+	} {
+		t.Run(file, func(t *testing.T) {
+			got, err := yaml.Marshal(alerting.Rule(restricted(mode), options))
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join("testdata", file)
+			if *update {
+				if err := os.WriteFile(path, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Errorf("%s differs (go test ./internal/alerting -update writes it anew):\n%s", path, diff)
+			}
+		})
 	}
-	path := filepath.Join("testdata", "acme-mesh.yaml")
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s differs (go test ./internal/alerting -update writes it anew):\n%s", path, diff)
+}
+
+// TestMaxRestriction: what the cluster owner makes of a mode has the alerts that the product would have if its terms asked for no more.
+func TestMaxRestriction(t *testing.T) {
+	const (
+		none            v1alpha1.RestrictionMode = ""
+		observe                                  = v1alpha1.RestrictionObserve
+		readOnly                                 = v1alpha1.RestrictionReadOnly
+		defaultTierOnly                          = v1alpha1.RestrictionDefaultTierOnly
+	)
+	for _, test := range []struct{ asked, max, want v1alpha1.RestrictionMode }{
+		{none, defaultTierOnly, none},
+		{none, none, none},
+		{observe, defaultTierOnly, none},
+		{observe, observe, none},
+		{observe, none, none},
+		{readOnly, defaultTierOnly, readOnly},
+		{readOnly, readOnly, readOnly},
+		{readOnly, observe, none},
+		{readOnly, none, none},
+		{defaultTierOnly, defaultTierOnly, defaultTierOnly},
+		{defaultTierOnly, readOnly, readOnly},
+		{defaultTierOnly, observe, none},
+		{defaultTierOnly, none, none},
+		{defaultTierOnly, "defaultTierOnly", none},
+		{"Everything", defaultTierOnly, none},
+	} {
+		t.Run(fmt.Sprintf("%q under %q", test.asked, test.max), func(t *testing.T) {
+			under := options
+			under.MaxRestriction = test.max
+			if diff := cmp.Diff(alerting.Rule(restricted(test.want), options), alerting.Rule(restricted(test.asked), under)); diff != "" {
+				t.Errorf("not the alerts of %q (-want +got):\n%s", test.want, diff)
+			}
+		})
 	}
 }
 
 func TestAlertNames(t *testing.T) {
-	var got []string
-	for _, rule := range rulesOf(alerting.Rule(acme(), options)) {
-		got = append(got, rule.Alert)
+	notBypassed := slices.DeleteFunc(slices.Clone(alerting.AlertNames), func(name string) bool { return name == alerting.LicenseRestrictionBypassed })
+	for mode, want := range map[v1alpha1.RestrictionMode][]string{
+		"":                                  notBypassed,
+		v1alpha1.RestrictionObserve:         notBypassed,
+		v1alpha1.RestrictionReadOnly:        notBypassed,
+		v1alpha1.RestrictionDefaultTierOnly: alerting.AlertNames,
+	} {
+		var got []string
+		for _, rule := range rulesOf(alerting.Rule(restricted(mode), options)) {
+			got = append(got, rule.Alert)
+		}
+		if diff := cmp.Diff(want, slices.Compact(got)); diff != "" {
+			t.Errorf("in mode %q the rule has other alerts (-want +got):\n%s", mode, diff)
+		}
 	}
-	if diff := cmp.Diff(alerting.AlertNames, slices.Compact(got)); diff != "" {
-		t.Errorf("the rule has other alerts than AlertNames (-want +got):\n%s", diff)
+}
+
+// TestGracePeriodSeverity: it is one alert or the other, and never both.
+func TestGracePeriodSeverity(t *testing.T) {
+	for mode, want := range map[v1alpha1.RestrictionMode]string{
+		"":                                  "warning",
+		v1alpha1.RestrictionObserve:         "warning",
+		v1alpha1.RestrictionReadOnly:        "critical",
+		v1alpha1.RestrictionDefaultTierOnly: "critical",
+	} {
+		var got []string
+		for _, rule := range rulesOf(alerting.Rule(restricted(mode), options)) {
+			if rule.Alert == alerting.LicenseInGracePeriod {
+				got = append(got, rule.Labels["severity"])
+			}
+		}
+		if diff := cmp.Diff([]string{want}, got); diff != "" {
+			t.Errorf("in mode %q (-want +got):\n%s", mode, diff)
+		}
 	}
 }
 
@@ -215,28 +297,30 @@ func TestTexts(t *testing.T) {
 		"lines, and no ASCII":         {"Acme\r\n\tÄ☃\u2028\U0001F511", "", "Ask Acme\r\n\tÄ☃\u2028\U0001F511 for a license and apply it as a LicenseKey"},
 		"formats":                     {"100%s %d $value $labels", "https://acme.example/%7Bx%7D", "Get a license at https://acme.example/%7Bx%7D and apply it as a LicenseKey"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			product := acme()
-			product.Spec.Vendor, product.Spec.RenewalURL = test.vendor, test.renewalURL
-			withRenewal := 0
-			for _, rule := range rulesOf(alerting.Rule(product, options)) {
-				alert := rule.Alert + " " + rule.Labels["severity"]
-				description := expand(t, rule.Annotations["description"])
-				if !strings.Contains(description, "acme-mesh ("+test.vendor+")") {
-					t.Errorf("%s does not name the product and its vendor:\n%s", alert, description)
+		for _, mode := range []v1alpha1.RestrictionMode{"", v1alpha1.RestrictionReadOnly, v1alpha1.RestrictionDefaultTierOnly} {
+			t.Run(name+" "+string(mode), func(t *testing.T) {
+				product := restricted(mode)
+				product.Spec.Vendor, product.Spec.RenewalURL = test.vendor, test.renewalURL
+				withRenewal := 0
+				for _, rule := range rulesOf(alerting.Rule(product, options)) {
+					alert := rule.Alert + " " + rule.Labels["severity"]
+					description := expand(t, rule.Annotations["description"])
+					if !strings.Contains(description, "acme-mesh ("+test.vendor+")") {
+						t.Errorf("%s does not name the product and its vendor:\n%s", alert, description)
+					}
+					if strings.Contains(description, test.wantRenewal) {
+						withRenewal++
+					}
+					summary := expand(t, rule.Annotations["summary"])
+					if !strings.Contains(summary, "acme-mesh") || strings.Contains(summary, "\n") {
+						t.Errorf("the summary of %s is not one line that names the product:\n%s", alert, summary)
+					}
 				}
-				if strings.Contains(description, test.wantRenewal) {
-					withRenewal++
+				if withRenewal != 10 {
+					t.Errorf("%d alerts say %q, want 10", withRenewal, test.wantRenewal)
 				}
-				summary := expand(t, rule.Annotations["summary"])
-				if !strings.Contains(summary, "acme-mesh") || strings.Contains(summary, "\n") {
-					t.Errorf("the summary of %s is not one line that names the product:\n%s", alert, summary)
-				}
-			}
-			if withRenewal != 10 {
-				t.Errorf("%d alerts say %q, want 10", withRenewal, test.wantRenewal)
-			}
-		})
+			})
+		}
 	}
 }
 

@@ -72,8 +72,8 @@ func BenchmarkScrape(b *testing.B) {
 	random.Shuffle(n, func(i, j int) { reader.products[i], reader.products[j] = reader.products[j], reader.products[i] })
 	random.Shuffle(n, func(i, j int) { reader.keys[i], reader.keys[j] = reader.keys[j], reader.keys[i] })
 	collector := metrics.NewCollector(prometheus.NewRegistry(), reader, clock.New(clock.Machine()))
-	if got := testutil.CollectAndCount(collector); got != 22*n {
-		b.Fatalf("got %d series, want %d", got, 22*n)
+	if got := testutil.CollectAndCount(collector); got != 24*n {
+		b.Fatalf("got %d series, want %d", got, 24*n)
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collector)

@@ -120,9 +120,7 @@ func (e emitter) product(product *v1alpha1.LicensedProduct, key *v1alpha1.Licens
 		e.count(counted.countDescs, usageOf(status.Usage, counted.name), limitOf(status.Limits, counted.name), of)
 	}
 	e.time(coverageEndDesc, status.CoverageEndTime, of)
-	if status.Restriction != nil {
-		e.time(restrictionEffectiveDesc, status.Restriction.EffectiveTime, of)
-	}
+	e.restriction(status.Restriction, of)
 	e.gauge(clockSkewedDesc, oneIf(meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionClockSkewed)), of)
 }
 
@@ -137,6 +135,22 @@ func (e emitter) activeKey(product *v1alpha1.LicensedProduct, key *v1alpha1.Lice
 	if key != nil && key.Spec.ProductName == product.Name && key.Status.LicenseID != "" {
 		e.gauge(infoDesc, 1, append(labels{label(customerLabel, key.Status.Customer), label(licenseIDLabel, key.Status.LicenseID)}, of...))
 	}
+}
+
+// restriction sends the samples of a product's restriction. Where there is none they are 0 and not absent: what was told of it ends at once.
+func (e emitter) restriction(status *v1alpha1.RestrictionStatus, of labels) {
+	var tiers, bypasses float64
+	if status != nil {
+		e.time(restrictionEffectiveDesc, status.EffectiveTime, of)
+		if status.InForce != nil {
+			tiers = float64(len(status.InForce.Tiers))
+		}
+		if status.Bypasses != nil {
+			bypasses = float64(status.Bypasses.Total)
+		}
+	}
+	e.gauge(restrictedTiersDesc, tiers, of)
+	e.gauge(restrictionBypassesDesc, bypasses, of)
 }
 
 func (e emitter) count(descs countDescs, used, limit *int64, of labels) {

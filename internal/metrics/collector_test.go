@@ -70,6 +70,15 @@ func verified(state v1alpha1.LicenseKeyState) v1alpha1.LicenseKeyStatus {
 func limit(name string, value int64) v1alpha1.Limit { return v1alpha1.Limit{Name: name, Value: &value} }
 func usage(name string, value int64) v1alpha1.Usage { return v1alpha1.Usage{Name: name, Value: &value} }
 
+// inForce is a restriction that is in force in these tiers.
+func inForce(tiers ...string) *v1alpha1.RestrictionInForce {
+	restriction := &v1alpha1.RestrictionInForce{Mode: v1alpha1.RestrictionDefaultTierOnly, SinceTime: at(graceEnd)}
+	for _, tier := range tiers {
+		restriction.Tiers = append(restriction.Tiers, v1alpha1.RestrictedTier{Name: tier, Mode: v1alpha1.RestrictionDefaultTierOnly})
+	}
+	return restriction
+}
+
 func inMemory(t *testing.T, objects ...client.Object) client.WithWatch {
 	t.Helper()
 	scheme := runtime.NewScheme()
@@ -138,6 +147,8 @@ license_state{product="mesh",state="Valid"} 0
 license_clock_skewed{product="mesh"} 0
 license_cores_used{product="mesh"} 12
 license_nodes_used{product="mesh"} 3
+license_restricted_tiers{product="mesh"} 0
+license_restriction_bypasses{product="mesh"} 0
 license_restriction_effective_timestamp_seconds{product="mesh"} 1.8013536e+09
 license_state{product="mesh",state="Expired"} 0
 license_state{product="mesh",state="GracePeriod"} 0
@@ -171,6 +182,8 @@ license_nodes_available{product="mesh"} 7
 license_nodes_limit{product="mesh"} 10
 license_nodes_used{product="mesh"} 3
 license_number_of_days{license_key="mesh-2026",product="mesh"} 39.5
+license_restricted_tiers{product="mesh"} 0
+license_restriction_bypasses{product="mesh"} 0
 license_restriction_effective_timestamp_seconds{product="mesh"} 1.8013536e+09
 license_state{product="mesh",state="Expired"} 0
 license_state{product="mesh",state="GracePeriod"} 0
@@ -196,6 +209,8 @@ license_key_state{license_key="mesh-2026",product="mesh",state="Invalid"} 0
 license_key_state{license_key="mesh-2026",product="mesh",state="NotYetValid"} 0
 license_key_state{license_key="mesh-2026",product="mesh",state="Valid"} 0
 license_number_of_days{license_key="mesh-2026",product="mesh"} -0.25
+license_restricted_tiers{product="mesh"} 0
+license_restriction_bypasses{product="mesh"} 0
 license_restriction_effective_timestamp_seconds{product="mesh"} 1.8013536e+09
 license_state{product="mesh",state="Expired"} 0
 license_state{product="mesh",state="GracePeriod"} 1
@@ -221,11 +236,80 @@ license_key_state{license_key="mesh-2026",product="mesh",state="Invalid"} 0
 license_key_state{license_key="mesh-2026",product="mesh",state="NotYetValid"} 0
 license_key_state{license_key="mesh-2026",product="mesh",state="Valid"} 0
 license_number_of_days{license_key="mesh-2026",product="mesh"} -30
+license_restricted_tiers{product="mesh"} 0
+license_restriction_bypasses{product="mesh"} 0
 license_restriction_effective_timestamp_seconds{product="mesh"} 1.8013536e+09
 license_state{product="mesh",state="Expired"} 1
 license_state{product="mesh",state="GracePeriod"} 0
 license_state{product="mesh",state="Unlicensed"} 0
 license_state{product="mesh",state="Valid"} 0
+`,
+		},
+		"expired, and restricted": {
+			objects: []client.Object{product("mesh", v1alpha1.LicensedProductStatus{
+				State: v1alpha1.LicensedProductExpired,
+				Restriction: &v1alpha1.RestrictionStatus{
+					State: v1alpha1.RestrictionActive, EffectiveTime: at(graceEnd),
+					InForce:     inForce("platform", "security"),
+					SparedTiers: []v1alpha1.SparedTier{{Name: "kube-admin", Reason: v1alpha1.TierSparedBuiltIn}},
+				},
+			})},
+			want: `
+license_clock_skewed{product="mesh"} 0
+license_restricted_tiers{product="mesh"} 2
+license_restriction_bypasses{product="mesh"} 0
+license_restriction_effective_timestamp_seconds{product="mesh"} 1.8013536e+09
+license_state{product="mesh",state="Expired"} 1
+license_state{product="mesh",state="GracePeriod"} 0
+license_state{product="mesh",state="Unlicensed"} 0
+license_state{product="mesh",state="Valid"} 0
+`,
+		},
+		"restricted, each in another way": {
+			objects: []client.Object{
+				// More bypasses than are named.
+				product("bypassed", v1alpha1.LicensedProductStatus{
+					State: v1alpha1.LicensedProductUnlicensed,
+					Restriction: &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionActive, InForce: inForce("security"), Bypasses: &v1alpha1.RestrictionBypasses{
+						Total:    40,
+						Policies: []v1alpha1.BypassingPolicy{{Kind: "GlobalNetworkPolicy", Name: "security.first", Tier: "security", Reason: v1alpha1.BypassSortsFirst}},
+					}},
+				}),
+				// As on a cluster without tiers.
+				product("nothing-to-restrict", v1alpha1.LicensedProductStatus{
+					State:       v1alpha1.LicensedProductUnlicensed,
+					Restriction: &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionActive, InForce: inForce(), Bypasses: &v1alpha1.RestrictionBypasses{}},
+				}),
+				product("paused", v1alpha1.LicensedProductStatus{
+					State: v1alpha1.LicensedProductUnlicensed,
+					Restriction: &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionPaused, Preview: &v1alpha1.RestrictionPreview{
+						Mode:  v1alpha1.RestrictionReadOnly,
+						Tiers: []v1alpha1.RestrictedTier{{Name: "security", Mode: v1alpha1.RestrictionReadOnly}},
+					}},
+				}),
+			},
+			want: `
+license_clock_skewed{product="bypassed"} 0
+license_clock_skewed{product="nothing-to-restrict"} 0
+license_clock_skewed{product="paused"} 0
+license_restricted_tiers{product="bypassed"} 1
+license_restricted_tiers{product="nothing-to-restrict"} 0
+license_restricted_tiers{product="paused"} 0
+license_restriction_bypasses{product="bypassed"} 40
+license_restriction_bypasses{product="nothing-to-restrict"} 0
+license_restriction_bypasses{product="paused"} 0
+license_state{product="bypassed",state="Expired"} 0
+license_state{product="bypassed",state="GracePeriod"} 0
+license_state{product="bypassed",state="Unlicensed"} 1
+license_state{product="bypassed",state="Valid"} 0
+license_state{product="nothing-to-restrict",state="Expired"} 0
+license_state{product="nothing-to-restrict",state="GracePeriod"} 0
+license_state{product="nothing-to-restrict",state="Unlicensed"} 1
+license_state{product="nothing-to-restrict",state="Valid"} 0
+license_state{product="paused",state="Expired"} 0
+license_state{product="paused",state="GracePeriod"} 0
+license_state{product="paused",state="Unlicensed"} 1
+license_state{product="paused",state="Valid"} 0
 `,
 		},
 		"invalid key beside a good one": {
@@ -247,6 +331,8 @@ license_key_state{license_key="mesh-good",product="mesh",state="GracePeriod"} 0
 license_key_state{license_key="mesh-good",product="mesh",state="Invalid"} 0
 license_key_state{license_key="mesh-good",product="mesh",state="NotYetValid"} 0
 license_key_state{license_key="mesh-good",product="mesh",state="Valid"} 1
+license_restricted_tiers{product="mesh"} 0
+license_restriction_bypasses{product="mesh"} 0
 license_state{product="mesh",state="Expired"} 0
 license_state{product="mesh",state="GracePeriod"} 0
 license_state{product="mesh",state="Unlicensed"} 0
@@ -271,6 +357,8 @@ license_coverage_end_timestamp_seconds{product="mesh"} 1.8013536e+09
 license_expiration_timestamp_seconds{license_key="mesh-2026",product="mesh"} 1.7987616e+09
 license_grace_end_timestamp_seconds{license_key="mesh-2026",product="mesh"} 1.8013536e+09
 license_number_of_days{license_key="mesh-2026",product="mesh"} 39.5
+license_restricted_tiers{product="mesh"} 0
+license_restriction_bypasses{product="mesh"} 0
 license_restriction_effective_timestamp_seconds{product="mesh"} 1.8013536e+09
 license_state{product="mesh",state="Expired"} 0
 license_state{product="mesh",state="GracePeriod"} 0
@@ -292,6 +380,8 @@ license_cores_used{product="mesh"} 0
 license_nodes_available{product="mesh"} -3
 license_nodes_limit{product="mesh"} 10
 license_nodes_used{product="mesh"} 13
+license_restricted_tiers{product="mesh"} 0
+license_restriction_bypasses{product="mesh"} 0
 license_state{product="mesh",state="Expired"} 0
 license_state{product="mesh",state="GracePeriod"} 0
 license_state{product="mesh",state="Unlicensed"} 0
@@ -308,6 +398,8 @@ license_state{product="mesh",state="Valid"} 1
 license_clock_skewed{product="mesh"} 0
 license_cores_limit{product="mesh"} 6
 license_nodes_used{product="mesh"} 3
+license_restricted_tiers{product="mesh"} 0
+license_restriction_bypasses{product="mesh"} 0
 license_state{product="mesh",state="Expired"} 0
 license_state{product="mesh",state="GracePeriod"} 0
 license_state{product="mesh",state="Unlicensed"} 0
@@ -325,6 +417,8 @@ license_state{product="mesh",state="Valid"} 0
 license_clock_skewed{product="mesh"} 1
 license_expiration_timestamp_seconds{license_key="mesh-2026",product="mesh"} 1.7987616e+09
 license_number_of_days{license_key="mesh-2026",product="mesh"} -1
+license_restricted_tiers{product="mesh"} 0
+license_restriction_bypasses{product="mesh"} 0
 license_state{product="mesh",state="Expired"} 0
 license_state{product="mesh",state="GracePeriod"} 1
 license_state{product="mesh",state="Unlicensed"} 0
@@ -341,6 +435,8 @@ license_state{product="mesh",state="Valid"} 0
 license_clock_skewed{product="mesh"} 0
 license_expiration_timestamp_seconds{license_key="mesh-2026",product="mesh"} 2.53402300799e+11
 license_number_of_days{license_key="mesh-2026",product="mesh"} 2.9121174999826388e+06
+license_restricted_tiers{product="mesh"} 0
+license_restriction_bypasses{product="mesh"} 0
 license_state{product="mesh",state="Expired"} 0
 license_state{product="mesh",state="GracePeriod"} 0
 license_state{product="mesh",state="Unlicensed"} 0
@@ -371,6 +467,12 @@ license_key_state{license_key="b",product="b",state="GracePeriod"} 0
 license_key_state{license_key="b",product="b",state="Invalid"} 0
 license_key_state{license_key="b",product="b",state="NotYetValid"} 0
 license_key_state{license_key="b",product="b",state="Valid"} 0
+license_restricted_tiers{product="a"} 0
+license_restricted_tiers{product="b"} 0
+license_restricted_tiers{product="other"} 0
+license_restriction_bypasses{product="a"} 0
+license_restriction_bypasses{product="b"} 0
+license_restriction_bypasses{product="other"} 0
 license_state{product="a",state="Expired"} 0
 license_state{product="a",state="GracePeriod"} 0
 license_state{product="a",state="Unlicensed"} 0
@@ -428,7 +530,7 @@ func TestNoSeriesOutlivesItsObject(t *testing.T) {
 	}
 	counts = append(counts, testutil.CollectAndCount(collector))
 	// All there are, those of the key alone, none.
-	if diff := cmp.Diff([]int{22, 5, 0}, counts); diff != "" {
+	if diff := cmp.Diff([]int{24, 5, 0}, counts); diff != "" {
 		t.Errorf("unexpected numbers of series (-want +got):\n%s", diff)
 	}
 }
@@ -449,8 +551,8 @@ func TestDescriptors(t *testing.T) {
 	close(described)
 	text := exposition(t, collector)
 	help, gauges := strings.Count(text, "# HELP "), strings.Count(text, " gauge\n")
-	if len(described) != 15 || help != 15 || gauges != 15 {
-		t.Errorf("want 15 metrics, all gauges with help; got %d described, %d with help, %d gauges:\n%s", len(described), help, gauges, text)
+	if len(described) != 17 || help != 17 || gauges != 17 {
+		t.Errorf("want 17 metrics, all gauges with help; got %d described, %d with help, %d gauges:\n%s", len(described), help, gauges, text)
 	}
 }
 
@@ -495,10 +597,10 @@ func TestStart(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- metrics.NewCollector(registry, c, clockAt(now)).Start(ctx) }()
-		g.Eventually(families).Should(Equal(15))
+		g.Eventually(families).Should(Equal(17))
 		g.Expect(metrics.NewCollector(registry, c, clockAt(now)).Start(t.Context())).
 			To(MatchError(ContainSubstring("registering the metrics of licenses")), "there is one already")
-		g.Expect(families()).To(Equal(15), "and it is still there")
+		g.Expect(families()).To(Equal(17), "and it is still there")
 
 		cancel()
 		g.Eventually(ended).Should(Receive(BeNil()))

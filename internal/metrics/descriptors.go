@@ -122,6 +122,14 @@ var (
 		"When a restriction of the product takes effect if nothing changes until then, in seconds since the epoch.",
 		[]string{productLabel}, nil)
 
+	restrictedTiersDesc = prometheus.NewDesc("license_restricted_tiers",
+		"Policy tiers in which a restriction of the product is in force; 0 while none is.",
+		[]string{productLabel}, nil)
+
+	restrictionBypassesDesc = prometheus.NewDesc("license_restriction_bypasses",
+		"Policies that go on being applied to pods in spite of a restriction of the product in mode DefaultTierOnly; 0 where there are none.",
+		[]string{productLabel}, nil)
+
 	clockSkewedDesc = prometheus.NewDesc("license_clock_skewed",
 		"1 while the operator's clock cannot be believed: it differs from the API server's, or is behind an instant that the operator has recorded; 0 otherwise.",
 		[]string{productLabel}, nil)
@@ -130,7 +138,8 @@ var (
 // Describe implements prometheus.Collector.
 func (*Collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		expirationDesc, graceEndDesc, numberOfDaysDesc, infoDesc, stateDesc, keyStateDesc, coverageEndDesc, restrictionEffectiveDesc, clockSkewedDesc,
+		expirationDesc, graceEndDesc, numberOfDaysDesc, infoDesc, stateDesc, keyStateDesc,
+		coverageEndDesc, restrictionEffectiveDesc, restrictedTiersDesc, restrictionBypassesDesc, clockSkewedDesc,
 	} {
 		descs <- d
 	}

@@ -64,6 +64,12 @@ func drawProduct(t *rapid.T, i int) v1alpha1.LicensedProduct {
 	}
 	if rapid.Bool().Draw(t, "restriction") {
 		status.Restriction = &v1alpha1.RestrictionStatus{EffectiveTime: drawInstant(t, "effective")}
+		if rapid.Bool().Draw(t, "in force") {
+			status.Restriction.InForce = inForce(make([]string, rapid.IntRange(0, 3).Draw(t, "tiers"))...)
+		}
+		if rapid.Bool().Draw(t, "bypasses") {
+			status.Restriction.Bypasses = &v1alpha1.RestrictionBypasses{Total: rapid.Int32().Draw(t, "total")}
+		}
 	}
 	return *product(fmt.Sprintf("product-%d", i), status)
 }

@@ -5,20 +5,6 @@ package restriction
 
 import "github.com/license-operator/license-operator/api/v1alpha1"
 
-// ModeReason says why a mode is another one than was asked for; empty: it is not.
-type ModeReason string
-
-// Why a mode is another one than was asked for. Of a product, the first that holds is given.
-const (
-	// ModeLimited is Brakes.MaxMode being gentler.
-	ModeLimited ModeReason = "MaxRestriction"
-	// ModeWindowsNode is ReadOnly in place of DefaultTierOnly since the cluster has a Windows node.
-	ModeWindowsNode ModeReason = "WindowsNode"
-	// ModeTierDeleting is ReadOnly in place of DefaultTierOnly in a tier that is being deleted: a pass policy would keep it from going. What is in it is applied for
-	// as long as it takes, and counts as a bypass.
-	ModeTierDeleting ModeReason = "TierDeleting"
-)
-
 // strength orders the modes. What is no mode at all is no stronger than Observe.
 func strength(mode v1alpha1.RestrictionMode) int {
 	switch mode {
@@ -31,18 +17,26 @@ func strength(mode v1alpha1.RestrictionMode) int {
 	}
 }
 
+// Gentler is the gentler of two modes.
+func Gentler(a, b v1alpha1.RestrictionMode) v1alpha1.RestrictionMode {
+	if strength(b) < strength(a) {
+		return b
+	}
+	return a
+}
+
 // EffectiveMode is the mode that a product's mode comes to under the brakes, and why it is another one. No mode stays none; an unknown one becomes Observe.
-func EffectiveMode(asked v1alpha1.RestrictionMode, brakes Brakes) (v1alpha1.RestrictionMode, ModeReason) {
+func EffectiveMode(asked v1alpha1.RestrictionMode, brakes Brakes) (v1alpha1.RestrictionMode, v1alpha1.RestrictionModeReason) {
 	switch {
 	case asked == "":
 		return "", ""
 	case strength(brakes.MaxMode) < strength(asked):
 		if strength(brakes.MaxMode) == 0 {
-			return v1alpha1.RestrictionObserve, ModeLimited
+			return v1alpha1.RestrictionObserve, v1alpha1.ModeReasonMaxRestriction
 		}
-		return brakes.MaxMode, ModeLimited
+		return brakes.MaxMode, v1alpha1.ModeReasonMaxRestriction
 	case asked == v1alpha1.RestrictionDefaultTierOnly && brakes.WindowsNode:
-		return v1alpha1.RestrictionReadOnly, ModeWindowsNode
+		return v1alpha1.RestrictionReadOnly, v1alpha1.ModeReasonWindowsNode
 	case strength(asked) == 0:
 		return v1alpha1.RestrictionObserve, ""
 	default:
@@ -51,9 +45,9 @@ func EffectiveMode(asked v1alpha1.RestrictionMode, brakes Brakes) (v1alpha1.Rest
 }
 
 // modeIn is what a product's effective mode comes to in one tier.
-func modeIn(t *Tier, mode v1alpha1.RestrictionMode) (v1alpha1.RestrictionMode, ModeReason) {
+func modeIn(t *Tier, mode v1alpha1.RestrictionMode) (v1alpha1.RestrictionMode, v1alpha1.RestrictionModeReason) {
 	if t.Deleting && mode == v1alpha1.RestrictionDefaultTierOnly {
-		return v1alpha1.RestrictionReadOnly, ModeTierDeleting
+		return v1alpha1.RestrictionReadOnly, v1alpha1.ModeReasonTierDeleting
 	}
 	return mode, ""
 }

@@ -21,7 +21,7 @@ const (
 func TestEffectiveMode(t *testing.T) {
 	type outcome struct {
 		Mode   v1alpha1.RestrictionMode
-		Reason restriction.ModeReason
+		Reason v1alpha1.RestrictionModeReason
 	}
 	for name, test := range map[string]struct {
 		asked, most v1alpha1.RestrictionMode
@@ -33,14 +33,14 @@ func TestEffectiveMode(t *testing.T) {
 		"as asked":                            {defaultTierOnly, defaultTierOnly, false, outcome{Mode: defaultTierOnly}},
 		"gentler than at most":                {readOnly, defaultTierOnly, false, outcome{Mode: readOnly}},
 		"Observe":                             {observe, defaultTierOnly, true, outcome{Mode: observe}},
-		"at most ReadOnly":                    {defaultTierOnly, readOnly, false, outcome{readOnly, restriction.ModeLimited}},
-		"at most Observe":                     {defaultTierOnly, observe, false, outcome{observe, restriction.ModeLimited}},
-		"ReadOnly, at most Observe":           {readOnly, observe, false, outcome{observe, restriction.ModeLimited}},
-		"no brake at all restricts nothing":   {defaultTierOnly, "", false, outcome{observe, restriction.ModeLimited}},
-		"an unknown brake restricts nothing":  {readOnly, "Everything", false, outcome{observe, restriction.ModeLimited}},
+		"at most ReadOnly":                    {defaultTierOnly, readOnly, false, outcome{readOnly, v1alpha1.ModeReasonMaxRestriction}},
+		"at most Observe":                     {defaultTierOnly, observe, false, outcome{observe, v1alpha1.ModeReasonMaxRestriction}},
+		"ReadOnly, at most Observe":           {readOnly, observe, false, outcome{observe, v1alpha1.ModeReasonMaxRestriction}},
+		"no brake at all restricts nothing":   {defaultTierOnly, "", false, outcome{observe, v1alpha1.ModeReasonMaxRestriction}},
+		"an unknown brake restricts nothing":  {readOnly, "Everything", false, outcome{observe, v1alpha1.ModeReasonMaxRestriction}},
 		"an unknown mode restricts nothing":   {"Everything", defaultTierOnly, false, outcome{Mode: observe}},
-		"a Windows node":                      {defaultTierOnly, defaultTierOnly, true, outcome{readOnly, restriction.ModeWindowsNode}},
-		"a Windows node, at most ReadOnly":    {defaultTierOnly, readOnly, true, outcome{readOnly, restriction.ModeLimited}},
+		"a Windows node":                      {defaultTierOnly, defaultTierOnly, true, outcome{readOnly, v1alpha1.ModeReasonWindowsNode}},
+		"a Windows node, at most ReadOnly":    {defaultTierOnly, readOnly, true, outcome{readOnly, v1alpha1.ModeReasonMaxRestriction}},
 		"a Windows node minds no ReadOnly":    {readOnly, defaultTierOnly, true, outcome{Mode: readOnly}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -138,9 +138,9 @@ func isEmpty(value any) bool {
 	}
 }
 
-// passPrefix is what the names of a tier's pass policies begin with. It is the tier's name, the form that every version of Calico takes, but for names that would
+// NamePrefix is what the names of policies that the operator makes in a tier begin with. It is the tier's name, the form that every version of Calico takes, but for names that would
 // make a second dot or too long a whole. Tiers of such names are only possible where a policy's name need not begin with its tier.
-func passPrefix(tier string) string {
+func NamePrefix(tier string) string {
 	if !strings.Contains(tier, ".") && len(tier) <= maxTierInName {
 		return tier
 	}
@@ -151,7 +151,7 @@ func passPrefix(tier string) string {
 
 // passPolicyName is the nth name, from 1 on, that a tier's pass policy may have.
 func passPolicyName(tier string, n int) string {
-	name := passPrefix(tier) + "." + passName
+	name := NamePrefix(tier) + "." + passName
 	if n > 1 {
 		name += "-" + strconv.Itoa(n)
 	}
@@ -178,10 +178,11 @@ func passNumber(name string) int {
 	return n
 }
 
-// ours tells whether the operator made a policy: it has our mark, and is neutral or named as only ours are. One that was edited, or moved to another tier, still is.
-// A user's policy that merely has our name is not, nor is one that merely does the same.
-func (p *Policy) ours() bool {
-	return p.Kind == GlobalNetworkPolicy && p.Marked && (p.Neutral || passNumber(p.Name) > 0)
+// IsOurs tells whether the operator made a policy: it has two of our mark, a neutral spec, and a name as only ours are. So one that was edited is still known, or moved to another tier, or
+// stripped of all that was written on it. A user's policy that merely has our name is not ours, nor is one that merely does the same.
+func (p *Policy) IsOurs() bool {
+	isNamed := passNumber(p.Name) > 0
+	return p.Kind == GlobalNetworkPolicy && (p.Marked && (p.Neutral || isNamed) || p.Neutral && isNamed)
 }
 
 // passPolicy is the pass policy of a tier that these products, sorted by name, restrict.

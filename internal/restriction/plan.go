@@ -27,7 +27,7 @@ type TierPlan struct {
 	Name string
 	// Mode is the strongest of the products', ReadOnly or DefaultTierOnly, and ModeReason tells why it is not the one that they have.
 	Mode       v1alpha1.RestrictionMode
-	ModeReason ModeReason
+	ModeReason v1alpha1.RestrictionModeReason
 	// Products are those that it is in force for: the ones whose mode is the strongest.
 	Products []string
 	// Pass has to exist; nil in ReadOnly.
@@ -41,7 +41,7 @@ type ProductPlan struct {
 	Name string
 	// Mode is the product's under the brakes, and ModeReason tells why it is another than the one asked for.
 	Mode       v1alpha1.RestrictionMode
-	ModeReason ModeReason
+	ModeReason v1alpha1.RestrictionModeReason
 	// InForce tells whether the restriction restricts: it is due, not paused, and its mode is more than Observe.
 	InForce bool
 	// Affects are the tiers that it restricts, or, not in force, would. Under Observe that is by the mode that was asked for, or, where that is Observe, by
@@ -54,14 +54,14 @@ type ProductPlan struct {
 // SparedTier is a tier that a product selects and cannot restrict.
 type SparedTier struct {
 	Name   string
-	Reason SpareReason
+	Reason v1alpha1.TierSpareReason
 }
 
 // TierEffect is what the restriction of one product does in one tier.
 type TierEffect struct {
 	Tier       string
 	Mode       v1alpha1.RestrictionMode
-	ModeReason ModeReason
+	ModeReason v1alpha1.RestrictionModeReason
 	// Policies that stop being applied to pods, or, in ReadOnly, can no longer be changed. The former leaves out those that act on host endpoints only, those of the
 	// operator's namespace, and what bypasses. Plans share this list: it is not to be written to.
 	Policies []PolicyRef
@@ -104,21 +104,10 @@ func (p *ProductPlan) Counts() (policies, allow, deny int) {
 	return policies, allow, deny
 }
 
-// BypassReason says how a policy comes to be applied in spite of DefaultTierOnly.
-type BypassReason string
-
-// How a policy comes to be applied in spite of DefaultTierOnly.
-const (
-	// BypassSortsFirst is a policy that Calico evaluates before the pass policy: there is no lesser order, so a policy of the same order and a smaller name is first.
-	BypassSortsFirst BypassReason = "SortsFirst"
-	// BypassTierDeleting is a policy of a tier that is being deleted, and so has no pass policy.
-	BypassTierDeleting BypassReason = "TierDeleting"
-)
-
 // Bypass is a policy that is applied to pods in spite of DefaultTierOnly.
 type Bypass struct {
 	Policy PolicyRef
-	Reason BypassReason
+	Reason v1alpha1.BypassReason
 }
 
 // MakePlan works out what the restrictions of products come to. It keeps nothing of what it is given but strings.
@@ -201,7 +190,7 @@ func newPlanner(seen Seen, brakes Brakes) *planner {
 	slices.SortFunc(p.tiers, func(a, b *Tier) int { return cmp.Compare(a.Name, b.Name) })
 	for i := range seen.Policies {
 		policy := &seen.Policies[i]
-		if policy.ours() {
+		if policy.IsOurs() {
 			p.made = append(p.made, policy.Name)
 			p.madeIn[policy.Tier] = append(p.madeIn[policy.Tier], policy)
 			continue
@@ -259,7 +248,7 @@ func (p *planner) effect(t *Tier, asked v1alpha1.RestrictionMode) TierEffect {
 	mode, reason := modeIn(t, asked)
 	effect := TierEffect{Tier: t.Name, Mode: mode, ModeReason: reason, Policies: v.all}
 	switch {
-	case reason == ModeTierDeleting:
+	case reason == v1alpha1.ModeReasonTierDeleting:
 		effect.Bypasses = v.applied
 	case mode == v1alpha1.RestrictionDefaultTierOnly:
 		effect.Policies, effect.Bypasses = v.stopping, v.first
@@ -319,9 +308,9 @@ func (p *planner) view(t *Tier) *view {
 		if policy.Neutral {
 			continue
 		}
-		v.applied = append(v.applied, Bypass{Policy: ref, Reason: BypassTierDeleting})
+		v.applied = append(v.applied, Bypass{Policy: ref, Reason: v1alpha1.BypassTierDeleting})
 		if first {
-			v.first = append(v.first, Bypass{Policy: ref, Reason: BypassSortsFirst})
+			v.first = append(v.first, Bypass{Policy: ref, Reason: v1alpha1.BypassSortsFirst})
 		}
 	}
 	p.views[t.Name] = v

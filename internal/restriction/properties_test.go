@@ -6,15 +6,19 @@ package restriction_test
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"pgregory.net/rapid"
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
@@ -113,7 +117,9 @@ func (w world) done(plan restriction.Plan) world {
 func (w world) users() []restriction.Policy {
 	var list []restriction.Policy
 	for _, p := range w.policies {
-		if p.Kind != restriction.GlobalNetworkPolicy || !p.Marked || !p.Neutral && (p.Name == "a.x" || p.Name == "0.x" || p.Name == "x") {
+		isNamed := p.Name != "a.x" && p.Name != "0.x" && p.Name != "x"
+		// Two of three: our mark, our spec, our name.
+		if p.Kind != restriction.GlobalNetworkPolicy || p.Marked && !p.Neutral && !isNamed || !p.Marked && (!p.Neutral || !isNamed) {
 			list = append(list, p)
 		}
 	}
@@ -221,4 +227,249 @@ func TestPlanKeepsToTheBrakes(t *testing.T) {
 			}
 		}
 	})
+}
+
+// bearsOurMark reads that off the object, in words of its own.
+func bearsOurMark(policy *unstructured.Unstructured) bool {
+	if value, _, _ := unstructured.NestedString(policy.Object, "metadata", "labels", "license-operator.io/pass-policy"); value == "true" {
+		return true
+	}
+	owners, _, _ := unstructured.NestedSlice(policy.Object, "metadata", "ownerReferences")
+	return slices.ContainsFunc(owners, func(owner any) bool {
+		fields, _ := owner.(map[string]any)
+		version, _ := fields["apiVersion"].(string)
+		return fields["kind"] == "LicensedProduct" && strings.HasPrefix(version, "license-operator.io/")
+	})
+}
+
+// looksLikeOurs tells whether a policy that was stripped of all that was written on it is known by its name and spec.
+func looksLikeOurs(policy *unstructured.Unstructured) bool {
+	spec, _ := policy.Object["spec"].(map[string]any)
+	return strings.Contains(policy.GetName(), ".license-operator-pass") && restriction.IsNeutral(spec, operatorNamespace)
+}
+
+// leavesAlone fails the test where a plan deletes a GlobalNetworkPolicy, or writes to one, that does not bear our mark or look just like ours.
+func leavesAlone(t rapid.TB, global []*unstructured.Unstructured, plan restriction.Plan) {
+	t.Helper()
+	touched := slices.Clone(plan.Delete)
+	for _, p := range plan.Tiers {
+		if p.Pass != nil {
+			touched = append(touched, p.Pass.Name)
+		}
+	}
+	for _, policy := range global {
+		if slices.Contains(touched, policy.GetName()) && !bearsOurMark(policy) && !looksLikeOurs(policy) {
+			t.Errorf("%s would be changed or deleted: %v", policy.GetName(), policy.Object)
+		}
+	}
+	for _, name := range plan.Delete {
+		if !slices.ContainsFunc(global, func(policy *unstructured.Unstructured) bool { return policy.GetName() == name }) {
+			t.Errorf("%s would be deleted, and is not there", name)
+		}
+	}
+}
+
+// drawObject is a policy as users write them: some with our name, our spec, our label or an owner, and seldom all of that.
+func drawObject(t *rapid.T, name string) *unstructured.Unstructured {
+	pick := func(label string, from ...any) any { return rapid.SampledFrom(from).Draw(t, label) }
+	spec := map[string]any{}
+	if rapid.IntRange(0, 2).Draw(t, "our spec") == 0 {
+		spec = restriction.PassSpec(rapid.SampledFrom(drawnTiers).Draw(t, "tier"), rapid.SampledFrom(drawnNamespaces).Draw(t, "spared"))
+	}
+	rule := func(label string) any {
+		return pick(label, nil, "Deny", []any{}, map[string]any{}, map[string]any{"action": "Allow"}, map[string]any{"action": "Deny"}, map[string]any{"action": "Pass"})
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "changes") {
+		field := rapid.SampledFrom([]string{"tier", "order", "selector", "types", "ingress", "egress", "doNotTrack", "preDNAT", "applyOnForward"}).Draw(t, "field")
+		switch field {
+		case "tier":
+			spec[field] = pick("tier", nil, 7, "nowhere", "a", "a-b", "a.b", "default", "kube-admin")
+		case "order":
+			spec[field] = pick("order", nil, "first", int64(0), 1e3, -math.MaxFloat64, math.MaxFloat64)
+		case "selector":
+			spec[field] = pick("selector", nil, "", "all()", "has(app)")
+		case "types":
+			spec[field] = pick("types", nil, "Ingress", []any{"Ingress"}, []any{"Egress", "Ingress"}, []any{map[string]any{}})
+		case "ingress", "egress":
+			spec[field] = pick("rules", nil, "Deny", []any{}, []any{rule("rule")}, []any{rule("first rule"), rule("second rule")})
+		default:
+			spec[field] = pick("flag", nil, true, false, "true", map[string]any{})
+		}
+	}
+	metadata := map[string]any{"name": name}
+	if label := pick("label", nil, nil, nil, "true", "false", ""); label != nil {
+		metadata["labels"] = map[string]any{restriction.PassPolicyLabel: label}
+	}
+	if version := pick("owner", nil, nil, nil, "license-operator.io/v1alpha1", "license-operator.io/v2", "example.com/v1", "v1", "a/b/c"); version != nil {
+		metadata["ownerReferences"] = []any{map[string]any{"apiVersion": version, "kind": pick("owner kind", "LicensedProduct", "LicenseKey"), "name": "mesh", "uid": "1"}}
+	}
+	return &unstructured.Unstructured{Object: map[string]any{"metadata": metadata, "spec": spec}}
+}
+
+// Whatever users write, a plan deletes nothing and writes to nothing that does not bear our mark or look just like ours, nor a policy that has a namespace.
+func TestPlanLeavesAloneWhatIsNotMarked(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		w.policies = nil
+		var global []*unstructured.Unstructured
+		for _, name := range drawnNames {
+			switch rapid.IntRange(0, 2).Draw(t, "policy") {
+			case 0:
+				policy := drawObject(t, name)
+				global = append(global, policy)
+				w.policies = append(w.policies, restriction.PolicyOf(restriction.GlobalNetworkPolicy, policy, operatorNamespace))
+			case 1:
+				policy := drawObject(t, name)
+				policy.SetNamespace(rapid.SampledFrom(drawnNamespaces).Draw(t, "namespace"))
+				w.policies = append(w.policies, restriction.PolicyOf(restriction.NetworkPolicy, policy, operatorNamespace))
+			}
+		}
+		leavesAlone(t, global, w.plan())
+	})
+}
+
+func drawHours(t *rapid.T, label string, from, to int) time.Duration {
+	return time.Duration(rapid.IntRange(from, to).Draw(t, label)) * time.Hour
+}
+
+// drawPause is the annotations of a pause, as a cluster owner might write them, and when it then is; nothing and zero for none.
+func drawPause(t *rapid.T, from, to time.Time) (annotations map[string]string, since, until time.Time) {
+	instant := func(label string) time.Time {
+		return from.Add(drawHours(t, label, 0, int(to.Sub(from)/time.Hour)))
+	}
+	written := func(at time.Time) string {
+		fraction := rapid.SampledFrom([]string{"", ".000", ".7", ".999999999"}).Draw(t, "fraction")
+		zone := time.FixedZone("", rapid.IntRange(-14, 14).Draw(t, "zone")*3600)
+		return strings.Replace(at.In(zone).Format(time.RFC3339), ":00:00", ":00:00"+fraction, 1)
+	}
+	switch rapid.IntRange(0, 4).Draw(t, "pause") {
+	case 0, 1:
+		return nil, since, until
+	case 2:
+		return map[string]string{v1alpha1.RestrictionPauseAnnotation: rapid.SampledFrom([]string{"", "72h", "/", "2026-11-01/2026-12-01"}).Draw(t, "no pause")}, since, until
+	default:
+		since, until = instant("since"), instant("until")
+		annotations = map[string]string{v1alpha1.RestrictionPauseAnnotation: written(since) + "/" + written(until)}
+		if !since.Before(until) {
+			return annotations, time.Time{}, time.Time{}
+		}
+		if longest := since.AddDate(0, 0, 14); longest.Before(until) {
+			until = longest
+		}
+		return annotations, since, until
+	}
+}
+
+// A pause begins and ends when it says, and lasts no longer than 14 days, and waking at NextBoundary is enough.
+func TestPausesLast14DaysAtMost(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		end := epoch.AddDate(0, 0, 60)
+		p := terms(defaultTierOnly)
+		var since, until time.Time
+		p.Annotations, since, until = drawPause(t, epoch, end)
+		// Often the very instant of a boundary, or next to it.
+		nearby := rapid.SampledFrom([]time.Duration{-1, 0, 0, 1, time.Second}).Draw(t, "nearby")
+		now := rapid.SampledFrom([]time.Time{since, until, epoch.Add(drawHours(t, "now", 0, 60*24))}).Draw(t, "boundary").Add(nearby)
+		isPaused := func(now time.Time) bool {
+			e := license.Evaluate(license.Reckon(license.ClockReading{Now: now, Agreement: license.ClocksAgree}, p), p, nil)
+			return restriction.ProductOf(p, &e).Paused
+		}
+		paused := isPaused(now)
+		if want := !now.Before(since) && now.Before(until); paused != want {
+			t.Fatalf("%v at %s: %t", p.Annotations, now, paused)
+		}
+		if paused && isPaused(now.AddDate(0, 0, 14)) {
+			t.Fatalf("%v at %s, and 14 days later", p.Annotations, now)
+		}
+		boundary := restriction.NextBoundary(p, now)
+		if boundary.IsZero() {
+			boundary = end
+		}
+		if later := now.Add(time.Duration(rapid.Int64Range(0, max(int64(boundary.Sub(now)), 1)-1).Draw(t, "later"))); isPaused(later) != paused {
+			t.Fatalf("%v: from %s to %s, before %s", p.Annotations, now, later, boundary)
+		}
+	})
+}
+
+// A restriction starts, stays and ends as the design says, whatever happens to keys, terms, clocks and annotations: its status is fed back as a controller does.
+func TestRestrictionsStartAndEndAsDesigned(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := terms(rapid.SampledFrom(drawnModes).Draw(t, "mode"), func(p *v1alpha1.LicensedProduct) {
+			p.Spec.UnlicensedGracePeriodDays = new(rapid.Int32Range(0, 3).Draw(t, "unlicensed period"))
+		})
+		brakes := restriction.Brakes{MaxMode: rapid.SampledFrom(drawnModes).Draw(t, "max mode"), WindowsNode: rapid.Bool().Draw(t, "windows")}
+		now := epoch
+		paused := func(time.Time) bool { return false }
+		for range 8 {
+			switch rapid.IntRange(0, 9).Draw(t, "event") {
+			case 0:
+				p.Spec.Restriction.Mode = rapid.SampledFrom(drawnModes).Draw(t, "mode")
+			case 1:
+				brakes.MaxMode = rapid.SampledFrom(drawnModes).Draw(t, "max mode")
+			case 2, 3:
+				var since, until time.Time
+				p.Annotations, since, until = drawPause(t, epoch, epoch.AddDate(0, 0, 40))
+				paused = func(now time.Time) bool { return !now.Before(since) && now.Before(until) }
+			case 4:
+				p.DeletionTimestamp = stamp(now)
+			}
+			// The clock may be set back. Even if nobody notices, the mark stands.
+			now = now.Add(drawHours(t, "passed", -24, 120))
+			clock := license.ClockReading{Now: now, Agreement: rapid.SampledFrom([]license.ClockAgreement{license.ClocksAgree, license.ClocksAgree, license.ClocksDisagree}).Draw(t, "clocks")}
+			var keys []license.Key
+			if rapid.IntRange(0, 2).Draw(t, "key") == 0 {
+				begin := float64(rapid.IntRange(0, 30).Draw(t, "begin"))
+				keys = append(keys, keyOf("k", begin, begin+float64(rapid.IntRange(0, 10).Draw(t, "term"))))
+			}
+
+			before := p.Status.Restriction
+			e := license.Evaluate(license.Reckon(clock, p), p, keys)
+			known := restriction.ProductOf(p, &e)
+			got, _ := known.Standing(brakes)
+
+			mode, _ := restriction.EffectiveMode(p.Spec.Restriction.Mode, brakes)
+			wasInForce := before != nil && before.InForce != nil
+			disagree := clock.Agreement == license.ClocksDisagree
+			want := v1alpha1.RestrictionActive
+			switch {
+			case p.DeletionTimestamp != nil, mode == "", mode == observe:
+				want = v1alpha1.RestrictionNone
+			case paused(e.Time.Now):
+				want = v1alpha1.RestrictionPaused
+			case wasInForce && !license.Usable(e.State):
+				// Whatever else happens, it stays.
+			case license.Usable(e.State), e.Time.Now.Before(e.EffectiveTime), disagree:
+				want = v1alpha1.RestrictionScheduled
+			}
+			if got != want {
+				t.Fatalf("at %s, %s, effective %s, keys %s, in force before: %t, clocks %v, annotations %v: %s, want %s",
+					now, mode, e.EffectiveTime, e.State, wasInForce, clock.Agreement, p.Annotations, got, want)
+			}
+
+			p.Status = v1alpha1.LicensedProductStatus{
+				State: e.State, ActiveLicenseKeyName: e.ActiveKeyName, TimeMark: stampOrNone(e.Time.Mark),
+				Restriction: &v1alpha1.RestrictionStatus{
+					State: got, EffectiveTime: stampOrNone(e.EffectiveTime), Basis: e.Basis, UsableUntilTime: stampOrNone(e.UsableUntil),
+				},
+			}
+			if got != v1alpha1.RestrictionActive {
+				continue
+			}
+			since := e.Time.Now
+			if wasInForce {
+				since = before.InForce.SinceTime.Time
+				if !known.Since.Equal(since) {
+					t.Fatalf("in force since %s, and by now since %s", since, known.Since)
+				}
+			}
+			p.Status.Restriction.InForce = &v1alpha1.RestrictionInForce{Mode: mode, SinceTime: stamp(since)}
+		}
+	})
+}
+
+func stampOrNone(t time.Time) *metav1.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return stamp(t)
 }

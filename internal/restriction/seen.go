@@ -52,7 +52,7 @@ type Policy struct {
 	ForPods bool
 	// Neutral is what IsNeutral says of the policy's spec.
 	Neutral bool
-	// Marked tells whether the policy has PassPolicyLabel, or a LicensedProduct as an owner. Both stand on each pass policy, and either does: people strip labels.
+	// Marked tells whether the policy has PassPolicyLabel, ProductsAnnotation, or a LicensedProduct as an owner. All stand on each pass policy, and any does: people strip labels.
 	Marked bool
 }
 
@@ -67,6 +67,8 @@ type Product struct {
 	TierSelector labels.Selector
 	// Due is true from the effective time on, once the restriction may start, and for as long as it is in force.
 	Due bool
+	// Disputed is true while the restriction would be due, and may not start since the clocks disagree.
+	Disputed bool
 	// Paused is true while the cluster owner has put the restriction off.
 	Paused bool
 	// Since is when the restriction came into force, EffectiveTime when it takes effect. The former is zero until it did; then the latter is quoted.

@@ -3,6 +3,8 @@
 
 package restriction
 
+import "github.com/license-operator/license-operator/api/v1alpha1"
+
 // NeverLabel on a Tier, with the value NeverValue and no other, is the cluster owner's word that no product ever restricts that tier.
 const (
 	NeverLabel = "license-operator.io/restriction"
@@ -42,28 +44,15 @@ func setOf(names []string) map[string]bool {
 	return set
 }
 
-// SpareReason says why a tier cannot be restricted.
-type SpareReason string
-
-// Why a tier cannot be restricted. The first that holds is given.
-const (
-	// SparedBuiltIn is a tier of BuiltInTiers.
-	SparedBuiltIn SpareReason = "BuiltIn"
-	// SparedSystem is a tier of SystemTiers, or one with SystemTierLabel.
-	SparedSystem SpareReason = "System"
-	// SparedNever is a tier with NeverLabel.
-	SparedNever SpareReason = "Never"
-)
-
 // Spared tells why no product can restrict the tier; empty: one can.
-func Spared(t Tier) SpareReason {
+func Spared(t Tier) v1alpha1.TierSpareReason {
 	switch {
 	case builtIn[t.Name]:
-		return SparedBuiltIn
+		return v1alpha1.TierSparedBuiltIn
 	case system[t.Name], t.Labels[SystemTierLabel] == SystemTierValue:
-		return SparedSystem
+		return v1alpha1.TierSparedSystem
 	case t.Labels[NeverLabel] == NeverValue:
-		return SparedNever
+		return v1alpha1.TierSparedNever
 	default:
 		return ""
 	}

@@ -43,6 +43,11 @@ func millicoresOf(node *corev1.Node) int64 {
 // Name of the node.
 func (n *Node) Name() string { return n.name }
 
+// RunsWindows tells whether the node's kubelet has labeled it so.
+func (n *Node) RunsWindows() bool {
+	return n.labels.Get(corev1.LabelOSStable) == string(corev1.Windows)
+}
+
 // CountsAs tells whether it makes no difference to any count which of the two versions of a node it is.
 func (n *Node) CountsAs(other *Node) bool {
 	return n.millicores == other.millicores && slices.Equal(n.labels, other.labels)

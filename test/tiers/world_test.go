@@ -240,7 +240,8 @@ func (s source) policy(tierNames []string) tiers.Policy {
 	case 2:
 		p.Spec.ApplyOnForward, p.Spec.PreDNAT, p.Spec.Types, p.Spec.Egress = true, true, []tiers.Direction{tiers.Ingress}, nil
 	case 3:
-		// Just what the operator's does, but the user's.
+		// Just what the operator's does, but the user's: it has a name of the user's, or it would be the operator's.
+		p.Name = pick(s, policyNames[:4])
 		text, _ := json.Marshal(restriction.PassSpec(p.Spec.Tier, operatorNamespace))
 		p.Spec = tiers.PolicySpec{}
 		_ = json.Unmarshal(text, &p.Spec)

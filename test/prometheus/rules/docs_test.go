@@ -21,8 +21,10 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/alerting"
 	"github.com/license-operator/license-operator/internal/metrics"
+	"github.com/license-operator/license-operator/internal/restriction"
 )
 
 const root = "../../.."
@@ -66,7 +68,7 @@ func firstHeading(t *testing.T, page string) string {
 // TestAlertsKnowTheirMetrics: each metric and label in an expression of an alert is one that the collector has.
 func TestAlertsKnowTheirMetrics(t *testing.T) {
 	known := described(t)
-	for _, rule := range alerting.Rule(product("acme-mesh", 1).product, options).Spec.Groups[0].Rules {
+	for _, rule := range alerting.Rule(product("acme-mesh", 1).restricting(v1alpha1.RestrictionDefaultTierOnly).product, options).Spec.Groups[0].Rules {
 		checkExpression(t, rule.Alert, rule.Expr.String(), known)
 	}
 }
@@ -228,12 +230,13 @@ func TestDashboards(t *testing.T) {
 	}
 }
 
-// TestDashboardFigures has what the panels show: of one product that uses a node more each day, and of one that has expired, while two replicas export at once.
+// TestDashboardFigures has what the panels show: of one product that uses a node more each day, and of one that has expired and is restricted, while two replicas
+// export at once.
 func TestDashboardFigures(t *testing.T) {
 	limits := map[string]int64{"nodes": 30, "cores": 200}
 	w := newWorld(t,
 		product("acme-mesh", 730, limited(key("acme-2027", -100, 98, 10), limits)).using(10, 80),
-		product("bolt", 730, key("bolt-2026", -385, -20, 14)),
+		product("bolt", 730, key("bolt-2026", -385, -20, 14)).restricting(v1alpha1.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
 		product("hidden", 730),
 	)
 	w.run(8*24, time.Hour, nil, func(w *world) {
@@ -252,7 +255,7 @@ func TestDashboardFigures(t *testing.T) {
 		"License keys A":                      {"acme-mesh acme-2027 Valid": 1, "bolt bolt-2026 Expired": 1},
 		"License keys B":                      {"acme-mesh acme-2027 L-acme-2027 Example GmbH": 1, "bolt bolt-2026 L-bolt-2026 Example GmbH": 1},
 		"License keys C":                      {"acme-mesh acme-2027": 1000 * float64(start.Add(98*day).Unix()), "bolt bolt-2026": 1000 * float64(start.Add(-20*day).Unix())},
-		"Alerts A":                            {"LicenseExpired firing bolt critical": 1},
+		"Alerts A":                            {"LicenseExpired firing bolt critical": 1, "LicenseRestrictionBypassed firing bolt warning": 1},
 		"Nodes used, and licensed A":          {"acme-mesh": 17},
 		"Nodes used, and licensed B":          {"acme-mesh": 30},
 		"Nodes used, and licensed C":          {"acme-mesh": 47},
@@ -261,6 +264,8 @@ func TestDashboardFigures(t *testing.T) {
 		"CPU cores used, and licensed B":      {"acme-mesh": 200},
 		"CPU cores used, and licensed C":      {"acme-mesh": 374},
 		"CPU cores: limit reached in A":       {"acme-mesh": 8},
+		"Restrictions A":                      {"acme-mesh": 0, "bolt": 1},
+		"Restrictions B":                      {"bolt": 1},
 		"Clock A":                             {"acme-mesh": 0, "bolt": 0},
 	}
 	got := map[string]map[string]float64{}

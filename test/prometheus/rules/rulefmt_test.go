@@ -5,6 +5,7 @@ package rules_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -15,8 +16,10 @@ import (
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/alerting"
 	"github.com/license-operator/license-operator/internal/license"
+	"github.com/license-operator/license-operator/internal/restriction"
 )
 
 // hostile are what users may write where a text or an expression could take it for its own.
@@ -36,13 +39,13 @@ var hostile = map[string]struct{ name, vendor, renewalURL string }{
 func TestRuleFormat(t *testing.T) {
 	for name, test := range hostile {
 		t.Run(name, func(t *testing.T) {
-			s := withAlerts(product(test.name, 1), 3650, 1, 100)
+			s := withAlerts(product(test.name, 1), 3650, 1, 100).restricting(v1alpha1.RestrictionDefaultTierOnly)
 			s.product.Spec.Vendor, s.product.Spec.RenewalURL = test.vendor, test.renewalURL
 			asJSON, err := json.Marshal(alerting.Rule(s.product, options).Spec)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for form, content := range map[string][]byte{"YAML": ruleFile(t, s.product), "JSON": asJSON} {
+			for form, content := range map[string][]byte{"YAML": ruleFile(t, s.product, options), "JSON": asJSON} {
 				for _, scheme := range []model.ValidationScheme{model.UTF8Validation, model.LegacyValidation} {
 					const ignoreUnknownFields = false
 					groups, errs := rulefmt.Parse(content, ignoreUnknownFields, scheme, parser.NewParser(parser.Options{}), promslog.NewNopLogger())
@@ -69,53 +72,57 @@ func TestRuleFormat(t *testing.T) {
 // TestTexts has Prometheus expand the texts of all alerts: what users wrote is in them as they wrote it.
 func TestTexts(t *testing.T) {
 	for name, test := range hostile {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			renewal := "Get a license at " + test.renewalURL + " and apply"
-			if test.renewalURL == "" {
-				renewal = "Ask " + test.vendor + " for a license and apply"
-			}
-			of := func(keys ...license.Key) *subject {
-				s := product(test.name, 1, keys...).using(10, 10)
-				s.product.Spec.Vendor, s.product.Spec.RenewalURL = test.vendor, test.renewalURL
-				return s
-			}
-			limits := map[string]int64{"nodes": 10, "cores": 9}
-			seen := map[string]bool{}
-			for _, s := range []*subject{
-				of(limited(key("2027", -325, 40, 0), limits)),
-				of(limited(key("2027", -360, 5, 0), map[string]int64{"nodes": 9, "cores": 10}), invalid("2028")),
-				of(key("2026", -370, -5, 14)), of(key("2026", -370, -20, 14)), of(invalid("2027")), of(),
-				withUnlicensed(of(), 0, 0),
-			} {
-				w := newWorld(t, s)
-				w.run(1, time.Minute, map[int]func(*world){0: func(w *world) { w.operatorAhead = time.Hour }})
-				w.replicas[0].down = true
-				w.run(1, time.Minute, nil)
-				for name, a := range w.alerts() {
-					words := strings.Fields(name)
-					seen[words[0]+" "+words[2]] = true
-					description, summary := a.Annotations.Get("description"), a.Annotations.Get("summary")
-					if !strings.Contains(description, test.name+" ("+test.vendor+")") {
-						t.Errorf("%s does not name the product and its vendor:\n%s", name, description)
-					}
-					if strings.Contains(description, " and apply it") && !strings.Contains(description, renewal) {
-						t.Errorf("%s does not say %q:\n%s", name, renewal, description)
-					}
-					if !strings.Contains(summary, test.name) || strings.Contains(summary, "\n") {
-						t.Errorf("the summary of %s is not one line that names the product:\n%s", name, summary)
-					}
-					if got, want := a.Annotations.Get("runbook_url"), "https://docs.example/runbooks/"+words[0]+".md"; got != want {
-						t.Errorf("the runbook of %s is at %s, want %s", name, got, want)
+		for _, mode := range []v1alpha1.RestrictionMode{"", v1alpha1.RestrictionDefaultTierOnly} {
+			t.Run(fmt.Sprintf("%s, %q", name, mode), func(t *testing.T) {
+				t.Parallel()
+				renewal := "Get a license at " + test.renewalURL + " and apply"
+				if test.renewalURL == "" {
+					renewal = "Ask " + test.vendor + " for a license and apply"
+				}
+				of := func(keys ...license.Key) *subject {
+					s := product(test.name, 1, keys...).using(10, 10).restricting(mode, policy("first", restriction.PassOrder))
+					s.product.Spec.Vendor, s.product.Spec.RenewalURL = test.vendor, test.renewalURL
+					return s
+				}
+				limits := map[string]int64{"nodes": 10, "cores": 9}
+				seen := map[string]bool{}
+				for _, s := range []*subject{
+					of(limited(key("2027", -325, 40, 0), limits)),
+					of(limited(key("2027", -360, 5, 0), map[string]int64{"nodes": 9, "cores": 10}), invalid("2028")),
+					of(key("2026", -370, -5, 14)), of(key("2026", -370, -20, 14)), of(invalid("2027")), of(),
+					withUnlicensed(of(), 0, 0),
+				} {
+					w := newWorld(t, s)
+					w.run(1, time.Minute, nil) // No restriction begins while clocks disagree.
+					w.operatorAhead = time.Hour
+					w.run(1, time.Minute, nil)
+					w.replicas[0].down = true
+					w.run(1, time.Minute, nil)
+					for name, a := range w.alerts() {
+						words := strings.Fields(name)
+						seen[words[0]+" "+words[2]] = true
+						description, summary := a.Annotations.Get("description"), a.Annotations.Get("summary")
+						if !strings.Contains(description, test.name+" ("+test.vendor+")") {
+							t.Errorf("%s does not name the product and its vendor:\n%s", name, description)
+						}
+						if strings.Contains(description, " and apply it") && !strings.Contains(description, renewal) {
+							t.Errorf("%s does not say %q:\n%s", name, renewal, description)
+						}
+						if !strings.Contains(summary, test.name) || strings.Contains(summary, "\n") {
+							t.Errorf("the summary of %s is not one line that names the product:\n%s", name, summary)
+						}
+						if got, want := a.Annotations.Get("runbook_url"), "https://docs.example/runbooks/"+words[0]+".md"; got != want {
+							t.Errorf("the runbook of %s is at %s, want %s", name, got, want)
+						}
 					}
 				}
-			}
-			for _, rule := range alerting.Rule(of().product, options).Spec.Groups[0].Rules {
-				if alert := rule.Alert + " " + rule.Labels["severity"]; !seen[alert] {
-					t.Errorf("%s has not been seen", alert)
+				for _, rule := range alerting.Rule(of().product, options).Spec.Groups[0].Rules {
+					if alert := rule.Alert + " " + rule.Labels["severity"]; !seen[alert] {
+						t.Errorf("%s has not been seen", alert)
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 
@@ -155,6 +162,31 @@ func TestDescriptions(t *testing.T) {
 				"LicenseExpired acme-mesh critical": "The license of acme-mesh (Acme) has expired, and its grace period ended at 2027-02-23 12:00:00 +0000 UTC.\n" +
 					"It grants no features any more; what the product does without is for its vendor to say.\n" +
 					"Get a license at https://acme.example/renew and apply it as a LicenseKey: it counts within seconds.",
+			},
+		},
+		"LicenseInGracePeriod, and a restriction that makes policies read-only": {
+			subject: acme(key("2026", -370, -5, 14)).restricting(v1alpha1.RestrictionReadOnly),
+			want: map[string]string{
+				"LicenseInGracePeriod acme-mesh critical": "The license of acme-mesh (Acme) has expired. " +
+					"Its grace period ends at 2027-03-10 12:00:00 +0000 UTC, and everything works until then.\n" +
+					"Unless a renewal takes over by then, its restriction takes effect: policies in the tiers that it restricts can be neither created nor changed, " +
+					"and those that are there go on being applied. kubectl license simulate acme-mesh says which those are.\n" +
+					"No renewal that covers the next 60 days has been applied. Get a license at https://acme.example/renew and apply it as a LicenseKey.",
+			},
+		},
+		"LicenseExpired, and a restriction that two policies get around": {
+			subject: acme(key("2026", -385, -20, 14)).restricting(v1alpha1.RestrictionDefaultTierOnly,
+				policy("first", restriction.PassOrder), policy("ahead", restriction.PassOrder)),
+			want: map[string]string{
+				"LicenseExpired acme-mesh critical": "The license of acme-mesh (Acme) has expired, and its grace period ended at 2027-02-23 12:00:00 +0000 UTC.\n" +
+					"It grants no features any more.\n" +
+					"While its restriction is in force, policies in the tiers that it restricts are no longer applied to pods, and those in the default tier still are. " +
+					"kubectl describe lprod acme-mesh says how it stands.\n" +
+					"Get a license at https://acme.example/renew and apply it as a LicenseKey: it counts within seconds, and lifts the restriction.",
+				"LicenseRestrictionBypassed acme-mesh warning": "The restriction of acme-mesh (Acme) is in force, " +
+					"and yet policies in the tiers that it restricts go on being applied to pods: 2 of them.\n" +
+					"status.restriction.bypasses names them, with a reason each: kubectl describe lprod acme-mesh.\n" +
+					"SortsFirst: give the policy a greater order, or delete it. TierDeleting: see that the tier's deletion comes to its end.",
 			},
 		},
 		"LicenseMissing": {

@@ -13,7 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/prometheus/rules"
 
+	"github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
+	"github.com/license-operator/license-operator/internal/restriction"
 )
 
 // TestStories has for each course of events what became of each alert, to the minute.
@@ -108,6 +110,52 @@ func TestStories(t *testing.T) {
 				"LicenseNodesExceeded acme-mesh warning":  "25m pending, 40m firing, 45m resolved",
 			},
 		},
+		"a policy gets around a restriction, and is then given another order": {
+			subject: acme(key("2026", -385, -20, 14)).restricting(v1alpha1.RestrictionDefaultTierOnly),
+			minutes: 40,
+			events: map[int]func(*world){
+				5: func(w *world) {
+					w.subjects[0].seen.Policies = []restriction.Policy{policy("first", restriction.PassOrder)}
+				},
+				25: func(w *world) { w.subjects[0].seen.Policies = []restriction.Policy{policy("first", -1e308)} },
+			},
+			want: map[string]string{
+				"LicenseExpired acme-mesh critical":            "0m pending, 1m firing",
+				"LicenseRestrictionBypassed acme-mesh warning": "5m pending, 20m firing, 25m resolved",
+			},
+		},
+		"a policy gets around a restriction for too short to tell": {
+			subject: acme(key("2026", -385, -20, 14)).restricting(v1alpha1.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
+			minutes: 40,
+			events:  map[int]func(*world){10: func(w *world) { w.subjects[0].seen.Policies = nil }},
+			want: map[string]string{
+				"LicenseExpired acme-mesh critical":            "0m pending, 1m firing",
+				"LicenseRestrictionBypassed acme-mesh warning": "0m pending, 10m resolved",
+			},
+		},
+		"a restriction comes, is got around, paused, and ends with a renewal": {
+			subject: acme(minutely("2026", -1000, 10, 10)).restricting(v1alpha1.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
+			minutes: 80,
+			events: map[int]func(*world){
+				40: func(w *world) { w.subjects[0].paused(w.now, 10*time.Minute) },
+				70: func(w *world) { w.subjects[0].keys = append(w.subjects[0].keys, key("2027", 0, 365, 14)) },
+			},
+			want: map[string]string{
+				"LicenseExpiring acme-mesh critical":           "0m pending, 5m firing, 10m resolved",
+				"LicenseInGracePeriod acme-mesh critical":      "10m pending, 11m firing, 20m resolved",
+				"LicenseExpired acme-mesh critical":            "20m pending, 21m firing, 1h10m resolved",
+				"LicenseRestrictionBypassed acme-mesh warning": "20m pending, 35m firing, 40m resolved, 50m pending, 1h5m firing, 1h10m resolved",
+			},
+		},
+		"a restriction takes effect at the end of the unlicensed period": {
+			subject: withUnlicensed(product("acme-mesh", 1), 1, 20*time.Minute).restricting(v1alpha1.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
+			minutes: 40,
+			want: map[string]string{
+				"LicenseMissing acme-mesh warning":             "0m pending, 15m firing, 20m resolved",
+				"LicenseMissing acme-mesh critical":            "20m pending, 35m firing",
+				"LicenseRestrictionBypassed acme-mesh warning": "20m pending, 35m firing",
+			},
+		},
 		"operator gone": {
 			subject: acme(key("2026", -385, -20, 14)),
 			minutes: 40,
@@ -173,6 +221,7 @@ func TestHandover(t *testing.T) {
 				product("expired", 730, key("expired", -385, -20, 14)),
 				product("expiring", 730, limited(key("expiring", -360, 5, 0), map[string]int64{"cores": 10})).using(0, 10),
 				product("missing", 1),
+				product("restricted", 730, key("restricted", -385, -20, 14)).restricting(v1alpha1.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
 			)
 			w.run(20, time.Minute, events, oneStory)
 			want := map[string]string{
@@ -183,6 +232,8 @@ func TestHandover(t *testing.T) {
 				"LicenseKeyInvalid exceeded warning license_key=invalid": "0m pending, 5m firing",
 				"LicenseNodesExceeded exceeded warning":                  "0m pending, 15m firing",
 				"LicenseMissing missing warning":                         "0m pending, 15m firing",
+				"LicenseExpired restricted critical":                     "0m pending, 1m firing",
+				"LicenseRestrictionBypassed restricted warning":          "0m pending, 15m firing",
 			}
 			got := w.history.stories()
 			// That it was nearly absent is no story. That it never fired is.
@@ -220,6 +271,26 @@ func TestHandoverAtABoundary(t *testing.T) {
 				w.subjects[0].keys = append(w.subjects[0].keys, key("2027", 0, 365, 14))
 			}},
 			want: map[string]string{"LicenseExpired acme-mesh critical": "0m pending, 1m firing, 10m resolved"},
+		},
+		"into a restriction": {
+			subject: acme(minutely("2026", -1000, 10, 0)).restricting(v1alpha1.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
+			events:  map[int]func(*world){10: handover},
+			want: map[string]string{
+				"LicenseExpiring acme-mesh critical":           "0m pending, 5m firing, 10m resolved",
+				"LicenseExpired acme-mesh critical":            "14m pending, 15m firing",
+				"LicenseRestrictionBypassed acme-mesh warning": "14m pending, 29m firing",
+			},
+		},
+		"renewed, and restricted no longer": {
+			subject: acme(key("2026", -385, -20, 14)).restricting(v1alpha1.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
+			events: map[int]func(*world){20: func(w *world) {
+				handover(w)
+				w.subjects[0].keys = append(w.subjects[0].keys, key("2027", 0, 365, 14))
+			}},
+			want: map[string]string{
+				"LicenseExpired acme-mesh critical":            "0m pending, 1m firing, 20m resolved",
+				"LicenseRestrictionBypassed acme-mesh warning": "0m pending, 15m firing, 20m resolved",
+			},
 		},
 		"to a node with a clock that is right": {
 			subject: acme(key("2027", -100, 265, 14)),
@@ -267,6 +338,15 @@ func TestLife(t *testing.T) {
 			want: map[string]string{
 				"LicenseInGracePeriod acme-mesh warning": "2d pending, 2d1h firing, 9d resolved",
 				"LicenseExpired acme-mesh critical":      "9d pending, 9d1h firing, 10d resolved",
+			},
+		},
+		"with a short grace period that a restriction follows": {
+			subject: acme(key("2027", 0, 10, 1)).restricting(v1alpha1.RestrictionReadOnly, policy("first", restriction.PassOrder)), renewal: 12,
+			want: map[string]string{
+				"LicenseExpiring acme-mesh warning":       "5d1h pending, 5d2h firing, 9d1h resolved",
+				"LicenseExpiring acme-mesh critical":      "9d1h pending, 9d2h firing, 10d resolved",
+				"LicenseInGracePeriod acme-mesh critical": "10d pending, 10d1h firing, 11d resolved",
+				"LicenseExpired acme-mesh critical":       "11d pending, 11d1h firing, 12d resolved",
 			},
 		},
 		"without a grace period, and with a key that does not verify": {
@@ -326,6 +406,11 @@ func minutely(name string, from, to, grace int) license.Key {
 	at := func(n int) time.Time { return start.Add(time.Duration(n) * time.Minute) }
 	k.Claims.NotBefore, k.Claims.Expiry, k.Claims.GracePeriod = at(from), at(to), time.Duration(grace)*time.Minute
 	return k
+}
+
+// paused puts the restriction off from now on.
+func (s *subject) paused(now time.Time, duration time.Duration) {
+	s.product.Annotations = map[string]string{v1alpha1.RestrictionPauseAnnotation: restriction.PauseAnnotation(now, now.Add(duration))}
 }
 
 // withUnlicensed moves the creation so that the unlicensed period, some days, has a rest left at the start; none: it begins then.

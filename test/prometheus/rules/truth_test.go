@@ -4,6 +4,7 @@
 package rules_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
+	"github.com/license-operator/license-operator/internal/restriction"
 )
 
 // acme is a product that was created two years ago, whose license is warned of 60 and 14 days before it ends, and of whose limits 90 percent may be used in silence.
@@ -32,6 +34,20 @@ func product(name string, daysAgo int, keys ...license.Key) *subject {
 func (s *subject) using(nodes, cores int64) *subject {
 	s.usage = []v1alpha1.Usage{{Name: v1alpha1.UsageCores, Value: &cores}, {Name: v1alpha1.UsageNodes, Value: &nodes}}
 	return s
+}
+
+// restricting gives the product a restriction of that mode, of every tier; empty: none. There is one tier that is not Calico's own, with these policies in it.
+func (s *subject) restricting(mode v1alpha1.RestrictionMode, policies ...restriction.Policy) *subject {
+	if mode != "" {
+		s.product.Spec.Restriction = &v1alpha1.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{}}
+	}
+	s.seen = restriction.Seen{Tiers: []restriction.Tier{{Name: "default"}, {Name: "security"}}, Policies: policies}
+	return s
+}
+
+// policy is one in the tier security. One of the least order that there is comes before the operator's, license-operator-pass, or after it, as its name does.
+func policy(name string, order float64) restriction.Policy {
+	return restriction.Policy{Kind: restriction.GlobalNetworkPolicy, Name: "security." + name, Tier: "security", Order: &order, Denies: true, ForPods: true}
 }
 
 // key is valid from one day to another, counted from the start, and then in grace for some more.
@@ -239,6 +255,34 @@ func TestTruth(t *testing.T) {
 				12: func(w *world) { w.operatorAhead = 0 },
 			},
 		},
+		"restricted": {
+			subjects: []*subject{acme(key("2026", -385, -20, 14)).restricting(v1alpha1.RestrictionDefaultTierOnly, policy("first", 0), policy("second", restriction.PassOrder))},
+			firing:   []string{"LicenseExpired acme-mesh critical"},
+		},
+		"restricted, and two policies get around it": {
+			subjects: []*subject{acme(key("2026", -385, -20, 14)).restricting(v1alpha1.RestrictionDefaultTierOnly,
+				policy("first", restriction.PassOrder), policy("ahead", restriction.PassOrder), policy("second", restriction.PassOrder))},
+			firing: []string{"LicenseExpired acme-mesh critical", "LicenseRestrictionBypassed acme-mesh warning"},
+		},
+		"restricted while an invalid key is there, and a policy gets around it": {
+			subjects: []*subject{product("acme-mesh", 31, invalid("2027")).restricting(v1alpha1.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder))},
+			firing:   []string{"LicenseKeyInvalid acme-mesh critical license_key=2027", "LicenseRestrictionBypassed acme-mesh warning"},
+		},
+		"restricted, and a tier is stuck in its deletion": {
+			subjects: []*subject{acme(key("2026", -385, -20, 14)).restricting(v1alpha1.RestrictionDefaultTierOnly, policy("any", 0)).deletingTiers()},
+			firing:   []string{"LicenseExpired acme-mesh critical", "LicenseRestrictionBypassed acme-mesh warning"},
+		},
+		"restricted on a cluster without tiers": {
+			subjects: []*subject{withoutTiers(acme(key("2026", -385, -20, 14)).restricting(v1alpha1.RestrictionDefaultTierOnly))},
+			firing:   []string{"LicenseExpired acme-mesh critical"},
+		},
+		"in grace, comfortable renewal staged before a restriction": {
+			subjects: []*subject{acme(key("2026", -370, -5, 14), key("2027", 2, 367, 0)).restricting(v1alpha1.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder))},
+		},
+		"in grace, renewal staged before a restriction that ends soon": {
+			subjects: []*subject{acme(key("2026", -370, -5, 14), key("2027", 2, 32, 0)).restricting(v1alpha1.RestrictionReadOnly)},
+			firing:   []string{"LicenseInGracePeriod acme-mesh critical"},
+		},
 		"operator gone": {
 			subjects: []*subject{acme(key("2027", -100, 265, 14))},
 			events:   map[int]func(*world){5: func(w *world) { w.replicas[0].down = true }},
@@ -306,6 +350,91 @@ func TestTruth(t *testing.T) {
 func withAlerts(s *subject, warningDays, criticalDays, percent int32) *subject {
 	s.product.Spec.Alerts = &v1alpha1.AlertsSpec{ExpiryWarningDays: warningDays, ExpiryCriticalDays: criticalDays, UsageWarningPercent: percent}
 	return s
+}
+
+// deletingTiers has all tiers in the middle of their deletion.
+func (s *subject) deletingTiers() *subject {
+	for i := range s.seen.Tiers {
+		s.seen.Tiers[i].Deleting = true
+	}
+	return s
+}
+
+func withoutTiers(s *subject) *subject {
+	s.seen = restriction.Seen{}
+	return s
+}
+
+// TestRestriction has for each mode that terms ask for, and each that the cluster owner allows at most, what fires in each state of a product. A policy would get
+// around the restriction of each.
+func TestRestriction(t *testing.T) {
+	const none, observe, readOnly, defaultTierOnly = "", v1alpha1.RestrictionObserve, v1alpha1.RestrictionReadOnly, v1alpha1.RestrictionDefaultTierOnly
+	for _, test := range []struct {
+		asked, max v1alpha1.RestrictionMode
+		// inGrace is the severity of LicenseInGracePeriod.
+		inGrace string
+		// bypassed tells whether something fires that only mode DefaultTierOnly has.
+		bypassed bool
+	}{
+		{none, defaultTierOnly, "warning", false},
+		{observe, defaultTierOnly, "warning", false},
+		{readOnly, defaultTierOnly, "critical", false},
+		{defaultTierOnly, defaultTierOnly, "critical", true},
+		{none, readOnly, "warning", false},
+		{observe, readOnly, "warning", false},
+		{readOnly, readOnly, "critical", false},
+		{defaultTierOnly, readOnly, "critical", false},
+		{none, observe, "warning", false},
+		{observe, observe, "warning", false},
+		{readOnly, observe, "warning", false},
+		{defaultTierOnly, observe, "warning", false},
+		{readOnly, none, "warning", false},
+		{defaultTierOnly, none, "warning", false},
+	} {
+		t.Run(fmt.Sprintf("%q of at most %q", test.asked, test.max), func(t *testing.T) {
+			t.Parallel()
+			of := func(name string, daysAgo int, keys ...license.Key) *subject {
+				return product(name, daysAgo, keys...).restricting(test.asked, policy("first", restriction.PassOrder))
+			}
+			paused := of("paused", 730, key("paused", -385, -20, 14))
+			paused.paused(start, day)
+			under := options
+			under.MaxRestriction = test.max
+			w := newWorldWith(t, under,
+				of("ending", 730, key("ending", -360, 5, 0)),
+				of("expired", 730, key("expired", -385, -20, 14)),
+				of("expiring", 730, key("expiring", -325, 10, 30)),
+				of("in-grace", 730, key("in-grace", -370, -5, 14)),
+				of("lost", 730, invalid("lost")),
+				of("missing", 1),
+				of("missing-for-long", 31),
+				paused,
+				of("renewed", 730, key("renewed", -370, -5, 14), key("renewed-2027", 2, 367, 0)),
+				of("valid", 730, key("valid", -100, 265, 14)),
+			)
+			w.run(2, 20*time.Minute, nil, oneStory)
+			want := []string{
+				"LicenseExpired expired critical",
+				"LicenseExpired paused critical",
+				"LicenseExpiring ending critical",
+				"LicenseExpiring expiring warning",
+				"LicenseInGracePeriod in-grace " + test.inGrace,
+				"LicenseKeyInvalid lost critical license_key=lost",
+				"LicenseMissing missing warning",
+				"LicenseMissing missing-for-long critical",
+			}
+			if test.bypassed {
+				want = append(want,
+					"LicenseRestrictionBypassed expired warning",
+					"LicenseRestrictionBypassed lost warning",
+					"LicenseRestrictionBypassed missing-for-long warning",
+				)
+			}
+			if diff := cmp.Diff(want, w.inState(rules.StateFiring)); diff != "" {
+				t.Errorf("other alerts fire (-want +got):\n%s", diff)
+			}
+		})
+	}
 }
 
 // TestStateDoesNotRevive: the metrics say so too, while the clock is behind.

@@ -34,6 +34,7 @@ import (
 	"github.com/license-operator/license-operator/internal/clock"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/metrics"
+	"github.com/license-operator/license-operator/internal/restriction"
 )
 
 const day = 24 * time.Hour
@@ -41,11 +42,14 @@ const day = 24 * time.Hour
 // start is when every story begins.
 var start = time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC)
 
-var options = alerting.Options{Namespace: "license-operator-system", RunbookBaseURL: "https://docs.example/runbooks"}
+var options = alerting.Options{
+	Namespace: "license-operator-system", RunbookBaseURL: "https://docs.example/runbooks", MaxRestriction: v1alpha1.RestrictionDefaultTierOnly,
+}
 
 // world is a cluster with an operator, and a Prometheus that scrapes it and evaluates the rules of its products.
 type world struct {
-	t *testing.T
+	t       *testing.T
+	options alerting.Options
 	// now is the true time, by which Prometheus goes.
 	now time.Time
 	// operatorAhead and serverAhead are how far the clocks of the operator's node and of the API server are ahead.
@@ -61,11 +65,12 @@ type world struct {
 	history history
 }
 
-// subject is a product with its keys.
+// subject is a product with its keys, and the tiers and policies that it may restrict.
 type subject struct {
 	product *v1alpha1.LicensedProduct
 	keys    []license.Key
 	usage   []v1alpha1.Usage
+	seen    restriction.Seen
 }
 
 // replica is a pod of the operator, which Prometheus scrapes.
@@ -80,7 +85,12 @@ type replica struct {
 
 func newWorld(t *testing.T, subjects ...*subject) *world {
 	t.Helper()
-	w := &world{t: t, now: start, subjects: subjects, storage: teststorage.New(t, small), history: history{}}
+	return newWorldWith(t, options, subjects...)
+}
+
+func newWorldWith(t *testing.T, options alerting.Options, subjects ...*subject) *world {
+	t.Helper()
+	w := &world{t: t, options: options, now: start, subjects: subjects, storage: teststorage.New(t, small), history: history{}}
 	w.clock = clock.New(func() clock.Sample { return clock.Sample{Wall: w.now.Add(w.operatorAhead), Elapsed: w.now.Sub(start)} })
 	for _, name := range []string{"operator-a", "operator-b"} {
 		r := &replica{name: name, registry: prometheus.NewPedanticRegistry()}
@@ -101,7 +111,7 @@ func newWorld(t *testing.T, subjects ...*subject) *world {
 	folder := t.TempDir()
 	for i, s := range subjects {
 		file := filepath.Join(folder, fmt.Sprintf("%d.yaml", i))
-		if err := os.WriteFile(file, ruleFile(t, s.product), 0o600); err != nil {
+		if err := os.WriteFile(file, ruleFile(t, s.product, options), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		groups, errs := manager.LoadGroups(time.Minute, labels.EmptyLabels(), "", nil, false, file)
@@ -125,7 +135,7 @@ func small(o *tsdb.Options) {
 }
 
 // ruleFile is what the Prometheus operator makes of a rule.
-func ruleFile(t *testing.T, product *v1alpha1.LicensedProduct) []byte {
+func ruleFile(t *testing.T, product *v1alpha1.LicensedProduct, options alerting.Options) []byte {
 	t.Helper()
 	content, err := yaml.Marshal(alerting.Rule(product, options).Spec)
 	if err != nil {
@@ -155,7 +165,7 @@ func (w *world) run(steps int, step time.Duration, events map[int]func(*world), 
 		}
 		w.clock.ObserveServer(w.now.Add(w.serverAhead))
 		for _, s := range w.subjects {
-			s.reconcile(w.clock.Read())
+			s.reconcile(w.clock.Read(), w.options)
 		}
 		for _, r := range w.replicas {
 			w.scrape(r)
@@ -177,7 +187,7 @@ func (w *world) run(steps int, step time.Duration, events map[int]func(*world), 
 }
 
 // reconcile writes the status of product and keys, as far as metrics are made of it, as the operator's controllers do.
-func (s *subject) reconcile(reading license.ClockReading) {
+func (s *subject) reconcile(reading license.ClockReading, options alerting.Options) {
 	reckoning := license.Reckon(reading, s.product)
 	e := license.Evaluate(reckoning, s.product, s.keys)
 	var conditions []metav1.Condition
@@ -194,8 +204,35 @@ func (s *subject) reconcile(reading license.ClockReading) {
 		Limits:               e.Limits,
 		Usage:                s.usage,
 		TimeMark:             instant(e.Time.Mark),
-		Restriction:          &v1alpha1.RestrictionStatus{EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis, UsableUntilTime: instant(e.UsableUntil)},
+		Restriction:          s.restriction(&e, options),
 	}
+}
+
+// restriction is how that of the product stands. What would get around one that is not in force is in the status, too: no alert is to tell of it.
+func (s *subject) restriction(e *license.Evaluation, options alerting.Options) *v1alpha1.RestrictionStatus {
+	terms := restriction.ProductOf(s.product, e)
+	brakes := restriction.Brakes{MaxMode: options.MaxRestriction, OperatorNamespace: options.Namespace}
+	plan := restriction.MakePlan(s.seen, []restriction.Product{terms}, brakes).Products[0]
+
+	status := &v1alpha1.RestrictionStatus{EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis, UsableUntilTime: instant(e.UsableUntil)}
+	if plan.InForce {
+		since := terms.Since
+		if since.IsZero() {
+			since = e.Time.Now
+		}
+		status.InForce = &v1alpha1.RestrictionInForce{Mode: plan.Mode, SinceTime: instant(since)}
+	}
+	total := 0
+	for _, affected := range plan.Affects {
+		total += len(affected.Bypasses)
+		if plan.InForce {
+			status.InForce.Tiers = append(status.InForce.Tiers, v1alpha1.RestrictedTier{Name: affected.Tier, Mode: affected.Mode})
+		}
+	}
+	if total > 0 {
+		status.Bypasses = &v1alpha1.RestrictionBypasses{Total: int32(total)}
+	}
+	return status
 }
 
 // licenseKeys are the LicenseKeys of the product, each with its status.

@@ -1,0 +1,276 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package enforcement
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic/fake"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/license-operator/license-operator/internal/restriction"
+)
+
+const operatorNamespace = "license-operator-system"
+
+func wanted() *restriction.PassPolicy {
+	return &restriction.PassPolicy{
+		Name: "security.license-operator-pass", Tier: "security",
+		Labels:      map[string]string{restriction.PassPolicyLabel: restriction.PassPolicyLabelValue},
+		Annotations: map[string]string{restriction.ProductsAnnotation: "mesh,zeta", restriction.SinceAnnotation: "2026-11-01T00:00:00Z"},
+		Owners:      []string{"mesh", "zeta"},
+		Spec:        restriction.PassSpec("security", operatorNamespace),
+	}
+}
+
+func owners() []metav1.OwnerReference {
+	return []metav1.OwnerReference{
+		{APIVersion: "license-operator.io/v1alpha1", Kind: "LicensedProduct", Name: "mesh", UID: "1"},
+		{APIVersion: "license-operator.io/v1alpha1", Kind: "LicensedProduct", Name: "zeta", UID: "2"},
+	}
+}
+
+func TestMadeIs(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*Made)
+		want   bool
+	}{
+		"as wanted":                        {func(*Made) {}, true},
+		"edited":                           {func(m *Made) { m.Neutral = false }, false},
+		"moved":                            {func(m *Made) { m.Tier = "platform" }, false},
+		"of no tier":                       {func(m *Made) { m.Tier = "" }, false},
+		"with a label of somebody's":       {func(m *Made) { m.Labels["team"] = "net" }, true},
+		"without the label":                {func(m *Made) { m.Labels = nil }, false},
+		"with the label made to say no":    {func(m *Made) { m.Labels[restriction.PassPolicyLabel] = "false" }, false},
+		"with the label emptied":           {func(m *Made) { m.Labels[restriction.PassPolicyLabel] = "" }, false},
+		"with an annotation of somebody's": {func(m *Made) { m.Annotations["example.com/note"] = "why?" }, true},
+		"without the annotations":          {func(m *Made) { m.Annotations = nil }, false},
+		"without one annotation":           {func(m *Made) { delete(m.Annotations, restriction.SinceAnnotation) }, false},
+		"with another product annotated":   {func(m *Made) { m.Annotations[restriction.ProductsAnnotation] = "mesh" }, false},
+		"with owners in another order":     {func(m *Made) { slices.Reverse(m.Owners) }, true},
+		"without owners":                   {func(m *Made) { m.Owners = nil }, false},
+		"without one of the owners":        {func(m *Made) { m.Owners = m.Owners[:1] }, false},
+		"with one twice":                   {func(m *Made) { m.Owners = append(m.Owners, m.Owners[0]) }, false},
+		"with a foreign one": {func(m *Made) {
+			m.Owners = append(m.Owners, metav1.OwnerReference{APIVersion: "v1", Kind: "ConfigMap", Name: "x", UID: "9"})
+		}, false},
+		"with an earlier product as owner": {func(m *Made) { m.Owners[1].UID = "3" }, false},
+		"with an owner of another version": {func(m *Made) { m.Owners[0].APIVersion = "license-operator.io/v1" }, false},
+		"with an owner of another kind":    {func(m *Made) { m.Owners[0].Kind = "LicenseKey" }, false},
+		"with an owner of another name":    {func(m *Made) { m.Owners[0].Name = "wasp" }, false},
+		"with an owner that it would hold": {func(m *Made) { m.Owners[0].BlockOwnerDeletion = new(true) }, false},
+		"with one that it would not hold":  {func(m *Made) { m.Owners[0].BlockOwnerDeletion = new(false) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			made := &Made{UID: "7", Neutral: true, Tier: "security", Labels: maps.Clone(wanted().Labels), Annotations: maps.Clone(wanted().Annotations), Owners: owners()}
+			test.change(made)
+			before := slices.Clone(made.Owners)
+			if got := made.Is(wanted(), owners()); got != test.want {
+				t.Errorf("got %t for %+v", got, made)
+			}
+			if diff := cmp.Diff(before, made.Owners); diff != "" {
+				t.Errorf("the cache was changed: %s", diff)
+			}
+		})
+	}
+}
+
+// A pass policy that nobody owns is as wanted without owners: a product may be gone while its restriction is being lifted.
+func TestMadeIsWithoutOwners(t *testing.T) {
+	pass := wanted()
+	made := &Made{Neutral: true, Tier: "security", Labels: pass.Labels, Annotations: pass.Annotations}
+	if !made.Is(pass, nil) || !made.Is(pass, []metav1.OwnerReference{}) || made.Is(pass, owners()) {
+		t.Error("owners that are not there count")
+	}
+}
+
+// What is written is as wanted, once it is read; otherwise it would be written for ever.
+func TestWhatIsWrittenIsAsWanted(t *testing.T) {
+	e := &Enforcer{operatorNamespace: operatorNamespace}
+	written := e.object(wanted(), owners())
+	text, err := written.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := &unstructured.Unstructured{}
+	if err := read.UnmarshalJSON(text); err != nil {
+		t.Fatal(err)
+	}
+	read.SetUID("7")
+	want := &Made{UID: "7", Neutral: true, Tier: "security", Labels: wanted().Labels, Annotations: wanted().Annotations, Owners: owners()}
+	got := e.made(read)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if !got.Is(wanted(), owners()) {
+		t.Error("it would be written again")
+	}
+}
+
+// stored is a policy as wanted that is on the cluster, but for some changes.
+func stored(changes ...func(*unstructured.Unstructured)) *unstructured.Unstructured {
+	policy := (&Enforcer{operatorNamespace: operatorNamespace}).object(wanted(), owners())
+	policy.SetUID("7")
+	for _, change := range changes {
+		change(policy)
+	}
+	return policy
+}
+
+func edited(policy *unstructured.Unstructured) {
+	spec := restriction.PassSpec("security", operatorNamespace)
+	spec["ingress"] = []any{map[string]any{"action": "Deny"}}
+	policy.Object["spec"] = spec
+}
+
+func annotated(policy *unstructured.Unstructured) {
+	annotations := policy.GetAnnotations()
+	annotations["example.com/note"] = "why?"
+	policy.SetAnnotations(annotations)
+}
+
+func TestPut(t *testing.T) {
+	e := &Enforcer{operatorNamespace: operatorNamespace}
+	const writing = "writing the pass policy of tier security: "
+	for name, test := range map[string]struct {
+		// made is what the cache has, and there what the cluster has.
+		made, there *unstructured.Unstructured
+		// alters is what a webhook does to what is written.
+		alters func(*unstructured.Unstructured)
+
+		verbs []string
+		want  *unstructured.Unstructured
+		err   string
+	}{
+		"nothing there":             {verbs: []string{"create"}, want: stored(func(p *unstructured.Unstructured) { p.SetUID("") })},
+		"as wanted: not a request":  {made: stored(), there: stored(), want: stored()},
+		"annotated by somebody":     {made: stored(annotated), there: stored(annotated), want: stored(annotated)},
+		"edited":                    {made: stored(edited), there: stored(edited), verbs: []string{"get", "update"}, want: stored()},
+		"edited and annotated":      {made: stored(edited, annotated), there: stored(edited, annotated), verbs: []string{"get", "update"}, want: stored(annotated)},
+		"without any mark":          {made: stored(edited), there: stored(func(p *unstructured.Unstructured) { p.SetLabels(nil); p.SetAnnotations(nil); p.SetOwnerReferences(nil) }), verbs: []string{"get", "update"}, want: stored()},
+		"there, and yet to be seen": {there: stored(), verbs: []string{"create", "get"}, want: stored()},
+		"another's, and yet to be seen": {
+			there: stored(edited), verbs: []string{"create", "get"}, want: stored(edited),
+			err: writing + `globalnetworkpolicies.projectcalico.org "security.license-operator-pass" already exists`,
+		},
+		"seen, and gone by now": {
+			made: stored(edited), verbs: []string{"get"},
+			err: writing + `globalnetworkpolicies.projectcalico.org "security.license-operator-pass" not found`,
+		},
+		"seen, and another by now": {
+			made: stored(edited), there: stored(func(p *unstructured.Unstructured) { p.SetUID("8") }), verbs: []string{"get"},
+			want: stored(func(p *unstructured.Unstructured) { p.SetUID("8") }),
+			err:  writing + `Operation cannot be fulfilled on globalnetworkpolicies.projectcalico.org "security.license-operator-pass": there is another one of that name now`,
+		},
+		"altered on the way when it is new": {
+			alters: edited, verbs: []string{"create"}, want: stored(edited, func(p *unstructured.Unstructured) { p.SetUID("") }),
+			err: writing + "what was stored is not what the operator wrote: something changes it on the way",
+		},
+		"altered on the way when it is repaired": {
+			made: stored(edited), there: stored(edited), alters: edited, verbs: []string{"get", "update"}, want: stored(edited),
+			err: writing + "what was stored is not what the operator wrote: something changes it on the way",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, verbs := cluster(test.there, test.alters)
+			var made *Made
+			if test.made != nil {
+				made = e.made(test.made)
+			}
+			err := New(client, operatorNamespace).Put(t.Context(), wanted(), owners(), made)
+			if diff := cmp.Diff(test.err, messageOf(err)); diff != "" {
+				t.Errorf("error: -want +got:\n%s", diff)
+			}
+			if diff := cmp.Diff(test.verbs, *verbs); diff != "" {
+				t.Errorf("requests: -want +got:\n%s", diff)
+			}
+			got, err := client.Tracker().Get(restriction.GlobalNetworkPolicies, "", wanted().Name)
+			if test.want == nil {
+				if !apierrors.IsNotFound(err) {
+					t.Errorf("there is %v, %v", got, err)
+				}
+				return
+			}
+			if diff := cmp.Diff(runtime.Object(test.want), got); diff != "" || err != nil {
+				t.Errorf("stored: %v, -want +got:\n%s", err, diff)
+			}
+		})
+	}
+}
+
+func TestDelete(t *testing.T) {
+	gone := apierrors.NewNotFound(restriction.GlobalNetworkPolicies.GroupResource(), "x")
+	another := apierrors.NewConflict(restriction.GlobalNetworkPolicies.GroupResource(), "x", errors.New("the UID in the precondition is another"))
+	for name, test := range map[string]struct {
+		answer error
+		want   string
+	}{
+		"deleted":        {nil, ""},
+		"gone already":   {gone, ""},
+		"another by now": {another, ""},
+		"refused":        {errors.New("the webhook says no"), "deleting the pass policy security.license-operator-pass: the webhook says no"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, _ := cluster(stored(), nil)
+			var preconditions *metav1.Preconditions
+			client.PrependReactor("delete", "globalnetworkpolicies", func(action clienttesting.Action) (bool, runtime.Object, error) {
+				if remove, ok := action.(clienttesting.DeleteActionImpl); ok {
+					preconditions = remove.DeleteOptions.Preconditions
+				}
+				return true, nil, test.answer
+			})
+			err := New(client, operatorNamespace).Delete(t.Context(), wanted().Name, &Made{UID: "7"})
+			if diff := cmp.Diff(test.want, messageOf(err)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if diff := cmp.Diff(&metav1.Preconditions{UID: new(types.UID("7"))}, preconditions); diff != "" {
+				t.Errorf("it may be another's: %s", diff)
+			}
+		})
+	}
+}
+
+// cluster has that policy, nil for none, and a webhook that alters what is written to it. It notes down the requests.
+func cluster(there *unstructured.Unstructured, alters func(*unstructured.Unstructured)) (client *fake.FakeDynamicClient, verbs *[]string) {
+	var objects []runtime.Object
+	if there != nil {
+		objects = append(objects, there.DeepCopy())
+	}
+	client = fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{
+		restriction.GlobalNetworkPolicies: "GlobalNetworkPolicyList",
+	}, objects...)
+	verbs = new([]string)
+	client.PrependReactor("*", "*", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		*verbs = append(*verbs, action.GetVerb())
+		var written runtime.Object
+		switch a := action.(type) {
+		case clienttesting.CreateActionImpl:
+			written = a.Object
+		case clienttesting.UpdateActionImpl:
+			written = a.Object
+		}
+		if policy, ok := written.(*unstructured.Unstructured); ok && alters != nil {
+			alters(policy)
+		}
+		return false, nil, nil
+	})
+	return client, verbs
+}
+
+func messageOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}

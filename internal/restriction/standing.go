@@ -1,0 +1,109 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package restriction
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/license"
+)
+
+// ProductOf is what a plan needs to know of a product, by its terms and by what its keys and the time amount to. Of its status it reads no more than whether a
+// restriction has been in force before, and since when: that alone starts none.
+//
+// A tierSelector or a pause that cannot be understood counts as none. TierSelectorOf and PauseOf say why.
+func ProductOf(product *v1alpha1.LicensedProduct, e *license.Evaluation) Product {
+	p := Product{Name: product.Name, Vendor: product.Spec.Vendor, RenewalURL: product.Spec.RenewalURL, EffectiveTime: e.EffectiveTime}
+	if product.Spec.Restriction == nil || product.DeletionTimestamp != nil {
+		return p
+	}
+	p.Mode = product.Spec.Restriction.Mode
+	if selector, err := TierSelectorOf(product); err == nil {
+		p.TierSelector = selector
+	}
+	now := e.Time.Now
+	if pause, err := PauseOf(product); err == nil && pause != nil {
+		p.Paused = !now.Before(pause.SinceTime.Time) && now.Before(pause.UntilTime.Time)
+	}
+	due := !license.Usable(e.State) && !e.EffectiveTime.IsZero() && !now.Before(e.EffectiveTime)
+	if status := product.Status.Restriction; status != nil && status.InForce != nil && status.InForce.SinceTime != nil && due {
+		p.Since = status.InForce.SinceTime.Time
+		if p.Since.After(now) {
+			p.Since = e.EffectiveTime // No operator has written that.
+		}
+	}
+	p.Disputed = due && p.Since.IsZero() && e.Time.SkewReason == v1alpha1.ReasonNodeClock
+	p.Due = due && !p.Disputed
+	return p
+}
+
+// TierSelectorOf is the product's; nil without an error where its terms have none.
+func TierSelectorOf(product *v1alpha1.LicensedProduct) (labels.Selector, error) {
+	if product.Spec.Restriction == nil || product.Spec.Restriction.TierSelector == nil {
+		return nil, nil
+	}
+	return metav1.LabelSelectorAsSelector(product.Spec.Restriction.TierSelector)
+}
+
+// NextBoundary is the first instant after now at which a product's pause begins or ends; zero: never.
+func NextBoundary(product *v1alpha1.LicensedProduct, now time.Time) time.Time {
+	pause, err := PauseOf(product)
+	switch {
+	case err != nil || pause == nil || !now.Before(pause.UntilTime.Time):
+		return time.Time{}
+	case now.Before(pause.SinceTime.Time):
+		return pause.SinceTime.Time
+	default:
+		return pause.UntilTime.Time
+	}
+}
+
+// Standing is how a product's restriction stands, and the reason of its condition Restricted.
+func (p *Product) Standing(brakes Brakes) (state v1alpha1.RestrictionState, reason string) {
+	mode, _ := EffectiveMode(p.Mode, brakes)
+	switch {
+	case mode == "":
+		return v1alpha1.RestrictionNone, v1alpha1.ReasonNotRequested
+	case strength(mode) == 0:
+		return v1alpha1.RestrictionNone, v1alpha1.ReasonObserved
+	case p.Paused:
+		return v1alpha1.RestrictionPaused, v1alpha1.ReasonPaused
+	case p.Disputed:
+		return v1alpha1.RestrictionScheduled, v1alpha1.ReasonClockDisputed
+	case !p.Due:
+		return v1alpha1.RestrictionScheduled, v1alpha1.ReasonNotDue
+	default:
+		return v1alpha1.RestrictionActive, string(mode)
+	}
+}
+
+// Notice is what those are told who meet a restriction that is in force since then: which product, since when, and where to renew. It is one line.
+func (p *Product) Notice(since time.Time) string {
+	next := fmt.Sprintf("Ask %s for a license", p.Vendor)
+	if p.RenewalURL != "" {
+		next = "Renew at " + p.RenewalURL
+	}
+	text := oneLine(fmt.Sprintf("No license covers LicensedProduct %q (%s): restricted since %s. %s", p.Name, p.Vendor, since.UTC().Format(time.RFC3339), next))
+	return strings.TrimSpace(strings.ToValidUTF8(text[:min(len(text), maxNotice)], ""))
+}
+
+// maxNotice is how many bytes a notice may have: the API takes 2048 characters, and the API server quotes in a refusal what has no more than 5 KiB.
+const maxNotice = 2000
+
+// oneLine is a text without what could forge a line of a log or the look of a table, and, as the API server quotes it, without blanks at its ends.
+func oneLine(text string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
+			return ' '
+		}
+		return r
+	}, text))
+}
