@@ -33,13 +33,22 @@ const tokenSeconds = 30 * 24 * 60 * 60
 // OperatorConfig returns the configuration of a client with the identity of the operator's ServiceAccount, and with it no more rights than config/rbac grants.
 // The operator has to be installed.
 func (c *ControlPlane) OperatorConfig(ctx context.Context) (*rest.Config, error) {
+	config, err := c.AccountConfig(ctx, OperatorNamespace, operatorAccount)
+	if err != nil {
+		return nil, fmt.Errorf("%w (is the operator installed?)", err)
+	}
+	return config, nil
+}
+
+// AccountConfig returns the configuration of a client with the identity of a ServiceAccount, and with it no more rights than are bound to that.
+func (c *ControlPlane) AccountConfig(ctx context.Context, namespace, name string) (*rest.Config, error) {
 	admin, err := client.New(c.admin, client.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("creating a client: %w", err)
 	}
-	token, err := requestToken(ctx, admin, OperatorNamespace, operatorAccount)
+	token, err := requestToken(ctx, admin, namespace, name)
 	if err != nil {
-		return nil, fmt.Errorf("%w (is the operator installed?)", err)
+		return nil, err
 	}
 	config := rest.AnonymousClientConfig(c.admin)
 	config.BearerToken = token

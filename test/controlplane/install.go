@@ -20,7 +20,13 @@ import (
 
 // InstallOperator builds config/default and applies all of it as an administrator would, then waits until the API server serves the kinds.
 func (c *ControlPlane) InstallOperator(ctx context.Context) error {
-	objects, err := buildDefault()
+	return c.InstallFolder(ctx, "config/default")
+}
+
+// InstallFolder builds a folder of the repository with kustomize and applies all of it as an administrator would, then waits until the API server serves the kinds that it defines. It
+// waits for nothing else: there is nobody here who would run pods.
+func (c *ControlPlane) InstallFolder(ctx context.Context, folder string) error {
+	objects, err := buildFolder(folder)
 	if err != nil {
 		return err
 	}
@@ -45,21 +51,21 @@ func (c *ControlPlane) Install(ctx context.Context, objects ...*unstructured.Uns
 	return awaitEstablished(ctx, admin, objects)
 }
 
-// buildDefault is what kustomize build config/default prints, what others depend on first.
-func buildDefault() ([]*unstructured.Unstructured, error) {
+// buildFolder is what kustomize build prints of a folder of the repository, what others depend on first.
+func buildFolder(folder string) ([]*unstructured.Unstructured, error) {
 	root, err := moduleRoot()
 	if err != nil {
 		return nil, err
 	}
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(root, "config", "default"))
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(root, folder))
 	if err != nil {
-		return nil, fmt.Errorf("building config/default: %w", err)
+		return nil, fmt.Errorf("building %s: %w", folder, err)
 	}
 	objects := make([]*unstructured.Unstructured, 0, built.Size())
 	for _, resource := range built.Resources() {
 		content, err := resource.Map()
 		if err != nil {
-			return nil, fmt.Errorf("reading %s from config/default: %w", resource.CurId(), err)
+			return nil, fmt.Errorf("reading %s from %s: %w", resource.CurId(), folder, err)
 		}
 		objects = append(objects, &unstructured.Unstructured{Object: content})
 	}
@@ -84,6 +90,9 @@ func awaitEstablished(ctx context.Context, admin client.WithWatch, objects []*un
 		if o.GetKind() == "CustomResourceDefinition" {
 			missing[o.GetName()] = true
 		}
+	}
+	if len(missing) == 0 {
+		return nil // A watch might never have anything to say.
 	}
 	allEstablished := func(o client.Object) bool {
 		if crd, ok := o.(*apiextensionsv1.CustomResourceDefinition); ok && established(crd) {
