@@ -91,7 +91,8 @@ func run(ctx context.Context, s settings) error {
 	}
 	if err := controllers.SetupWithManager(ctx, mgr, controllers.Options{
 		Clock: operatorClock, Namespace: s.namespace, ClusterUID: clusterUID,
-		Alerts: alerting.Options{Namespace: s.alertsNamespace, Labels: s.alertsLabels, RunbookBaseURL: s.runbookBaseURL},
+		MaxRestriction: s.maxRestriction, ManageAdmissionPolicies: s.manageAdmissionPolicies,
+		Alerts: alerting.Options{MaxRestriction: s.maxRestriction, Namespace: s.alertsNamespace, Labels: s.alertsLabels, RunbookBaseURL: s.runbookBaseURL},
 	}); err != nil {
 		return err
 	}
@@ -119,13 +120,15 @@ func readClusterUID(ctx context.Context, mgr ctrl.Manager) (string, error) {
 }
 
 type settings struct {
-	metricsBindAddress     string
-	healthProbeBindAddress string
-	leaderElect            bool
-	namespace              string
-	alertsNamespace        string
-	alertsLabels           map[string]string
-	runbookBaseURL         string
+	metricsBindAddress      string
+	healthProbeBindAddress  string
+	leaderElect             bool
+	namespace               string
+	alertsNamespace         string
+	alertsLabels            map[string]string
+	runbookBaseURL          string
+	maxRestriction          v1alpha1.RestrictionMode
+	manageAdmissionPolicies bool
 }
 
 // defaultRunbookBaseURL is where this project has its runbooks.
@@ -148,6 +151,12 @@ func parseSettings(args []string, lookupEnv func(string) (string, bool)) (settin
 		return err
 	})
 	flags.StringVar(&s.runbookBaseURL, "runbook-base-url", defaultRunbookBaseURL, "what the runbooks that alerts link to are found under: <this>/LicenseExpired.md")
+	s.maxRestriction = v1alpha1.RestrictionDefaultTierOnly
+	flags.Func("max-restriction", "the strongest restriction that any product may put into force: Observe, which is none, ReadOnly or DefaultTierOnly (default DefaultTierOnly)", func(value string) (err error) {
+		s.maxRestriction, err = parseMode(value)
+		return err
+	})
+	flags.BoolVar(&s.manageAdmissionPolicies, "manage-admission-policies", false, "apply the admission policies of config/admission, for installers that cannot (OLM); the role admission-manager-role of config/rbac is needed for that")
 	if kubeconfig := flag.Lookup("kubeconfig"); kubeconfig != nil {
 		flags.Var(kubeconfig.Value, kubeconfig.Name, kubeconfig.Usage)
 	}
@@ -206,6 +215,16 @@ func parseLabels(text string) (map[string]string, error) {
 		labels[key] = value
 	}
 	return labels, nil
+}
+
+func parseMode(text string) (v1alpha1.RestrictionMode, error) {
+	mode := v1alpha1.RestrictionMode(text)
+	switch mode {
+	case v1alpha1.RestrictionObserve, v1alpha1.RestrictionReadOnly, v1alpha1.RestrictionDefaultTierOnly:
+		return mode, nil
+	default:
+		return "", fmt.Errorf("%q is no mode: give Observe, ReadOnly or DefaultTierOnly", text)
+	}
 }
 
 // ownNamespace is the pod's, else default.

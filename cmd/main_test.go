@@ -7,17 +7,20 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 func TestParseSettings(t *testing.T) {
 	const runbooks = "https://github.com/license-operator/license-operator/blob/main/docs/runbooks"
 	defaults := settings{
 		metricsBindAddress: ":8443", healthProbeBindAddress: ":8081", leaderElect: true, namespace: "default",
-		alertsNamespace: "default", runbookBaseURL: runbooks,
+		alertsNamespace: "default", runbookBaseURL: runbooks, maxRestriction: v1alpha1.RestrictionDefaultTierOnly,
 	}
 	everything := settings{
 		metricsBindAddress: "0", healthProbeBindAddress: ":1", namespace: "here",
 		alertsNamespace: "there", alertsLabels: map[string]string{"release": "prometheus", "team": "a"}, runbookBaseURL: "https://wiki.example/runbooks",
+		maxRestriction: v1alpha1.RestrictionReadOnly, manageAdmissionPolicies: true,
 	}
 	with := func(change func(*settings)) settings {
 		s := defaults
@@ -35,6 +38,7 @@ func TestParseSettings(t *testing.T) {
 			args: []string{
 				"--metrics-bind-address=0", "--health-probe-bind-address=:1", "--leader-elect=false", "--namespace=here",
 				"--alerts-namespace=there", "--alerts-labels=release=prometheus,team=a", "--runbook-base-url=https://wiki.example/runbooks",
+				"--max-restriction=ReadOnly", "--manage-admission-policies",
 			},
 			want: everything,
 		},
@@ -43,6 +47,7 @@ func TestParseSettings(t *testing.T) {
 				"LICENSE_OPERATOR_METRICS_BIND_ADDRESS": "0", "LICENSE_OPERATOR_HEALTH_PROBE_BIND_ADDRESS": ":1",
 				"LICENSE_OPERATOR_LEADER_ELECT": "false", "LICENSE_OPERATOR_NAMESPACE": "here", "LICENSE_OPERATOR_ALERTS_NAMESPACE": "there",
 				"LICENSE_OPERATOR_ALERTS_LABELS": "release=prometheus,team=a", "LICENSE_OPERATOR_RUNBOOK_BASE_URL": "https://wiki.example/runbooks",
+				"LICENSE_OPERATOR_MAX_RESTRICTION": "ReadOnly", "LICENSE_OPERATOR_MANAGE_ADMISSION_POLICIES": "true",
 			},
 			want: everything,
 		},
@@ -65,6 +70,7 @@ func TestParseSettings(t *testing.T) {
 		"a namespace that cannot be":    {args: []string{"--alerts-namespace=a/b"}, wantError: `--alerts-namespace "a/b" is no namespace`},
 		"runbooks that cannot be found": {args: []string{"--runbook-base-url=nonsense"}, wantError: `--runbook-base-url "nonsense" is not what alerts can link to`},
 		"no runbooks":                   {env: map[string]string{"LICENSE_OPERATOR_RUNBOOK_BASE_URL": ""}, wantError: `--runbook-base-url "" is not what alerts can link to`},
+		"a mode that is none":           {args: []string{"--max-restriction=Nothing"}, wantError: `"Nothing" is no mode: give Observe, ReadOnly or DefaultTierOnly`},
 		"no namespace, which would be all": {
 			env:       map[string]string{"LICENSE_OPERATOR_NAMESPACE": ""},
 			wantError: "the namespace is empty",

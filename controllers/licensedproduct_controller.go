@@ -18,25 +18,27 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/usage"
 )
 
 // licensedProductReconciler keeps the status of LicensedProducts.
 type licensedProductReconciler struct {
-	client   client.Client
-	recorder events.EventRecorder
-	assessor *assessor
-	tally    *tally
-	rules    *ruleReconciler
-	wake     *wakeQueue
+	client       client.Client
+	recorder     events.EventRecorder
+	assessor     *assessor
+	tally        *tally
+	rules        *ruleReconciler
+	restrictions *restrictionReconciler
+	wake         *wakeQueue
 }
 
 // +kubebuilder:rbac:groups=license-operator.io,resources=licensedproducts,verbs=list;watch
 // +kubebuilder:rbac:groups=license-operator.io,resources=licensedproducts/status,verbs=patch
 
-// Reconcile brings the status of one LicensedProduct in line with its terms, its keys, its use and the time, and with what has come of its alerts.
+// Reconcile brings the status of one LicensedProduct in line with its terms, its keys, its use and the time, and with what has come of its alerts and its restriction.
 func (r *licensedProductReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
-	if !r.tally.isReady() || !r.rules.kind.isDecided() {
+	if !r.tally.isReady() || !r.rules.kind.isDecided() || !r.restrictions.policies.isDecided() {
 		// The operator has just started. A part of the nodes would be a wrong count, and what it does not know yet another write in a moment.
 		return ctrl.Result{RequeueAfter: cacheCatchesUp}, nil
 	}
@@ -48,8 +50,17 @@ func (r *licensedProductReconciler) Reconcile(ctx context.Context, request ctrl.
 	if product == nil {
 		return ctrl.Result{}, nil
 	}
+	observed := observations{
+		used:        r.tally.of(product),
+		alertsReady: r.rules.alertsReady(product),
+		restriction: standingOf(found, r.restrictions.brakes(), r.restrictions.outcomeOf(product)),
+	}
+	if announced(product).SinceTime != nil && !observed.restriction.isInForce() {
+		// To end a restriction waits for nothing, not even for its status to be written.
+		r.restrictions.planAgain(0)
+	}
 	changed := product.DeepCopy()
-	changed.Status = licensedProductStatus(found, r.tally.of(product), r.rules.alertsReady(product))
+	changed.Status = licensedProductStatus(found, observed)
 	if !equality.Semantic.DeepEqual(product.Status, changed.Status) {
 		if err := writeStatus(ctx, r.client, changed, product); err != nil {
 			return afterFailedWrite(err)
@@ -59,9 +70,10 @@ func (r *licensedProductReconciler) Reconcile(ctx context.Context, request ctrl.
 	return nextLook(found), nil
 }
 
-// nextLook is when a product has to be looked at again if nothing happens until then: at the next boundary of its licenses, and when another month's peak begins.
+// nextLook is when a product has to be looked at again if nothing happens until then: at the next boundary of its licenses, when a pause begins or ends, and when another
+// month's peak begins.
 func nextLook(found *assessment) ctrl.Result {
-	return wakeAt(found.time.Clock, found.evaluation.NextBoundary, usage.MonthEnd(found.time.Now))
+	return wakeAt(found.time.Clock, found.evaluation.NextBoundary, restriction.NextBoundary(found.product, found.time.Now), usage.MonthEnd(found.time.Now))
 }
 
 func (r *licensedProductReconciler) setup(mgr ctrl.Manager, clockChanges <-chan event.GenericEvent) error {

@@ -12,26 +12,47 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/usage"
 )
 
-// licensedProductStatus is the whole status of a product, as of its assessment, of what is in use of it, and of what has come of its alerts: nil where that has yet to be
-// seen, and is as it was.
-func licensedProductStatus(found *assessment, used []v1alpha1.Usage, alertsReady *metav1.Condition) v1alpha1.LicensedProductStatus {
-	product, e := found.product, &found.evaluation
-	conditions := []metav1.Condition{termsCondition(found), licensedCondition(found), withinLimitsCondition(found, used)}
-	if alertsReady != nil {
-		conditions = append(conditions, *alertsReady)
-	}
-	if e.Time.SkewReason != "" {
-		conditions = append(conditions, clockSkewedCondition(found))
-	}
+// observations are what has been found out about a product besides its assessment.
+type observations struct {
+	// used is what is in use; nil where its selector is none.
+	used []v1alpha1.Usage
+	// alertsReady is the condition of that type; nil where it has yet to be seen, and is as it was.
+	alertsReady *metav1.Condition
+	restriction *standing
+}
+
+// licensedProductStatus is the whole status of a product.
+func licensedProductStatus(found *assessment, observed observations) v1alpha1.LicensedProductStatus {
+	product, e, used := found.product, &found.evaluation, observed.used
+	restricts := restrictionStatus(found, observed.restriction)
 	before := product.Status.Conditions
-	conditions = conditionsSince(before, transitionTime(found), product.Generation, conditions...)
-	if was := meta.FindStatusCondition(before, v1alpha1.ConditionAlertsReady); was != nil && alertsReady == nil {
-		// In the same place, or the order alone would be a change.
-		conditions = slices.Insert(conditions, 3, *was)
+	since := func(conditions ...metav1.Condition) []metav1.Condition {
+		return conditionsSince(before, transitionTime(found), product.Generation, conditions...)
 	}
+	// What has yet to be seen is as it was.
+	orBefore := func(conditionType string, seen *metav1.Condition) []metav1.Condition {
+		if seen == nil {
+			if was := meta.FindStatusCondition(before, conditionType); was != nil {
+				return []metav1.Condition{*was}
+			}
+			return nil
+		}
+		return since(*seen)
+	}
+	conditions := slices.Concat(
+		since(termsCondition(found), licensedCondition(found), withinLimitsCondition(found, used)),
+		orBefore(v1alpha1.ConditionAlertsReady, observed.alertsReady),
+		since(restrictedCondition(found, observed.restriction, restricts)),
+		orBefore(v1alpha1.ConditionRestrictionReady, restrictionReadyCondition(found, observed.restriction)),
+	)
+	if e.Time.SkewReason != "" {
+		conditions = append(conditions, since(clockSkewedCondition(found))...)
+	}
+	conditions = slices.DeleteFunc(conditions, func(c metav1.Condition) bool { return c.Type == "" })
 	return v1alpha1.LicensedProductStatus{
 		Conditions:            conditions,
 		ObservedGeneration:    product.Generation,
@@ -47,7 +68,7 @@ func licensedProductStatus(found *assessment, used []v1alpha1.Usage, alertsReady
 		TimeMark:              instant(e.Time.Mark),
 		LastHandledClockReset: e.Time.HandledReset,
 		TrustAnchors:          trustAnchors(found),
-		Restriction:           &v1alpha1.RestrictionStatus{EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis, UsableUntilTime: instant(e.UsableUntil)},
+		Restriction:           restricts,
 	}
 }
 
@@ -83,6 +104,9 @@ func termsCondition(found *assessment) metav1.Condition {
 	} else if _, err := nodeSelector(found.product); err != nil {
 		ready.Status, ready.Reason = metav1.ConditionFalse, v1alpha1.ReasonNodeSelectorInvalid
 		ready.Message = fmt.Sprintf("spec.usage.nodeSelector is no label selector: %v. Mend it; until then nothing is counted.", err)
+	} else if _, err := restriction.TierSelectorOf(found.product); err != nil {
+		ready.Status, ready.Reason = metav1.ConditionFalse, v1alpha1.ReasonTierSelectorInvalid
+		ready.Message = fmt.Sprintf("spec.restriction.tierSelector is no label selector: %v. Mend it; until then nothing is restricted.", err)
 	}
 	return ready
 }
@@ -180,6 +204,7 @@ func licensedProductEvents(from, to *v1alpha1.LicensedProductStatus, found *asse
 	if alertsBefore.Reason != alerts.Reason && (alerts.Reason == v1alpha1.ReasonForbidden || alerts.Reason == v1alpha1.ReasonApplyFailed) {
 		events = append(events, transition{warning: true, reason: "AlertsNotReady", note: alerts.Message})
 	}
+	events = append(events, restrictionEvents(from, to)...)
 	skewedBefore, skewed := conditionOf(from.Conditions, v1alpha1.ConditionClockSkewed), conditionOf(to.Conditions, v1alpha1.ConditionClockSkewed)
 	switch {
 	case skewedBefore.Reason == skewed.Reason:

@@ -28,6 +28,9 @@ type nodeReconciler struct {
 	tally  *tally
 	// recount is the queue of this controller, and products that of products.
 	recount, products *wakeQueue
+	// windowsChanged is called when the first Windows node has come, or the last has gone.
+	windowsChanged func()
+	hadWindows     bool
 }
 
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=list;watch
@@ -48,6 +51,10 @@ func (r *nodeReconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Re
 	}
 	for _, name := range r.tally.recount(products.Items) {
 		r.products.add(name, 0)
+	}
+	if has := r.tally.hasWindows(); has != r.hadWindows {
+		r.hadWindows = has
+		r.windowsChanged()
 	}
 	return ctrl.Result{}, nil
 }

@@ -86,6 +86,7 @@ func newRuleReconciler(mgr ctrl.Manager, options alerting.Options, products *wak
 	r.kind = &optionalKind{
 		client:    rules,
 		resource:  prometheusRules,
+		definedBy: []string{customResourceDefinition},
 		namespace: options.Namespace,
 		selector:  alerting.Selector,
 		transform: r.observe,
@@ -96,8 +97,8 @@ func newRuleReconciler(mgr ctrl.Manager, options alerting.Options, products *wak
 				r.products.add(product.Name, 0)
 			}
 		},
-		objectChanged: func(rule metav1.Object) {
-			if owner := metav1.GetControllerOf(rule); owner != nil {
+		objectChanged: func(rule metav1.ObjectMetaAccessor) {
+			if owner := metav1.GetControllerOf(rule.GetObjectMeta()); owner != nil {
 				r.changes.add(owner.Name, repairDelay)
 			}
 		},
@@ -189,7 +190,7 @@ func (r *ruleReconciler) desired(product *v1alpha1.LicensedProduct) (*unstructur
 }
 
 // observe makes of a rule what is kept of it.
-func (r *ruleReconciler) observe(rule *unstructured.Unstructured) metav1.Object {
+func (r *ruleReconciler) observe(rule *unstructured.Unstructured) metav1.ObjectMetaAccessor {
 	return &observedRule{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: rule.GetNamespace(), Name: rule.GetName(), UID: rule.GetUID(), ResourceVersion: rule.GetResourceVersion(), OwnerReferences: rule.GetOwnerReferences(),
@@ -278,7 +279,7 @@ func (r *ruleReconciler) condition(product *v1alpha1.LicensedProduct, err error)
 		ready.Message = fmt.Sprintf("PrometheusRule %q in namespace %q has the product's alerts.", alerting.RuleName(product.Name), r.options.Namespace)
 	case errors.Is(err, errNotInstalled):
 		ready.Reason = v1alpha1.ReasonAPINotInstalled
-		ready.Message = "The cluster has no PrometheusRules (" + r.kind.crdName() + "), so nobody is alerted: " +
+		ready.Message = "The cluster has no PrometheusRules (" + r.kind.name() + "), so nobody is alerted: " +
 			"install prometheus-operator, or that CustomResourceDefinition alone, and the rule is there within seconds."
 	case isForbiddenByRBAC(err):
 		ready.Reason = v1alpha1.ReasonForbidden

@@ -6,6 +6,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -49,6 +50,10 @@ type Options struct {
 	ClusterUID string
 	// Alerts says where PrometheusRules are written, and how.
 	Alerts alerting.Options
+	// MaxRestriction is the strongest mode of any product's restriction. What is no mode restricts nothing.
+	MaxRestriction v1alpha1.RestrictionMode
+	// ManageAdmissionPolicies has the operator apply the policies of config/admission itself.
+	ManageAdmissionPolicies bool
 }
 
 func controllerOptions() controller.Options {
@@ -59,7 +64,7 @@ func controllerOptions() controller.Options {
 }
 
 // CacheOptions are those the reconcilers need: Secrets of namespace alone, and of those no more than a token can be; of nodes what is counted; of
-// CustomResourceDefinitions that they are there.
+// CustomResourceDefinitions and APIServices that they are there.
 func CacheOptions(namespace string) cache.Options {
 	return cache.Options{
 		ReaderFailOnMissingInformer: true,
@@ -67,7 +72,8 @@ func CacheOptions(namespace string) cache.Options {
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.Secret{}: {Namespaces: map[string]cache.Config{namespace: {}}, Transform: boundSecret},
 			&corev1.Node{}:   {Transform: countedNode},
-			crdMetadata():    {Transform: existence},
+			definitionMetadata(customResourceDefinition): {Transform: existence},
+			definitionMetadata(apiService):               {Transform: existence},
 		},
 	}
 }
@@ -75,8 +81,9 @@ func CacheOptions(namespace string) cache.Options {
 // CheckReadable says at once what would otherwise show as a cache with CacheOptions that does not sync: its error names what the operator may not read. The
 // reader is one that asks the API server.
 func CheckReadable(ctx context.Context, reader client.Reader, namespace string) error {
-	crds := &metav1.PartialObjectMetadataList{}
-	crds.SetGroupVersionKind(crdMetadata().GroupVersionKind())
+	crds, apiServices := &metav1.PartialObjectMetadataList{}, &metav1.PartialObjectMetadataList{}
+	crds.SetGroupVersionKind(definitionMetadata(customResourceDefinition).GroupVersionKind())
+	apiServices.SetGroupVersionKind(definitionMetadata(apiService).GroupVersionKind())
 	for _, needed := range []struct {
 		list    client.ObjectList
 		options []client.ListOption
@@ -84,7 +91,8 @@ func CheckReadable(ctx context.Context, reader client.Reader, namespace string) 
 	}{
 		{&corev1.SecretList{}, []client.ListOption{client.InNamespace(namespace)}, "Secrets in the operator's namespace " + namespace + ", where tokens may be kept (--namespace says which namespace it is)"},
 		{&corev1.NodeList{}, nil, "nodes, which are counted against limits"},
-		{crds, nil, "CustomResourceDefinitions, by which the operator knows whether the cluster has PrometheusRules"},
+		{crds, nil, "CustomResourceDefinitions, by which the operator knows whether the cluster has PrometheusRules and network policy tiers"},
+		{apiServices, nil, "APIServices, by which the operator knows whether the cluster has network policy tiers"},
 	} {
 		if err := reader.List(ctx, needed.list, append(needed.options, client.Limit(1))...); err != nil {
 			return fmt.Errorf("reading %s: %w (config/rbac has what the operator needs)", needed.what, err)
@@ -141,15 +149,28 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 	if err := rules.setup(mgr); err != nil {
 		return fmt.Errorf("setting up the PrometheusRule controller: %w", err)
 	}
+	restrictions, err := newRestrictionReconciler(mgr, options, shared, nodes.tally, wake)
+	if err != nil {
+		return fmt.Errorf("creating clients for network policies: %w", err)
+	}
+	if options.ManageAdmissionPolicies {
+		restrictions.locks.policies = &admissionPolicies{client: mgr.GetClient()}
+		if err := mgr.Add(restrictions.locks.policies); err != nil {
+			return fmt.Errorf("adding the admission policies: %w", err)
+		}
+	}
+	nodes.windowsChanged = func() { restrictions.planAgain(0) }
+	if err := errors.Join(restrictions.setup(mgr), restrictions.passes.setup(mgr), restrictions.locks.setup(mgr)); err != nil {
+		return fmt.Errorf("setting up the controllers of restrictions: %w", err)
+	}
 	products := &licensedProductReconciler{
-		client: mgr.GetClient(), recorder: mgr.GetEventRecorder(eventReporter), assessor: shared, tally: nodes.tally, rules: rules, wake: wake,
+		client: mgr.GetClient(), recorder: mgr.GetEventRecorder(eventReporter), assessor: shared, tally: nodes.tally, rules: rules, restrictions: restrictions, wake: wake,
 	}
 	if err := products.setup(mgr, productChanges); err != nil {
 		return fmt.Errorf("setting up the LicensedProduct controller: %w", err)
 	}
-	crds := &crdReconciler{reader: mgr.GetClient(), kinds: map[string]*optionalKind{rules.kind.crdName(): rules.kind}, lifetime: ctx}
-	if err := crds.setup(mgr); err != nil {
-		return fmt.Errorf("setting up the CustomResourceDefinition controller: %w", err)
+	if err := setupDefinitions(ctx, mgr, append(restrictions.policies.kinds(), rules.kind)...); err != nil {
+		return err
 	}
 	if err := mgr.Add(metrics.NewCollector(ctrlmetrics.Registry, mgr.GetClient(), options.Clock)); err != nil {
 		return fmt.Errorf("adding the metrics: %w", err)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
+	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/token"
 )
 
@@ -88,6 +89,17 @@ const (
 	isTrue  = metav1.ConditionTrue
 	isFalse = metav1.ConditionFalse
 )
+
+// productStatusOf is the status of a product whose terms have no restriction, or whose restriction has not been planned yet.
+func productStatusOf(found *assessment, used []v1alpha1.Usage, alertsReady *metav1.Condition) v1alpha1.LicensedProductStatus {
+	return licensedProductStatus(found, observations{used, alertsReady, standingOf(found, unbraked, nil)})
+}
+
+var unbraked = restriction.Brakes{MaxMode: v1alpha1.RestrictionDefaultTierOnly, OperatorNamespace: "license-operator-system"}
+
+func unrestricted(since int) metav1.Condition {
+	return condition("Restricted", isFalse, 3, since, "NotRequested", "The product's terms have no restriction.")
+}
 
 func TestLicenseKeyStatus(t *testing.T) {
 	rejected := finding{Key: license.Key{Name: "k"}, reason: v1alpha1.ReasonLicenseRevoked, message: "Revoked.", shown: licenseOf("L1", 10, 100)}
@@ -184,7 +196,7 @@ func TestLicensedProductStatus(t *testing.T) {
 	within := func(since int) metav1.Condition {
 		return condition("WithinLimits", isTrue, 3, since, "WithinLimits", "No more is in use than is licensed.")
 	}
-	valid := licensedProductStatus(assessedOn(20, acme(), k), inUse(1, 4), nil)
+	valid := productStatusOf(assessedOn(20, acme(), k), inUse(1, 4), nil)
 	withStatus := func(status v1alpha1.LicensedProductStatus, change ...func(*v1alpha1.LicensedProduct)) *v1alpha1.LicensedProduct {
 		p := acme()
 		p.Status = status
@@ -207,8 +219,8 @@ func TestLicensedProductStatus(t *testing.T) {
 				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []v1alpha1.MonthlyPeak{peak("2026-01", 1, 4)},
 				TrustAnchors: "anchors", State: v1alpha1.LicensedProductUnlicensed, TimeMark: on(1),
 				Conditions: []metav1.Condition{accepted(1), condition("Licensed", isFalse, 3, 1, "Unlicensed",
-					`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk shows them). Get a license at https://acme.example/renew and apply it as a LicenseKey.`), noLimit(1)},
-				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed},
+					`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk shows them). Get a license at https://acme.example/renew and apply it as a LicenseKey.`), noLimit(1), unrestricted(1)},
+				Restriction: &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed},
 			},
 		},
 		"unlicensed, and the vendor has no URL": {
@@ -217,8 +229,8 @@ func TestLicensedProductStatus(t *testing.T) {
 				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []v1alpha1.MonthlyPeak{peak("2026-01", 1, 4)},
 				TrustAnchors: "anchors", State: v1alpha1.LicensedProductUnlicensed, TimeMark: on(1),
 				Conditions: []metav1.Condition{accepted(1), condition("Licensed", isFalse, 3, 1, "Unlicensed",
-					`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk shows them). Ask Acme for a license and apply it as a LicenseKey.`), noLimit(1)},
-				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed},
+					`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk shows them). Ask Acme for a license and apply it as a LicenseKey.`), noLimit(1), unrestricted(1)},
+				Restriction: &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed},
 			},
 		},
 		"valid": {
@@ -227,8 +239,8 @@ func TestLicensedProductStatus(t *testing.T) {
 				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []v1alpha1.MonthlyPeak{peak("2026-01", 1, 4)},
 				TrustAnchors: "anchors", State: v1alpha1.LicensedProductValid, TimeMark: on(20), ActiveLicenseKeyName: "k",
 				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110), Features: []string{"mesh"}, Limits: limits,
-				Conditions:  []metav1.Condition{accepted(20), condition("Licensed", isTrue, 3, 20, "Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`), within(20)},
-				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(110), Basis: v1alpha1.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
+				Conditions:  []metav1.Condition{accepted(20), condition("Licensed", isTrue, 3, 20, "Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`), within(20), unrestricted(20)},
+				Restriction: &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(110), Basis: v1alpha1.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
 			},
 		},
 		"in grace": {
@@ -238,8 +250,8 @@ func TestLicensedProductStatus(t *testing.T) {
 				TrustAnchors: "anchors", State: v1alpha1.LicensedProductGracePeriod, TimeMark: on(100), ActiveLicenseKeyName: "k",
 				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110), Features: []string{"mesh"}, Limits: limits,
 				Conditions: []metav1.Condition{accepted(20), condition("Licensed", isTrue, 3, 20, "GracePeriod",
-					`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. Get a license at https://acme.example/renew and apply it as a LicenseKey.`), within(20)},
-				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(110), Basis: v1alpha1.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
+					`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. Get a license at https://acme.example/renew and apply it as a LicenseKey.`), within(20), unrestricted(20)},
+				Restriction: &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(110), Basis: v1alpha1.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
 			},
 		},
 		"in grace, and renewed": {
@@ -249,8 +261,8 @@ func TestLicensedProductStatus(t *testing.T) {
 				TrustAnchors: "anchors", State: v1alpha1.LicensedProductGracePeriod, TimeMark: on(100), ActiveLicenseKeyName: "k",
 				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(210), Features: []string{"mesh"}, Limits: limits,
 				Conditions: []metav1.Condition{accepted(20), condition("Licensed", isTrue, 3, 20, "GracePeriod",
-					`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. Other keys cover the product from then to 2026-07-30T00:00:00Z without a gap.`), within(20)},
-				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(210), Basis: v1alpha1.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
+					`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. Other keys cover the product from then to 2026-07-30T00:00:00Z without a gap.`), within(20), unrestricted(20)},
+				Restriction: &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(210), Basis: v1alpha1.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
 			},
 		},
 		"expired": {
@@ -260,8 +272,8 @@ func TestLicensedProductStatus(t *testing.T) {
 				TrustAnchors: "anchors", State: v1alpha1.LicensedProductExpired, TimeMark: on(110), ActiveLicenseKeyName: "k",
 				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110),
 				Conditions: []metav1.Condition{accepted(20), condition("Licensed", isFalse, 3, 110, "Expired",
-					`LicenseKey "k" expired at 2026-04-11T00:00:00Z, and its grace period ended at 2026-04-21T00:00:00Z. Get a license at https://acme.example/renew and apply it as a LicenseKey.`), noLimit(20)},
-				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(110), Basis: v1alpha1.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
+					`LicenseKey "k" expired at 2026-04-11T00:00:00Z, and its grace period ended at 2026-04-21T00:00:00Z. Get a license at https://acme.example/renew and apply it as a LicenseKey.`), noLimit(20), unrestricted(20)},
+				Restriction: &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(110), Basis: v1alpha1.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
 			},
 		},
 		"trust anchors unusable: not Ready, and licensed as before": {
@@ -273,9 +285,9 @@ func TestLicensedProductStatus(t *testing.T) {
 				Conditions: []metav1.Condition{
 					condition("Ready", isFalse, 3, 30, "TrustAnchorsInvalid", "spec.trustAnchors cannot be used: block 1 is no certificate. Mend them; until then the last that could be used count, those in status.trustAnchors."),
 					condition("Licensed", isTrue, 3, 20, "Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`),
-					within(20),
+					within(20), unrestricted(20),
 				},
-				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(110), Basis: v1alpha1.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
+				Restriction: &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(110), Basis: v1alpha1.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
 			},
 		},
 		"trust anchors unusable from the beginning": {
@@ -287,9 +299,9 @@ func TestLicensedProductStatus(t *testing.T) {
 					condition("Ready", isFalse, 3, 1, "TrustAnchorsInvalid", "spec.trustAnchors cannot be used: block 1 is no certificate. Mend them; until then no key can be verified."),
 					condition("Licensed", isFalse, 3, 1, "Unlicensed",
 						`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk shows them). Get a license at https://acme.example/renew and apply it as a LicenseKey.`),
-					noLimit(1),
+					noLimit(1), unrestricted(1),
 				},
-				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed},
+				Restriction: &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed},
 			},
 		},
 		"the clock is behind the mark": {
@@ -313,7 +325,7 @@ func TestLicensedProductStatus(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, licensedProductStatus(test.found, inUse(1, 4), nil)); diff != "" {
+			if diff := cmp.Diff(test.want, productStatusOf(test.found, inUse(1, 4), nil)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
@@ -390,7 +402,7 @@ func TestUseInStatus(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			status := licensedProductStatus(test.found, test.used, nil)
+			status := productStatusOf(test.found, test.used, nil)
 			if got := conditionOf(status.Conditions, "Ready").Reason; got != test.ready {
 				t.Errorf("Ready is %s, want %s", got, test.ready)
 			}
@@ -411,7 +423,7 @@ func TestUseInStatus(t *testing.T) {
 func TestAlertsReady(t *testing.T) {
 	before := condition("AlertsReady", isTrue, 2, 7, "RuleApplied", "It is there.")
 	p := acme()
-	p.Status = licensedProductStatus(assessedOn(20, acme(), verified("k", licenseOf("L1", 10, 100))), inUse(1, 4), nil)
+	p.Status = productStatusOf(assessedOn(20, acme(), verified("k", licenseOf("L1", 10, 100))), inUse(1, 4), nil)
 	p.Status.Conditions = slices.Insert(p.Status.Conditions, 3, before)
 	skewed := assessedBy(license.ClockReading{Now: day(20), Agreement: license.ClocksDisagree}, p, verified("k", licenseOf("L1", 10, 100)))
 	for name, test := range map[string]struct {
@@ -432,7 +444,7 @@ func TestAlertsReady(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			// In the same place always: the order alone would be a change.
-			if diff := cmp.Diff(test.want, licensedProductStatus(test.found, inUse(1, 4), test.ready).Conditions[3]); diff != "" {
+			if diff := cmp.Diff(test.want, productStatusOf(test.found, inUse(1, 4), test.ready).Conditions[3]); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
@@ -442,7 +454,7 @@ func TestAlertsReady(t *testing.T) {
 // A message that changed with every look would be written with every look.
 func TestMessagesHoldNoRelativeTimes(t *testing.T) {
 	k := verified("k", licenseOf("L1", 10, 100))
-	earlier, later := licensedProductStatus(assessedOn(20, acme(), k), inUse(1, 4), nil), licensedProductStatus(assessedOn(99, acme(), k), inUse(1, 4), nil)
+	earlier, later := productStatusOf(assessedOn(20, acme(), k), inUse(1, 4), nil), productStatusOf(assessedOn(99, acme(), k), inUse(1, 4), nil)
 	ignoreTimes := cmpopts.IgnoreTypes(metav1.Time{})
 	if diff := cmp.Diff(earlier.Conditions, later.Conditions, ignoreTimes); diff != "" {
 		t.Error(diff)
@@ -458,12 +470,12 @@ func TestEvents(t *testing.T) {
 		}, f, assessedOn(d, acme(), append(others, f)...)))
 	}
 	productStatus := func(d int, findings ...finding) *v1alpha1.LicensedProductStatus {
-		return new(licensedProductStatus(assessedOn(d, acme(), findings...), inUse(1, 4), nil))
+		return new(productStatusOf(assessedOn(d, acme(), findings...), inUse(1, 4), nil))
 	}
 	skewed := productStatus(20, k)
 	skewed.Conditions = append(skewed.Conditions, condition("ClockSkewed", isTrue, 3, 20, "NodeClock", "The clocks are apart."))
-	exceeded := new(licensedProductStatus(assessedOn(20, acme(), k), inUse(101, 4), nil))
-	furtherExceeded := new(licensedProductStatus(assessedOn(20, acme(), k), inUse(102, 4), nil))
+	exceeded := new(productStatusOf(assessedOn(20, acme(), k), inUse(101, 4), nil))
+	furtherExceeded := new(productStatusOf(assessedOn(20, acme(), k), inUse(102, 4), nil))
 	alertsReady, alertsRefused := productStatus(20, k), productStatus(20, k)
 	alertsReady.Conditions = append(alertsReady.Conditions, condition("AlertsReady", isTrue, 3, 20, "RuleApplied", "It is there."))
 	alertsRefused.Conditions = append(alertsRefused.Conditions, condition("AlertsReady", isFalse, 3, 20, "Forbidden", "It may not."))
@@ -533,7 +545,7 @@ func TestNotesAreCutToWhatTheAPITakes(t *testing.T) {
 // A message beyond what the API takes would keep the whole status from being written.
 func TestMessagesAreCutToWhatTheAPITakes(t *testing.T) {
 	long := &metav1.Condition{Type: "AlertsReady", Status: isFalse, Reason: "ApplyFailed", Message: strings.Repeat("é", 40_000)}
-	got := conditionOf(licensedProductStatus(assessedOn(20, acme()), inUse(1, 4), long).Conditions, "AlertsReady").Message
+	got := conditionOf(productStatusOf(assessedOn(20, acme()), inUse(1, 4), long).Conditions, "AlertsReady").Message
 	if len(got) > 4096 || !strings.HasSuffix(got, "é...") || !utf8.ValidString(got) {
 		t.Errorf("got a message of %d bytes: %s", len(got), got)
 	}

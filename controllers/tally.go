@@ -26,7 +26,9 @@ type tally struct {
 	// synced tells whether all nodes have been seen.
 	synced func() bool
 	nodes  map[string]*usage.Node
-	used   map[string][]v1alpha1.Usage
+	// windows is how many of them run Windows.
+	windows int
+	used    map[string][]v1alpha1.Usage
 }
 
 func newTally(changed func()) *tally {
@@ -53,6 +55,13 @@ func (t *tally) of(product *v1alpha1.LicensedProduct) []v1alpha1.Usage {
 		t.used[key] = usage.Count(maps.Values(t.nodes), selector)
 	}
 	return t.used[key]
+}
+
+// hasWindows tells whether any node runs Windows.
+func (t *tally) hasWindows() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.windows > 0
 }
 
 // recount counts the nodes again, and tells of which of the products more or less is in use than before.
@@ -90,6 +99,7 @@ func (t *tally) OnDelete(object any) {
 	}
 	if node, ok := object.(*usage.Node); ok {
 		t.mu.Lock()
+		t.windows -= windowsNodes(t.nodes[node.Name()])
 		delete(t.nodes, node.Name())
 		t.mu.Unlock()
 		t.changed()
@@ -106,10 +116,19 @@ func (t *tally) put(object any) {
 	before := t.nodes[node.Name()]
 	// Even where nothing has changed: the informer holds the new one, and one is enough.
 	t.nodes[node.Name()] = node
+	t.windows += windowsNodes(node) - windowsNodes(before)
 	t.mu.Unlock()
 	if before == nil || !before.CountsAs(node) {
 		t.changed()
 	}
+}
+
+// windowsNodes is 1 for a node that runs Windows, and 0 for any other, and for none.
+func windowsNodes(node *usage.Node) int {
+	if node != nil && node.RunsWindows() {
+		return 1
+	}
+	return 0
 }
 
 // nodeSelector selects the nodes that count for a product: all where its terms do not say.

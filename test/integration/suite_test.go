@@ -122,7 +122,8 @@ func startOperator(ctx context.Context) *runningOperator {
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	Expect(controllers.SetupWithManager(running, mgr, controllers.Options{
 		Clock: operatorClock, Namespace: controlplane.OperatorNamespace, ClusterUID: clusterUID,
-		Alerts: alerting.Options{Namespace: controlplane.OperatorNamespace, Labels: map[string]string{"release": "prometheus"}, RunbookBaseURL: "https://wiki.example/runbooks"},
+		MaxRestriction: v1alpha1.RestrictionDefaultTierOnly,
+		Alerts:         alerting.Options{MaxRestriction: v1alpha1.RestrictionDefaultTierOnly, Namespace: controlplane.OperatorNamespace, Labels: map[string]string{"release": "prometheus"}, RunbookBaseURL: "https://wiki.example/runbooks"},
 	})).To(Succeed())
 	o := &runningOperator{cancel: cancel, done: make(chan struct{})}
 	go func() {

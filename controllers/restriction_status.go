@@ -1,0 +1,238 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/restriction"
+)
+
+// restrictionEffects are what a restriction does, or would do, as a status has it.
+type restrictionEffects struct {
+	tiers    []v1alpha1.RestrictedTier
+	policies *v1alpha1.AffectedPolicies
+	spared   []v1alpha1.SparedTier
+	bypasses *v1alpha1.RestrictionBypasses
+}
+
+func effectsOf(plan *restriction.ProductPlan) restrictionEffects {
+	var e restrictionEffects
+	for i := range plan.Affects[:min(len(plan.Affects), v1alpha1.MaxListedTiers)] {
+		e.tiers = append(e.tiers, v1alpha1.RestrictedTier{Name: plan.Affects[i].Tier, Mode: plan.Affects[i].Mode})
+	}
+	for _, spared := range plan.Spared[:min(len(plan.Spared), v1alpha1.MaxListedTiers)] {
+		e.spared = append(e.spared, v1alpha1.SparedTier{Name: spared.Name, Reason: spared.Reason})
+	}
+	total, allowing, denying := plan.Counts()
+	e.policies = &v1alpha1.AffectedPolicies{Total: number(total), Allowing: number(allowing), Denying: number(denying)}
+	e.bypasses = bypassesOf(plan)
+	return e
+}
+
+// bypassesOf are the policies that are applied to pods all the same; nil: none.
+func bypassesOf(plan *restriction.ProductPlan) *v1alpha1.RestrictionBypasses {
+	var policies []v1alpha1.BypassingPolicy
+	total := 0
+	for i := range plan.Affects {
+		total += len(plan.Affects[i].Bypasses)
+		for _, b := range plan.Affects[i].Bypasses {
+			if len(policies) == v1alpha1.MaxListedBypasses {
+				break
+			}
+			policies = append(policies, v1alpha1.BypassingPolicy{
+				Kind: string(b.Policy.Kind), Namespace: b.Policy.Namespace, Name: b.Policy.Name, Tier: plan.Affects[i].Tier, Reason: b.Reason,
+			})
+		}
+	}
+	if total == 0 {
+		return nil
+	}
+	return &v1alpha1.RestrictionBypasses{Total: *number(total), Policies: policies}
+}
+
+func number(n int) *int32 {
+	i := int32(min(n, math.MaxInt32)) //nolint:gosec // it is bounded right here
+	return &i
+}
+
+// effectsBefore are those that a status has.
+func effectsBefore(status *v1alpha1.RestrictionStatus) restrictionEffects {
+	switch {
+	case status == nil:
+		return restrictionEffects{}
+	case status.InForce != nil:
+		return restrictionEffects{status.InForce.Tiers, status.InForce.Policies, status.SparedTiers, status.Bypasses}
+	case status.Preview != nil:
+		return restrictionEffects{status.Preview.Tiers, status.Preview.Policies, status.SparedTiers, status.Bypasses}
+	default:
+		return restrictionEffects{}
+	}
+}
+
+// standing is how a product's restriction stands.
+type standing struct {
+	restriction.Product
+	brakes     restriction.Brakes
+	mode       v1alpha1.RestrictionMode
+	modeReason v1alpha1.RestrictionModeReason
+	state      v1alpha1.RestrictionState
+	// reason of the condition Restricted.
+	reason string
+	// outcome of what was planned last; nil where that has yet to be seen.
+	outcome *restrictionOutcome
+}
+
+func standingOf(found *assessment, brakes restriction.Brakes, outcome *restrictionOutcome) *standing {
+	s := &standing{Product: restriction.ProductOf(found.product, &found.evaluation), brakes: brakes, outcome: outcome}
+	s.mode, s.modeReason = restriction.EffectiveMode(s.Mode, brakes)
+	s.state, s.reason = s.Standing(brakes)
+	return s
+}
+
+func (s *standing) isInForce() bool { return s.state == v1alpha1.RestrictionActive }
+
+// restrictionStatus is what the status of a product says of its restriction.
+func restrictionStatus(found *assessment, s *standing) *v1alpha1.RestrictionStatus {
+	e := &found.evaluation
+	status := &v1alpha1.RestrictionStatus{
+		State: s.state, EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis, UsableUntilTime: instant(e.UsableUntil),
+	}
+	if s.Mode == "" {
+		return status
+	}
+	effects := effectsBefore(found.product.Status.Restriction)
+	if s.outcome != nil && s.outcome.effects != nil {
+		effects = *s.outcome.effects
+	}
+	status.MaxMode, status.SparedNamespace = s.brakes.MaxMode, s.brakes.OperatorNamespace
+	status.SparedTiers = effects.spared
+	if pause, err := restriction.PauseOf(found.product); err == nil && pause != nil && found.time.Now.Before(pause.UntilTime.Time) {
+		status.Pause = pause
+	}
+	if !s.isInForce() {
+		status.Preview = &v1alpha1.RestrictionPreview{Mode: s.mode, ModeReason: s.modeReason, Tiers: effects.tiers, Policies: effects.policies}
+		return status
+	}
+	status.Bypasses = effects.bypasses
+	since := instant(s.Since)
+	if since == nil {
+		since = new(transitionTime(found))
+	}
+	status.InForce = &v1alpha1.RestrictionInForce{
+		Mode: s.mode, ModeReason: s.modeReason, SinceTime: since, Tiers: effects.tiers, Policies: effects.policies, Message: s.Notice(since.Time),
+	}
+	return status
+}
+
+// restrictedCondition tells whether a restriction is in force, and if not, why.
+func restrictedCondition(found *assessment, s *standing, status *v1alpha1.RestrictionStatus) metav1.Condition {
+	restricted := metav1.Condition{Type: v1alpha1.ConditionRestricted, Status: statusOf(s.isInForce()), Reason: s.reason}
+	preview := fmt.Sprintf("kubectl license simulate %s tells what that would do.", found.product.Name)
+	switch s.reason {
+	case v1alpha1.ReasonNotRequested:
+		restricted.Message = "The product's terms have no restriction."
+		if found.product.Spec.Restriction != nil {
+			restricted.Message = "The product is being deleted, and restricts nothing any more."
+		}
+	case v1alpha1.ReasonObserved:
+		restricted.Message = "The product's terms have a restriction that is only observed: nothing is ever restricted."
+		if s.modeReason == v1alpha1.ModeReasonMaxRestriction {
+			restricted.Message = fmt.Sprintf("The operator runs with --max-restriction=%s: nothing is ever restricted, though the product's terms ask for %s.",
+				cmp.Or(s.brakes.MaxMode, v1alpha1.RestrictionObserve), s.Mode)
+		}
+	case v1alpha1.ReasonPaused:
+		restricted.Message = fmt.Sprintf("The restriction is paused until %s", rfc3339(status.Pause.UntilTime.Time))
+		if status.Pause.Reason != "" {
+			restricted.Message += fmt.Sprintf(" (%s)", status.Pause.Reason)
+		}
+		restricted.Message += fmt.Sprintf(". kubectl license resume %s ends the pause.", found.product.Name)
+	case v1alpha1.ReasonClockDisputed:
+		restricted.Message = "The restriction would be due, but the operator's clock and the API server's disagree, and it does not start while they do: condition ClockSkewed tells what to mend."
+	case v1alpha1.ReasonNotDue:
+		restricted.Message = fmt.Sprintf("A restriction (%s) takes effect at %s, unless the product is licensed for longer by then. %s", s.mode, rfc3339(found.evaluation.EffectiveTime), preview)
+	case v1alpha1.ReasonReadOnly:
+		restricted.Message = fmt.Sprintf("Since %s policies in the tiers of status.restriction.inForce can be neither created nor changed. They can be read and deleted. %s",
+			rfc3339(status.InForce.SinceTime.Time), renewal(found.product))
+	default:
+		restricted.Message = fmt.Sprintf("Since %s policies in the tiers of status.restriction.inForce are not applied to pods; those in the default tier are. None of them is changed, and a renewal applies them again. %s",
+			rfc3339(status.InForce.SinceTime.Time), renewal(found.product))
+	}
+	switch s.modeReason {
+	case v1alpha1.ModeReasonWindowsNode:
+		restricted.Message += " The cluster has a Windows node, on which DefaultTierOnly would block traffic, so the mode is ReadOnly."
+	case v1alpha1.ModeReasonMaxRestriction:
+		if s.mode != v1alpha1.RestrictionObserve {
+			restricted.Message += fmt.Sprintf(" The product's terms ask for %s; the operator runs with --max-restriction=%s.", s.Mode, s.brakes.MaxMode)
+		}
+	default: // The mode is the one that the terms ask for.
+	}
+	if _, err := restriction.PauseOf(found.product); err != nil {
+		restricted.Message += fmt.Sprintf(" The %v.", err)
+	} else if restriction.IsPauseCut(found.product) {
+		restricted.Message += fmt.Sprintf(" The pause that is asked for is longer than the %d days that one may last, and ends then.", v1alpha1.MaxRestrictionPauseDays)
+	}
+	return restricted
+}
+
+// restrictionReadyCondition tells whether the restriction is in force, or lifted, completely; nil where that has yet to be seen, and a condition without a type where there is
+// nothing to tell.
+func restrictionReadyCondition(found *assessment, s *standing) *metav1.Condition {
+	if s.outcome == nil {
+		if (announced(found.product).SinceTime != nil) == s.isInForce() {
+			return nil
+		}
+		return &metav1.Condition{Type: v1alpha1.ConditionRestrictionReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonApplying, Message: applyingMessage}
+	}
+	if s.outcome.isProving && conditionOf(found.product.Status.Conditions, v1alpha1.ConditionRestrictionReady).Reason == v1alpha1.ReasonLockNotInForce {
+		return nil // An operator that has just started asks again for what an earlier one has found wanting.
+	}
+	ready := &metav1.Condition{Type: v1alpha1.ConditionRestrictionReady, Status: metav1.ConditionFalse, Reason: s.outcome.reason, Message: s.outcome.message}
+	switch {
+	case s.outcome.reason == v1alpha1.ReasonAPINotInstalled:
+	case s.isInForce() && !s.outcome.inForce:
+		ready.Reason, ready.Message = v1alpha1.ReasonApplying, applyingMessage
+	case !s.isInForce() && s.outcome.inForce:
+		ready.Reason, ready.Message = v1alpha1.ReasonApplying, applyingMessage
+	case s.outcome.reason == v1alpha1.ReasonComplete:
+		ready.Status = metav1.ConditionTrue
+	}
+	if s.Mode == "" && ready.Reason != v1alpha1.ReasonForbidden && ready.Reason != v1alpha1.ReasonApplyFailed && ready.Reason != v1alpha1.ReasonApplying {
+		return &metav1.Condition{}
+	}
+	return ready
+}
+
+// restrictionEvents are the events of going from one restriction to another.
+func restrictionEvents(from, to *v1alpha1.LicensedProductStatus) []transition {
+	var events []transition
+	wasRestricted, restricted := conditionOf(from.Conditions, v1alpha1.ConditionRestricted), conditionOf(to.Conditions, v1alpha1.ConditionRestricted)
+	switch {
+	case wasRestricted.Reason == restricted.Reason:
+	case restricted.Status == metav1.ConditionTrue:
+		events = append(events, transition{warning: true, reason: "Restricted", note: restricted.Message})
+	case restricted.Reason == v1alpha1.ReasonPaused:
+		events = append(events, transition{reason: "RestrictionPaused", note: restricted.Message})
+	case wasRestricted.Status == metav1.ConditionTrue:
+		events = append(events, transition{reason: "RestrictionLifted", note: "The restriction has ended. " + restricted.Message})
+	case restricted.Reason == v1alpha1.ReasonClockDisputed:
+		events = append(events, transition{warning: true, reason: "RestrictionClockDisputed", note: restricted.Message})
+	}
+	wasReady, ready := conditionOf(from.Conditions, v1alpha1.ConditionRestrictionReady), conditionOf(to.Conditions, v1alpha1.ConditionRestrictionReady)
+	told := []string{v1alpha1.ReasonForbidden, v1alpha1.ReasonApplyFailed, v1alpha1.ReasonBypassed, v1alpha1.ReasonLockNotInForce}
+	switch {
+	case wasReady.Reason == ready.Reason:
+	case slices.Contains(told, ready.Reason):
+		events = append(events, transition{warning: true, reason: "RestrictionNotReady", note: ready.Message})
+	case wasReady.Reason != "" && ready.Reason == v1alpha1.ReasonComplete:
+		events = append(events, transition{reason: "RestrictionComplete", note: ready.Message})
+	}
+	return events
+}

@@ -1,0 +1,730 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/license"
+	"github.com/license-operator/license-operator/internal/restriction"
+)
+
+const (
+	observe         = v1alpha1.RestrictionObserve
+	readOnly        = v1alpha1.RestrictionReadOnly
+	defaultTierOnly = v1alpha1.RestrictionDefaultTierOnly
+)
+
+// restricting is acme, restricted in every tier from day 30 on where no key covers it.
+func restricting(mode v1alpha1.RestrictionMode, changes ...func(*v1alpha1.LicensedProduct)) *v1alpha1.LicensedProduct {
+	p := acme()
+	p.Annotations = map[string]string{}
+	p.Spec.Restriction = &v1alpha1.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{}}
+	for _, change := range changes {
+		change(p)
+	}
+	return p
+}
+
+// pausing asks for a pause from one day to another.
+func pausing(from, to int, reason string) func(*v1alpha1.LicensedProduct) {
+	return func(p *v1alpha1.LicensedProduct) {
+		p.Annotations[v1alpha1.RestrictionPauseAnnotation] = restriction.PauseAnnotation(day(from), day(to))
+		if reason != "" {
+			p.Annotations[v1alpha1.RestrictionPauseReasonAnnotation] = reason
+		}
+	}
+}
+
+func annotatedWith(value string) func(*v1alpha1.LicensedProduct) {
+	return func(p *v1alpha1.LicensedProduct) { p.Annotations[v1alpha1.RestrictionPauseAnnotation] = value }
+}
+
+// restrictedBefore is what the status of a product says by day 39 whose restriction came into force on day 35, in tiers that are not there any more.
+func restrictedBefore(p *v1alpha1.LicensedProduct) {
+	p.Status = v1alpha1.LicensedProductStatus{
+		State: v1alpha1.LicensedProductUnlicensed, TimeMark: on(39),
+		Restriction: &v1alpha1.RestrictionStatus{
+			State: v1alpha1.RestrictionActive, EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed, MaxMode: defaultTierOnly,
+			SparedNamespace: "license-operator-system",
+			InForce: &v1alpha1.RestrictionInForce{
+				Mode: defaultTierOnly, SinceTime: on(35), Tiers: tiersOf(defaultTierOnly, "former"), Policies: counted(9, 8, 7), Message: "As it was.",
+			},
+			SparedTiers: []v1alpha1.SparedTier{{Name: "kube-admin", Reason: v1alpha1.TierSparedBuiltIn}},
+			Bypasses:    bypassing("former", "former.first"),
+		},
+	}
+}
+
+// announcedBefore is what the status of a product says by day 29 whose restriction has yet to begin.
+func announcedBefore(p *v1alpha1.LicensedProduct) {
+	p.Status = v1alpha1.LicensedProductStatus{
+		State: v1alpha1.LicensedProductUnlicensed, TimeMark: on(29),
+		Restriction: &v1alpha1.RestrictionStatus{
+			State: v1alpha1.RestrictionScheduled, EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed,
+			Preview:     &v1alpha1.RestrictionPreview{Mode: defaultTierOnly, Tiers: tiersOf(defaultTierOnly, "former"), Policies: counted(9, 8, 7)},
+			SparedTiers: []v1alpha1.SparedTier{{Name: "kube-admin", Reason: v1alpha1.TierSparedBuiltIn}},
+		},
+	}
+}
+
+func tiersOf(mode v1alpha1.RestrictionMode, names ...string) []v1alpha1.RestrictedTier {
+	var tiers []v1alpha1.RestrictedTier
+	for _, name := range names {
+		tiers = append(tiers, v1alpha1.RestrictedTier{Name: name, Mode: mode})
+	}
+	return tiers
+}
+
+func counted(total, allowing, denying int32) *v1alpha1.AffectedPolicies {
+	return &v1alpha1.AffectedPolicies{Total: &total, Allowing: &allowing, Denying: &denying}
+}
+
+func bypassing(tier, name string) *v1alpha1.RestrictionBypasses {
+	return &v1alpha1.RestrictionBypasses{Total: 1, Policies: []v1alpha1.BypassingPolicy{
+		{Kind: "GlobalNetworkPolicy", Name: name, Tier: tier, Reason: v1alpha1.BypassSortsFirst},
+	}}
+}
+
+var defaultSpared = []v1alpha1.SparedTier{{Name: "default", Reason: v1alpha1.TierSparedBuiltIn}}
+
+// planned is the outcome of a plan in which tier security has three policies.
+func planned(mode v1alpha1.RestrictionMode, inForce bool, changes ...func(*restrictionOutcome)) *restrictionOutcome {
+	tierMode := mode
+	if mode == observe {
+		tierMode = defaultTierOnly
+	}
+	o := &restrictionOutcome{
+		generation: 3, mode: mode, inForce: inForce, reason: v1alpha1.ReasonComplete, message: "So it is.",
+		effects: &restrictionEffects{tiers: tiersOf(tierMode, "platform", "security"), policies: counted(3, 1, 2), spared: defaultSpared},
+	}
+	for _, change := range changes {
+		change(o)
+	}
+	return o
+}
+
+// upTo are the brakes of an operator that allows this mode at most.
+func upTo(mode v1alpha1.RestrictionMode) restriction.Brakes {
+	return restriction.Brakes{MaxMode: mode, OperatorNamespace: "license-operator-system"}
+}
+
+func TestRestrictionStatus(t *testing.T) {
+	const (
+		simulate = " kubectl license simulate acme-mesh tells what that would do."
+		renew    = " Get a license at https://acme.example/renew and apply it as a LicenseKey."
+		stopped  = " policies in the tiers of status.restriction.inForce are not applied to pods; those in the default tier are. None of them is changed, and a renewal applies them again." + renew
+		frozen   = " policies in the tiers of status.restriction.inForce can be neither created nor changed. They can be read and deleted." + renew
+		notice   = `No license covers LicensedProduct "acme-mesh" (Acme): restricted since `
+		resume   = " kubectl license resume acme-mesh ends the pause."
+	)
+	windows := unbraked
+	windows.WindowsNode = true
+	k := verified("k", licenseOf("L1", 10, 100))
+
+	// status is that of an unlicensed product, with what a plan says of it.
+	status := func(state v1alpha1.RestrictionState, changes ...func(*v1alpha1.RestrictionStatus)) v1alpha1.RestrictionStatus {
+		s := v1alpha1.RestrictionStatus{
+			State: state, EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed, MaxMode: defaultTierOnly, SparedNamespace: "license-operator-system",
+			SparedTiers: defaultSpared,
+		}
+		for _, change := range changes {
+			change(&s)
+		}
+		return s
+	}
+	preview := func(mode, tierMode v1alpha1.RestrictionMode, reason v1alpha1.RestrictionModeReason) func(*v1alpha1.RestrictionStatus) {
+		return func(s *v1alpha1.RestrictionStatus) {
+			s.Preview = &v1alpha1.RestrictionPreview{Mode: mode, ModeReason: reason, Tiers: tiersOf(tierMode, "platform", "security"), Policies: counted(3, 1, 2)}
+		}
+	}
+	inForce := func(mode v1alpha1.RestrictionMode, reason v1alpha1.RestrictionModeReason, since int) func(*v1alpha1.RestrictionStatus) {
+		return func(s *v1alpha1.RestrictionStatus) {
+			s.InForce = &v1alpha1.RestrictionInForce{
+				Mode: mode, ModeReason: reason, SinceTime: on(since), Tiers: tiersOf(mode, "platform", "security"), Policies: counted(3, 1, 2),
+				Message: notice + rfc3339(day(since)) + ". Renew at https://acme.example/renew",
+			}
+		}
+	}
+	paused := func(from, to int, reason string) func(*v1alpha1.RestrictionStatus) {
+		return func(s *v1alpha1.RestrictionStatus) {
+			s.Pause = &v1alpha1.RestrictionPause{SinceTime: on(from), UntilTime: on(to), Reason: reason}
+		}
+	}
+	atMost := func(mode v1alpha1.RestrictionMode) func(*v1alpha1.RestrictionStatus) {
+		return func(s *v1alpha1.RestrictionStatus) { s.MaxMode = mode }
+	}
+	licensed := func(s *v1alpha1.RestrictionStatus) {
+		s.EffectiveTime, s.Basis, s.UsableUntilTime = on(110), v1alpha1.RestrictionBasisCoverageEnd, on(110)
+	}
+	restricted := func(status metav1.ConditionStatus, reason, message string) metav1.Condition {
+		return metav1.Condition{Type: "Restricted", Status: status, Reason: reason, Message: message}
+	}
+	ready := func(status metav1.ConditionStatus, reason, message string) *metav1.Condition {
+		return &metav1.Condition{Type: "RestrictionReady", Status: status, Reason: reason, Message: message}
+	}
+	complete := ready(isTrue, "Complete", "So it is.")
+	nothing := &metav1.Condition{}
+	as := func(mode v1alpha1.RestrictionMode) func(*restrictionOutcome) {
+		return func(o *restrictionOutcome) { o.effects.tiers = tiersOf(mode, "platform", "security") }
+	}
+
+	for name, test := range map[string]struct {
+		product *v1alpha1.LicensedProduct
+		day     int
+		clocks  license.ClockAgreement
+		keys    []finding
+		// brakes are unbraked where there are none here.
+		brakes  *restriction.Brakes
+		outcome *restrictionOutcome
+
+		want       v1alpha1.RestrictionStatus
+		restricted metav1.Condition
+		// ready is nil where the condition stays as it was.
+		ready *metav1.Condition
+	}{
+		"not requested": {
+			product: acme(), day: 40, outcome: &restrictionOutcome{generation: 3, reason: v1alpha1.ReasonComplete, message: "So it is."},
+			want:       v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed},
+			restricted: restricted(isFalse, "NotRequested", "The product's terms have no restriction."),
+			ready:      nothing,
+		},
+		"not requested any more": {
+			product: restricting(defaultTierOnly, restrictedBefore, func(p *v1alpha1.LicensedProduct) { p.Spec.Restriction = nil }), day: 40,
+			want:       v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed},
+			restricted: restricted(isFalse, "NotRequested", "The product's terms have no restriction."),
+			ready:      ready(isFalse, "Applying", applyingMessage),
+		},
+		"being deleted": {
+			product: restricting(defaultTierOnly, restrictedBefore, func(p *v1alpha1.LicensedProduct) { p.DeletionTimestamp = on(40) }), day: 40,
+			want:       v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed},
+			restricted: restricted(isFalse, "NotRequested", "The product is being deleted, and restricts nothing any more."),
+			ready:      ready(isFalse, "Applying", applyingMessage),
+		},
+		"not requested, and an annotation that is no pause": {
+			product: restricting(observe, annotatedWith("72h"), func(p *v1alpha1.LicensedProduct) { p.Spec.Restriction = nil }), day: 40,
+			want: v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed},
+			restricted: restricted(isFalse, "NotRequested", `The product's terms have no restriction. The annotation license-operator.io/restriction-pause pauses nothing: `+
+				`"72h" is not two instants with a slash between them, as in 2027-03-01T08:00:00Z/2027-03-04T08:00:00Z (kubectl license pause sets it).`),
+		},
+		"observed by its terms": {
+			product: restricting(observe), day: 40, outcome: planned(observe, false),
+			want:       status(v1alpha1.RestrictionNone, preview(observe, defaultTierOnly, "")),
+			restricted: restricted(isFalse, "Observed", "The product's terms have a restriction that is only observed: nothing is ever restricted."),
+			ready:      complete,
+		},
+		"observed by its terms, paused, and on a cluster with a Windows node": {
+			product: restricting(observe, pausing(39, 41, "")), day: 40, brakes: &windows, outcome: planned(observe, false, as(readOnly)),
+			want:       status(v1alpha1.RestrictionNone, preview(observe, readOnly, ""), paused(39, 41, "")),
+			restricted: restricted(isFalse, "Observed", "The product's terms have a restriction that is only observed: nothing is ever restricted."),
+			ready:      complete,
+		},
+		"observed by --max-restriction": {
+			product: restricting(defaultTierOnly), day: 40, brakes: new(upTo(observe)), outcome: planned(observe, false),
+			want: status(v1alpha1.RestrictionNone, atMost(observe), preview(observe, defaultTierOnly, v1alpha1.ModeReasonMaxRestriction)),
+			restricted: restricted(isFalse, "Observed",
+				"The operator runs with --max-restriction=Observe: nothing is ever restricted, though the product's terms ask for DefaultTierOnly."),
+			ready: complete,
+		},
+		"observed by its terms and by --max-restriction": {
+			product: restricting(observe), day: 40, brakes: new(upTo(observe)), outcome: planned(observe, false),
+			want:       status(v1alpha1.RestrictionNone, atMost(observe), preview(observe, defaultTierOnly, "")),
+			restricted: restricted(isFalse, "Observed", "The product's terms have a restriction that is only observed: nothing is ever restricted."),
+			ready:      complete,
+		},
+		"observed by an operator that was told nothing": {
+			product: restricting(readOnly), day: 40, brakes: new(upTo("")), outcome: planned(observe, false, as(readOnly)),
+			want:       status(v1alpha1.RestrictionNone, atMost(""), preview(observe, readOnly, v1alpha1.ModeReasonMaxRestriction)),
+			restricted: restricted(isFalse, "Observed", "The operator runs with --max-restriction=Observe: nothing is ever restricted, though the product's terms ask for ReadOnly."),
+			ready:      complete,
+		},
+
+		"not due, unlicensed": {
+			product: restricting(defaultTierOnly), day: 10, outcome: planned(defaultTierOnly, false),
+			want: status(v1alpha1.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
+			restricted: restricted(isFalse, "NotDue",
+				"A restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is licensed for longer by then."+simulate),
+			ready: complete,
+		},
+		"not due, licensed": {
+			product: restricting(defaultTierOnly), day: 40, keys: []finding{k}, outcome: planned(defaultTierOnly, false),
+			want: status(v1alpha1.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, ""), licensed),
+			restricted: restricted(isFalse, "NotDue",
+				"A restriction (DefaultTierOnly) takes effect at 2026-04-21T00:00:00Z, unless the product is licensed for longer by then."+simulate),
+			ready: complete,
+		},
+		"not due: what would bypass it bypasses nothing": {
+			product: restricting(defaultTierOnly), day: 10,
+			outcome: planned(defaultTierOnly, false, func(o *restrictionOutcome) { o.effects.bypasses = bypassing("security", "security.first") }),
+			want:    status(v1alpha1.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
+			restricted: restricted(isFalse, "NotDue",
+				"A restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is licensed for longer by then."+simulate),
+			ready: complete,
+		},
+		"not due, and the clocks disagree": {
+			product: restricting(defaultTierOnly), day: 10, clocks: license.ClocksDisagree, outcome: planned(defaultTierOnly, false),
+			want: status(v1alpha1.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
+			restricted: restricted(isFalse, "NotDue",
+				"A restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is licensed for longer by then."+simulate),
+			ready: complete,
+		},
+		"not due, and a Windows node": {
+			product: restricting(defaultTierOnly), day: 10, brakes: &windows, outcome: planned(readOnly, false),
+			want: status(v1alpha1.RestrictionScheduled, preview(readOnly, readOnly, v1alpha1.ModeReasonWindowsNode)),
+			restricted: restricted(isFalse, "NotDue", "A restriction (ReadOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is licensed for longer by then."+simulate+
+				" The cluster has a Windows node, on which DefaultTierOnly would block traffic, so the mode is ReadOnly."),
+			ready: complete,
+		},
+		"not due, and at most ReadOnly": {
+			product: restricting(defaultTierOnly), day: 10, brakes: new(upTo(readOnly)), outcome: planned(readOnly, false),
+			want: status(v1alpha1.RestrictionScheduled, atMost(readOnly), preview(readOnly, readOnly, v1alpha1.ModeReasonMaxRestriction)),
+			restricted: restricted(isFalse, "NotDue", "A restriction (ReadOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is licensed for longer by then."+simulate+
+				" The product's terms ask for DefaultTierOnly; the operator runs with --max-restriction=ReadOnly."),
+			ready: complete,
+		},
+		"due, and the clocks disagree": {
+			product: restricting(defaultTierOnly), day: 40, clocks: license.ClocksDisagree, outcome: planned(defaultTierOnly, false),
+			want: status(v1alpha1.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
+			restricted: restricted(isFalse, "ClockDisputed", "The restriction would be due, but the operator's clock and the API server's disagree, "+
+				"and it does not start while they do: condition ClockSkewed tells what to mend."),
+			ready: complete,
+		},
+
+		"in force for the first time, and being applied": {
+			product: restricting(defaultTierOnly), day: 40, outcome: planned(defaultTierOnly, false),
+			want:       status(v1alpha1.RestrictionActive, inForce(defaultTierOnly, "", 40)),
+			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-02-10T00:00:00Z"+stopped),
+			ready:      ready(isFalse, "Applying", applyingMessage),
+		},
+		"in force in its first second": {
+			product: restricting(readOnly, func(p *v1alpha1.LicensedProduct) { p.Spec.UnlicensedGracePeriodDays = new(int32(0)) }), day: 0,
+			want: v1alpha1.RestrictionStatus{
+				State: v1alpha1.RestrictionActive, EffectiveTime: on(0), Basis: v1alpha1.RestrictionBasisNeverLicensed, MaxMode: defaultTierOnly,
+				SparedNamespace: "license-operator-system",
+				InForce: &v1alpha1.RestrictionInForce{
+					Mode: readOnly, SinceTime: on(0), Message: notice + "2026-01-01T00:00:00Z. Renew at https://acme.example/renew",
+				},
+			},
+			restricted: restricted(isTrue, "ReadOnly", "Since 2026-01-01T00:00:00Z"+frozen),
+			ready:      ready(isFalse, "Applying", applyingMessage),
+		},
+		"in force since": {
+			product: restricting(defaultTierOnly, restrictedBefore), day: 40, outcome: planned(defaultTierOnly, true),
+			want:       status(v1alpha1.RestrictionActive, inForce(defaultTierOnly, "", 35)),
+			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-02-05T00:00:00Z"+stopped),
+			ready:      complete,
+		},
+		"in force since, and the clocks have come to disagree": {
+			product: restricting(defaultTierOnly, restrictedBefore), day: 40, clocks: license.ClocksDisagree, outcome: planned(defaultTierOnly, true),
+			want:       status(v1alpha1.RestrictionActive, inForce(defaultTierOnly, "", 35)),
+			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-02-05T00:00:00Z"+stopped),
+			ready:      complete,
+		},
+		"in force, and bypassed": {
+			product: restricting(defaultTierOnly, restrictedBefore), day: 40,
+			outcome: planned(defaultTierOnly, true, func(o *restrictionOutcome) {
+				o.reason, o.message, o.effects.bypasses = v1alpha1.ReasonBypassed, "One does.", bypassing("security", "security.first")
+			}),
+			want: status(v1alpha1.RestrictionActive, inForce(defaultTierOnly, "", 35), func(s *v1alpha1.RestrictionStatus) {
+				s.Bypasses = bypassing("security", "security.first")
+			}),
+			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-02-05T00:00:00Z"+stopped),
+			ready:      ready(isFalse, "Bypassed", "One does."),
+		},
+		"in force: ReadOnly": {
+			product: restricting(readOnly, restrictedBefore), day: 40, outcome: planned(readOnly, true),
+			want:       status(v1alpha1.RestrictionActive, inForce(readOnly, "", 35)),
+			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z"+frozen),
+			ready:      complete,
+		},
+		"in force, and a Windows node": {
+			product: restricting(defaultTierOnly, restrictedBefore), day: 40, brakes: &windows, outcome: planned(readOnly, true),
+			want: status(v1alpha1.RestrictionActive, inForce(readOnly, v1alpha1.ModeReasonWindowsNode, 35)),
+			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z"+frozen+
+				" The cluster has a Windows node, on which DefaultTierOnly would block traffic, so the mode is ReadOnly."),
+			ready: complete,
+		},
+		"in force, and at most ReadOnly": {
+			product: restricting(defaultTierOnly, restrictedBefore), day: 40, brakes: new(upTo(readOnly)), outcome: planned(readOnly, true),
+			want: status(v1alpha1.RestrictionActive, atMost(readOnly), inForce(readOnly, v1alpha1.ModeReasonMaxRestriction, 35)),
+			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z"+frozen+
+				" The product's terms ask for DefaultTierOnly; the operator runs with --max-restriction=ReadOnly."),
+			ready: complete,
+		},
+		"in force, and an annotation that is no pause": {
+			product: restricting(defaultTierOnly, restrictedBefore, annotatedWith("2026-02-10/2026-02-12")), day: 40, outcome: planned(defaultTierOnly, true),
+			want: status(v1alpha1.RestrictionActive, inForce(defaultTierOnly, "", 35)),
+			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-02-05T00:00:00Z"+stopped+
+				` The annotation license-operator.io/restriction-pause pauses nothing: "2026-02-10" is no instant as RFC 3339 has them, as in 2027-03-01T08:00:00Z (kubectl license pause sets it).`),
+			ready: complete,
+		},
+		"in force, and the product has no renewal URL": {
+			product: restricting(readOnly, restrictedBefore, func(p *v1alpha1.LicensedProduct) { p.Spec.RenewalURL = "" }), day: 40, outcome: planned(readOnly, true),
+			want: status(v1alpha1.RestrictionActive, inForce(readOnly, "", 35), func(s *v1alpha1.RestrictionStatus) {
+				s.InForce.Message = notice + "2026-02-05T00:00:00Z. Ask Acme for a license"
+			}),
+			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z policies in the tiers of status.restriction.inForce can be neither created nor changed. "+
+				"They can be read and deleted. Ask Acme for a license and apply it as a LicenseKey."),
+			ready: complete,
+		},
+		"in force by a status that another has written: it is made anew": {
+			product: restricting(defaultTierOnly, restrictedBefore, func(p *v1alpha1.LicensedProduct) {
+				p.Status.Restriction.InForce.Tiers = tiersOf(defaultTierOnly, "default")
+			}), day: 40, outcome: planned(defaultTierOnly, true),
+			want:       status(v1alpha1.RestrictionActive, inForce(defaultTierOnly, "", 35)),
+			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-02-05T00:00:00Z"+stopped),
+			ready:      complete,
+		},
+
+		"paused, with a reason": {
+			product: restricting(defaultTierOnly, restrictedBefore, pausing(40, 43, "change freeze")), day: 40, outcome: planned(defaultTierOnly, false),
+			want:       status(v1alpha1.RestrictionPaused, preview(defaultTierOnly, defaultTierOnly, ""), paused(40, 43, "change freeze")),
+			restricted: restricted(isFalse, "Paused", "The restriction is paused until 2026-02-13T00:00:00Z (change freeze)."+resume),
+			ready:      complete,
+		},
+		"paused, without a reason, and being lifted": {
+			product: restricting(defaultTierOnly, restrictedBefore, pausing(40, 43, "")), day: 40, outcome: planned(defaultTierOnly, true),
+			want:       status(v1alpha1.RestrictionPaused, preview(defaultTierOnly, defaultTierOnly, ""), paused(40, 43, "")),
+			restricted: restricted(isFalse, "Paused", "The restriction is paused until 2026-02-13T00:00:00Z."+resume),
+			ready:      ready(isFalse, "Applying", applyingMessage),
+		},
+		"paused for a year": {
+			product: restricting(defaultTierOnly, pausing(40, 405, "")), day: 40, outcome: planned(defaultTierOnly, false),
+			want:       status(v1alpha1.RestrictionPaused, preview(defaultTierOnly, defaultTierOnly, ""), paused(40, 54, "")),
+			restricted: restricted(isFalse, "Paused", "The restriction is paused until 2026-02-24T00:00:00Z."+resume+" The pause that is asked for is longer than the 14 days that one may last, and ends then."),
+			ready:      complete,
+		},
+		"paused before it is due": {
+			product: restricting(readOnly, pausing(9, 11, "")), day: 10, outcome: planned(readOnly, false),
+			want:       status(v1alpha1.RestrictionPaused, preview(readOnly, readOnly, ""), paused(9, 11, "")),
+			restricted: restricted(isFalse, "Paused", "The restriction is paused until 2026-01-12T00:00:00Z."+resume),
+			ready:      complete,
+		},
+		"paused, and a Windows node": {
+			product: restricting(defaultTierOnly, pausing(40, 43, "")), day: 40, brakes: &windows, outcome: planned(readOnly, false),
+			want: status(v1alpha1.RestrictionPaused, preview(readOnly, readOnly, v1alpha1.ModeReasonWindowsNode), paused(40, 43, "")),
+			restricted: restricted(isFalse, "Paused", "The restriction is paused until 2026-02-13T00:00:00Z."+resume+
+				" The cluster has a Windows node, on which DefaultTierOnly would block traffic, so the mode is ReadOnly."),
+			ready: complete,
+		},
+		"to be paused": {
+			product: restricting(readOnly, restrictedBefore, pausing(41, 43, "change freeze")), day: 40, outcome: planned(readOnly, true),
+			want:       status(v1alpha1.RestrictionActive, inForce(readOnly, "", 35), paused(41, 43, "change freeze")),
+			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z"+frozen),
+			ready:      complete,
+		},
+		"paused once, and in force again": {
+			product: restricting(readOnly, pausing(37, 40, "change freeze")), day: 40, outcome: planned(readOnly, false),
+			want:       status(v1alpha1.RestrictionActive, inForce(readOnly, "", 40)),
+			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-10T00:00:00Z"+frozen),
+			ready:      ready(isFalse, "Applying", applyingMessage),
+		},
+
+		"renewed, and being lifted": {
+			product: restricting(defaultTierOnly, restrictedBefore), day: 40, keys: []finding{k}, outcome: planned(defaultTierOnly, true),
+			want: status(v1alpha1.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, ""), licensed),
+			restricted: restricted(isFalse, "NotDue",
+				"A restriction (DefaultTierOnly) takes effect at 2026-04-21T00:00:00Z, unless the product is licensed for longer by then."+simulate),
+			ready: ready(isFalse, "Applying", applyingMessage),
+		},
+		"not planned yet, and in force before: what was stays": {
+			product: restricting(defaultTierOnly, restrictedBefore), day: 40,
+			want: status(v1alpha1.RestrictionActive, inForce(defaultTierOnly, "", 35), func(s *v1alpha1.RestrictionStatus) {
+				s.InForce.Tiers, s.InForce.Policies = tiersOf(defaultTierOnly, "former"), counted(9, 8, 7)
+				s.SparedTiers, s.Bypasses = []v1alpha1.SparedTier{{Name: "kube-admin", Reason: v1alpha1.TierSparedBuiltIn}}, bypassing("former", "former.first")
+			}),
+			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-02-05T00:00:00Z"+stopped),
+		},
+		"not planned yet, and to come into force: what was announced": {
+			product: restricting(defaultTierOnly, announcedBefore), day: 30,
+			want: status(v1alpha1.RestrictionActive, inForce(defaultTierOnly, "", 30), func(s *v1alpha1.RestrictionStatus) {
+				s.InForce.Tiers, s.InForce.Policies = tiersOf(defaultTierOnly, "former"), counted(9, 8, 7)
+				s.SparedTiers = []v1alpha1.SparedTier{{Name: "kube-admin", Reason: v1alpha1.TierSparedBuiltIn}}
+			}),
+			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-01-31T00:00:00Z"+stopped),
+			ready:      ready(isFalse, "Applying", applyingMessage),
+		},
+		"not planned yet, and new": {
+			product: restricting(defaultTierOnly), day: 10,
+			want: status(v1alpha1.RestrictionScheduled, func(s *v1alpha1.RestrictionStatus) {
+				s.Preview, s.SparedTiers = &v1alpha1.RestrictionPreview{Mode: defaultTierOnly}, nil
+			}),
+			restricted: restricted(isFalse, "NotDue",
+				"A restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is licensed for longer by then."+simulate),
+		},
+		"without tiers": {
+			product: restricting(defaultTierOnly), day: 40,
+			outcome: planned(defaultTierOnly, true, func(o *restrictionOutcome) {
+				o.effects, o.reason, o.message = new(effectsOf(&restriction.ProductPlan{})), v1alpha1.ReasonAPINotInstalled, "There are none."
+			}),
+			want: status(v1alpha1.RestrictionActive, inForce(defaultTierOnly, "", 40), func(s *v1alpha1.RestrictionStatus) {
+				s.SparedTiers, s.InForce.Tiers, s.InForce.Policies = nil, nil, counted(0, 0, 0)
+			}),
+			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-02-10T00:00:00Z"+stopped),
+			ready:      ready(isFalse, "APINotInstalled", "There are none."),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			brakes := unbraked
+			if test.brakes != nil {
+				brakes = *test.brakes
+			}
+			if test.clocks == license.ClocksUnknown {
+				test.clocks = license.ClocksAgree
+			}
+			// look is what is found and written so long after that day has begun.
+			look := func(product *v1alpha1.LicensedProduct, later time.Duration) (*assessment, *standing) {
+				found := assessedBy(license.ClockReading{Now: day(test.day).Add(later), Agreement: test.clocks}, product, test.keys...)
+				return found, standingOf(found, brakes, test.outcome)
+			}
+			found, s := look(test.product, 300*time.Millisecond)
+			status := restrictionStatus(found, s)
+			if diff := cmp.Diff(&test.want, status); diff != "" {
+				t.Errorf("status: -want +got:\n%s", diff)
+			}
+			if diff := cmp.Diff(test.restricted, restrictedCondition(found, s, status)); diff != "" {
+				t.Errorf("Restricted: -want +got:\n%s", diff)
+			}
+			if diff := cmp.Diff(test.ready, restrictionReadyCondition(found, s)); diff != "" {
+				t.Errorf("RestrictionReady: -want +got:\n%s", diff)
+			}
+
+			// What has been written and read back is not written again, nor a moment later: that would never end.
+			written := licensedProductStatus(found, observations{inUse(1, 4), nil, s})
+			again := test.product.DeepCopy()
+			again.Status = stored(t, written)
+			for _, later := range []time.Duration{300 * time.Millisecond, time.Minute} {
+				found, s := look(again, later)
+				rewritten := licensedProductStatus(found, observations{inUse(1, 4), nil, s})
+				if !equality.Semantic.DeepEqual(again.Status, rewritten) {
+					t.Errorf("written again %s into the day: -first +again:\n%s", later, cmp.Diff(again.Status, rewritten))
+				}
+			}
+		})
+	}
+}
+
+// stored is a status as an API server gives it back.
+func stored(t *testing.T, status v1alpha1.LicensedProductStatus) v1alpha1.LicensedProductStatus {
+	t.Helper()
+	text, err := json.Marshal(status)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back v1alpha1.LicensedProductStatus
+	if err := json.Unmarshal(text, &back); err != nil {
+		t.Fatal(err)
+	}
+	return back
+}
+
+// What an outcome says is what the condition says, unless the restriction has begun or ended since. Of a product that asks for no restriction only trouble is told.
+func TestRestrictionReadyCondition(t *testing.T) {
+	type told struct {
+		Status metav1.ConditionStatus
+		Reason string
+	}
+	const active, scheduled, none = v1alpha1.RestrictionActive, v1alpha1.RestrictionScheduled, v1alpha1.RestrictionNone
+	for _, test := range []struct {
+		state   v1alpha1.RestrictionState
+		inForce bool
+		// want is by the reason of the outcome.
+		want map[string]told
+	}{
+		{active, true, map[string]told{
+			"Complete": {isTrue, "Complete"}, "APINotInstalled": {isFalse, "APINotInstalled"}, "Forbidden": {isFalse, "Forbidden"}, "ApplyFailed": {isFalse, "ApplyFailed"},
+			"LockNotInForce": {isFalse, "LockNotInForce"}, "Bypassed": {isFalse, "Bypassed"}, "Applying": {isFalse, "Applying"},
+		}},
+		{scheduled, false, map[string]told{
+			"Complete": {isTrue, "Complete"}, "APINotInstalled": {isFalse, "APINotInstalled"}, "Forbidden": {isFalse, "Forbidden"}, "ApplyFailed": {isFalse, "ApplyFailed"},
+			"LockNotInForce": {isFalse, "LockNotInForce"}, "Bypassed": {isFalse, "Bypassed"}, "Applying": {isFalse, "Applying"},
+		}},
+		{active, false, map[string]told{
+			"Complete": {isFalse, "Applying"}, "APINotInstalled": {isFalse, "APINotInstalled"}, "Forbidden": {isFalse, "Applying"}, "ApplyFailed": {isFalse, "Applying"},
+		}},
+		{scheduled, true, map[string]told{
+			"Complete": {isFalse, "Applying"}, "APINotInstalled": {isFalse, "APINotInstalled"}, "Forbidden": {isFalse, "Applying"}, "ApplyFailed": {isFalse, "Applying"},
+			"LockNotInForce": {isFalse, "Applying"}, "Bypassed": {isFalse, "Applying"},
+		}},
+		{none, false, map[string]told{
+			"Complete": {}, "APINotInstalled": {}, "Forbidden": {isFalse, "Forbidden"}, "ApplyFailed": {isFalse, "ApplyFailed"}, "LockNotInForce": {}, "Bypassed": {}, "Applying": {isFalse, "Applying"},
+		}},
+		{none, true, map[string]told{"Complete": {isFalse, "Applying"}, "APINotInstalled": {}, "Forbidden": {isFalse, "Applying"}}},
+	} {
+		for reason, want := range test.want {
+			t.Run(fmt.Sprintf("%s, %s in force %t", reason, test.state, test.inForce), func(t *testing.T) {
+				s := &standing{state: test.state, outcome: &restrictionOutcome{inForce: test.inForce, reason: reason, message: "So it is."}}
+				if test.state != none {
+					s.Mode = defaultTierOnly
+				}
+				got := restrictionReadyCondition(&assessment{product: acme()}, s)
+				if diff := cmp.Diff(want, told{got.Status, got.Reason}); diff != "" {
+					t.Errorf("-want +got:\n%s", diff)
+				}
+				if want.Reason == reason && reason != "Applying" && got.Message != "So it is." {
+					t.Errorf("it says %q", got.Message)
+				}
+			})
+		}
+	}
+}
+
+// The API refuses longer lists, and with them the whole status.
+func TestEffectsAreBounded(t *testing.T) {
+	plan := &restriction.ProductPlan{Name: "acme-mesh", Mode: defaultTierOnly, InForce: true}
+	var tiers []v1alpha1.RestrictedTier
+	var spared []v1alpha1.SparedTier
+	var bypasses []v1alpha1.BypassingPolicy
+	for i := range 1001 {
+		name := fmt.Sprintf("tier-%04d", i)
+		effect := restriction.TierEffect{Tier: name, Mode: defaultTierOnly, Policies: make([]restriction.PolicyRef, 3), Allow: 2, Deny: 1}
+		if i%100 == 7 {
+			for _, bypass := range []string{"a", "b"} {
+				ref := restriction.PolicyRef{Kind: restriction.NetworkPolicy, Namespace: "shop", Name: name + "." + bypass}
+				effect.Bypasses = append(effect.Bypasses, restriction.Bypass{Policy: ref, Reason: v1alpha1.BypassTierDeleting})
+				bypasses = append(bypasses, v1alpha1.BypassingPolicy{Kind: "NetworkPolicy", Namespace: "shop", Name: ref.Name, Tier: name, Reason: v1alpha1.BypassTierDeleting})
+			}
+		}
+		plan.Affects = append(plan.Affects, effect)
+		plan.Spared = append(plan.Spared, restriction.SparedTier{Name: "spared-" + name, Reason: v1alpha1.TierSparedNever})
+		tiers = append(tiers, v1alpha1.RestrictedTier{Name: name, Mode: defaultTierOnly})
+		spared = append(spared, v1alpha1.SparedTier{Name: "spared-" + name, Reason: v1alpha1.TierSparedNever})
+	}
+	want := restrictionEffects{
+		tiers: tiers[:1000], spared: spared[:1000], policies: counted(3003, 2002, 1001),
+		bypasses: &v1alpha1.RestrictionBypasses{Total: 20, Policies: bypasses[:16]},
+	}
+	if diff := cmp.Diff(want, effectsOf(plan), cmp.AllowUnexported(restrictionEffects{})); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// What a plan says is what the status says.
+func TestEffectsOfAPlan(t *testing.T) {
+	first := restriction.Policy{
+		Kind: restriction.GlobalNetworkPolicy, Name: "security.first", Tier: "security", Order: new(restriction.PassOrder), ForPods: true, Denies: true,
+	}
+	plan := restriction.MakePlan(restriction.Seen{
+		Tiers: []restriction.Tier{{Name: "default"}, {Name: "security"}, {Name: "leaving", Deleting: true}, {Name: "mine", Labels: labels.Set{restriction.NeverLabel: restriction.NeverValue}}},
+		Policies: []restriction.Policy{
+			first,
+			{Kind: restriction.NetworkPolicy, Namespace: "shop", Name: "security.allow", Tier: "security", ForPods: true, Allows: true},
+			{Kind: restriction.NetworkPolicy, Namespace: "shop", Name: "leaving.deny", Tier: "leaving", ForPods: true, Denies: true},
+		},
+	}, []restriction.Product{{Name: "acme-mesh", Mode: defaultTierOnly, TierSelector: labels.Everything(), Due: true, Since: day(1)}}, unbraked)
+	want := restrictionEffects{
+		tiers:    []v1alpha1.RestrictedTier{{Name: "leaving", Mode: readOnly}, {Name: "security", Mode: defaultTierOnly}},
+		policies: counted(2, 1, 1),
+		spared:   []v1alpha1.SparedTier{{Name: "default", Reason: v1alpha1.TierSparedBuiltIn}, {Name: "mine", Reason: v1alpha1.TierSparedNever}},
+		bypasses: &v1alpha1.RestrictionBypasses{Total: 2, Policies: []v1alpha1.BypassingPolicy{
+			{Kind: "NetworkPolicy", Namespace: "shop", Name: "leaving.deny", Tier: "leaving", Reason: v1alpha1.BypassTierDeleting},
+			{Kind: "GlobalNetworkPolicy", Name: "security.first", Tier: "security", Reason: v1alpha1.BypassSortsFirst},
+		}},
+	}
+	if diff := cmp.Diff(want, effectsOf(&plan.Products[0]), cmp.AllowUnexported(restrictionEffects{})); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestRestrictionEvents(t *testing.T) {
+	status := func(restricted, ready string) *v1alpha1.LicensedProductStatus {
+		s := &v1alpha1.LicensedProductStatus{}
+		if restricted != "" {
+			inForce := statusOf(restricted == "ReadOnly" || restricted == "DefaultTierOnly")
+			s.Conditions = append(s.Conditions, condition("Restricted", inForce, 3, 20, restricted, "It is "+restricted+"."))
+		}
+		if ready != "" {
+			s.Conditions = append(s.Conditions, condition("RestrictionReady", statusOf(ready == "Complete"), 3, 20, ready, "All is "+ready+"."))
+		}
+		return s
+	}
+	for name, test := range map[string]struct {
+		from, to *v1alpha1.LicensedProductStatus
+		want     []transition
+	}{
+		"new, and to come":                      {status("", ""), status("NotDue", ""), nil},
+		"new, and not requested":                {status("", ""), status("NotRequested", ""), nil},
+		"new, and complete":                     {status("NotDue", ""), status("NotDue", "Complete"), nil},
+		"new, and in force":                     {status("", ""), status("DefaultTierOnly", ""), []transition{{true, "Restricted", "It is DefaultTierOnly."}}},
+		"new, and paused":                       {status("", ""), status("Paused", ""), []transition{{false, "RestrictionPaused", "It is Paused."}}},
+		"new, and disputed":                     {status("", ""), status("ClockDisputed", ""), []transition{{true, "RestrictionClockDisputed", "It is ClockDisputed."}}},
+		"nothing":                               {status("ReadOnly", "Complete"), status("ReadOnly", "Complete"), nil},
+		"it comes into force":                   {status("NotDue", "Complete"), status("ReadOnly", "Applying"), []transition{{true, "Restricted", "It is ReadOnly."}}},
+		"and completely":                        {status("ReadOnly", "Applying"), status("ReadOnly", "Complete"), []transition{{false, "RestrictionComplete", "All is Complete."}}},
+		"and gets stronger":                     {status("ReadOnly", "Complete"), status("DefaultTierOnly", "Complete"), []transition{{true, "Restricted", "It is DefaultTierOnly."}}},
+		"and gets gentler":                      {status("DefaultTierOnly", "Complete"), status("ReadOnly", "Complete"), []transition{{true, "Restricted", "It is ReadOnly."}}},
+		"it is lifted by a key":                 {status("ReadOnly", "Complete"), status("NotDue", "Applying"), []transition{{false, "RestrictionLifted", "The restriction has ended. It is NotDue."}}},
+		"it is lifted by the terms":             {status("ReadOnly", "Complete"), status("NotRequested", ""), []transition{{false, "RestrictionLifted", "The restriction has ended. It is NotRequested."}}},
+		"it is lifted by the owner":             {status("ReadOnly", "Complete"), status("Observed", "Complete"), []transition{{false, "RestrictionLifted", "The restriction has ended. It is Observed."}}},
+		"it is lifted by a pause":               {status("ReadOnly", "Complete"), status("Paused", "Applying"), []transition{{false, "RestrictionPaused", "It is Paused."}}},
+		"a pause is over, and it is in force":   {status("Paused", "Complete"), status("ReadOnly", "Complete"), []transition{{true, "Restricted", "It is ReadOnly."}}},
+		"a pause is over, and it is to come":    {status("Paused", "Complete"), status("NotDue", "Complete"), nil},
+		"the clocks come to agree":              {status("ClockDisputed", "Complete"), status("ReadOnly", "Complete"), []transition{{true, "Restricted", "It is ReadOnly."}}},
+		"the clocks agree, and it is to come":   {status("ClockDisputed", "Complete"), status("NotDue", "Complete"), nil},
+		"a right is missing":                    {status("ReadOnly", "Applying"), status("ReadOnly", "Forbidden"), []transition{{true, "RestrictionNotReady", "All is Forbidden."}}},
+		"a write fails":                         {status("ReadOnly", "Complete"), status("ReadOnly", "ApplyFailed"), []transition{{true, "RestrictionNotReady", "All is ApplyFailed."}}},
+		"the lock is not in force":              {status("ReadOnly", "Applying"), status("ReadOnly", "LockNotInForce"), []transition{{true, "RestrictionNotReady", "All is LockNotInForce."}}},
+		"bypassed":                              {status("ReadOnly", "Complete"), status("ReadOnly", "Bypassed"), []transition{{true, "RestrictionNotReady", "All is Bypassed."}}},
+		"from one trouble to another":           {status("ReadOnly", "Forbidden"), status("ReadOnly", "Bypassed"), []transition{{true, "RestrictionNotReady", "All is Bypassed."}}},
+		"out of trouble":                        {status("ReadOnly", "Bypassed"), status("ReadOnly", "Complete"), []transition{{false, "RestrictionComplete", "All is Complete."}}},
+		"out of trouble, since nobody asks":     {status("Observed", "Forbidden"), status("NotRequested", ""), nil},
+		"there are no tiers":                    {status("NotDue", "Complete"), status("NotDue", "APINotInstalled"), nil},
+		"there are tiers":                       {status("NotDue", "APINotInstalled"), status("NotDue", "Complete"), []transition{{false, "RestrictionComplete", "All is Complete."}}},
+		"it comes into force, and into trouble": {status("NotDue", "Complete"), status("ReadOnly", "Forbidden"), []transition{{true, "Restricted", "It is ReadOnly."}, {true, "RestrictionNotReady", "All is Forbidden."}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, restrictionEvents(test.from, test.to), cmp.AllowUnexported(transition{})); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// Pauses begin and end on time: their instants are boundaries too.
+func TestNextLookAtAPause(t *testing.T) {
+	for name, test := range map[string]struct {
+		now  time.Time
+		want time.Duration
+	}{
+		"before it begins": {day(40).Add(-10 * time.Minute), 10*time.Minute + 5*time.Millisecond},
+		"before it ends":   {day(43).Add(-10 * time.Minute), 10*time.Minute + 5*time.Millisecond},
+		"after it":         {day(43), time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found := assessedBy(license.ClockReading{Now: test.now, Agreement: license.ClocksUnknown}, restricting(defaultTierOnly, pausing(40, 43, "")))
+			if got := nextLook(found).RequeueAfter; got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+// Whatever vendors and cluster owners write, the API takes it: the message of a restriction in at most 2048 characters, that of a condition in what conditions take.
+func TestLongTextsFitTheStatus(t *testing.T) {
+	p := restricting(defaultTierOnly, pausing(50, 60, strings.Repeat("€", 300)))
+	p.Name = strings.Repeat("n", 253)
+	p.Spec.Vendor, p.Spec.RenewalURL = strings.Repeat("€", 128), "https://"+strings.Repeat("€", 1016)
+	for _, now := range []int{40, 55} {
+		status := productStatusOf(assessedOn(now, p), inUse(1, 4), nil)
+		if inForce := status.Restriction.InForce; inForce != nil && len([]rune(inForce.Message)) > 2048 {
+			t.Errorf("the message has %d characters", len([]rune(inForce.Message)))
+		}
+		if reason := []rune(status.Restriction.Pause.Reason); len(reason) != 256 {
+			t.Errorf("the reason of the pause has %d characters", len(reason))
+		}
+		if message := conditionOf(status.Conditions, "Restricted").Message; len(message) > 4096 || !strings.HasSuffix(message, ".") {
+			t.Errorf("Restricted says, in %d bytes: %s", len(message), message)
+		}
+	}
+}
