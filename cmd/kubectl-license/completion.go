@@ -5,6 +5,7 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
 )
 
 // completeWith offers fixed words for a flag; with none it only keeps the shell from offering files.
@@ -19,6 +20,16 @@ func completeWithFiles(command *cobra.Command, flag string, extensions ...string
 
 func completeWithFolders(command *cobra.Command, flag string) {
 	mustRegister(command.MarkFlagDirname(flag))
+}
+
+// completeProduct offers the LicensedProducts of the cluster for a command's first argument.
+func completeProduct(connection *genericclioptions.ConfigFlags) cobra.CompletionFunc {
+	return func(command *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return productNames(command.Context(), connection), cobra.ShellCompDirectiveNoFileComp
+	}
 }
 
 // mustRegister fails for flags that do not exist, which is a mistake in the program.

@@ -18,12 +18,6 @@ import (
 	"github.com/license-operator/license-operator/internal/token"
 )
 
-// Formats of inspect's output.
-const (
-	outputJSON = "json"
-	outputYAML = "yaml"
-)
-
 // standardInput is the name of a file that stands for the standard input.
 const standardInput = "-"
 

@@ -5,13 +5,11 @@ package main
 
 import (
 	"crypto/x509"
-	"encoding/json"
 	"fmt"
 	"io"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
@@ -112,22 +110,10 @@ func (i *inspection) addSigner(chain []*x509.Certificate) {
 }
 
 func (i *inspection) print(out io.Writer, format string) error {
-	switch format {
-	case outputJSON:
-		encoder := json.NewEncoder(out)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(i)
-	case outputYAML:
-		text, err := yaml.Marshal(i)
-		if err != nil {
-			return err
-		}
-		_, err = out.Write(text)
-		return err
-	default:
+	if format == "" {
 		return i.table().write(out)
 	}
+	return writeEncoded(out, format, i)
 }
 
 // table is the inspection for humans. It comes without a single character that the vendor, or whoever forged the key, could play tricks with on a terminal.

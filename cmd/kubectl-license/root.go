@@ -72,6 +72,9 @@ All of it works offline, but for the commands that say which cluster they talk t
 	root.SetCompletionCommandGroupID(groupOthers)
 	root.AddCommand(
 		inGroup(groupCustomers, newInspectCommand(env)),
+		inGroup(groupCustomers, newSimulateCommand(env)),
+		inGroup(groupCustomers, newPauseCommand(env)),
+		inGroup(groupCustomers, newResumeCommand(env)),
 		inGroup(groupCustomers, newClockCommand(env)),
 		inGroup(groupVendors, newCACommand(env)),
 		inGroup(groupVendors, newSignerCommand(env)),
@@ -144,6 +147,16 @@ func oneArgument(name string) cobra.PositionalArgs {
 		default:
 			return misused(command, "unexpected argument %q after %s", args[1], name)
 		}
+	}
+}
+
+// atMostOneArgument takes one argument or none.
+func atMostOneArgument(name string) cobra.PositionalArgs {
+	return func(command *cobra.Command, args []string) error {
+		if len(args) > 1 {
+			return misused(command, "unexpected argument %q after %s", args[1], name)
+		}
+		return nil
 	}
 }
 

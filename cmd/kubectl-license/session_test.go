@@ -59,6 +59,16 @@ func TestMisuse(t *testing.T) {
 		{"clock", "reset"},
 		{"clock", "reset", "acme-mesh", "--timeout", "0s", "--server", "http://127.0.0.1:1"},
 		{"clock", "reset", "acme-mesh", "--kubeconfig", "missing"},
+		{"pause"},
+		{"pause", "acme-mesh", "acme-db"},
+		{"pause", "acme-mesh", "--kubeconfig", "missing"},
+		{"resume"},
+		{"resume", "acme-mesh", "--for", "1d"},
+		{"simulate", "acme-mesh", "acme-db"},
+		{"simulate", "--at", "noon"},
+		{"simulate", "--at", "2026-11-22T09:59:59Z", "--server", "http://127.0.0.1:1"},
+		{"simulate", "-o", "table", "--server", "http://127.0.0.1:1"},
+		{"simulate", "--kubeconfig", "missing"},
 	} {
 		if got := e.show(args...); got.code != exitFailed {
 			t.Errorf("%q ended with %d", args, got.code)

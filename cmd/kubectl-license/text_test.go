@@ -56,6 +56,35 @@ func TestTable(t *testing.T) {
 	}
 }
 
+func TestGrid(t *testing.T) {
+	var text strings.Builder
+	g := &grid{}
+	g.add("EFFECT", "KIND", "NAME")
+	g.add("öffnet alles", "", "x")
+	g.add("-", "Tier", strings.Repeat("x", 100))
+	g.write(&text)
+	want := "  EFFECT        KIND  NAME\n  öffnet alles        x\n  -             Tier  " + strings.Repeat("x", 100) + "\n"
+	if text.String() != want {
+		t.Errorf("got\n%swant\n%s", text.String(), want)
+	}
+}
+
+func TestFold(t *testing.T) {
+	word := func(length int) string { return strings.Repeat("é", length) }
+	for _, test := range []struct{ text, first, others, want string }{
+		{"", "- ", "  ", "- "},
+		{"one  two\nthree", "- ", "  ", "- one two three"},
+		{word(39) + " " + word(40), "", "  ", word(39) + " " + word(40)},
+		{word(40) + " " + word(40), "", "  ", word(40) + "\n  " + word(40)},
+		{word(38) + " " + word(40), "- ", "  ", "- " + word(38) + "\n  " + word(40)},
+		{word(100) + " a " + word(100), "- ", "", "- " + word(100) + "\na\n" + word(100)},
+	} {
+		if got := fold(test.text, test.first, test.others); got != test.want {
+			t.Errorf("%q: got\n%s\nwant\n%s", test.text, got, test.want)
+		}
+	}
+}
+
 func TestReport(t *testing.T) {
 	for _, test := range []struct {
 		err  error

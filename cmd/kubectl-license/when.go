@@ -146,9 +146,12 @@ func distance(from, to time.Time) string {
 	}
 }
 
-func plural(count int64, noun string) string {
+func plural(count int64, noun string) string { return counted(count, noun, noun+"s") }
+
+// counted is plural for nouns that take more than an s.
+func counted(count int64, one, many string) string {
 	if count == 1 {
-		return "1 " + noun
+		return "1 " + one
 	}
-	return fmt.Sprintf("%d %ss", count, noun)
+	return fmt.Sprintf("%d %s", count, many)
 }

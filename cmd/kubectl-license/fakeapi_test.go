@@ -1,0 +1,169 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+)
+
+// fakeAPI is as much of an API server as commands need that ask something of the operator by annotations: discovery, and one LicensedProduct. What is true of real ones is for the suites on envtest; here
+// it is the plugin's words that count.
+type fakeAPI struct {
+	t       *testing.T
+	product *v1alpha1.LicensedProduct
+	// operator acts upon the annotation, as the operator would; nil: nobody does.
+	operator func(product *v1alpha1.LicensedProduct)
+	// read is called with each reading of the product; nil: nothing happens meanwhile.
+	read func(product *v1alpha1.LicensedProduct)
+	// denied is the verb that is forbidden.
+	denied string
+	// missing: the kinds are not installed.
+	missing bool
+
+	mutex   sync.Mutex
+	patches []string
+}
+
+// Paths of the API that such commands use.
+const (
+	groupPath   = "/apis/license-operator.io/v1alpha1"
+	productPath = groupPath + "/licensedproducts/"
+)
+
+func newFakeAPI(t *testing.T) *fakeAPI {
+	mark := metav1.NewTime(time.Date(2027, 12, 24, 12, 0, 0, 0, time.UTC))
+	return &fakeAPI{t: t, product: &v1alpha1.LicensedProduct{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: kindLicensedProduct},
+		ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh"},
+		Status:     v1alpha1.LicensedProductStatus{State: v1alpha1.LicensedProductExpired, TimeMark: &mark},
+	}}
+}
+
+func (f *fakeAPI) start() (server string) {
+	running := httptest.NewServer(f)
+	f.t.Cleanup(running.Close)
+	return running.URL
+}
+
+func (f *fakeAPI) ServeHTTP(response http.ResponseWriter, request *http.Request) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	switch {
+	case request.URL.Path == groupPath && !f.missing:
+		f.answer(response, http.StatusOK, metav1.APIResourceList{
+			TypeMeta:     metav1.TypeMeta{APIVersion: "v1", Kind: "APIResourceList"},
+			GroupVersion: v1alpha1.GroupVersion.String(),
+			APIResources: []metav1.APIResource{{Name: "licensedproducts", Kind: kindLicensedProduct, Verbs: metav1.Verbs{"get", "list", "patch"}}},
+		})
+	case request.URL.Path == "/apis/license-operator.io" && !f.missing:
+		f.answer(response, http.StatusOK, f.groups().Groups[0])
+	case request.URL.Path == "/api":
+		f.answer(response, http.StatusOK, metav1.APIVersions{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIVersions"}, Versions: []string{"v1"}})
+	case request.URL.Path == "/apis":
+		f.answer(response, http.StatusOK, f.groups())
+	case strings.HasPrefix(request.URL.Path, productPath):
+		f.serveProduct(response, request)
+	case request.URL.Path == strings.TrimSuffix(productPath, "/"):
+		f.answer(response, http.StatusOK, v1alpha1.LicensedProductList{
+			TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "LicensedProductList"},
+			Items:    []v1alpha1.LicensedProduct{*f.product, {ObjectMeta: metav1.ObjectMeta{Name: "acme-db"}}},
+		})
+	default:
+		f.refuse(response, http.StatusNotFound, metav1.StatusReasonNotFound, "", "the server could not find the requested resource")
+	}
+}
+
+func (f *fakeAPI) groups() metav1.APIGroupList {
+	groups := metav1.APIGroupList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIGroupList"}}
+	if f.missing {
+		return groups
+	}
+	version := metav1.GroupVersionForDiscovery{GroupVersion: v1alpha1.GroupVersion.String(), Version: "v1alpha1"}
+	groups.Groups = []metav1.APIGroup{{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIGroup"}, Name: v1alpha1.GroupVersion.Group,
+		Versions: []metav1.GroupVersionForDiscovery{version}, PreferredVersion: version,
+	}}
+	return groups
+}
+
+func (f *fakeAPI) serveProduct(response http.ResponseWriter, request *http.Request) {
+	name := strings.TrimPrefix(request.URL.Path, productPath)
+	switch {
+	case request.Method == f.denied:
+		f.refuse(response, http.StatusForbidden, metav1.StatusReasonForbidden, name,
+			`licensedproducts.license-operator.io "acme-mesh" is forbidden: User "jane" cannot `+strings.ToLower(f.denied)+` it`)
+		return
+	case name != f.product.Name:
+		f.refuse(response, http.StatusNotFound, metav1.StatusReasonNotFound, name, `licensedproducts.license-operator.io "`+name+`" not found`)
+		return
+	case request.Method == http.MethodPatch:
+		f.patch(request)
+	case f.read != nil:
+		f.read(f.product)
+	}
+	f.answer(response, http.StatusOK, f.product)
+}
+
+func (f *fakeAPI) patch(request *http.Request) {
+	body, err := io.ReadAll(request.Body)
+	if err != nil {
+		f.t.Error(err)
+	}
+	f.patches = append(f.patches, request.Header.Get("Content-Type")+" "+request.URL.RawQuery+" "+string(body))
+	var patch struct {
+		Metadata struct {
+			Annotations map[string]*string `json:"annotations"`
+		} `json:"metadata"`
+	}
+	if err := json.Unmarshal(body, &patch); err != nil {
+		f.t.Error(err)
+	}
+	for key, value := range patch.Metadata.Annotations {
+		if value == nil {
+			delete(f.product.Annotations, key)
+		} else {
+			metav1.SetMetaDataAnnotation(&f.product.ObjectMeta, key, *value)
+		}
+	}
+	if f.operator != nil {
+		f.operator(f.product)
+	}
+}
+
+func (f *fakeAPI) refuse(response http.ResponseWriter, code int32, reason metav1.StatusReason, name, message string) {
+	f.answer(response, int(code), metav1.Status{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: metav1.StatusFailure, Code: code, Reason: reason, Message: message,
+		Details: &metav1.StatusDetails{Group: v1alpha1.GroupVersion.Group, Kind: "licensedproducts", Name: name},
+	})
+}
+
+func (f *fakeAPI) answer(response http.ResponseWriter, code int, object any) {
+	response.Header().Set("Content-Type", "application/json")
+	response.WriteHeader(code)
+	if err := json.NewEncoder(response).Encode(object); err != nil {
+		f.t.Error(err)
+	}
+}
+
+// ask records a command against an API server.
+func (e *terminal) ask(api *fakeAPI, args ...string) output {
+	e.t.Helper()
+	server := api.start()
+	got := e.show(append(args, "--server", server)...)
+	record := strings.ReplaceAll(e.record.String(), server, "http://api")
+	e.record.Reset()
+	e.record.WriteString(record)
+	return got
+}
