@@ -84,7 +84,7 @@ fuzz: ## Fuzz the parsers, each for FUZZTIME (30s).
 	@hack/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: bin/manager bin/bench ## Measure and print tables: verification, lateness, writes, idleness, memory, nodes, scrapes.
+bench: bin/manager bin/bench ## Measure and print tables: verification, lateness, writes, idleness, memory, nodes, scrapes, restrictions.
 	@assets=$$(hack/envtest-assets); export KUBEBUILDER_ASSETS=$$assets; exec bin/bench $(ARGS)
 
 ##@ Build and run

@@ -64,7 +64,14 @@ func benchLife(ctx context.Context, s settings, binary string, p *population, ti
 }
 
 // withOperator calls do with the operator, ready, on a control plane of its own.
-func withOperator(ctx context.Context, binary, title string, do func(*controlplane.ControlPlane, *controlplane.Manager) error) (err error) {
+func withOperator(ctx context.Context, binary, title string, do func(*controlplane.ControlPlane, *controlplane.Manager) error) error {
+	return withControlPlane(ctx, title, func(plane *controlplane.ControlPlane) error {
+		return whileOperatorRuns(ctx, plane, binary, func(manager *controlplane.Manager) error { return do(plane, manager) })
+	})
+}
+
+// withControlPlane calls do with a control plane that the operator is installed on and does not run on.
+func withControlPlane(ctx context.Context, title string, do func(*controlplane.ControlPlane) error) (err error) {
 	say("%s: starting the control plane and the operator", title)
 	plane, err := controlplane.Start(ctx, controlplane.Options{Audit: true})
 	if err != nil {
@@ -74,6 +81,11 @@ func withOperator(ctx context.Context, binary, title string, do func(*controlpla
 	if err := plane.InstallOperator(ctx); err != nil {
 		return err
 	}
+	return do(plane)
+}
+
+// whileOperatorRuns calls do with the operator, ready, and then stops it. After a failure the control plane's end is its end.
+func whileOperatorRuns(ctx context.Context, plane *controlplane.ControlPlane, binary string, do func(*controlplane.Manager) error) error {
 	manager, err := plane.StartManager(ctx, controlplane.ManagerOptions{Binary: binary})
 	if err != nil {
 		return err
@@ -81,10 +93,10 @@ func withOperator(ctx context.Context, binary, title string, do func(*controlpla
 	if err := manager.WaitReady(ctx); err != nil {
 		return err
 	}
-	if err := do(plane, manager); err != nil {
+	if err := do(manager); err != nil {
 		return fmt.Errorf("%w; the end of the operator's log:\n%s", err, manager.LogTail(20))
 	}
-	return nil
+	return manager.Stop()
 }
 
 func (r *result) measure(ctx context.Context, s settings, plane *controlplane.ControlPlane, manager *controlplane.Manager, p *population) error {

@@ -29,7 +29,7 @@ const (
 	scrapeEvery  = 100 * time.Millisecond
 	scrapeTarget = 50 * time.Millisecond
 	// seriesEach is how many series a product and its key have together, where both nodes and cores are limited.
-	seriesEach = 22
+	seriesEach = 24
 	// scrapedNodes are enough for every product to have something in use.
 	scrapedNodes = 10
 )
@@ -134,6 +134,17 @@ func (s *scraped) values(metric string) map[string]float64 {
 		}
 	}
 	return found
+}
+
+// value is that of a metric without labels in the text format.
+func (s *scraped) value(metric string) (value float64, isThere bool) {
+	for line := range strings.Lines(s.body) {
+		if rest, ok := strings.CutPrefix(line, metric+" "); ok {
+			value, err := strconv.ParseFloat(strings.TrimSpace(rest), 64)
+			return value, err == nil
+		}
+	}
+	return 0, false
 }
 
 // series counts those in the text format whose metrics' names begin with prefix.

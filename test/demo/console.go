@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // width is as wide as the output gets, tables of kubectl excepted.
@@ -129,7 +131,7 @@ func (c *console) table(text string) {
 
 // withStates colors the states in a line.
 func (c *console) withStates(line string) string {
-	for _, state := range []string{"NotYetValid", "Unlicensed", "GracePeriod", "Expired", "Invalid", " Valid "} {
+	for _, state := range []string{"NotYetValid", "Unlicensed", "GracePeriod", "Expired", "Invalid", " Valid ", "Active"} {
 		line = strings.Replace(line, state, c.state(state), 1)
 	}
 	return line
@@ -142,7 +144,7 @@ func (c *console) state(state string) string {
 		return c.in(green, state)
 	case "GracePeriod":
 		return c.in(yellow, state)
-	case "Expired", "Invalid":
+	case "Expired", "Invalid", "Active":
 		return c.in(red, state)
 	default:
 		return c.in(blue, state)
@@ -162,10 +164,10 @@ func (c *console) progress(what string) func(result string) {
 func (c *console) sighting(s *sighting, cause time.Time) {
 	const indent = 26
 	after := ""
-	if !cause.IsZero() && s.state+s.reason != "" {
+	if !cause.IsZero() && !s.isDoing() {
 		after = since(s.at.Sub(cause))
 	}
-	c.print(fmt.Sprintf("  %s %s  %-8s %-7s %s", c.in(dim, s.at.UTC().Format("15:04:05.000")), c.in(dim, fmt.Sprintf("%9s", after)), s.kind, s.name, c.told(s)))
+	c.print(fmt.Sprintf("  %s %s  %-8s %-6s  %s", c.in(dim, s.at.UTC().Format("15:04:05.000")), c.in(dim, fmt.Sprintf("%9s", after)), s.kind, s.name, c.told(s)))
 	for _, line := range wrapped(s.note, width-indent) {
 		c.print(strings.Repeat(" ", indent) + c.in(dim, line))
 	}
@@ -187,14 +189,34 @@ func (c *console) told(s *sighting) string {
 		return "Normal " + s.reason
 	case s.deleted:
 		return "deleted"
+	case s.kind == aPolicy && s.again:
+		return "changed"
+	case s.byOperator:
+		return "created"
 	case s.state == "":
 		return "applied"
 	case s.kind == aKey:
 		return fmt.Sprintf("%s  Ready: %s, Active: %s", c.change(s), s.reason, s.active)
+	case s.onlyAffects && s.affects != "" && s.restriction == v1alpha1.RestrictionActive:
+		return "restricts " + s.affects
+	case s.onlyAffects && s.affects != "":
+		return "would restrict " + s.affects
 	case s.active == "":
-		return fmt.Sprintf("%s  restricts at %s", c.change(s), short(s.restricts, s.at))
+		return fmt.Sprintf("%s  %s", c.change(s), c.restricts(s))
 	default:
-		return fmt.Sprintf("%s  by %s, restricts at %s", c.change(s), s.active, short(s.restricts, s.at))
+		return fmt.Sprintf("%s  by %s, %s", c.change(s), s.active, c.restricts(s))
+	}
+}
+
+// restricts says since when or from when on a product is restricted.
+func (c *console) restricts(s *sighting) string {
+	switch s.restriction {
+	case v1alpha1.RestrictionActive:
+		return c.in(red, "restricted")
+	case v1alpha1.RestrictionPaused:
+		return "restriction paused"
+	default:
+		return "restricts at " + short(s.restricts, s.at)
 	}
 }
 

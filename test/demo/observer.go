@@ -13,12 +13,14 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/restriction"
 )
 
 // kind of what is seen.
@@ -27,6 +29,7 @@ type kind string
 const (
 	aProduct kind = "product"
 	aKey     kind = "key"
+	aPolicy  kind = "policy"
 	anEvent  kind = "event"
 )
 
@@ -43,26 +46,38 @@ type sighting struct {
 	// state of a key or product; empty: it has just been applied, or deleted.
 	state   string
 	deleted bool
+	// version of a policy: another one whenever anything about it has changed.
+	version string
+	// byOperator tells of a policy that it is the operator's, so that its coming and going has a cause and is none.
+	byOperator bool
 	// reason of an event; of a key's condition Ready.
 	reason string
 	// active is the reason of a key's condition Active; the name of a product's active key.
 	active string
-	// restricts is when a product's restriction would take effect.
-	restricts time.Time
+	// restricts is when a product's restriction takes effect, restriction its state, and affects what it is about.
+	restricts   time.Time
+	restriction v1alpha1.RestrictionState
+	affects     string
 	// warning and note of an event.
 	warning bool
 	note    string
 	// boundaries are the instants at which a key changes by time alone: its begin, its expiry, the end of its grace period.
 	boundaries [3]time.Time
-	// was is the state before.
-	was string
+	// was is the state before, again whether there was any before, and onlyAffects whether nothing but affects is another.
+	was                string
+	again, onlyAffects bool
 }
 
 func (s *sighting) sameAs(other *sighting) bool {
-	return s.state == other.state && s.reason == other.reason && s.active == other.active && s.restricts.Equal(other.restricts)
+	return s.sameButAffects(other) && s.affects == other.affects
 }
 
-// observer sees everything that happens to keys and products, by watches, tells it at once, and remembers it.
+func (s *sighting) sameButAffects(other *sighting) bool {
+	return s.state == other.state && s.reason == other.reason && s.active == other.active && s.version == other.version &&
+		s.restricts.Equal(other.restricts) && s.restriction == other.restriction
+}
+
+// observer sees everything that happens to keys, products and policies, by watches, tells it at once, and remembers it.
 type observer struct {
 	client client.WithWatch
 	out    *console
@@ -87,7 +102,9 @@ func startObserver(ctx context.Context, config *rest.Config, out *console) (*obs
 		return nil, fmt.Errorf("creating a client to watch with: %w", err)
 	}
 	o := &observer{client: c, out: out, last: map[string]sighting{}, news: make(chan struct{})}
-	for _, list := range []client.ObjectList{&v1alpha1.LicensedProductList{}, &v1alpha1.LicenseKeyList{}, &eventsv1.EventList{}} {
+	for _, list := range []client.ObjectList{
+		&v1alpha1.LicensedProductList{}, &v1alpha1.LicenseKeyList{}, policyList(restriction.GlobalNetworkPolicy), policyList(restriction.NetworkPolicy), &eventsv1.EventList{},
+	} {
 		watcher, err := c.Watch(ctx, list)
 		if err != nil {
 			return nil, fmt.Errorf("watching: %w", err)
@@ -108,6 +125,12 @@ func startObserver(ctx context.Context, config *rest.Config, out *console) (*obs
 	return o, nil
 }
 
+func policyList(kind restriction.PolicyKind) client.ObjectList {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(restriction.Version.WithKind(string(kind) + "List"))
+	return list
+}
+
 // wait returns when nothing is told any more.
 func (o *observer) wait() { o.loops.Wait() }
 
@@ -126,11 +149,11 @@ func (o *observer) see(at time.Time, event watch.Event) {
 		return
 	case event.Type == watch.Deleted:
 		delete(o.last, s.id)
-		s = sighting{at: at, kind: s.kind, name: s.name, deleted: true}
+		s = sighting{at: at, kind: s.kind, name: s.name, deleted: true, byOperator: s.byOperator}
 	case seen && s.sameAs(&before):
 		return
 	default:
-		s.was = before.state
+		s.was, s.again, s.onlyAffects = before.state, seen, seen && s.sameButAffects(&before)
 		o.last[s.id] = s
 	}
 	o.history = append(o.history, s)
@@ -138,6 +161,9 @@ func (o *observer) see(at time.Time, event watch.Event) {
 	close(o.news)
 	o.news = make(chan struct{})
 }
+
+// isDoing tells that somebody has done something, and that it is not what came of it.
+func (s *sighting) isDoing() bool { return s.kind != anEvent && s.state == "" && !s.byOperator }
 
 // cause is the latest thing known to have been due, or to have been done by somebody, when s was seen.
 func (o *observer) cause(s *sighting) time.Time {
@@ -149,7 +175,7 @@ func (o *observer) cause(s *sighting) time.Time {
 	}
 	for i := range o.history {
 		seen := &o.history[i]
-		if seen.kind != anEvent && seen.state == "" {
+		if seen.isDoing() {
 			consider(seen.at)
 		}
 		for _, boundary := range seen.boundaries {
@@ -165,6 +191,8 @@ func sightingOf(object runtime.Object) (sighting, bool) {
 		return ofKey(o), true
 	case *v1alpha1.LicensedProduct:
 		return ofProduct(o), true
+	case *unstructured.Unstructured:
+		return ofPolicy(o), true
 	case *eventsv1.Event:
 		return ofEvent(o)
 	default:
@@ -188,10 +216,40 @@ func ofKey(k *v1alpha1.LicenseKey) sighting {
 
 func ofProduct(p *v1alpha1.LicensedProduct) sighting {
 	s := sighting{id: string(p.UID), kind: aProduct, name: p.Name, state: string(p.Status.State), active: p.Status.ActiveLicenseKeyName}
-	if r := p.Status.Restriction; r != nil && r.EffectiveTime != nil {
+	r := p.Status.Restriction
+	if r == nil {
+		return s
+	}
+	s.restriction = r.State
+	if r.EffectiveTime != nil {
 		s.restricts = r.EffectiveTime.Time
 	}
+	switch {
+	case r.InForce != nil:
+		s.affects = affected(r.InForce.Tiers, r.InForce.Policies)
+	case r.Preview != nil:
+		s.affects = affected(r.Preview.Tiers, r.Preview.Policies)
+	}
 	return s
+}
+
+// affected says what a restriction is about; empty: that has yet to be found out.
+func affected(tiers []v1alpha1.RestrictedTier, policies *v1alpha1.AffectedPolicies) string {
+	if policies == nil {
+		return ""
+	}
+	where := fmt.Sprintf("%d tiers", len(tiers))
+	if len(tiers) == 1 {
+		where = "tier " + tiers[0].Name
+	}
+	return fmt.Sprintf("policies in %s: %d (%d allow, %d deny)", where, *policies.Total, *policies.Allowing, *policies.Denying)
+}
+
+func ofPolicy(p *unstructured.Unstructured) sighting {
+	return sighting{
+		id: string(p.GetUID()), kind: aPolicy, name: p.GetName(), version: p.GetResourceVersion(),
+		byOperator: p.GetLabels()[restriction.PassPolicyLabel] == restriction.PassPolicyLabelValue,
+	}
 }
 
 func ofEvent(e *eventsv1.Event) (sighting, bool) {

@@ -14,6 +14,9 @@ import (
 	"syscall"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -70,6 +73,26 @@ func (s *stage) startControlPlane() error {
 		return err
 	}
 	done("config/default")
+	return s.installCalico()
+}
+
+// installCalico installs the kinds of Calico's tiers and policies, and the tier that every Calico has. There is no traffic here, and nothing that would apply them to it.
+func (s *stage) installCalico() error {
+	done := s.out.progress("Installing Calico's own tiers and policies")
+	definitions, err := controlplane.CalicoDefinitions(s.ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.plane.Install(s.ctx, definitions...); err != nil {
+		return err
+	}
+	tier := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"order": int64(1_000_000), "defaultAction": "Deny"}}}
+	tier.SetGroupVersionKind(restriction.Version.WithKind("Tier"))
+	tier.SetName(restriction.DefaultTier)
+	if err := s.plane.Install(s.ctx, tier); err != nil {
+		return err
+	}
+	done("their CRDs, and tier default")
 	return nil
 }
 
@@ -182,12 +205,13 @@ func (s *stage) stayUp() error {
 	s.out.block(fmt.Sprintf(`export KUBECONFIG=%s
 export PATH=%s:%s:$PATH
 kubectl get lprod,lk
+kubectl get globalnetworkpolicies
 kubectl describe lprod %s
 kubectl license issue --signer %s \
   --product %s --customer Me --valid-for 30s --grace 20s | kubectl apply -f -
 kubectl delete lk %s`,
 		s.kubeconfig(), filepath.Dir(s.plane.Kubectl()), s.binaries, product, filepath.Join(s.dir, vendorDir), product, stagedKey))
-	s.out.line("Ctrl-C stops everything and removes it.")
+	s.out.line(fmt.Sprintf("With that key alone %s is restricted 50 seconds after it was issued. Ctrl-C stops everything and removes it.", product))
 	s.out.blank()
 	<-s.ctx.Done()
 	if err := context.Cause(s.ctx); !errors.Is(err, controlplane.ErrInterrupted) {

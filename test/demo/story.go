@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 const (
@@ -18,6 +20,9 @@ const (
 	vendorDir = "acme-ca"
 
 	editedKey, firstKey, renewalKey, stagedKey = "acme-0", "acme-1", "acme-2", "acme-3"
+
+	// passPolicy is what the operator puts into tier security to have none of its policies applied.
+	passPolicy = "security.license-operator-pass"
 
 	// goal is how late a state may be by design, and allowed how late it may be here: other work on the machine must not fail the demo.
 	goal    = time.Second
@@ -30,7 +35,7 @@ const (
 type story struct {
 	*stage
 	chapters int
-	// boundaries is how many states were seen to change at one, worst the latest of them.
+	// boundaries is how many changes were due at one, worst how late the latest was seen.
 	boundaries int
 	worst      time.Duration
 }
@@ -38,12 +43,12 @@ type story struct {
 // tell tells the story. An error is a state that was late or missing, or anything else that went wrong.
 func tell(on *stage) error {
 	s := &story{stage: on}
-	for _, chapter := range []func() error{s.beginning, s.edited, s.valid, s.renewedLate, s.renewedAhead} {
+	for _, chapter := range []func() error{s.policies, s.terms, s.edited, s.valid, s.renewedLate, s.renewedAhead} {
 		if err := chapter(); err != nil {
 			return err
 		}
 	}
-	s.out.title(fmt.Sprintf("%d states were due to change at a boundary; the latest was seen %d ms after it.", s.boundaries, s.worst.Milliseconds()))
+	s.out.title(fmt.Sprintf("%d changes were due at a boundary; the latest was seen %d ms after it.", s.boundaries, s.worst.Milliseconds()))
 	s.out.paragraph(fmt.Sprintf("The goal is %.0f s. The demo itself fails beyond %.0f s, since it may share its machine with others.",
 		goal.Seconds(), allowed.Seconds()))
 	return nil
@@ -54,12 +59,35 @@ func (s *story) chapter(title, text string) {
 	s.out.chapter(s.chapters, title, text)
 }
 
-func (s *story) beginning() error {
+func (s *story) policies() error {
 	s.out.blank()
 	s.out.paragraph("What follows is real. Each line with a time (UTC) is what a watch on the API server showed at that moment, " +
 		"and how long that was after its cause: a boundary in time, or something applied.")
-	s.chapter("A vendor, their product, and three nodes",
-		"The vendor makes a root and a signer once. The product comes with the root's certificate: keys that lead to it are the vendor's.")
+	s.chapter("Three nodes, and policies in a tier of their own",
+		"Before there is any license, somebody has a tier with three policies. What they are now is kept, to be compared later.")
+	if err := errors.Join(s.write("nodes.yaml", nodesManifest()), s.write("policies.yaml", policiesManifest)); err != nil {
+		return err
+	}
+	seen, before := s.observer.seenSoFar(), time.Now()
+	if _, err := s.shell("kubectl apply -f nodes.yaml -f policies.yaml"); err != nil {
+		return err
+	}
+	expected := []expectation{policy("security.allow-dns"), policy("security.deny-metadata"), policy("security.database")}
+	if _, err := s.expect(seen, before, "it was to be applied", expected); err != nil {
+		return err
+	}
+	s.out.blank()
+	if err := s.tables("kubectl get nodes", "kubectl get tiers"); err != nil {
+		return err
+	}
+	_, err := s.shell(currentPolicies("before.yaml"))
+	return err
+}
+
+func (s *story) terms() error {
+	s.chapter("A vendor and their product",
+		"The vendor makes a root and a signer once. The product comes with the root's certificate: keys that lead to it are the vendor's. It also "+
+			"says what happens after the grace period: policies in the customer's own tiers are not applied to pods. What that would mean can be read from the first second on.")
 	if _, err := s.shell("kubectl license ca create --dir " + vendorDir + " --vendor Acme"); err != nil {
 		return err
 	}
@@ -67,17 +95,23 @@ func (s *story) beginning() error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(s.write("product.yaml", productManifest(root)), s.write("nodes.yaml", nodesManifest())); err != nil {
+	if err := s.write("product.yaml", productManifest(root)); err != nil {
+		return err
+	}
+	if err := s.tables("tail -n 3 product.yaml"); err != nil {
 		return err
 	}
 	seen := s.observer.seenSoFar()
-	if _, err := s.shell("kubectl apply -f nodes.yaml -f product.yaml"); err != nil {
+	if _, err := s.shell("kubectl apply -f product.yaml"); err != nil {
 		return err
 	}
-	if err := s.expectApplied(seen, aProduct, product, state(aProduct, product, "Unlicensed"), event(aProduct, product, "TermsAccepted"), event(aProduct, product, "Unlicensed")); err != nil {
+	err = s.expectApplied(seen, aProduct, product,
+		state(aProduct, product, "Unlicensed"), event(aProduct, product, "TermsAccepted"), event(aProduct, product, "Unlicensed"),
+		affects("policies in tier security: 3 (2 allow, 2 deny)"))
+	if err != nil {
 		return err
 	}
-	return s.tables("kubectl get nodes", "kubectl get lprod")
+	return s.tables("kubectl get lprod", "kubectl license simulate "+product)
 }
 
 func (s *story) edited() error {
@@ -130,21 +164,40 @@ func (s *story) graceAndExpiry() error {
 	if err := s.tables("kubectl get lprod"); err != nil {
 		return err
 	}
-	if err := s.expectAt(graceEnd, both(firstKey, "Expired")...); err != nil {
+	expected := append(both(firstKey, "Expired"), restrictionInState(v1alpha1.RestrictionActive), pass(false), event(aProduct, product, "Restricted"),
+		event(aProduct, product, "RestrictionComplete"))
+	if err := s.expectAt(graceEnd, expected...); err != nil {
 		return err
 	}
 	s.out.blank()
-	s.out.paragraph("The grace period is over.")
-	return s.tables("kubectl get lprod", "kubectl get lk")
+	s.out.paragraph("The grace period is over. One policy has come, first in its tier. It passes pod traffic on to the next tier, so that no other policy in this one is " +
+		"applied. Its annotations tell whoever finds it who put it there, and why.")
+	if err := s.tables("kubectl get lprod", "kubectl get lk", "kubectl get globalnetworkpolicies"); err != nil {
+		return err
+	}
+	return s.show(fmt.Sprintf("kubectl annotate globalnetworkpolicy %s --list | fold -sw %d", passPolicy, width))
 }
 
 func (s *story) renewedLate() error {
-	s.chapter("A renewal, late", "The customer applies a new key, and all is well at once. The old one stays until somebody deletes it.")
+	s.chapter("A renewal, late", "The customer applies a new key, and all is well at once: that one policy goes. The old key stays until somebody deletes it.")
 	seen := s.observer.seenSoFar()
 	if err := s.issueAndApply(renewalKey, "--valid-for 10s --grace 10s --nodes 5"); err != nil {
 		return err
 	}
-	return s.expectApplied(seen, aKey, renewalKey, both(renewalKey, "Valid")...)
+	expected := append(both(renewalKey, "Valid"), restrictionInState(v1alpha1.RestrictionScheduled), pass(true), event(aProduct, product, "RestrictionLifted"),
+		event(aProduct, product, "RestrictionComplete"))
+	if err := s.expectApplied(seen, aKey, renewalKey, expected...); err != nil {
+		return err
+	}
+	// Where anything differs cmp says so, fails, and with it the demo.
+	for _, command := range []string{currentPolicies("after.yaml"), "cmp before.yaml after.yaml"} {
+		if _, err := s.shell(command); err != nil {
+			return err
+		}
+	}
+	s.out.blank()
+	s.out.paragraph("The tier and its three policies are as they were: same uid, same resourceVersion, same bytes.")
+	return nil
 }
 
 func (s *story) renewedAhead() error {
@@ -181,6 +234,11 @@ func (s *story) tables(commands ...string) error {
 	return nil
 }
 
+// currentPolicies is a command that writes the customer's policies to a file, with all that the API server says of them.
+func currentPolicies(file string) string {
+	return "kubectl get -f policies.yaml -o yaml --show-managed-fields > " + file
+}
+
 // issue is a command that writes a key of that name to a file of that name.
 func issue(name, terms string) string {
 	return fmt.Sprintf("kubectl license issue --signer %s --product %s --customer 'Example GmbH' \\\n  %s --name %s > %s.yaml",
@@ -215,6 +273,42 @@ func productBy(key, state string) expectation {
 	return expectation{
 		what:    fmt.Sprintf("product %s in state %s by key %s", product, state, key),
 		matches: func(s *sighting) bool { return s.kind == aProduct && s.state == state && s.active == key },
+		prompt:  true,
+	}
+}
+
+func restrictionInState(state v1alpha1.RestrictionState) expectation {
+	return expectation{
+		what:    fmt.Sprintf("product %s with its restriction in state %s", product, state),
+		matches: func(s *sighting) bool { return s.kind == aProduct && s.restriction == state },
+		prompt:  true,
+	}
+}
+
+// affects is that the product says what its restriction is about.
+func affects(what string) expectation {
+	return expectation{
+		what:    fmt.Sprintf("product %s that says of its restriction: %s", product, what),
+		matches: func(s *sighting) bool { return s.kind == aProduct && s.affects == what },
+	}
+}
+
+func policy(name string) expectation {
+	return expectation{
+		what:    "policy " + name,
+		matches: func(s *sighting) bool { return s.kind == aPolicy && s.name == name },
+	}
+}
+
+// pass is that the pass policy comes or goes.
+func pass(goes bool) expectation {
+	what := "the beginning of policy "
+	if goes {
+		what = "the end of policy "
+	}
+	return expectation{
+		what:    what + passPolicy,
+		matches: func(s *sighting) bool { return s.kind == aPolicy && s.name == passPolicy && s.deleted == goes },
 		prompt:  true,
 	}
 }
@@ -305,6 +399,60 @@ func (s *story) countDown(until time.Time) (stop func()) {
 	return cancel
 }
 
+// policiesManifest are the customer's, in a tier of theirs.
+const policiesManifest = `apiVersion: projectcalico.org/v3
+kind: Tier
+metadata:
+  name: security
+spec:
+  order: 200
+  defaultAction: Pass
+---
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata:
+  name: security.allow-dns
+spec:
+  tier: security
+  order: 10
+  selector: all()
+  types: [Egress]
+  egress:
+  - action: Allow
+    protocol: UDP
+    destination: {ports: [53]}
+---
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata:
+  name: security.deny-metadata
+spec:
+  tier: security
+  order: 20
+  selector: all()
+  types: [Egress]
+  egress:
+  - action: Deny
+    destination: {nets: [169.254.169.254/32]}
+---
+apiVersion: projectcalico.org/v3
+kind: NetworkPolicy
+metadata:
+  name: security.database
+  namespace: default
+spec:
+  tier: security
+  order: 30
+  selector: app == 'database'
+  types: [Ingress]
+  ingress:
+  - action: Allow
+    protocol: TCP
+    source: {selector: app == 'api'}
+    destination: {ports: [5432]}
+  - action: Deny
+`
+
 func productManifest(root string) string {
 	return fmt.Sprintf(`apiVersion: license-operator.io/v1alpha1
 kind: LicensedProduct
@@ -316,6 +464,9 @@ spec:
   unlicensedGracePeriodDays: 30
   trustAnchors: |
     %s
+  restriction:
+    mode: DefaultTierOnly
+    tierSelector: {}
 `, product, strings.ReplaceAll(strings.TrimSpace(root), "\n", "\n    "))
 }
 
