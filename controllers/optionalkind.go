@@ -22,10 +22,12 @@ import (
 )
 
 const (
-	// firstObstructedRetry is how long the operator waits, where it cannot follow a kind, before it asks whether it can by now: nothing tells it. At each further time it waits
-	// twice as long, up to lastObstructedRetry.
+	// firstObstructedRetry is how long the operator waits, where it cannot follow a kind, before it asks whether it can by now. At each further time it waits twice as long, up to
+	// lastRefusedRetry where it may not, since nothing tells it when it may, and up to lastUnservedRetry where the kind is not served: that it is has most often to do with its
+	// definition, of which it hears.
 	firstObstructedRetry = 250 * time.Millisecond
-	lastObstructedRetry  = 5 * time.Second
+	lastRefusedRetry     = 5 * time.Second
+	lastUnservedRetry    = 10 * time.Minute
 	// obstructionPatience is how many times it asks, some 8 seconds in all, before what it last knew counts for nothing: an API server that starts denies what it grants a
 	// moment later, and has yet to serve what it has stored.
 	obstructionPatience = 5
@@ -50,8 +52,9 @@ type optionalKind struct {
 	mu sync.Mutex
 	// isDefined tells of those of definedBy that have been looked at whether they bring the kind.
 	isDefined map[string]bool
-	// end ends the following; nil while there is nothing to follow.
-	end context.CancelFunc
+	// end ends the following; nil while there is nothing to follow. On news the following hears that a definition is another now.
+	end  context.CancelFunc
+	news chan struct{}
 	// objects are those of the kind, and obstacle why they cannot be known. Both are nil until either is found out.
 	objects  toolscache.Store
 	obstacle error
@@ -76,8 +79,14 @@ func (k *optionalKind) define(ctx context.Context, by string, isThere bool) {
 	switch wanted := slices.Contains(slices.Collect(maps.Values(k.isDefined)), true); {
 	case wanted && k.end == nil:
 		ctx, k.end = context.WithCancel(ctx)
+		k.news = make(chan struct{}, 1)
 		logf.FromContext(ctx).Info("Kind appeared", "kind", k.name())
-		go k.follow(ctx)
+		go k.follow(ctx, k.news)
+	case wanted:
+		select {
+		case k.news <- struct{}{}:
+		default: // It has yet to hear of an earlier one.
+		}
 	case !wanted && len(k.isDefined) == len(k.definedBy):
 		if k.end != nil {
 			logf.FromContext(ctx).Info("Kind disappeared", "kind", k.name())
@@ -162,7 +171,7 @@ func saysTheSame(a, b error) bool {
 	return inALine(a) == inALine(b)
 }
 
-func (k *optionalKind) follow(ctx context.Context) {
+func (k *optionalKind) follow(ctx context.Context, news <-chan struct{}) {
 	obstructions := 0
 	for {
 		wasKnown, obstacle := k.followUntilObstructed(ctx)
@@ -172,7 +181,11 @@ func (k *optionalKind) follow(ctx context.Context) {
 		if wasKnown {
 			obstructions = 0
 		}
-		retry := min(firstObstructedRetry<<min(obstructions, 10), lastObstructedRetry)
+		last := lastRefusedRetry
+		if apierrors.IsNotFound(obstacle) {
+			last = lastUnservedRetry
+		}
+		retry := min(firstObstructedRetry<<min(obstructions, 20), last)
 		if obstructions++; obstructions > obstructionPatience || !k.isKnown() {
 			if apierrors.IsNotFound(obstacle) {
 				// A definition is there some moments before what it defines is served, and gone some moments after; or it does not serve this version.
@@ -184,6 +197,8 @@ func (k *optionalKind) follow(ctx context.Context) {
 		}
 		select {
 		case <-time.After(retry):
+		case <-news:
+			obstructions = 0
 		case <-ctx.Done():
 			return
 		}

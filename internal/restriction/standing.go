@@ -36,9 +36,6 @@ func ProductOf(product *v1alpha1.LicensedProduct, e *license.Evaluation) Product
 	due := !license.Usable(e.State) && !e.EffectiveTime.IsZero() && !now.Before(e.EffectiveTime)
 	if status := product.Status.Restriction; status != nil && status.InForce != nil && status.InForce.SinceTime != nil && due {
 		p.Since = status.InForce.SinceTime.Time
-		if p.Since.After(now) {
-			p.Since = e.EffectiveTime // No operator has written that.
-		}
 	}
 	p.Disputed = due && p.Since.IsZero() && e.Time.SkewReason == v1alpha1.ReasonNodeClock
 	p.Due = due && !p.Disputed
