@@ -197,7 +197,7 @@ type RestrictionPreview struct {
 	Policies *AffectedPolicies `json:"policies,omitempty"`
 }
 
-// RestrictionInForce is a restriction that is in force. The admission policies of config/admission read it, and nothing else of a product.
+// RestrictionInForce is a restriction that is in force. The admission policies of config/admission go by it, and by sparedNamespace.
 type RestrictionInForce struct {
 	// mode of the restriction, ReadOnly or DefaultTierOnly.
 	// +required

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -369,6 +370,82 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		Eventually(inForceTiers(ctx, product)).Should(HaveLen(2))
 		Expect(getProduct(ctx, NewWithT(GinkgoT()), product).ResourceVersion).NotTo(Equal(status))
 		Consistently(func() int { return passWrites() - before }, "2s", "500ms").Should(Equal(1))
+	})
+
+	It("waits for a webhook that hangs, and nothing else waits with it", func(ctx SpecContext) {
+		slow, quick := unique("tier"), unique("tier")
+		held, free := inForce(ctx, v1alpha1.RestrictionDefaultTierOnly, slow), inForce(ctx, v1alpha1.RestrictionDefaultTierOnly, quick)
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(listener.Close)
+		create(ctx, &admissionregistrationv1.ValidatingWebhookConfiguration{
+			ObjectMeta: metav1.ObjectMeta{Name: "hangs"},
+			Webhooks: []admissionregistrationv1.ValidatingWebhook{{
+				Name: "hangs.example.com", AdmissionReviewVersions: []string{"v1"}, SideEffects: new(admissionregistrationv1.SideEffectClassNone),
+				// Longer than most timeouts of clients, and ignored in the end.
+				TimeoutSeconds: new(int32(12)), FailurePolicy: new(admissionregistrationv1.Ignore),
+				// Connections are taken by the kernel, and nobody ever answers.
+				ClientConfig:    admissionregistrationv1.WebhookClientConfig{URL: new("https://" + listener.Addr().String()), CABundle: []byte(acme.anchors())},
+				MatchConditions: []admissionregistrationv1.MatchCondition{{Name: "one-tier", Expression: "oldObject.spec.tier == '" + slow + "'"}},
+				Rules: []admissionregistrationv1.RuleWithOperations{{
+					Operations: []admissionregistrationv1.OperationType{"DELETE"},
+					Rule:       admissionregistrationv1.Rule{APIGroups: []string{restriction.Version.Group}, APIVersions: []string{"*"}, Resources: []string{"globalnetworkpolicies"}},
+				}},
+			}},
+		})
+		Eventually(func() error {
+			impatient, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+			defer cancel()
+			return k8sClient.Delete(impatient, newGlobalPolicy(slow, "deny", "Deny"), client.DryRunAll)
+		}).Should(MatchError(context.DeadlineExceeded), "the webhook takes a moment")
+		create(ctx, newKey(held, held, acme.issue(held, now(), 10*days, 0)), newKey(free, free, acme.issue(free, now(), 10*days, 0)))
+		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, quick) }, "3s").Should(BeEmpty())
+		Expect(passPolicies(ctx, NewWithT(GinkgoT()), slow)).NotTo(BeEmpty())
+		Eventually(restrictionStoryOf(ctx, held)).Should(HaveField("Ready", "Applying"), "it says so until it is done")
+		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, slow) }, "20s").Should(BeEmpty())
+		Eventually(restrictionStoryOf(ctx, held)).Should(HaveField("Ready", "Complete"))
+	})
+
+	It("knows its policies again when something strips them of all marks", func(ctx SpecContext) {
+		tier, product := unique("tier"), unique("mesh")
+		for kind, spec := range map[string]map[string]any{
+			"MutatingAdmissionPolicy": {
+				"reinvocationPolicy": "Never",
+				"matchConstraints": map[string]any{"resourceRules": []any{map[string]any{
+					"apiGroups": []any{restriction.Version.Group}, "apiVersions": []any{"*"}, "operations": []any{"CREATE"}, "resources": []any{"globalnetworkpolicies"},
+				}}},
+				"mutations": []any{map[string]any{"patchType": "JSONPatch", "jsonPatch": map[string]any{
+					"expression": "['labels', 'annotations', 'ownerReferences'].filter(f, f in object.metadata).map(f, JSONPatch{op: 'remove', path: '/metadata/' + f})",
+				}}},
+			},
+			"MutatingAdmissionPolicyBinding": {"policyName": "strips"},
+		} {
+			o := calicoObject(kind, "", "strips", spec)
+			o.SetAPIVersion("admissionregistration.k8s.io/v1")
+			create(ctx, o)
+		}
+		Eventually(func(g Gomega) map[string]string {
+			probe := newGlobalPolicy(tier, "probe", "Allow")
+			probe.SetLabels(map[string]string{"a": "b"})
+			g.Expect(k8sClient.Create(ctx, probe, client.DryRunAll)).To(Succeed())
+			return probe.GetLabels()
+		}).Should(BeEmpty(), "the policy takes a moment")
+		create(ctx, newTier(tier, map[string]string{"of": product}), restrictedAtOnce(newRestrictingProduct(product, v1alpha1.RestrictionDefaultTierOnly, map[string]string{"of": product})))
+		names := func(g Gomega) []string {
+			var names []string
+			for _, p := range listOf(ctx, g, "GlobalNetworkPolicy") {
+				if strings.HasPrefix(p.GetName(), tier+".") {
+					names = append(names, p.GetName())
+				}
+			}
+			return names
+		}
+		Eventually(names).Should(Equal([]string{tier + ".license-operator-pass"}))
+		// Updates are not stripped, so that it is put right by one.
+		Eventually(restrictionStoryOf(ctx, product), "30s").Should(HaveField("Ready", "Complete"))
+		Expect(names(NewWithT(GinkgoT()))).To(Equal([]string{tier + ".license-operator-pass"}))
+		create(ctx, newKey(product, product, acme.issue(product, now(), 10*days, 0)))
+		Eventually(names).Should(BeEmpty())
 	})
 
 	It("goes with the kinds, and comes back with them", func(ctx SpecContext) {

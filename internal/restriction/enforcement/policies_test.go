@@ -134,6 +134,12 @@ func edited(policy *unstructured.Unstructured) {
 	policy.Object["spec"] = spec
 }
 
+func stripped(policy *unstructured.Unstructured) {
+	policy.SetLabels(nil)
+	policy.SetAnnotations(nil)
+	policy.SetOwnerReferences(nil)
+}
+
 func annotated(policy *unstructured.Unstructured) {
 	annotations := policy.GetAnnotations()
 	annotations["example.com/note"] = "why?"
@@ -158,7 +164,7 @@ func TestPut(t *testing.T) {
 		"annotated by somebody":     {made: stored(annotated), there: stored(annotated), want: stored(annotated)},
 		"edited":                    {made: stored(edited), there: stored(edited), verbs: []string{"get", "update"}, want: stored()},
 		"edited and annotated":      {made: stored(edited, annotated), there: stored(edited, annotated), verbs: []string{"get", "update"}, want: stored(annotated)},
-		"without any mark":          {made: stored(edited), there: stored(func(p *unstructured.Unstructured) { p.SetLabels(nil); p.SetAnnotations(nil); p.SetOwnerReferences(nil) }), verbs: []string{"get", "update"}, want: stored()},
+		"without any mark":          {made: stored(edited), there: stored(stripped), verbs: []string{"get", "update"}, want: stored()},
 		"there, and yet to be seen": {there: stored(), verbs: []string{"create", "get"}, want: stored()},
 		"another's, and yet to be seen": {
 			there: stored(edited), verbs: []string{"create", "get"}, want: stored(edited),
@@ -175,6 +181,14 @@ func TestPut(t *testing.T) {
 		},
 		"altered on the way when it is new": {
 			alters: edited, verbs: []string{"create"}, want: stored(edited, func(p *unstructured.Unstructured) { p.SetUID("") }),
+			err: writing + "what was stored is not what the operator wrote: something changes it on the way",
+		},
+		"stripped of its marks on the way: its name and spec will tell": {
+			alters: stripped, verbs: []string{"create"}, want: stored(stripped, func(p *unstructured.Unstructured) { p.SetUID("") }),
+			err: writing + "what was stored is not what the operator wrote: something changes it on the way",
+		},
+		"altered and stripped on the way: nobody would know it again, so it goes": {
+			alters: func(p *unstructured.Unstructured) { stripped(p); edited(p) }, verbs: []string{"create", "delete"},
 			err: writing + "what was stored is not what the operator wrote: something changes it on the way",
 		},
 		"altered on the way when it is repaired": {
