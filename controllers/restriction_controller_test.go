@@ -403,3 +403,37 @@ func TestRestrictionChanged(t *testing.T) {
 		})
 	}
 }
+
+// What was done and undone again before the cache could hear of either is done once more, a little later.
+func TestWhatIsUndoneUnseenIsDoneAgain(t *testing.T) {
+	client := fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{restriction.GlobalNetworkPolicies: "GlobalNetworkPolicyList"})
+	pass := &restriction.PassPolicy{Name: "west.license-operator-pass", Tier: "west", Spec: restriction.PassSpec("west", "license-operator-system")}
+	r := &passPolicyReconciler{
+		enforcer: enforcement.New(client, "license-operator-system"), changed: func() {}, results: map[string]tierResult{},
+		workIn: func(string) (tierWork, bool) { return tierWork{pass: pass}, true },
+	}
+	look := func() time.Duration {
+		result, err := r.Reconcile(t.Context(), named("west"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result.RequeueAfter
+	}
+	if again := look(); again != doneTrust {
+		t.Errorf("looked at again after %s", again)
+	}
+	look()
+	if creates := len(client.Actions()); creates != 1 {
+		t.Errorf("done %d times while the cache may have yet to hear of it", creates)
+	}
+	if err := client.Resource(restriction.GlobalNetworkPolicies).Delete(t.Context(), pass.Name, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	was := r.results["west"]
+	was.done = was.done.Add(-doneTrust)
+	r.results["west"] = was
+	look()
+	if _, err := client.Resource(restriction.GlobalNetworkPolicies).Get(t.Context(), pass.Name, metav1.GetOptions{}); err != nil {
+		t.Errorf("it is not there again: %v", err)
+	}
+}
