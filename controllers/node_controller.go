@@ -54,6 +54,10 @@ func (r *nodeReconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Re
 	}
 	if has := r.tally.hasWindows(); has != r.hadWindows {
 		r.hadWindows = has
+		// The mode of every restriction may be another now, whatever counts as use of its product.
+		for i := range products.Items {
+			r.products.add(products.Items[i].Name, 0)
+		}
 		r.windowsChanged()
 	}
 	return ctrl.Result{}, nil

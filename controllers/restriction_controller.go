@@ -83,6 +83,8 @@ type restrictionOutcome struct {
 	isProving bool
 }
 
+// Calico asks whoever touches a policy for the right to get its tier, and for those on policies as tier.POLICIES, besides the ordinary ones.
+//
 // +kubebuilder:rbac:groups=projectcalico.org,resources=tiers,verbs=get;list;watch
 // +kubebuilder:rbac:groups=projectcalico.org,resources=globalnetworkpolicies;tier.globalnetworkpolicies,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups=projectcalico.org,resources=networkpolicies;tier.networkpolicies,verbs=list;watch
@@ -154,9 +156,7 @@ func (r *restrictionReconciler) Reconcile(ctx context.Context, _ ctrl.Request) (
 	}
 	plan := makeRestrictionPlan(seen, made, products, r.brakes())
 	plan.unseen = errors.Join(tiersErr, globalErr, namespacedErr)
-	if tiersErr != nil && !isGone(tiersErr) {
-		plan.keepWhatIsInForce()
-	}
+	plan.keepToWhatIsSeen(tiersErr, globalErr)
 	plan.settle()
 	r.mu.Lock()
 	r.latest = plan
@@ -205,13 +205,18 @@ func (p *restrictionPlan) ownedSince(product *restrictingProduct) time.Time {
 	return time.Time{}
 }
 
-// keepWhatIsInForce is for when the tiers cannot be seen. Nobody knows then what to restrict, and what is restricted stays so; but what no product wants any more can go
-// all the same.
-func (p *restrictionPlan) keepWhatIsInForce() {
-	p.Tiers = nil
-	p.Delete = slices.DeleteFunc(p.Delete, func(name string) bool {
-		return slices.ContainsFunc(p.Products, func(product restriction.ProductPlan) bool { return product.InForce && p.isOwner(product.Name, name) })
-	})
+// keepToWhatIsSeen takes out of a plan what nobody can know. Without the global policies there is nothing to write: what is there already, and whose? Without the tiers nothing is
+// restricted that was not, and what is restricted stays so; but what no product wants any more can go all the same.
+func (p *restrictionPlan) keepToWhatIsSeen(tiersErr, globalErr error) {
+	switch {
+	case globalErr != nil:
+		p.Tiers, p.Delete = nil, nil
+	case tiersErr != nil && !isGone(tiersErr):
+		p.Tiers = nil
+		p.Delete = slices.DeleteFunc(p.Delete, func(name string) bool {
+			return slices.ContainsFunc(p.Products, func(product restriction.ProductPlan) bool { return product.InForce && p.isOwner(product.Name, name) })
+		})
+	}
 }
 
 func (p *restrictionPlan) isOwner(product, policy string) bool {
@@ -311,35 +316,34 @@ func (r *restrictionReconciler) outcomesOf(plan *restrictionPlan) map[string]res
 		if plan.unseen == nil || isGone(plan.unseen) {
 			outcome.effects = new(effectsOf(product))
 		}
-		outcome.reason, outcome.message = r.readiness(plan, product)
-		if pending, _, _ := r.progressOf(plan, product); !pending {
-			outcome.isProving = outcome.reason == v1alpha1.ReasonApplying
-		}
+		outcome.reason, outcome.message, outcome.isProving = r.readiness(plan, product)
 		outcomes[p.Name] = outcome
 	}
 	return outcomes
 }
 
-// readiness is the reason and the message of the condition RestrictionReady. The first of them that holds is given, what is worse before what is less.
-func (r *restrictionReconciler) readiness(plan *restrictionPlan, product *restriction.ProductPlan) (reason, message string) {
+// readiness is the reason and the message of the condition RestrictionReady, the first that holds, what is worse before what is less; and whether nothing but the lock has yet to be proved.
+func (r *restrictionReconciler) readiness(plan *restrictionPlan, product *restriction.ProductPlan) (reason, message string, isProving bool) {
 	switch {
+	case errors.Is(plan.unseen, errNotServed):
+		return v1alpha1.ReasonAPINotInstalled, "The cluster does not serve its network policy tiers (projectcalico.org/v3), or not all of that API. What is in force stays so meanwhile.", false
 	case errors.Is(plan.unseen, errNotInstalled):
 		return v1alpha1.ReasonAPINotInstalled, "The cluster has no network policy tiers (projectcalico.org/v3), or not all of that API: there is nothing to restrict. " +
-			"Should it come, what is asked for happens within seconds."
+			"Should it come, what is asked for happens within seconds.", false
 	case isForbiddenByRBAC(plan.unseen):
-		return v1alpha1.ReasonForbidden, fmt.Sprintf("The operator may not see all tiers and policies: %s. Grant it what config/rbac does.", inALine(plan.unseen))
+		return v1alpha1.ReasonForbidden, fmt.Sprintf("The operator may not see all tiers and policies: %s. Grant it what config/rbac does.", inALine(plan.unseen)), false
 	case plan.unseen != nil:
-		return v1alpha1.ReasonApplyFailed, fmt.Sprintf("The operator cannot see all tiers and policies: %s.", inALine(plan.unseen))
+		return v1alpha1.ReasonApplyFailed, fmt.Sprintf("The operator cannot see all tiers and policies: %s.", inALine(plan.unseen)), false
 	}
 	pending, failures, first := r.progressOf(plan, product)
 	bypasses := bypassesOf(product)
 	switch {
 	case failures > 0 && isForbiddenByRBAC(first):
-		return v1alpha1.ReasonForbidden, fmt.Sprintf("The operator may not keep the pass policies (tiers concerned: %d): %s. Grant it what config/rbac does.", failures, inALine(first))
+		return v1alpha1.ReasonForbidden, fmt.Sprintf("The operator may not keep the pass policies (tiers concerned: %d): %s. Grant it what config/rbac does.", failures, inALine(first)), false
 	case failures > 0:
-		return v1alpha1.ReasonApplyFailed, fmt.Sprintf("Pass policies are not as they have to be (tiers concerned: %d): %s. The operator goes on trying.", failures, inALine(first))
+		return v1alpha1.ReasonApplyFailed, fmt.Sprintf("Pass policies are not as they have to be (tiers concerned: %d): %s. The operator goes on trying.", failures, inALine(first)), false
 	case pending:
-		return v1alpha1.ReasonApplying, applyingMessage
+		return v1alpha1.ReasonApplying, applyingMessage, false
 	}
 	if tier := lockedTier(product); tier != "" {
 		switch proof := r.locks.proofFor(tier, plan.notices[tier]); {
@@ -348,21 +352,21 @@ func (r *restrictionReconciler) readiness(plan *restrictionPlan, product *restri
 			if bypasses != nil {
 				message += " " + stillAppliedMessage
 			}
-			return v1alpha1.ReasonLockNotInForce, message
+			return v1alpha1.ReasonLockNotInForce, message, false
 		case proof.err != nil:
-			return v1alpha1.ReasonApplying, applyingMessage
+			return v1alpha1.ReasonApplying, applyingMessage, true
 		}
 	}
 	switch {
 	case product.InForce && bypasses != nil:
-		return v1alpha1.ReasonBypassed, stillAppliedMessage
+		return v1alpha1.ReasonBypassed, stillAppliedMessage, false
 	case product.InForce && len(product.Affects) > v1alpha1.MaxListedTiers:
 		return v1alpha1.ReasonLockNotInForce, fmt.Sprintf("The restriction is in force in %d tiers, and the lock in the first %d of them. A tierSelector that selects fewer would help.",
-			len(product.Affects), v1alpha1.MaxListedTiers)
+			len(product.Affects), v1alpha1.MaxListedTiers), false
 	case product.InForce:
-		return v1alpha1.ReasonComplete, "Everything is as the restriction wants it."
+		return v1alpha1.ReasonComplete, "Everything is as the restriction wants it.", false
 	default:
-		return v1alpha1.ReasonComplete, "Nothing is restricted, and nothing is left of any restriction."
+		return v1alpha1.ReasonComplete, "Nothing is restricted, and nothing is left of any restriction.", false
 	}
 }
 

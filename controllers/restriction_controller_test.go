@@ -6,6 +6,7 @@ package controllers
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -78,6 +79,10 @@ func TestReadiness(t *testing.T) {
 			want: told{"APINotInstalled", "The cluster has no network policy tiers (projectcalico.org/v3), or not all of that API: there is nothing to restrict. " +
 				"Should it come, what is asked for happens within seconds."},
 		},
+		"tiers that are not served at the moment": {
+			plan: affecting(true), unseen: errors.Join(errNotServed, errNotInstalled),
+			want: told{"APINotInstalled", "The cluster does not serve its network policy tiers (projectcalico.org/v3), or not all of that API. What is in force stays so meanwhile."},
+		},
 		"no policies, and the tiers are forbidden": {
 			plan: affecting(false), unseen: errors.Join(forbidden("list", "tiers"), errNotInstalled),
 			want: told{"APINotInstalled", "The cluster has no network policy tiers (projectcalico.org/v3), or not all of that API: there is nothing to restrict. " +
@@ -143,9 +148,14 @@ func TestReadiness(t *testing.T) {
 			r, plan := carryingOut(test.tierErrs, test.made)
 			r.locks.proofs, plan.unseen = test.locks, test.unseen
 			var got told
-			got.Reason, got.Message = r.readiness(plan, test.plan)
+			var proving bool
+			got.Reason, got.Message, proving = r.readiness(plan, test.plan)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
+			}
+			// In these cases nothing is to be written but what has failed.
+			if proving != (got.Reason == v1alpha1.ReasonApplying) {
+				t.Errorf("nothing but the lock has yet to be proved: %t", proving)
 			}
 		})
 	}
@@ -178,7 +188,7 @@ func TestWhatIsHeldIsNotLifted(t *testing.T) {
 	if actions := client.Actions(); len(actions) > 0 {
 		t.Errorf("it was asked for again: %v", actions)
 	}
-	reason, message := r.readiness(plan, &restriction.ProductPlan{Name: "acme-mesh"})
+	reason, message, _ := r.readiness(plan, &restriction.ProductPlan{Name: "acme-mesh"})
 	want := "Pass policies are not as they have to be (tiers concerned: 1): west.license-operator-pass is being deleted, and its finalizers hold it. The operator goes on trying."
 	if reason != v1alpha1.ReasonApplyFailed || message != want {
 		t.Errorf("got %s: %s", reason, message)
@@ -242,21 +252,35 @@ func TestOwnersOf(t *testing.T) {
 	}
 }
 
-// While the tiers cannot be seen nothing is restricted that was not, what is in force stays, and what no product wants any more goes.
-func TestWhatIsInForceStaysWhileTheTiersCannotBeSeen(t *testing.T) {
+// While something cannot be seen nothing is restricted that was not, what is in force stays, and what no product wants any more goes if it is known to be there.
+func TestAPlanKeepsToWhatIsSeen(t *testing.T) {
+	const east, north, west = "east.license-operator-pass", "north.license-operator-pass", "west.license-operator-pass"
 	made := map[string]*enforcement.Made{
-		"east.license-operator-pass":  {Tier: "east", Owners: ownedBy("LicensedProduct", "mesh")},
-		"north.license-operator-pass": {Tier: "north", Owners: append(ownedBy("LicensedProduct", "mesh"), ownedBy("LicensedProduct", "zeta")...)},
-		"west.license-operator-pass":  {Tier: "west", Owners: ownedBy("LicensedProduct", "zeta")},
+		east:  {Tier: "east", Owners: ownedBy("LicensedProduct", "mesh")},
+		north: {Tier: "north", Owners: append(ownedBy("LicensedProduct", "mesh"), ownedBy("LicensedProduct", "zeta")...)},
+		west:  {Tier: "west", Owners: ownedBy("LicensedProduct", "zeta")},
 	}
-	plan := &restrictionPlan{made: made, Plan: restriction.Plan{
-		Products: []restriction.ProductPlan{{Name: "mesh", InForce: true}, {Name: "zeta"}},
-		Tiers:    []restriction.TierPlan{{Name: "east"}},
-		Delete:   []string{"east.license-operator-pass", "north.license-operator-pass", "west.license-operator-pass"},
-	}}
-	plan.keepWhatIsInForce()
-	if diff := cmp.Diff([]string{"west.license-operator-pass"}, plan.Delete); diff != "" || plan.Tiers != nil {
-		t.Errorf("%v; -want +got:\n%s", plan.Tiers, diff)
+	tiers, all := []restriction.TierPlan{{Name: "east"}}, []string{east, north, west}
+	for name, test := range map[string]struct {
+		tiersErr, globalErr error
+		want                restriction.Plan
+	}{
+		"everything is seen":              {want: restriction.Plan{Tiers: tiers, Delete: all}},
+		"the tiers are gone":              {tiersErr: errNotInstalled, want: restriction.Plan{Tiers: tiers, Delete: all}},
+		"the tiers are not served":        {tiersErr: errNotServed, want: restriction.Plan{Delete: []string{west}}},
+		"the tiers are forbidden":         {tiersErr: forbidden("list", "tiers"), want: restriction.Plan{Delete: []string{west}}},
+		"the policies are forbidden":      {globalErr: forbidden("list", "globalnetworkpolicies")},
+		"the policies are gone":           {globalErr: errNotInstalled},
+		"neither tiers nor policies seen": {tiersErr: errNotServed, globalErr: errNotServed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.want.Products = []restriction.ProductPlan{{Name: "mesh", InForce: true}, {Name: "zeta"}}
+			plan := &restrictionPlan{made: made, Plan: restriction.Plan{Products: test.want.Products, Tiers: tiers, Delete: slices.Clone(all)}}
+			plan.keepToWhatIsSeen(test.tiersErr, test.globalErr)
+			if diff := cmp.Diff(test.want, plan.Plan); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -309,12 +309,20 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 	It("is ReadOnly while the cluster has a Windows node", func(ctx SpecContext) {
 		tier := unique("tier")
 		product := inForce(ctx, v1alpha1.RestrictionDefaultTierOnly, tier)
+		// One for which no node counts, in a tier of its own: that nothing else of it changes must not keep it from hearing.
+		another, itsTier := unique("gateway"), unique("tier")
+		uncounted := restrictedAtOnce(newRestrictingProduct(another, v1alpha1.RestrictionDefaultTierOnly, map[string]string{"of": another}))
+		uncounted.Spec.Usage = &v1alpha1.UsageSpec{NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"pool": "none"}}}
+		create(ctx, newTier(itsTier, map[string]string{"of": another}), uncounted)
+		Eventually(restrictionStoryOf(ctx, another)).Should(And(HaveField("Restricted", "DefaultTierOnly"), HaveField("Ready", "Complete")))
 		windows := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: unique("windows"), Labels: map[string]string{"kubernetes.io/os": "windows"}}}
 		Expect(k8sClient.Create(ctx, windows)).To(Succeed())
 		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, tier) }).Should(BeEmpty())
 		Eventually(restrictionStoryOf(ctx, product)).Should(And(HaveField("Restricted", "ReadOnly"), HaveField("InForce", restricted("ReadOnly", tier))))
+		Eventually(restrictionStoryOf(ctx, another)).Should(HaveField("Restricted", "ReadOnly"))
 		Expect(k8sClient.Delete(ctx, windows)).To(Succeed())
 		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, tier) }).Should(HaveLen(1))
+		Eventually(restrictionStoryOf(ctx, another)).Should(And(HaveField("Restricted", "DefaultTierOnly"), HaveField("InForce", restricted("DefaultTierOnly", itsTier))))
 	})
 
 	It("does not start while the clocks disagree, and goes on if it has", func(ctx SpecContext) {
