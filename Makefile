@@ -30,8 +30,8 @@ demo: bin/manager bin/kubectl-license bin/demo ## Watch a license key live on a 
 	@assets=$$(hack/envtest-assets); export KUBEBUILDER_ASSETS=$$assets; exec bin/demo $(ARGS)
 
 .PHONY: clean
-clean: ## Remove bin/. The API server stays in the user's cache (hack/envtest-assets says where).
-	@rm -rf bin
+clean: ## Remove bin/ and dist/. The API server stays in the user's cache (hack/envtest-assets says where).
+	@rm -rf bin dist
 
 ##@ Development
 
@@ -41,7 +41,7 @@ generate: bin/tools/controller-gen ## Generate the deep copies of api/.
 
 .PHONY: manifests
 manifests: bin/tools/controller-gen ## Generate the CRDs and the operator's role from markers.
-	@bin/tools/controller-gen rbac:roleName=manager-role crd paths=./api/... paths=./cmd/... paths=./controllers/... \
+	@bin/tools/controller-gen rbac:roleName=manager-role crd paths=./api/... paths=./cmd/... paths=./controllers/... paths=./internal/report/... \
 		output:crd:artifacts:config=config/crd/bases
 
 .PHONY: docs
@@ -101,6 +101,10 @@ bin/demo: PACKAGE = ./test/demo
 bin/bench: PACKAGE = ./test/bench
 bin/manager bin/kubectl-license bin/demo bin/bench:
 	@CGO_ENABLED=0 hack/with-progress 'building $@' go build -v -trimpath -ldflags '-s -w -X $(MODULE)/internal/version.version=$(VERSION)' -o $@ $(PACKAGE)
+
+.PHONY: krew
+krew: ## Archive the plugin for every platform, with the manifest for krew, in dist/ (VERSION=v1.2.3).
+	@hack/krew '$(VERSION)' dist
 
 .PHONY: run
 run: bin/manager ## Run the operator here, against the cluster of the current kubeconfig.

@@ -101,7 +101,7 @@ func termsCondition(found *assessment) metav1.Condition {
 			meanwhile = "the last that could be used count, those in status.trustAnchors"
 		}
 		ready.Message = fmt.Sprintf("spec.trustAnchors cannot be used: %v. Mend them; until then %s.", found.termsErr, meanwhile)
-	} else if _, err := nodeSelector(found.product); err != nil {
+	} else if _, err := usage.Selector(found.product); err != nil {
 		ready.Status, ready.Reason = metav1.ConditionFalse, v1alpha1.ReasonNodeSelectorInvalid
 		ready.Message = fmt.Sprintf("spec.usage.nodeSelector is no label selector: %v. Mend it; until then nothing is counted.", err)
 	} else if _, err := restriction.TierSelectorOf(found.product); err != nil {
@@ -139,7 +139,7 @@ func withinLimitsCondition(found *assessment, used []v1alpha1.Usage) metav1.Cond
 	within := metav1.Condition{Type: v1alpha1.ConditionWithinLimits, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonWithinLimits}
 	if used == nil {
 		within.Status, within.Reason = metav1.ConditionUnknown, v1alpha1.ReasonNodeSelectorInvalid
-		_, err := nodeSelector(found.product)
+		_, err := usage.Selector(found.product)
 		within.Message = fmt.Sprintf("Nothing is counted, since spec.usage.nodeSelector is no label selector: %v. Mend it.", err)
 		return within
 	}

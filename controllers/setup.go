@@ -27,6 +27,7 @@ import (
 	"github.com/license-operator/license-operator/internal/alerting"
 	"github.com/license-operator/license-operator/internal/clock"
 	"github.com/license-operator/license-operator/internal/metrics"
+	"github.com/license-operator/license-operator/internal/report"
 	"github.com/license-operator/license-operator/internal/token"
 )
 
@@ -174,6 +175,16 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 	}
 	if err := mgr.Add(metrics.NewCollector(ctrlmetrics.Registry, mgr.GetClient(), options.Clock)); err != nil {
 		return fmt.Errorf("adding the metrics: %w", err)
+	}
+	reports, err := report.NewHandler(report.Options{
+		Log: mgr.GetLogger().WithName("report"), Cache: mgr.GetClient(), API: mgr.GetAPIReader(), Config: mgr.GetConfig(), HTTPClient: mgr.GetHTTPClient(),
+		Clock: options.Clock, ClusterUID: options.ClusterUID,
+	})
+	if err != nil {
+		return err
+	}
+	if err := mgr.AddMetricsServerExtraHandler(report.Path, reports); err != nil {
+		return fmt.Errorf("adding the license report: %w", err)
 	}
 	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
 		options.Clock.Watch(ctx, clockWatchEvery, func() {

@@ -8,8 +8,6 @@ import (
 	"sync"
 
 	"k8s.io/apimachinery/pkg/api/equality"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	toolscache "k8s.io/client-go/tools/cache"
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
@@ -44,7 +42,7 @@ func (t *tally) isReady() bool {
 
 // of is what is in use of a product; nil where its selector is none, of which its condition Ready tells.
 func (t *tally) of(product *v1alpha1.LicensedProduct) []v1alpha1.Usage {
-	selector, err := nodeSelector(product)
+	selector, err := usage.Selector(product)
 	if err != nil {
 		return nil
 	}
@@ -70,7 +68,7 @@ func (t *tally) recount(products []v1alpha1.LicensedProduct) (changed []string) 
 	defer t.mu.Unlock()
 	used := map[string][]v1alpha1.Usage{}
 	for i := range products {
-		selector, err := nodeSelector(&products[i])
+		selector, err := usage.Selector(&products[i])
 		if err != nil {
 			continue
 		}
@@ -129,12 +127,4 @@ func windowsNodes(node *usage.Node) int {
 		return 1
 	}
 	return 0
-}
-
-// nodeSelector selects the nodes that count for a product: all where its terms do not say.
-func nodeSelector(product *v1alpha1.LicensedProduct) (labels.Selector, error) {
-	if product.Spec.Usage == nil || product.Spec.Usage.NodeSelector == nil {
-		return labels.Everything(), nil
-	}
-	return metav1.LabelSelectorAsSelector(product.Spec.Usage.NodeSelector)
 }

@@ -71,13 +71,22 @@ var effects = map[v1alpha1.RestrictionMode]string{
 	v1alpha1.RestrictionDefaultTierOnly: "policies in the tiers that it restricts are no longer applied to pods, and those in the default tier still are",
 }
 
+// Thresholds are those of a product's alerts, with the defaults where its terms do not say.
+func Thresholds(product *v1alpha1.LicensedProduct) v1alpha1.AlertsSpec {
+	var spec v1alpha1.AlertsSpec
+	if product.Spec.Alerts != nil {
+		spec = *product.Spec.Alerts
+	}
+	return v1alpha1.AlertsSpec{
+		ExpiryWarningDays:   cmp.Or(spec.ExpiryWarningDays, v1alpha1.DefaultExpiryWarningDays),
+		ExpiryCriticalDays:  cmp.Or(spec.ExpiryCriticalDays, v1alpha1.DefaultExpiryCriticalDays),
+		UsageWarningPercent: cmp.Or(spec.UsageWarningPercent, v1alpha1.DefaultUsageWarningPercent),
+	}
+}
+
 // alertsOf are the alerts of a product, where no mode is stronger than maxRestriction. Of those that tell how its license stands, one at most fires at a time:
 // LicenseExpiring, LicenseInGracePeriod, LicenseExpired, LicenseMissing each belong to another state, or severity.
 func alertsOf(product *v1alpha1.LicensedProduct, maxRestriction v1alpha1.RestrictionMode) []alert {
-	var thresholds v1alpha1.AlertsSpec
-	if product.Spec.Alerts != nil {
-		thresholds = *product.Spec.Alerts
-	}
 	mode := modeOf(product, maxRestriction)
 	vendor := verbatim(product.Spec.Vendor)
 	s := &subject{
@@ -85,11 +94,7 @@ func alertsOf(product *v1alpha1.LicensedProduct, maxRestriction v1alpha1.Restric
 		nameAndVendor: fmt.Sprintf("%s (%s)", product.Name, vendor),
 		renewal:       fmt.Sprintf("Ask %s for a license and apply it as a LicenseKey", vendor),
 		effect:        effects[mode],
-		AlertsSpec: v1alpha1.AlertsSpec{
-			ExpiryWarningDays:   cmp.Or(thresholds.ExpiryWarningDays, v1alpha1.DefaultExpiryWarningDays),
-			ExpiryCriticalDays:  cmp.Or(thresholds.ExpiryCriticalDays, v1alpha1.DefaultExpiryCriticalDays),
-			UsageWarningPercent: cmp.Or(thresholds.UsageWarningPercent, v1alpha1.DefaultUsageWarningPercent),
-		},
+		AlertsSpec:    Thresholds(product),
 	}
 	if url := product.Spec.RenewalURL; url != "" {
 		s.renewal = fmt.Sprintf("Get a license at %s and apply it as a LicenseKey", verbatim(url))

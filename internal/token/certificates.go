@@ -29,6 +29,11 @@ type fingerprint [sha256.Size]byte
 
 func fingerprintOf(certificate *x509.Certificate) fingerprint { return sha256.Sum256(certificate.Raw) }
 
+// CertificateSHA256 is the SHA-256 fingerprint of a certificate, given in DER, in the notation of openssl x509 -fingerprint, which LicensedProduct's revocations take.
+func CertificateSHA256(der []byte) string {
+	return strings.ReplaceAll(fmt.Sprintf("% X", sha256.Sum256(der)), " ", ":")
+}
+
 // parseCertificates reads PEM (RFC 7468): one or more blocks of type CERTIFICATE, at most maxCount, with nothing but white space around them. Duplicates
 // are kept. Its errors are fragments of a sentence that name the block, counted from 1.
 func parseCertificates(text string, maxCount int) ([]*x509.Certificate, error) {

@@ -7,10 +7,19 @@ package usage
 import (
 	"iter"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
 )
+
+// Selector selects the nodes that count for a product: all where its terms do not say. It fails where spec.usage.nodeSelector is none.
+func Selector(product *v1alpha1.LicensedProduct) (labels.Selector, error) {
+	if product.Spec.Usage == nil || product.Spec.Usage.NodeSelector == nil {
+		return labels.Everything(), nil
+	}
+	return metav1.LabelSelectorAsSelector(product.Spec.Usage.NodeSelector)
+}
 
 // Count is what the nodes that selector selects add up to: how many they are, and the CPU cores they have together, rounded up.
 func Count(nodes iter.Seq[*Node], selector labels.Selector) []v1alpha1.Usage {

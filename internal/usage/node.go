@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 )
 
 // MaxNodeCores is the capacity up to which a node's word is taken. No machine has a million cores: a node that claims more, or less than none, counts as a node
@@ -42,6 +43,12 @@ func millicoresOf(node *corev1.Node) int64 {
 
 // Name of the node.
 func (n *Node) Name() string { return n.name }
+
+// Labels are those that the node is selected by.
+func (n *Node) Labels() labels.Labels { return n.labels }
+
+// Millicores is what counts of the node's CPU capacity, in thousandths of a core: 0 where it states none, or one that no machine has.
+func (n *Node) Millicores() int64 { return n.millicores }
 
 // RunsWindows tells whether the node's kubelet has labeled it so.
 func (n *Node) RunsWindows() bool {

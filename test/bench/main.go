@@ -32,6 +32,7 @@ const (
 	partNodes        = "nodes"
 	partScrape       = "scrape"
 	partRestriction  = "restriction"
+	partReport       = "report"
 )
 
 // settings are what the command line says.
@@ -64,9 +65,9 @@ func bench() int {
 	flags.IntVar(&s.policies, "policies", 10_000, "how many network policies are in them")
 	flags.DurationVar(&s.lead, "lead", 0, "how long before its first boundary a key is issued, since all have to be applied by then; 0: as the machine needs")
 	flags.DurationVar(&s.idle, "idle", 2*time.Minute, "how long requests are counted, and memory may settle, while nothing is due")
-	flags.StringVar(&s.parts, "run", strings.Join([]string{partVerification, partOwn, partShared, partNodes, partScrape, partRestriction}, ","),
+	flags.StringVar(&s.parts, "run", strings.Join([]string{partVerification, partOwn, partShared, partNodes, partScrape, partRestriction, partReport}, ","),
 		"what to measure: verification; own, keys that each have a product; shared, keys that share ten products; nodes, what they cost and how soon they count; "+
-			"scrape, one of as many products as keys; restriction, of all tiers, at its start and at its end")
+			"scrape, one of as many products as keys; restriction, of all tiers, at its start and at its end; report, the license report of as many products as keys")
 	_ = flags.Parse(os.Args[1:]) // ends the process where it fails
 
 	ctx, stop := controlplane.UntilInterrupted(context.Background())
@@ -122,7 +123,12 @@ func run(ctx context.Context, s settings, out io.Writer) error {
 		}
 	}
 	if s.measures(partRestriction) {
-		return benchRestriction(ctx, s, manager, out)
+		if err := benchRestriction(ctx, s, manager, out); err != nil {
+			return err
+		}
+	}
+	if s.measures(partReport) {
+		return benchReport(ctx, s, manager, out)
 	}
 	return nil
 }

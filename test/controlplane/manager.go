@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/license-operator/license-operator/internal/report"
 )
 
 const probeEvery = 50 * time.Millisecond
@@ -86,6 +88,9 @@ func (m *Manager) HealthURL() string { return "http://" + m.health + "/" }
 
 // MetricsURL is where the metrics are served, unless Args say otherwise: over TLS, to whom the API server lets (see ScraperToken).
 func (m *Manager) MetricsURL() string { return "https://" + m.metrics + "/metrics" }
+
+// ReportURL is where the manager serves the license report.
+func (m *Manager) ReportURL() string { return "https://" + m.metrics + report.Path }
 
 // WaitReady waits until the process says that it is ready.
 func (m *Manager) WaitReady(ctx context.Context) error {

@@ -1,0 +1,354 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/munnerz/goautoneg"
+	"golang.org/x/sync/semaphore"
+	"golang.org/x/time/rate"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/clock"
+	"github.com/license-operator/license-operator/internal/version"
+)
+
+// What a request asks with.
+const (
+	productParameter = "product"
+	formatParameter  = "format"
+	everyProduct     = "*"
+)
+
+// Formats of a report.
+const (
+	formatJSON = "json"
+	formatTar  = "tar"
+)
+
+const (
+	contentTypeJSON = "application/json"
+	contentTypeTar  = "application/x-tar"
+)
+
+const (
+	// maxAtOnce bounds how many reports are in memory. To make one of 1,000 products takes some 15 MB.
+	maxAtOnce = 2
+	// waitTimeout is how long a request waits for its turn, and for the caches and the API server after that.
+	waitTimeout = 15 * time.Second
+	// writeTimeout is how long a caller may take to read a report. It is less than others wait, so that those who do not read at all keep nobody out.
+	writeTimeout = 10 * time.Second
+	// complainEvery is how often the log has a line while the same trouble lasts.
+	complainEvery = 5 * time.Minute
+	// maxAccept bounds the header Accept, in bytes. Browsers send some 200.
+	maxAccept = 4 << 10
+	// maxNames bounds how many products an answer names.
+	maxNames = 50
+	// maxQuoted bounds what an answer repeats of a request.
+	maxQuoted = 253
+)
+
+// Handler serves the report at Path, to callers that whoever puts it there has let through. It answers on every replica, from the cache and what the API server says of the cluster at
+// that moment, keeps nothing, and has no more than a few reports in memory at a time.
+type Handler struct {
+	log        logr.Logger
+	cache      client.Reader
+	surveyor   *surveyor
+	clock      *clock.Clock
+	clusterUID string
+	system     SystemInfo
+	turns      *semaphore.Weighted
+	// complaints bounds what the log says of the same trouble.
+	complaints rate.Sometimes
+}
+
+// Options of NewHandler.
+type Options struct {
+	Log logr.Logger
+	// Cache reads products and keys, and API asks the API server.
+	Cache, API client.Reader
+	// Config and HTTPClient are for what the API server says that is no object.
+	Config     *rest.Config
+	HTTPClient *http.Client
+	// Clock is the operator's.
+	Clock *clock.Clock
+	// ClusterUID is the uid of the namespace kube-system.
+	ClusterUID string
+}
+
+// NewHandler returns a Handler. It fails where the configuration makes no client, and where this machine does not say its name.
+func NewHandler(o Options) (*Handler, error) {
+	config := rest.CopyConfig(o.Config)
+	config.QPS, config.RateLimiter = -1, nil
+	apiServer, err := discovery.NewDiscoveryClientForConfigAndClient(config, o.HTTPClient)
+	if err != nil {
+		return nil, fmt.Errorf("creating a client for the license report: %w", err)
+	}
+	system, err := thisSystem()
+	if err != nil {
+		return nil, fmt.Errorf("finding out what the license report says of this machine: %w", err)
+	}
+	return &Handler{
+		log: o.Log, cache: o.Cache, surveyor: &surveyor{reader: o.API, api: apiServer},
+		clock: o.Clock, clusterUID: o.ClusterUID, system: system, turns: semaphore.NewWeighted(maxAtOnce), complaints: newComplaints(),
+	}, nil
+}
+
+func thisSystem() (SystemInfo, error) {
+	system, err := uname()
+	if err != nil {
+		return SystemInfo{}, err
+	}
+	hostname, err := os.Hostname()
+	if err != nil {
+		return SystemInfo{}, err
+	}
+	return SystemInfo{Cores: runtime.NumCPU(), Hostname: hostname, Uname: system}, nil
+}
+
+func newComplaints() rate.Sometimes { return rate.Sometimes{First: 1, Interval: complainEvery} }
+
+// refusal is why there is no report, for the caller.
+type refusal struct {
+	code int
+	text string
+}
+
+func (f *refusal) Error() string { return f.text }
+
+func refuse(code int, format string, args ...any) *refusal {
+	return &refusal{code, fmt.Sprintf(format, args...)}
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), waitTimeout)
+	defer cancel()
+	asked, err := read(r)
+	if err == nil {
+		err = h.give(ctx, w, asked)
+	}
+	if err != nil {
+		h.refuse(w, r, err)
+	}
+}
+
+// refuse answers with why there is no report. It does so whatever has become of the request: one that ends since the operator stops has a caller who would take silence for an empty report.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	refused, ok := errors.AsType[*refusal](err)
+	switch {
+	case ok:
+	case isStarting(err):
+		refused = refuse(http.StatusServiceUnavailable, "The operator has just started, and has yet to read what there is: try again in some seconds.")
+	default:
+		refused = refuse(http.StatusServiceUnavailable, "The operator cannot read all that the report needs: its log says why. Try again.")
+		if r.Context().Err() == nil {
+			h.complaints.Do(func() {
+				h.log.Error(err, "Cannot make license reports: callers are answered with 503; see whether the API server is well and lets the operator list what config/rbac says")
+			})
+		}
+	}
+	switch refused.code {
+	case http.StatusMethodNotAllowed:
+		w.Header().Set("Allow", http.MethodGet+", "+http.MethodHead)
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "5")
+	}
+	http.Error(w, refused.text, refused.code)
+}
+
+// isStarting tells of an error of the cache that it will pass by itself.
+func isStarting(err error) bool {
+	_, unread := errors.AsType[*cache.ErrResourceNotCached](err)
+	_, unstarted := errors.AsType[*cache.ErrCacheNotStarted](err)
+	return unread || unstarted
+}
+
+// request is what was asked for.
+type request struct {
+	// product is a name, everyProduct, or empty: the only one.
+	product string
+	format  string
+}
+
+func read(r *http.Request) (request, error) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return request{}, refuse(http.StatusMethodNotAllowed, "The report is there to be read: use GET.")
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return request{}, refuse(http.StatusBadRequest, "The query is malformed: give ?product=NAME or ?product=*, and &format=json or &format=tar.")
+	}
+	for _, parameter := range slices.Sorted(maps.Keys(query)) {
+		if parameter != productParameter && parameter != formatParameter {
+			return request{}, refuse(http.StatusBadRequest, "There is no parameter %s: give ?product=NAME or ?product=*, and &format=json or &format=tar.", quoted(parameter))
+		}
+		if len(query[parameter]) > 1 {
+			return request{}, refuse(http.StatusBadRequest, "The parameter %s is there more than once: give it once.", parameter)
+		}
+	}
+	format, err := formatOf(r, query)
+	if err != nil {
+		return request{}, err
+	}
+	return request{product: query.Get(productParameter), format: format}, nil
+}
+
+// formatOf is what the query says, else what the header Accept prefers.
+func formatOf(r *http.Request, query url.Values) (string, error) {
+	if query.Has(formatParameter) {
+		format := query.Get(formatParameter)
+		if format != formatJSON && format != formatTar {
+			return "", refuse(http.StatusNotAcceptable, "There is no format %s: give &format=json or &format=tar.", quoted(format))
+		}
+		return format, nil
+	}
+	accept := strings.ToLower(strings.Join(r.Header.Values("Accept"), ","))
+	if accept == "" {
+		return formatJSON, nil
+	}
+	if len(accept) <= maxAccept {
+		ranges := goautoneg.ParseAccept(accept)
+		asJSON, asTar := quality(ranges, contentTypeJSON), quality(ranges, contentTypeTar)
+		switch {
+		case asTar > asJSON:
+			return formatTar, nil
+		case asJSON > 0:
+			return formatJSON, nil
+		}
+	}
+	return "", refuse(http.StatusNotAcceptable, "The report is %s or %s: accept one of them.", contentTypeJSON, contentTypeTar)
+}
+
+// quality is how much a content type is wanted: that of the most specific of the ranges that it is in (RFC 9110, section 12.5.1); 0: not at all.
+func quality(ranges []goautoneg.Accept, contentType string) float64 {
+	main, sub, _ := strings.Cut(contentType, "/")
+	for _, wanted := range [][2]string{{main, sub}, {main, "*"}, {"*", "*"}} {
+		if i := slices.IndexFunc(ranges, func(r goautoneg.Accept) bool { return r.Type == wanted[0] && r.SubType == wanted[1] }); i >= 0 {
+			return ranges[i].Q
+		}
+	}
+	return 0
+}
+
+// give makes the report and writes it. Both are one turn: a report stays in memory until it is read.
+func (h *Handler) give(ctx context.Context, w http.ResponseWriter, asked request) error {
+	if err := h.turns.Acquire(ctx, 1); err != nil {
+		return refuse(http.StatusServiceUnavailable, "Other reports are being made, and take long: try again in some seconds.")
+	}
+	defer h.turns.Release(1)
+	facts, err := h.gather(ctx, asked.product)
+	if err != nil {
+		return err
+	}
+	content, err := Make(facts).Encode()
+	if err != nil {
+		return err
+	}
+	contentType := contentTypeJSON
+	if asked.format == formatTar {
+		contentType = contentTypeTar
+		if content, err = Archive(content, facts.Time); err != nil {
+			return err
+		}
+	}
+	// Without the right to set a deadline a caller could keep a turn for ever; there is none to be had in tests that write to a recorder.
+	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) { //nolint:forbidigo // a deadline of the network, which knows no other clock
+		return err
+	}
+	header := w.Header()
+	header.Set("Content-Type", contentType)
+	header.Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", fileName(facts.Time, asked.format)))
+	header.Set("Content-Length", fmt.Sprint(len(content)))
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	if _, err := w.Write(content); err != nil {
+		h.log.V(1).Info("A caller did not read a license report to its end", "error", err)
+	}
+	return nil
+}
+
+func (h *Handler) gather(ctx context.Context, product string) (*Facts, error) {
+	var products v1alpha1.LicensedProductList
+	if err := h.cache.List(ctx, &products, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("listing LicensedProducts in the cache: %w", err)
+	}
+	chosen, err := choose(products.Items, product)
+	if err != nil {
+		return nil, err
+	}
+	var keys v1alpha1.LicenseKeyList
+	if err := h.cache.List(ctx, &keys, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("listing LicenseKeys in the cache: %w", err)
+	}
+	cluster, err := h.surveyor.survey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	facts := &Facts{
+		Time: h.clock.Read().Now, OperatorVersion: version.Get(), System: h.system, ClusterUID: h.clusterUID, Cluster: cluster,
+		Products: chosen, OfAll: product == everyProduct, Keys: make(map[string]*v1alpha1.LicenseKey, len(keys.Items)),
+	}
+	for i := range keys.Items {
+		facts.Keys[keys.Items[i].Name] = &keys.Items[i]
+	}
+	return facts, nil
+}
+
+// choose finds what was asked for, in the order of the names.
+func choose(products []v1alpha1.LicensedProduct, asked string) ([]*v1alpha1.LicensedProduct, error) {
+	chosen := make([]*v1alpha1.LicensedProduct, 0, len(products))
+	for i := range products {
+		if asked == "" || asked == everyProduct || asked == products[i].Name {
+			chosen = append(chosen, &products[i])
+		}
+	}
+	slices.SortFunc(chosen, func(a, b *v1alpha1.LicensedProduct) int { return strings.Compare(a.Name, b.Name) })
+	switch {
+	case asked == "" && len(chosen) > 1:
+		return nil, refuse(http.StatusBadRequest, "There are several products, and a report is for the vendor of one: give ?product=NAME, or ?product=* for all. The cluster has: %s.", names(products))
+	case asked != "" && asked != everyProduct && len(chosen) == 0 && len(products) == 0:
+		return nil, refuse(http.StatusNotFound, "There is no LicensedProduct %s, and no other either.", quoted(asked))
+	case asked != "" && asked != everyProduct && len(chosen) == 0:
+		return nil, refuse(http.StatusNotFound, "There is no LicensedProduct %s. The cluster has: %s.", quoted(asked), names(products))
+	}
+	return chosen, nil
+}
+
+// names are those of the products, the first of them where there are many.
+func names(products []v1alpha1.LicensedProduct) string {
+	all := make([]string, len(products))
+	for i := range products {
+		all[i] = products[i].Name
+	}
+	slices.Sort(all)
+	if more := len(all) - maxNames; more > 0 {
+		return fmt.Sprintf("%s, and %d more", strings.Join(all[:maxNames], ", "), more)
+	}
+	return strings.Join(all, ", ")
+}
+
+// quoted is a text of unknown origin, in quotes and no longer than any name.
+func quoted(text string) string {
+	if len(text) > maxQuoted {
+		text = strings.ToValidUTF8(text[:maxQuoted], "") + "…"
+	}
+	return fmt.Sprintf("%q", text)
+}
