@@ -138,7 +138,7 @@ product. Replace %s by its name:
 Then issue a license:
   kubectl license issue --signer %s --product %s --customer NAME --valid-for 365d > key.yaml
 `,
-		printable(o.folder), formatInstant(root.NotAfter), formatInstant(leaf.NotAfter), fingerprint(root), fingerprint(leaf),
+		printable(o.folder), formatInstant(root.NotAfter), formatInstant(leaf.NotAfter), token.CertificateSHA256(root.Raw), token.CertificateSHA256(leaf.Raw),
 		placeholderProduct, manifest, shellWord(o.folder), placeholderProduct)
 	return err
 }

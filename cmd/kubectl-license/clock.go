@@ -46,15 +46,7 @@ and patch on the LicensedProduct.`,
 
   # Correct the clocks of the nodes first, then
   kubectl license clock reset acme-mesh`,
-		RunE: func(command *cobra.Command, args []string) error {
-			if err := o.complete(args); err != nil {
-				return err
-			}
-			if err := o.validate(); err != nil {
-				return err
-			}
-			return o.run(command.Context())
-		},
+		RunE: inSteps(o),
 	}
 	o.attach(command)
 	return command

@@ -26,6 +26,12 @@ const (
 	kindNetworkPolicy       = string(restriction.NetworkPolicy)
 )
 
+// Our own resources, as kubectl and permissions name them.
+const (
+	licensedProducts = "licensedproducts.license-operator.io"
+	licenseKeys      = "licensekeys.license-operator.io"
+)
+
 // cluster is what there is, as far as restrictions are concerned.
 type cluster struct {
 	products []v1alpha1.LicensedProduct
@@ -45,11 +51,11 @@ type cluster struct {
 func readCluster(ctx context.Context, reader client.Reader) (*cluster, error) {
 	var products v1alpha1.LicensedProductList
 	if err := reader.List(ctx, &products); err != nil {
-		return nil, explainList("licensedproducts.license-operator.io", err)
+		return nil, explainList(licensedProducts, err)
 	}
 	var keys v1alpha1.LicenseKeyList
 	if err := reader.List(ctx, &keys); err != nil {
-		return nil, explainList("licensekeys.license-operator.io", err)
+		return nil, explainList(licenseKeys, err)
 	}
 	c := &cluster{products: products.Items, keys: keys.Items}
 	if err := c.readTiers(ctx, reader); err != nil {
@@ -106,17 +112,35 @@ func hasWindowsNode(ctx context.Context, reader client.Reader) (bool, error) {
 	return len(nodes.Items) > 0, nil
 }
 
+// clusterUID is what tokens name clusters by: the uid of the namespace kube-system. That somebody may not read it is told as it is: callers can do without.
+func clusterUID(ctx context.Context, reader client.Reader) (string, error) {
+	namespace := &metav1.PartialObjectMetadata{}
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	err := reader.Get(ctx, client.ObjectKey{Name: metav1.NamespaceSystem}, namespace)
+	if err != nil && !apierrors.IsForbidden(err) {
+		return "", failf("Check the connection with: kubectl get namespace "+metav1.NamespaceSystem, "cannot read the cluster's uid: %v", err)
+	}
+	return string(namespace.UID), err
+}
+
 // isNotServed tells of a list that the cluster has no such kind.
 func isNotServed(err error) bool { return meta.IsNoMatchError(err) || apierrors.IsNotFound(err) }
 
 // explainList puts an API server's answer to a list of a resource into words.
 func explainList(resource string, err error) error {
 	switch {
-	case isNotServed(err) && resource == "licensedproducts.license-operator.io":
+	case isNotServed(err) && (resource == licensedProducts || resource == licenseKeys):
 		return notInstalled()
 	case apierrors.IsForbidden(err):
 		return failf("Ask whoever administers the cluster for list on "+resource+", or for doing this.", "%v", err)
+	case apierrors.IsUnauthorized(err):
+		return notLoggedIn(err)
 	default:
 		return failf("Check the connection with: kubectl get "+resource, "cannot list %s: %v", resource, err)
 	}
+}
+
+// notLoggedIn is the failure of whom the API server does not know, any more perhaps.
+func notLoggedIn(err error) error {
+	return failf("Log in again, or see whether kubectl itself gets through: kubectl auth whoami", "the API server does not know you: %v", err)
 }

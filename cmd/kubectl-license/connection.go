@@ -11,9 +11,11 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	networkingv1 "k8s.io/api/networking/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	_ "k8s.io/client-go/plugin/pkg/client/auth" // identity providers that kubeconfigs may name, as for kubectl
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -48,10 +50,8 @@ func addConnectionFlags(command *cobra.Command, connection *genericclioptions.Co
 	})
 }
 
-// newClient reads the kubeconfig. It makes no request yet.
-func newClient(connection *genericclioptions.ConfigFlags, warnings io.Writer) (client.Client, error) {
-	// Without this, controller-runtime complains on the standard error that nobody gave it a logger.
-	log.SetLogger(logr.Discard())
+// newClientConfig reads the kubeconfig.
+func newClientConfig(connection *genericclioptions.ConfigFlags, warnings io.Writer) (*rest.Config, error) {
 	config, err := connection.ToRESTConfig()
 	if err != nil {
 		return nil, unreachable(err)
@@ -59,13 +59,28 @@ func newClient(connection *genericclioptions.ConfigFlags, warnings io.Writer) (c
 	config.QPS = -1 // A command makes a handful of requests. What a limit would add is an error of its own near a deadline.
 	config.UserAgent = fieldOwner + "/" + version.Get()
 	config.WarningHandler = rest.NewWarningWriter(warnings, rest.WarningWriterOptions{Deduplicate: true})
+	return config, nil
+}
+
+// newClient reads the kubeconfig. It makes no request yet.
+func newClient(connection *genericclioptions.ConfigFlags, warnings io.Writer) (client.WithWatch, error) {
+	config, err := newClientConfig(connection, warnings)
+	if err != nil {
+		return nil, err
+	}
+	return newClientFor(config)
+}
+
+func newClientFor(config *rest.Config) (client.WithWatch, error) {
+	// Without this, controller-runtime complains on the standard error that nobody gave it a logger.
+	log.SetLogger(logr.Discard())
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, networkingv1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return nil, err
 		}
 	}
-	created, err := client.New(config, client.Options{Scheme: scheme})
+	created, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
 	if err != nil {
 		return nil, unreachable(err)
 	}

@@ -102,6 +102,29 @@ func (c *course) start() (at time.Time, pauseEnds bool) {
 	}
 }
 
+// takeover is when a key becomes the active one, which may be now; zero: never, as things are. It leaves the course there.
+func (c *course) takeover(key string) time.Time {
+	for c.evaluation.ActiveKeyName != key {
+		next := c.next()
+		if next.IsZero() {
+			return next
+		}
+		c.pass(next)
+	}
+	return c.evaluation.Time.Now
+}
+
+// restriction is how it stands, as far as the status will say it.
+func (c *course) restriction() v1alpha1.RestrictionStatus {
+	status := *c.product.Status.Restriction.DeepCopy()
+	status.State = c.state
+	status.Pause, _ = restriction.PauseOf(c.product)
+	if status.InForce != nil && status.InForce.Mode == "" {
+		status.InForce.Mode = v1alpha1.RestrictionMode(c.reason)
+	}
+	return status
+}
+
 func instantOf(t time.Time) *metav1.Time {
 	if t.IsZero() {
 		return nil
@@ -109,7 +132,7 @@ func instantOf(t time.Time) *metav1.Time {
 	return &metav1.Time{Time: t.UTC()}
 }
 
-// keysOf are the keys of a product, as the operator found them. Their features and limits restrict nothing, and are left out.
+// keysOf are the keys of a product, as the operator found them. Features and limits are known of those that are usable.
 func keysOf(product string, keys []v1alpha1.LicenseKey) []license.Key {
 	var found []license.Key
 	for i := range keys {
@@ -130,5 +153,16 @@ func claimsOf(status *v1alpha1.LicenseKeyStatus) *license.Claims {
 		ID: status.LicenseID, Customer: status.Customer,
 		IssuedTime: status.IssuedTime.UTC(), NotBefore: status.NotBeforeTime.UTC(), Expiry: status.ExpiryTime.UTC(),
 		GracePeriod: status.GraceEndTime.Sub(status.ExpiryTime.Time),
+		Features:    status.Features, Limits: limitsByName(status.Limits),
 	}
+}
+
+func limitsByName(list []v1alpha1.Limit) map[string]int64 {
+	limits := make(map[string]int64, len(list))
+	for _, limit := range list {
+		if limit.Value != nil {
+			limits[limit.Name] = *limit.Value
+		}
+	}
+	return limits
 }

@@ -29,8 +29,17 @@ const (
 	modePublic  = 0o644
 )
 
+// sizeLimit bounds what is read.
+type sizeLimit struct {
+	bytes int64
+	// why it is no loss.
+	why string
+}
+
 // maxFileBytes bounds what is read, whatever it is: a key, a manifest, certificates.
 const maxFileBytes = 1 << 20
+
+var usualSize = sizeLimit{bytes: maxFileBytes, why: "as no key and no certificate is"}
 
 // newFile is a file to be made.
 type newFile struct {
@@ -136,25 +145,29 @@ func syncFolder(path string) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-var errTooLarge = fmt.Errorf("is larger than %d bytes, as no key and no certificate is", maxFileBytes)
+var errTooLarge = errors.New("is larger")
 
-// readFile reads a file of bounded size.
-func readFile(path string) ([]byte, error) {
+// readFile reads a file of the usual size.
+func readFile(path string) ([]byte, error) { return readFileUpTo(path, usualSize) }
+
+func readBounded(in io.Reader, name string) ([]byte, error) { return readUpTo(in, name, usualSize) }
+
+func readFileUpTo(path string, limit sizeLimit) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }()
-	return readBounded(file, path)
+	return readUpTo(file, path, limit)
 }
 
-func readBounded(in io.Reader, name string) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(in, maxFileBytes+1))
+func readUpTo(in io.Reader, name string, limit sizeLimit) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(in, limit.bytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", name, err)
 	}
-	if len(data) > maxFileBytes {
-		return nil, fmt.Errorf("%s %w", name, errTooLarge)
+	if int64(len(data)) > limit.bytes {
+		return nil, fmt.Errorf("%s %w than %d bytes, %s", name, errTooLarge, limit.bytes, limit.why)
 	}
 	return data, nil
 }

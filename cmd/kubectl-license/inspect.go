@@ -6,8 +6,6 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -18,15 +16,11 @@ import (
 	"github.com/license-operator/license-operator/internal/token"
 )
 
-// standardInput is the name of a file that stands for the standard input.
-const standardInput = "-"
-
 // inspectOptions are what inspect was asked.
 type inspectOptions struct {
-	environment
+	keySource
 	command *cobra.Command
 
-	file            string
 	trustAnchorFile string
 	productFile     string
 	clusterUID      string
@@ -39,7 +33,7 @@ type inspectOptions struct {
 }
 
 func newInspectCommand(env environment) *cobra.Command {
-	o := &inspectOptions{environment: env}
+	o := &inspectOptions{keySource: keySource{environment: env}}
 	command := &cobra.Command{
 		Use:   "inspect FILE|- [flags]",
 		Short: "Show what a license key says, whether it verifies, and its state",
@@ -100,10 +94,9 @@ is Invalid.`,
 	flags.StringVar(&o.clusterUID, "cluster", "", "also verify that the key may be used on the cluster with this `UID` (that of the namespace kube-system)")
 	flags.Var(&o.at, "at", "judge the key as of this time or, for a date, the date's beginning in UTC (default now)")
 	flags.Var(&o.requireValidFor, "require-valid-for", "exit with 5 unless the key stays Valid for at least this long, such as 60d; the grace period does not count")
-	flags.StringVarP(&o.output, "output", "o", "", "print `FORMAT` json or yaml instead of a table")
+	addOutputFlag(command, &o.output, "a table", outputJSON, outputYAML)
 	completeWithFiles(command, "product", "yaml", "yml", "json")
 	completeWithFiles(command, "trust-anchor", "crt", "pem", "cer")
-	completeWith(command, "output", outputJSON, outputYAML)
 	completeWith(command, "cluster")
 	completeWith(command, "at")
 	completeWith(command, "require-valid-for", "30d", "60d", "90d")
@@ -125,16 +118,18 @@ func (o *inspectOptions) validate() error {
 		return misused(o.command, "--product and --trust-anchor exclude each other: a product has its own trust anchors")
 	case o.clusterUID != "" && o.productFile == "" && o.trustAnchorFile == "":
 		return misused(o.command, "--cluster needs --product or --trust-anchor: without them nothing is verified")
-	case o.output != "" && o.output != outputJSON && o.output != outputYAML:
-		return misused(o.command, "--output %q: want json or yaml", o.output)
 	}
-	return nil
+	return checkOutput(o.command, o.output, outputJSON, outputYAML)
 }
 
 func (o *inspectOptions) run() error {
-	key, err := o.readKey()
+	data, err := o.readInput()
 	if err != nil {
 		return err
+	}
+	key, err := readKey(data)
+	if err != nil {
+		return o.inSource(err)
 	}
 	found, err := o.inspect(key)
 	if err != nil {
@@ -148,56 +143,6 @@ func (o *inspectOptions) run() error {
 		return err
 	}
 	return o.judge(found)
-}
-
-// source is how messages call the file.
-func (o *inspectOptions) source() string {
-	if o.file == standardInput {
-		return "the standard input"
-	}
-	return o.file
-}
-
-func (o *inspectOptions) readKey() (presentedKey, error) {
-	data, err := o.readInput()
-	switch {
-	case errors.Is(err, errTooLarge):
-		return presentedKey{}, unreadable(askForKey, "%v", err)
-	case err != nil:
-		return presentedKey{}, failf("Name a file that can be read, or - for the standard input.", "%v", err)
-	}
-	key, err := readKey(data)
-	if err != nil {
-		return presentedKey{}, o.inSource(err)
-	}
-	return key, nil
-}
-
-func (o *inspectOptions) readInput() ([]byte, error) {
-	if o.file != standardInput {
-		return readFile(o.file)
-	}
-	if isTerminal(o.In) {
-		_, _ = fmt.Fprintln(o.ErrOut, "Paste the license key, then press Enter and Ctrl-D.")
-	}
-	return readBounded(o.In, o.source())
-}
-
-func isTerminal(in any) bool {
-	file, ok := in.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
-
-func (o *inspectOptions) inSource(err error) error {
-	var known *failure
-	if errors.As(err, &known) {
-		known.message = o.source() + ": " + known.message
-	}
-	return err
 }
 
 // inspect looks into a key and, where it can, verifies it.

@@ -103,7 +103,7 @@ func (i *inspection) addSigner(chain []*x509.Certificate) {
 	}
 	i.Signer = &signerInfo{
 		Subject:           chain[0].Subject.String(),
-		CertificateSHA256: fingerprint(chain[0]),
+		CertificateSHA256: token.CertificateSHA256(chain[0].Raw),
 		NotBeforeTime:     metav1.Time{Time: chain[0].NotBefore},
 		NotAfterTime:      metav1.Time{Time: chain[0].NotAfter},
 	}
@@ -137,9 +137,9 @@ func (i *inspection) addLicense(t *table) {
 	t.add("Customer:", printable(i.Customer))
 	t.add("Product:", i.productText())
 	t.add("Issued:", formatInstant(i.IssuedTime.Time)+i.issuerText())
-	t.add("Begins:", i.withDistance(i.NotBeforeTime.Time))
-	t.add("Expires:", i.withDistance(i.ExpiryTime.Time))
-	t.add("Grace ends:", i.withDistance(i.GraceEndTime.Time))
+	t.add("Begins:", withDistance(i.now, i.NotBeforeTime.Time))
+	t.add("Expires:", withDistance(i.now, i.ExpiryTime.Time))
+	t.add("Grace ends:", withDistance(i.now, i.GraceEndTime.Time))
 	t.add("Features:", printableList(i.Features, "none"))
 	t.add("Limits:", limitsText(i.Limits))
 	t.add("Clusters:", printableList(i.ClusterUIDs, "any"))
@@ -161,22 +161,10 @@ func (i *inspection) issuerText() string {
 	return " by " + printable(i.Issuer)
 }
 
-// withDistance is an instant and how far away it is: on a terminal that is what people look for.
-func (i *inspection) withDistance(t time.Time) string {
-	switch {
-	case t.Equal(i.now.Truncate(time.Second)):
-		return formatInstant(t) + " (now)"
-	case t.After(i.now):
-		return fmt.Sprintf("%s (in %s)", formatInstant(t), distance(i.now, t))
-	default:
-		return fmt.Sprintf("%s (%s ago)", formatInstant(t), distance(t, i.now))
-	}
-}
-
 func limitsText(limits []v1alpha1.Limit) string {
 	texts := make([]string, len(limits))
 	for i, limit := range limits {
-		texts[i] = fmt.Sprintf("%s %d", limit.Name, *limit.Value)
+		texts[i] = namedAmount(limit.Name, limit.Value)
 	}
 	return printableList(texts, "none")
 }

@@ -164,22 +164,33 @@ func (o *issueOptions) validate() error {
 	case o.name != "" && o.output == outputToken:
 		return misused(o.command, "--name is for manifests: a bare token has no name")
 	}
-	if err := o.validateName("product", o.product); err != nil {
-		return err
-	}
-	return o.validateName("name", o.name)
+	return checkNames(o.command, "product", "name")
 }
 
-func (o *issueOptions) validateName(flag, name string) error {
-	if !o.command.Flags().Changed(flag) {
-		return nil
-	}
-	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
-		return misused(o.command, "--%s %q cannot be the name of an object: lower case letters, digits, '-' and '.', at most 253, a letter or digit at either end",
-			flag, name)
+// checkNames refuses flags whose values are given and cannot be the names of objects.
+func checkNames(command *cobra.Command, flags ...string) error {
+	for _, flag := range flags {
+		if err := checkName(command, flag, command.Flags().Lookup(flag).Value.String()); err != nil {
+			return err
+		}
 	}
 	return nil
 }
+
+func checkName(command *cobra.Command, flag, name string) error {
+	if !command.Flags().Changed(flag) {
+		return nil
+	}
+	if !isObjectName(name) {
+		return misused(command, "--%s %q cannot be the name of an object: %s", flag, name, objectNameShape)
+	}
+	return nil
+}
+
+// objectNameShape is what names of objects look like.
+const objectNameShape = "lower case letters, digits, '-' and '.', at most 253, a letter or digit at either end"
+
+func isObjectName(name string) bool { return len(validation.IsDNS1123Subdomain(name)) == 0 }
 
 // complete reads the clock, and fills in what was left open.
 func (o *issueOptions) complete() error {

@@ -53,15 +53,7 @@ permissions get and patch on the LicensedProduct.`,
 
   # End the pause early
   kubectl license resume acme-mesh`,
-		RunE: func(command *cobra.Command, args []string) error {
-			if err := o.complete(args); err != nil {
-				return err
-			}
-			if err := o.validate(); err != nil {
-				return err
-			}
-			return o.run(command.Context())
-		},
+		RunE: inSteps(o),
 	}
 	command.Flags().Var(&o.length, "for", "how long, such as 72h or 3d (a day has 24 hours), at most "+formatDuration(restriction.MaxPause))
 	command.Flags().StringVar(&o.reason, "reason", "", fmt.Sprintf("why, in one line of `TEXT` of at most %d characters, for whoever finds the pause", restriction.MaxPauseReason))
@@ -227,7 +219,10 @@ func quoted(text string) string { return `"` + printable(text) + `"` }
 
 // restrictionText is how a product's restriction stands, as its status has it.
 func restrictionText(product *v1alpha1.LicensedProduct) string {
-	status := restrictionOf(product)
+	return restrictionStatusText(restrictionOf(product))
+}
+
+func restrictionStatusText(status v1alpha1.RestrictionStatus) string {
 	switch {
 	case status.State == v1alpha1.RestrictionActive && status.InForce != nil:
 		return fmt.Sprintf("Active since %s, %s", formatInstant(status.InForce.SinceTime.Time), status.InForce.Mode)
@@ -257,15 +252,7 @@ that is not paused is left as it is. You need the permissions get and patch on t
   kubectl license simulate acme-mesh
 
   kubectl license resume acme-mesh`,
-		RunE: func(command *cobra.Command, args []string) error {
-			if err := o.complete(args); err != nil {
-				return err
-			}
-			if err := o.validate(); err != nil {
-				return err
-			}
-			return o.run(command.Context())
-		},
+		RunE: inSteps(o),
 	}
 	o.attach(command)
 	return command

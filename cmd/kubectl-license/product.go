@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"time"
@@ -22,7 +23,7 @@ import (
 	"github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// pollInterval is how often the product is read while the operator is awaited. A watch would need another permission for the sake of a few requests.
+// pollInterval is how often things are read while the operator is awaited. A watch would need another permission for the sake of a few requests.
 const pollInterval = 500 * time.Millisecond
 
 // productRequest is what commands have in common that ask something of the operator by annotations of a LicensedProduct, and read the answer in its status.
@@ -51,9 +52,21 @@ func (r *productRequest) attach(command *cobra.Command) {
 	command.Args = oneArgument("PRODUCT")
 	command.ValidArgsFunction = completeProduct(r.connection)
 	command.Flags().SortFlags = false
-	command.Flags().DurationVar(&r.timeout, "timeout", 30*time.Second, "how long to wait for the operator: a `DURATION` such as 2m")
-	completeWith(command, "timeout", "30s", "2m")
+	addTimeoutFlag(command, &r.timeout)
 	addConnectionFlags(command, r.connection)
+}
+
+// addTimeoutFlag is for commands that wait for the operator.
+func addTimeoutFlag(command *cobra.Command, timeout *time.Duration) {
+	command.Flags().DurationVar(timeout, "timeout", 30*time.Second, "how long to wait for the operator: a `DURATION` such as 2m")
+	completeWith(command, "timeout", "30s", "2m")
+}
+
+func checkTimeout(command *cobra.Command, timeout time.Duration) error {
+	if timeout <= 0 {
+		return misused(command, "--timeout %s: want more than 0s", timeout)
+	}
+	return nil
 }
 
 func (r *productRequest) complete(args []string) error {
@@ -63,12 +76,7 @@ func (r *productRequest) complete(args []string) error {
 	return err
 }
 
-func (r *productRequest) validate() error {
-	if r.timeout <= 0 {
-		return misused(r.command, "--timeout %s: want more than 0s", r.timeout)
-	}
-	return nil
-}
+func (r *productRequest) validate() error { return checkTimeout(r.command, r.timeout) }
 
 // interruptible has Ctrl-C end the waiting from here on, so that what remains can be said.
 func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -99,26 +107,53 @@ func (r *productRequest) annotate(ctx context.Context, annotations map[string]an
 
 // await reads the product until the operator has answered.
 func (r *productRequest) await(ctx context.Context, answered func(product *v1alpha1.LicensedProduct) bool) (*v1alpha1.LicensedProduct, error) {
-	product := &v1alpha1.LicensedProduct{}
-	var lastRead error
-	err := wait.PollUntilContextTimeout(ctx, pollInterval, r.timeout, true, func(ctx context.Context) (bool, error) {
-		read := &v1alpha1.LicensedProduct{}
-		if lastRead = r.client.Get(ctx, types.NamespacedName{Name: r.product}, read); lastRead != nil {
-			// Others may pass: an API server that restarts, say.
-			return false, onlyFinal(lastRead)
-		}
-		product = read
-		return answered(product), nil
-	})
+	product, err := poll(ctx, r.timeout, func(ctx context.Context, product *v1alpha1.LicensedProduct) error {
+		return r.client.Get(ctx, types.NamespacedName{Name: r.product}, product)
+	}, answered)
 	switch {
 	case err == nil:
 		return product, nil
-	case ctx.Err() != nil:
+	case errors.Is(err, errInterrupted):
 		return nil, failf(r.pending, "interrupted before the operator answered")
-	case lastRead != nil && !errors.Is(lastRead, context.DeadlineExceeded):
-		return nil, r.explain("read", lastRead)
-	default:
+	case errors.Is(err, errUnanswered):
 		return nil, r.unanswered(product)
+	default:
+		return nil, r.explain("read", err)
+	}
+}
+
+// Why polling ends without an answer, unless reading fails.
+var (
+	errInterrupted = errors.New("interrupted")
+	errUnanswered  = errors.New("no answer")
+)
+
+// poll reads something of the cluster until it has the answer. What was read last is returned in any case; empty where nothing was. Where the time ends while the API server is in trouble, or silent, that is the error.
+func poll[T any](ctx context.Context, timeout time.Duration, read func(context.Context, *T) error, answered func(*T) bool) (*T, error) {
+	last := new(T)
+	var lastRead error
+	err := wait.PollUntilContextTimeout(ctx, pollInterval, timeout, true, func(ctx context.Context) (bool, error) {
+		next, began := new(T), time.Now()
+		err := read(ctx, next)
+		if err != nil && ctx.Err() != nil && time.Since(began) < pollInterval {
+			return false, nil // The time is over, which says nothing of what is read.
+		}
+		if lastRead = err; err != nil {
+			// Others may pass: an API server that restarts, say.
+			return false, onlyFinal(err)
+		}
+		last = next
+		return answered(last), nil
+	})
+	switch {
+	case err == nil:
+		return last, nil
+	case ctx.Err() != nil:
+		return last, errInterrupted
+	case lastRead != nil:
+		return last, lastRead
+	default:
+		return last, errUnanswered
 	}
 }
 
@@ -157,14 +192,21 @@ func noSuchProduct(name string) error {
 
 // explain puts an API server's answer into words.
 func (r *productRequest) explain(verb string, err error) error {
+	return explainProduct(r.product, verb, "get and patch", err)
+}
+
+// explainProduct puts an API server's answer about one product into words. rights are what the command needs.
+func explainProduct(name, verb, rights string, err error) error {
 	switch {
-	case meta.IsNoMatchError(err), apierrors.IsNotFound(err) && !namesObject(err, r.product):
+	case meta.IsNoMatchError(err), apierrors.IsNotFound(err) && !namesObject(err, name):
 		return notInstalled()
 	case apierrors.IsNotFound(err):
-		return noSuchProduct(r.product)
+		return noSuchProduct(name)
 	case apierrors.IsForbidden(err):
-		return failf("Ask whoever administers the cluster for get and patch on licensedproducts.license-operator.io, or for doing this.", "%v", err)
+		return failf(fmt.Sprintf("Ask whoever administers the cluster for %s on %s, or for doing this.", rights, licensedProducts), "%v", err)
+	case apierrors.IsUnauthorized(err):
+		return notLoggedIn(err)
 	default:
-		return failf("Check the connection with: kubectl get lprod "+r.product, "cannot %s LicensedProduct %s: %v", verb, r.product, err)
+		return failf("Check the connection with: kubectl get lprod "+name, "cannot %s LicensedProduct %s: %v", verb, name, err)
 	}
 }

@@ -52,7 +52,7 @@ func readKey(data []byte) (presentedKey, error) {
 	if isUTF16(data) {
 		return presentedKey{}, unreadable("Save it as UTF-8 and try again.", "this is UTF-16 text, as Windows writes it")
 	}
-	text := strings.TrimSpace(strings.TrimPrefix(string(data), "\ufeff"))
+	text := keyText(data)
 	if compactJWS.MatchString(text) {
 		return presentedKey{token: text}, nil
 	}
@@ -75,6 +75,11 @@ func readKey(data []byte) (presentedKey, error) {
 	return presentedKey{}, unreadable(askForKey, "there is no license key in it")
 }
 
+// keyText is what was read without what may be around it.
+func keyText(data []byte) string {
+	return strings.TrimSpace(strings.TrimPrefix(string(data), "\ufeff"))
+}
+
 func isUTF16(data []byte) bool {
 	return bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff})
 }
@@ -85,9 +90,14 @@ func unreadable(next, format string, args ...any) *failure {
 
 const askForKey = "Give the file that the vendor sent: a LicenseKey manifest, or the token alone (three parts with dots between them)."
 
+// keyHolders are the kinds of objects that a key can be in, the likelier one first.
+var keyHolders = []schema.GroupKind{licenseKeyKind, {Kind: kindSecret}}
+
+var licenseKeyKind = schema.GroupKind{Group: v1alpha1.GroupVersion.Group, Kind: kindLicenseKey}
+
 // keyHolder is the first LicenseKey, or else the first Secret; nil where there is neither.
 func keyHolder(objects []object) *object {
-	for _, kind := range []schema.GroupKind{{Group: v1alpha1.GroupVersion.Group, Kind: kindLicenseKey}, {Kind: kindSecret}} {
+	for _, kind := range keyHolders {
 		if i := slices.IndexFunc(objects, func(o object) bool { return o.is(kind) }); i >= 0 {
 			return &objects[i]
 		}

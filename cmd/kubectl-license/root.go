@@ -44,10 +44,12 @@ func newRootCommand(env environment) *cobra.Command {
 	root := &cobra.Command{
 		Use:         "kubectl-license",
 		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl license"},
-		Short:       "Inspect and issue license keys",
-		Long: `Inspect and issue the license keys that license-operator follows through their life.
+		Short:       "See, apply, check and issue license keys",
+		Long: `See how the licenses of a cluster stand, apply keys, and check what they do; issue keys, and inspect
+them. For clusters that run license-operator.
 
-All of it works offline, but for the commands that say which cluster they talk to.`,
+What is for vendors works offline, and so do inspect and report verify. The other commands talk to
+the cluster, and say what permissions they need.`,
 		Version:       version.Long(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -72,10 +74,17 @@ All of it works offline, but for the commands that say which cluster they talk t
 	root.SetCompletionCommandGroupID(groupOthers)
 	root.AddCommand(
 		inGroup(groupCustomers, newInspectCommand(env)),
+		inGroup(groupCustomers, newApplyCommand(env)),
+		inGroup(groupCustomers, newStatusCommand(env)),
+		inGroup(groupCustomers, newKeysCommand(env)),
+		inGroup(groupCustomers, newRequestCommand(env)),
+		inGroup(groupCustomers, newExplainCommand(env)),
 		inGroup(groupCustomers, newSimulateCommand(env)),
 		inGroup(groupCustomers, newPauseCommand(env)),
 		inGroup(groupCustomers, newResumeCommand(env)),
+		inGroup(groupCustomers, newReportCommand(env)),
 		inGroup(groupCustomers, newClockCommand(env)),
+		inGroup(groupCustomers, newDoctorCommand(env)),
 		inGroup(groupVendors, newCACommand(env)),
 		inGroup(groupVendors, newSignerCommand(env)),
 		inGroup(groupVendors, newIssueCommand(env)),
@@ -110,6 +119,25 @@ func newParentCommand(name, short string, children ...*cobra.Command) *cobra.Com
 }
 
 func showHelp(command *cobra.Command, _ []string) error { return command.Help() }
+
+// steps are those of a command, as kubectl's commands have them: fill in what was asked, check it, do it.
+type steps interface {
+	complete(args []string) error
+	validate() error
+	run(ctx context.Context) error
+}
+
+func inSteps(o steps) func(*cobra.Command, []string) error {
+	return func(command *cobra.Command, args []string) error {
+		if err := o.complete(args); err != nil {
+			return err
+		}
+		if err := o.validate(); err != nil {
+			return err
+		}
+		return o.run(command.Context())
+	}
+}
 
 // misused is a mistake on the command line. It points to the help and does not print all of it: the message would be lost in it.
 func misused(command *cobra.Command, format string, args ...any) *failure {

@@ -109,6 +109,6 @@ offline again.
 
 Issue a license:
   kubectl license issue --signer %s --product %s --customer NAME --valid-for 365d > key.yaml
-`, printable(o.folder), formatInstant(leaf.NotAfter), fingerprint(leaf), shellWord(o.folder), placeholderProduct)
+`, printable(o.folder), formatInstant(leaf.NotAfter), token.CertificateSHA256(leaf.Raw), shellWord(o.folder), placeholderProduct)
 	return err
 }

@@ -67,25 +67,16 @@ With -o json or yaml the fields are:
   # Every policy that stops being applied
   kubectl license simulate -o json | jq -r \
     '.tiers[] | select(.mode == "DefaultTierOnly").policies[] | [.kind, .namespace, .name] | @tsv'`,
-		Args: atMostOneArgument("PRODUCT"),
-		RunE: func(command *cobra.Command, args []string) error {
-			if err := o.complete(args); err != nil {
-				return err
-			}
-			if err := o.validate(); err != nil {
-				return err
-			}
-			return o.run(command.Context())
-		},
+		Args:              atMostOneArgument("PRODUCT"),
+		RunE:              inSteps(o),
 		ValidArgsFunction: completeProduct(o.connection),
 	}
 	o.command = command
 	flags := command.Flags()
 	flags.SortFlags = false
 	flags.Var(&o.at, "at", "what is restricted at this time or, for a date, the date's beginning in UTC (default when the first restriction to come starts)")
-	flags.StringVarP(&o.output, "output", "o", "", "print `FORMAT` json or yaml instead of text")
+	addOutputFlag(command, &o.output, "text", outputJSON, outputYAML)
 	completeWith(command, "at")
-	completeWith(command, "output", outputJSON, outputYAML)
 	addConnectionFlags(command, o.connection)
 	return command
 }
@@ -101,13 +92,10 @@ func (o *simulateOptions) complete(args []string) error {
 }
 
 func (o *simulateOptions) validate() error {
-	switch {
-	case !o.at.IsZero() && o.at.Before(o.now):
+	if !o.at.IsZero() && o.at.Before(o.now) {
 		return misused(o.command, "--at %s is in the past: a simulation begins with what there is now", o.at.text)
-	case o.output != "" && o.output != outputJSON && o.output != outputYAML:
-		return misused(o.command, "--output %q: want json or yaml", o.output)
 	}
-	return nil
+	return checkOutput(o.command, o.output, outputJSON, outputYAML)
 }
 
 func (o *simulateOptions) run(ctx context.Context) error {

@@ -4,24 +4,47 @@
 package main
 
 import (
-	"crypto/sha256"
-	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
+	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 )
 
-// Formats of output for programs.
+// Formats of output, as kubectl has them.
 const (
 	outputJSON = "json"
 	outputYAML = "yaml"
+	outputWide = "wide"
+	outputName = "name"
 )
+
+// addOutputFlag is the flag for formats of output, in place of what the command prints without it.
+func addOutputFlag(command *cobra.Command, output *string, instead string, formats ...string) {
+	command.Flags().StringVarP(output, "output", "o", "", fmt.Sprintf("print `FORMAT` %s instead of %s", anyOf(formats), instead))
+	completeWith(command, "output", formats...)
+}
+
+// checkOutput refuses what is none of the formats that a command has; empty is its text for humans.
+func checkOutput(command *cobra.Command, format string, formats ...string) error {
+	if format == "" || slices.Contains(formats, format) {
+		return nil
+	}
+	return misused(command, "--output %q: want %s", format, anyOf(formats))
+}
+
+// anyOf is a choice in words, of two or more.
+func anyOf(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
 
 // printable makes text of unknown origin safe for a terminal: what does not print, control characters and those that turn the direction of writing among
 // it, becomes an escape.
@@ -35,6 +58,23 @@ func printable(text string) string {
 		}
 	}
 	return safe.String()
+}
+
+// elided keeps a text to so many characters, with dots in place of the rest.
+func elided(text string, length int) string {
+	const dots = "..."
+	if utf8.RuneCountInString(text) <= length {
+		return text
+	}
+	return string([]rune(text)[:length-len(dots)]) + dots
+}
+
+// firstOf names the first few of several things, and says how many more there are.
+func firstOf(names []string, few int) string {
+	if len(names) <= few {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:few], ", "), len(names)-few)
 }
 
 // printableList is printable for several texts, and a dash for none.
@@ -54,12 +94,29 @@ type table struct{ rows [][2]string }
 
 func (t *table) add(label, value string) { t.rows = append(t.rows, [2]string{label, value}) }
 
-// write prints the table; a line that continues a value has an empty label.
-func (t *table) write(out io.Writer) error {
+// labelWidth is how wide the labels are.
+func (t *table) labelWidth() int {
 	width := 0
 	for _, row := range t.rows {
 		width = max(width, utf8.RuneCountInString(row[0]))
 	}
+	return width
+}
+
+// writeFolded prints the table in lines of no more than some columns, as far as words allow.
+func (t *table) writeFolded(out io.Writer, columns int) error {
+	width := t.labelWidth()
+	for _, row := range t.rows {
+		if _, err := fmt.Fprintln(out, foldTo(columns, row[1], fmt.Sprintf("%-*s  ", width, row[0]), strings.Repeat(" ", width+2))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write prints the table; a line that continues a value has an empty label.
+func (t *table) write(out io.Writer) error {
+	width := t.labelWidth()
 	for _, row := range t.rows {
 		if _, err := fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf("%-*s  %s", width, row[0], row[1]), " ")); err != nil {
 			return err
@@ -97,7 +154,10 @@ func (g *grid) write(out io.Writer) {
 const textWidth = 80
 
 // fold breaks running text into lines, the first after one indent and the others after another. Whoever calls it has made the text printable.
-func fold(text, first, others string) string {
+func fold(text, first, others string) string { return foldTo(textWidth, text, first, others) }
+
+// foldTo is fold for lines of another width.
+func foldTo(lineWidth int, text, first, others string) string {
 	var folded strings.Builder
 	folded.WriteString(first)
 	width := utf8.RuneCountInString(first)
@@ -105,7 +165,7 @@ func fold(text, first, others string) string {
 		length := utf8.RuneCountInString(word)
 		switch {
 		case i == 0:
-		case width+1+length > textWidth:
+		case width+1+length > lineWidth:
 			folded.WriteString("\n" + others)
 			width = utf8.RuneCountInString(others)
 		default:
@@ -128,20 +188,30 @@ func writeEncoded(out io.Writer, format string, value any) error {
 		_, err = out.Write(text)
 		return err
 	}
-	encoder := json.NewEncoder(out)
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
+	if err := encoder.Encode(value); err != nil {
+		return err
+	}
+	_, err := io.WriteString(out, escapedJSON(text.String()))
+	return err
 }
 
-// fingerprint is the SHA-256 fingerprint of a certificate in the notation of openssl, which LicensedProduct's revocations take.
-func fingerprint(certificate *x509.Certificate) string {
-	sum := sha256.Sum256(certificate.Raw)
-	pairs := make([]string, len(sum))
-	for i, b := range sum {
-		pairs[i] = fmt.Sprintf("%02X", b)
+// escapedJSON escapes what a terminal would obey though JSON allows it: beyond ASCII there are control characters too, and those that turn the direction of writing. For a reader of JSON it is the same.
+func escapedJSON(text string) string {
+	var safe strings.Builder
+	for _, r := range text {
+		if r < unicode.MaxASCII || unicode.IsPrint(r) {
+			safe.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			fmt.Fprintf(&safe, `\u%04x`, unit)
+		}
 	}
-	return strings.Join(pairs, ":")
+	return safe.String()
 }
 
 // warnf tells of something that is no error.

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os/exec"
 	"strings"
 	"testing"
@@ -100,6 +101,32 @@ func TestReport(t *testing.T) {
 		var text strings.Builder
 		if code := report(&text, test.err); code != test.code || text.String() != test.want {
 			t.Errorf("%v: got %d and %q", test.err, code, text.String())
+		}
+	}
+}
+
+func TestWriteEncoded(t *testing.T) {
+	text := "<é\x1b[2J\u009b2J\u202e\U000e0041\x7f>"
+	var out strings.Builder
+	if err := writeEncoded(&out, outputJSON, map[string]string{"a": text}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "{\n  \"a\": \"<é\\u001b[2J\\u009b2J\\u202e\\udb40\\udc41\\u007f>\"\n}\n"; out.String() != want {
+		t.Errorf("got %q\nwant %q", out.String(), want)
+	}
+	var got map[string]string
+	if err := json.Unmarshal([]byte(out.String()), &got); err != nil || got["a"] != text {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func TestElided(t *testing.T) {
+	for _, test := range []struct {
+		text string
+		want string
+	}{{"", ""}, {"éééééééé", "éééééééé"}, {"ééééééééé", "ééééé..."}} {
+		if got := elided(test.text, 8); got != test.want {
+			t.Errorf("%q: got %q, want %q", test.text, got, test.want)
 		}
 	}
 }

@@ -28,14 +28,18 @@ func printUsage(command *cobra.Command) error {
 	writeFlags(&text, "Flags:", own)
 	writeFlags(&text, "Connection, as with any kubectl command:", connection)
 	text.WriteString("Usage:\n")
+	if !command.HasAvailableSubCommands() || takesMore(command) {
+		fmt.Fprintf(&text, "  %s\n", command.UseLine())
+	}
 	if command.HasAvailableSubCommands() {
 		fmt.Fprintf(&text, "  %s COMMAND\n\nSee '%s COMMAND --help' for each command.\n", command.CommandPath(), command.CommandPath())
-	} else {
-		fmt.Fprintf(&text, "  %s\n", command.UseLine())
 	}
 	_, err := fmt.Fprint(command.OutOrStdout(), text.String())
 	return err
 }
+
+// takesMore tells of a command that does something by itself, whether or not it has commands below it: its line of use has more than its name.
+func takesMore(command *cobra.Command) bool { return strings.Contains(command.Use, " ") }
 
 func writeCommands(text *strings.Builder, command *cobra.Command) {
 	if len(command.Groups()) == 0 && command.HasAvailableSubCommands() {

@@ -146,6 +146,21 @@ func distance(from, to time.Time) string {
 	}
 }
 
+// withDistance is an instant and how far away it is: on a terminal that is what people look for.
+func withDistance(now, t time.Time) string { return formatInstant(t) + " " + awayText(now, t) }
+
+// awayText is how far away an instant is, in parentheses.
+func awayText(now, t time.Time) string {
+	switch {
+	case t.Equal(now.Truncate(time.Second)):
+		return "(now)"
+	case t.After(now):
+		return fmt.Sprintf("(in %s)", distance(now, t))
+	default:
+		return fmt.Sprintf("(%s ago)", distance(t, now))
+	}
+}
+
 func plural(count int64, noun string) string { return counted(count, noun, noun+"s") }
 
 // counted is plural for nouns that take more than an s.

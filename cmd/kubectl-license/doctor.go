@@ -1,0 +1,109 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+
+	"github.com/license-operator/license-operator/internal/version"
+)
+
+// doctorOptions are what doctor was asked.
+type doctorOptions struct {
+	environment
+	command    *cobra.Command
+	connection *genericclioptions.ConfigFlags
+
+	namespace string
+	output    string
+}
+
+func newDoctorCommand(env environment) *cobra.Command {
+	o := &doctorOptions{environment: env, connection: newConnection()}
+	command := &cobra.Command{
+		Use:   "doctor [flags]",
+		Short: "Check an installation of the operator, and say how to mend it",
+		Long: `Check an installation of the operator, each line with its fix below. Talks to the cluster, and changes
+nothing.
+
+A line is ok, a warning (it works, and not as well as it could), a problem, or not checked. What you
+may not read is not checked, and its line says which permission that takes; the other checks go on.
+
+  CRDs           both kinds are there, served and stored as the plugin knows them
+  Kubernetes     has ValidatingAdmissionPolicies (1.30)
+  Versions       of the plugin and of the operator's image agree
+  Pods           of the operator run, and are ready
+  Leader         one of them leads: the lease license-operator.io is held and renewed; with
+                 --leader-elect=false there is a single one
+  Installations  there is no second one
+  Admission      the policies that lock, warn and guard are as the plugin's build has them
+  Restrictions   are in force, or lifted, completely, and changes in restricted tiers refused
+  TierRights     the operator may do what restrictions take
+  CalicoAPI      Calico's own API server, where there is one, may read LicensedProducts
+  Alerts         each product has its PrometheusRule, where there is prometheus-operator
+  Rules          some Prometheus or ThanosRuler selects these
+  Scraping       some Prometheus or PrometheusAgent selects the operator's ServiceMonitor
+  Clock          this machine's agrees with the API server's
+  OperatorClock  the operator's own can be believed
+  Products       the terms of each are accepted
+  Keys           each verifies
+
+You need no permissions to run it. To check everything takes: list on licensedproducts and
+licensekeys; get on customresourcedefinitions and apiservices; list on pods and leases in all
+namespaces; list on validatingadmissionpolicies and validatingadmissionpolicybindings; create on
+subjectaccessreviews; get on namespaces; and in monitoring.coreos.com list on prometheuses,
+prometheusagents, thanosrulers, prometheusrules and servicemonitors in all namespaces.
+
+Exit codes:
+  0  no problem was found among what could be checked; warnings are no problems
+  1  there is a problem, or the cluster cannot be reached
+
+With -o json or yaml there is one field, checks, a list with name (as above), result (OK, Warning,
+Problem or NotChecked), message, and fix (absent where there is nothing to mend).`,
+		Example: `  # Is all well?
+  kubectl license doctor
+
+  # The operator is in another namespace
+  kubectl license doctor -n licensing
+
+  # What is wrong, for a program
+  kubectl license doctor -o json | jq -r '.checks[] | select(.result == "Problem").message'`,
+		Args: noArguments,
+		RunE: func(command *cobra.Command, _ []string) error {
+			if err := checkOutput(o.command, o.output, outputJSON, outputYAML); err != nil {
+				return err
+			}
+			if err := checkNamespace(o.command, o.namespace); err != nil {
+				return err
+			}
+			return o.run(command.Context())
+		},
+	}
+	o.command = command
+	command.Flags().SortFlags = false
+	addNamespaceFlag(command, &o.namespace)
+	addOutputFlag(command, &o.output, "text", outputJSON, outputYAML)
+	addConnectionFlags(command, o.connection)
+	return command
+}
+
+func (o *doctorOptions) run(ctx context.Context) error {
+	config, err := newClientConfig(o.connection, o.ErrOut)
+	if err != nil {
+		return err
+	}
+	seen, err := readInstallation(ctx, config, o.namespace, o.now)
+	if err != nil {
+		return err
+	}
+	seen.plugin = version.Get()
+	found := seen.examine()
+	if err := found.print(o.screen(), o.output); err != nil {
+		return err
+	}
+	return found.verdict()
+}

@@ -1,0 +1,357 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/usage"
+)
+
+// maxListedValues is how many of the values that a requirement takes are listed: a selector may have thousands.
+const maxListedValues = 5
+
+// seenNode is what is kept of a node.
+type seenNode struct {
+	counted  *usage.Node
+	ready    bool
+	capacity string
+}
+
+func newSeenNode(node *corev1.Node) seenNode {
+	seen := seenNode{counted: usage.NodeOf(node)}
+	if capacity, stated := node.Status.Capacity[corev1.ResourceCPU]; stated {
+		seen.capacity = capacity.String()
+	}
+	for _, condition := range node.Status.Conditions {
+		seen.ready = seen.ready || condition.Type == corev1.NodeReady && condition.Status == corev1.ConditionTrue
+	}
+	return seen
+}
+
+// explanation is which nodes are counted for a product, and by which rule. Its JSON form is an interface, which --help describes.
+type explanation struct {
+	ProductName          string                        `json:"productName"`
+	NodeSelector         *metav1.LabelSelector         `json:"nodeSelector,omitempty"`
+	Nodes                []explainedNode               `json:"nodes"`
+	Usage                []v1alpha1.Usage              `json:"usage"`
+	StatusUsage          []v1alpha1.Usage              `json:"statusUsage,omitempty"`
+	State                v1alpha1.LicensedProductState `json:"state,omitempty"`
+	ActiveLicenseKeyName string                        `json:"activeLicenseKeyName,omitempty"`
+	Limits               []v1alpha1.Limit              `json:"limits,omitempty"`
+}
+
+// explainedNode is one node, and whether it is counted.
+type explainedNode struct {
+	Name    string `json:"name"`
+	Counted bool   `json:"counted"`
+	Ready   bool   `json:"ready"`
+	// Millicores is what counts of the capacity, where the node is counted.
+	Millicores int64  `json:"millicores"`
+	Capacity   string `json:"capacity,omitempty"`
+	Reason     string `json:"reason,omitempty"`
+
+	// labels are those that the rule is about, and unmet those for which the node is not counted, as far as it has them.
+	labels, unmet string
+}
+
+// explain counts nodes with the operator's code, and says of each why it is counted or not.
+func explain(product *v1alpha1.LicensedProduct, selector labels.Selector, nodes []seenNode) *explanation {
+	e := &explanation{
+		ProductName: product.Name, Nodes: make([]explainedNode, len(nodes)), Usage: usage.Count(countedNodes(nodes), selector),
+		StatusUsage: product.Status.Usage, State: product.Status.State, ActiveLicenseKeyName: product.Status.ActiveLicenseKeyName, Limits: product.Status.Limits,
+	}
+	if !selector.Empty() {
+		e.NodeSelector = product.Spec.Usage.NodeSelector
+	}
+	requirements, _ := selector.Requirements()
+	for i, node := range nodes {
+		e.Nodes[i] = explainNode(node, requirements)
+	}
+	return e
+}
+
+func countedNodes(nodes []seenNode) iter.Seq[*usage.Node] {
+	return func(yield func(*usage.Node) bool) {
+		for _, node := range nodes {
+			if !yield(node.counted) {
+				return
+			}
+		}
+	}
+}
+
+func explainNode(node seenNode, requirements labels.Requirements) explainedNode {
+	explained := explainedNode{Name: node.counted.Name(), Ready: node.ready, Capacity: node.capacity, labels: labelsText(node.counted.Labels(), requirements)}
+	var reasons, unmet []string
+	for i := range requirements {
+		if requirements[i].Matches(node.counted.Labels()) {
+			continue
+		}
+		reasons = append(reasons, unmetText(&requirements[i], node.counted.Labels()))
+		if label := labelText(requirements[i].Key(), node.counted.Labels()); !slices.Contains(unmet, label) {
+			unmet = append(unmet, label)
+		}
+	}
+	if len(unmet) > 0 {
+		explained.Reason, explained.unmet = strings.Join(reasons, "; "), strings.Join(unmet, ", ")
+		return explained
+	}
+	explained.Counted = true
+	explained.Millicores = node.counted.Millicores()
+	switch {
+	case explained.Millicores > 0:
+	case node.capacity == "":
+		explained.Reason = "states no CPU capacity: counts without cores"
+	case node.capacity == "0":
+		explained.Reason = "has a CPU capacity of 0: counts without cores"
+	default:
+		explained.Reason = fmt.Sprintf("no machine has a CPU capacity of %s: counts without cores", node.capacity)
+	}
+	return explained
+}
+
+// unmetText says what a requirement wants, and what there is instead.
+func unmetText(requirement *labels.Requirement, of labels.Labels) string {
+	name := requirement.Key()
+	value, there := of.Lookup(name)
+	if !there {
+		if requirement.Operator() == selection.Exists {
+			return "has no label " + name
+		}
+		return "has no label " + name + ", wanted " + wantedText(requirement)
+	}
+	switch requirement.Operator() {
+	case selection.DoesNotExist:
+		return name + "=" + value + ", wanted no such label"
+	case selection.NotIn, selection.NotEquals:
+		return name + "=" + value + ", wanted any other"
+	default:
+		return name + "=" + value + ", wanted " + wantedText(requirement)
+	}
+}
+
+func wantedText(requirement *labels.Requirement) string {
+	values := requirement.ValuesUnsorted()
+	slices.Sort(values)
+	more := ""
+	if excess := len(values) - maxListedValues; excess > 0 {
+		values, more = values[:maxListedValues], fmt.Sprintf(" and %d more", excess)
+	}
+	quotedEmpty := make([]string, len(values))
+	for i, value := range values {
+		quotedEmpty[i] = value
+		if value == "" {
+			quotedEmpty[i] = `""`
+		}
+	}
+	if len(values) == 1 {
+		return quotedEmpty[0]
+	}
+	return "one of " + strings.Join(quotedEmpty, ", ") + more
+}
+
+// labelText is a label as a node has it, or that it does not.
+func labelText(name string, of labels.Labels) string {
+	if value, there := of.Lookup(name); there {
+		return name + "=" + value
+	}
+	return "no label " + name
+}
+
+// labelsText is those of a node's labels that the requirements are about.
+func labelsText(of labels.Labels, requirements labels.Requirements) string {
+	var pairs []string
+	for i := range requirements {
+		name := requirements[i].Key()
+		value, there := of.Lookup(name)
+		if pair := name + "=" + value; there && !slices.Contains(pairs, pair) {
+			pairs = append(pairs, pair)
+		}
+	}
+	return strings.Join(pairs, ",")
+}
+
+// print prints the explanation, as a table or in a format for programs.
+func (e *explanation) print(out screen, format string) error {
+	switch format {
+	case outputJSON, outputYAML:
+		return writeEncoded(out, format, e)
+	case outputName:
+		for i := range e.Nodes {
+			if !e.Nodes[i].Counted {
+				continue
+			}
+			if _, err := fmt.Fprintln(out, "node/"+printable(e.Nodes[i].Name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	columns := out.width
+	if columns == 0 || columns > helpWidth {
+		columns = helpWidth
+	}
+	if _, err := fmt.Fprintf(out, "%s\n\n", foldTo(columns, printable(e.rule()), "", "  ")); err != nil {
+		return err
+	}
+	if err := e.listing().write(out, format == outputWide); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(out); err != nil {
+		return err
+	}
+	if out.width > 0 {
+		return e.sums().writeFolded(out, out.width)
+	}
+	return e.sums().write(out)
+}
+
+// rule says in words which nodes count.
+func (e *explanation) rule() string {
+	if e.NodeSelector == nil {
+		return fmt.Sprintf("For %s every node counts, ready or not.", e.ProductName)
+	}
+	return fmt.Sprintf("For %s the nodes with %s count, ready or not (spec.usage.nodeSelector).", e.ProductName, metav1.FormatLabelSelector(e.NodeSelector))
+}
+
+func (e *explanation) listing() *listing {
+	l := &listing{columns: []column{
+		{head: "NODE"},
+		{head: "COUNTED"},
+		{head: "CORES"},
+		{head: "READY", onlyWide: true},
+		{head: "CAPACITY", onlyWide: true},
+		{head: "LABELS", onlyWide: true},
+		{head: "WHY"},
+	}}
+	for i := range e.Nodes {
+		node := &e.Nodes[i]
+		cores := cell{text: "-"}
+		if node.Counted {
+			cores.text = coresText(node.Millicores)
+		}
+		why := cell{text: printable(node.Reason)}
+		switch {
+		case node.Counted && node.Reason != "":
+			why.shade, why.short = shadeWarn, "no credible capacity"
+		case !node.Counted:
+			why.short = printable(node.unmet)
+		}
+		l.add(cell{text: printable(node.Name)}, yesOrNo(node.Counted), cores, yesOrNo(node.Ready), orDash(node.Capacity), orDash(node.labels), why)
+	}
+	return l
+}
+
+func yesOrNo(yes bool) cell {
+	if yes {
+		return cell{text: "yes"}
+	}
+	return cell{text: "no"}
+}
+
+func orDash(text string) cell {
+	if text == "" {
+		return cell{text: "-"}
+	}
+	return cell{text: printable(text)}
+}
+
+// coresText is thousandths of a core as cores.
+func coresText(millicores int64) string {
+	return strconv.FormatFloat(float64(millicores)/1000, 'f', -1, 64)
+}
+
+// sums are what the nodes add up to, beside what the operator has counted and what is licensed.
+func (e *explanation) sums() *table {
+	var counted, millicores int64
+	for i := range e.Nodes {
+		if e.Nodes[i].Counted {
+			counted++
+			millicores += e.Nodes[i].Millicores
+		}
+	}
+	t := &table{}
+	now := amountsText(e.Usage)
+	if millicores%1000 != 0 {
+		now += fmt.Sprintf(" (%s, rounded up)", coresText(millicores))
+	}
+	if all := int64(len(e.Nodes)); counted < all {
+		now += fmt.Sprintf("; %s not counted", plural(all-counted, "node"))
+	}
+	t.add("Counted now:", now)
+	switch {
+	case len(e.StatusUsage) == 0:
+		t.add("In its status:", "nothing yet: the operator has not counted")
+	case sameUsage(e.StatusUsage, e.Usage):
+		t.add("In its status:", "the same")
+	default:
+		t.add("In its status:", amountsText(e.StatusUsage)+"; that may be some seconds old")
+	}
+	t.add("Licensed:", e.licensed())
+	return t
+}
+
+// licensed is what the active key allows of what is counted, and by how much more is in use.
+func (e *explanation) licensed() string {
+	switch e.State {
+	case v1alpha1.LicensedProductValid, v1alpha1.LicensedProductGracePeriod:
+	case "":
+		return "not known yet: the operator has not looked at the product"
+	default:
+		return fmt.Sprintf("nothing: the product is %s", printable(string(e.State)))
+	}
+	var parts []string
+	for _, limit := range e.Limits {
+		if usageOf(e.Usage, limit.Name) != nil && limit.Value != nil {
+			parts = append(parts, amountText(limit.Name, *limit.Value))
+		}
+	}
+	if len(parts) == 0 {
+		return fmt.Sprintf("any number, by LicenseKey %s", printable(e.ActiveLicenseKeyName))
+	}
+	text := fmt.Sprintf("%s, by LicenseKey %s", strings.Join(parts, " and "), printable(e.ActiveLicenseKeyName))
+	if _, exceeded := usage.Compare(e.Limits, e.Usage); len(exceeded) > 0 {
+		var over []string
+		for _, excess := range exceeded {
+			over = append(over, amountText(excess.Name, excess.Used-excess.Limit))
+		}
+		text += fmt.Sprintf("; exceeded by %s", strings.Join(over, " and "))
+	}
+	return text
+}
+
+func amountsText(used []v1alpha1.Usage) string {
+	var parts []string
+	for _, u := range used {
+		if u.Value != nil {
+			parts = append(parts, amountText(u.Name, *u.Value))
+		}
+	}
+	return strings.Join(parts, " and ")
+}
+
+// amountText is 1 node, 73 nodes, 292 cores: what is counted has names in the plural.
+func amountText(name string, amount int64) string {
+	return counted(amount, printable(strings.TrimSuffix(name, "s")), printable(name))
+}
+
+func sameUsage(a, b []v1alpha1.Usage) bool {
+	for _, u := range b {
+		if value := usageOf(a, u.Name); value == nil || u.Value == nil || *value != *u.Value {
+			return false
+		}
+	}
+	return true
+}

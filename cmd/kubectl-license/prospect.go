@@ -1,0 +1,233 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/license"
+	"github.com/license-operator/license-operator/internal/restriction"
+)
+
+// keyChange is what applying a key does to the LicenseKey of its name.
+type keyChange string
+
+// What becomes of a LicenseKey.
+const (
+	// keyCreated: there was none.
+	keyCreated keyChange = "Created"
+	// keyTokenReplaced: it had another token.
+	keyTokenReplaced keyChange = "TokenReplaced"
+	// keyChanged: it has the token, but not all of the rest.
+	keyChanged keyChange = "Changed"
+	// keyUnchanged: there is nothing to apply.
+	keyUnchanged keyChange = "Unchanged"
+)
+
+// prospect is what applying a key changes. Its JSON form is an interface: fields are added, never renamed. Where the API has the same thing, it has the same name.
+type prospect struct {
+	LicenseKeyName string    `json:"licenseKeyName"`
+	ProductName    string    `json:"productName"`
+	Change         keyChange `json:"change"`
+	// Applied is false of a dry run, and where there was nothing to apply.
+	Applied   bool   `json:"applied"`
+	LicenseID string `json:"licenseID"`
+	Customer  string `json:"customer"`
+	// ReplacedLicenseID is that of the token that was there, if the operator has verified it.
+	ReplacedLicenseID string `json:"replacedLicenseID,omitempty"`
+	// State of the key, and Active: whether it is the one that decides the product's state, both as soon as it is applied.
+	State  v1alpha1.LicenseKeyState `json:"state"`
+	Active bool                     `json:"active"`
+	// ClusterUnknown tells that the key is for certain clusters, and that nobody here may see whether this is one: all of what follows depends on it.
+	ClusterUnknown bool `json:"clusterUnknown,omitempty"`
+	// Before and After are the product now, and as soon as the key is applied.
+	Before outlook `json:"before"`
+	After  outlook `json:"after"`
+	// TakeoverTime is when the key becomes the active one where that is later, as things are, and AtTakeover the product then.
+	TakeoverTime *metav1.Time `json:"takeoverTime,omitempty"`
+	AtTakeover   *outlook     `json:"atTakeover,omitempty"`
+	// RestrictionStartTime is when the restriction next comes into force once the key is applied, as things are.
+	RestrictionStartTime *metav1.Time `json:"restrictionStartTime,omitempty"`
+	// Usage is what is in use now, as far as the operator counts it.
+	Usage []v1alpha1.Usage `json:"usage,omitempty"`
+
+	claims *license.Claims
+	now    time.Time
+	// existing is the LicenseKey of the name; nil: there is none.
+	existing *v1alpha1.LicenseKey
+	// clusterErr is why ClusterUnknown is true.
+	clusterErr error
+	// stale are keys of the product that the operator has not looked at as they are now.
+	stale []string
+	// pauseEnds tells that the restriction comes into force at RestrictionStartTime because a pause ends then.
+	pauseEnds bool
+	// twin is another LicenseKey with the same license.
+	twin string
+}
+
+// outlook is what the keys of a product amount to at a time.
+type outlook struct {
+	State                v1alpha1.LicensedProductState `json:"state"`
+	ActiveLicenseKeyName string                        `json:"activeLicenseKeyName,omitempty"`
+	ExpiryTime           *metav1.Time                  `json:"expiryTime,omitempty"`
+	GraceEndTime         *metav1.Time                  `json:"graceEndTime,omitempty"`
+	CoverageEndTime      *metav1.Time                  `json:"coverageEndTime,omitempty"`
+	Features             []string                      `json:"features,omitempty"`
+	Limits               []v1alpha1.Limit              `json:"limits,omitempty"`
+	// Restriction is absent where the product's terms ask for none.
+	Restriction *restrictionOutlook `json:"restriction,omitempty"`
+}
+
+// restrictionOutlook is how a restriction stands at a time.
+type restrictionOutlook struct {
+	State         v1alpha1.RestrictionState `json:"state"`
+	EffectiveTime *metav1.Time              `json:"effectiveTime,omitempty"`
+
+	text string
+}
+
+// foresee tells what applying a verified key changes. It comes from the code that the operator runs, from the keys as the operator found them.
+func foresee(accepted *acceptance, keys []v1alpha1.LicenseKey, c *candidate, now time.Time) *prospect {
+	product, claims := accepted.product, accepted.claims
+	p := &prospect{
+		LicenseKeyName: c.name, ProductName: product.Name, Change: keyCreated, LicenseID: claims.ID, Customer: claims.Customer,
+		Usage: product.Status.Usage, claims: claims, now: now, clusterErr: accepted.clusterErr, ClusterUnknown: accepted.clusterErr != nil,
+	}
+	p.look(keys, c)
+	brakes := restriction.Brakes{MaxMode: cmp.Or(restrictionOf(product).MaxMode, v1alpha1.RestrictionDefaultTierOnly)}
+	known := keysOf(product.Name, keys)
+	p.Before = outlookOf(newCourse(product, known, brakes, now))
+
+	then := slices.DeleteFunc(known, func(key license.Key) bool { return key.Name == c.name })
+	then = append(then, license.Key{Name: c.name, Claims: claims})
+	start, pauseEnds := newCourse(product, then, brakes, now).start()
+	p.RestrictionStartTime, p.pauseEnds = instantOf(start), pauseEnds
+	course := newCourse(product, then, brakes, now)
+	p.After = outlookOf(course)
+	p.State, p.Active = claims.StateAt(course.evaluation.Time.Now), course.evaluation.ActiveKeyName == c.name
+	if at := course.takeover(c.name); !p.Active && !at.IsZero() {
+		p.TakeoverTime, p.AtTakeover = instantOf(at), new(outlookOf(course))
+	}
+	return p
+}
+
+// look finds the LicenseKey that the candidate replaces, and what is odd about the then.
+func (p *prospect) look(keys []v1alpha1.LicenseKey, c *candidate) {
+	for i := range keys {
+		key := &keys[i]
+		isSeen := key.Status.ObservedGeneration == key.Generation
+		switch {
+		case key.Spec.ProductName != p.ProductName:
+			continue
+		case key.Name != c.name && !isSeen:
+			p.stale = append(p.stale, key.Name)
+		case key.Name != c.name && key.Status.LicenseID == p.LicenseID && claimsOf(&key.Status) != nil:
+			p.twin = key.Name
+		case key.Name == c.name:
+			p.existing, p.Change = key, c.changeOf(key)
+			if p.Change == keyTokenReplaced && isSeen {
+				p.ReplacedLicenseID = key.Status.LicenseID
+			}
+		}
+	}
+}
+
+// concernsSame tells whether another foretelling is about the same LicenseKey with the same content: what the operator has written into its status meanwhile does not count.
+func (p *prospect) concernsSame(other *prospect) bool {
+	if p.existing == nil || other.existing == nil {
+		return p.existing == other.existing
+	}
+	return p.existing.UID == other.existing.UID && p.existing.Generation == other.existing.Generation
+}
+
+func outlookOf(c *course) outlook {
+	e := &c.evaluation
+	found := outlook{
+		State: e.State, ActiveLicenseKeyName: e.ActiveKeyName,
+		ExpiryTime: instantOf(e.Expiry), GraceEndTime: instantOf(e.GraceEnd), CoverageEndTime: instantOf(e.CoverageEnd),
+		Features: e.Features, Limits: e.Limits,
+	}
+	if c.product.Spec.Restriction != nil {
+		found.Restriction = &restrictionOutlook{State: c.state, EffectiveTime: instantOf(e.EffectiveTime), text: restrictionStatusText(c.restriction())}
+	}
+	return found
+}
+
+// isReached tells whether the operator says of a product what was foretold. Of a restriction that ends, it also tells whether it has.
+func (p *prospect) isReached(product *v1alpha1.LicensedProduct) bool {
+	status := &product.Status
+	said, foretold := outlook{
+		State: status.State, ActiveLicenseKeyName: status.ActiveLicenseKeyName,
+		ExpiryTime: status.ExpiryTime, GraceEndTime: status.GraceEndTime, CoverageEndTime: status.CoverageEndTime,
+		Features: status.Features, Limits: status.Limits,
+	}, p.After
+	foretold.Restriction = nil
+	return equality.Semantic.DeepEqual(said, foretold) && (!p.endsRestriction() || restrictionOf(product).State != v1alpha1.RestrictionActive)
+}
+
+func (p *prospect) endsRestriction() bool { return p.Before.isRestricted() && !p.After.isRestricted() }
+
+// startsMeanwhile tells whether the restriction comes into force before the key takes over or, where it never does, because a pause ends.
+func (p *prospect) startsMeanwhile() bool {
+	switch {
+	case p.RestrictionStartTime == nil || p.After.isRestricted():
+		return false
+	case p.TakeoverTime != nil:
+		return p.RestrictionStartTime.Before(p.TakeoverTime)
+	default:
+		return p.pauseEnds
+	}
+}
+
+func (o *outlook) isRestricted() bool {
+	return o.Restriction != nil && o.Restriction.State == v1alpha1.RestrictionActive
+}
+
+// settled is the product with the limits and features that the key brings: as soon as it is applied or, where it takes over later, then.
+func (p *prospect) settled() *outlook {
+	if p.AtTakeover != nil {
+		return p.AtTakeover
+	}
+	return &p.After
+}
+
+// exceeded are the limits of the key that are less than what is in use.
+func (p *prospect) exceeded() []v1alpha1.Limit {
+	if !p.Active && p.AtTakeover == nil {
+		return nil
+	}
+	var less []v1alpha1.Limit
+	for _, limit := range p.settled().Limits {
+		if used := p.used(limit.Name); used != nil && *used > *limit.Value {
+			less = append(less, limit)
+		}
+	}
+	return less
+}
+
+// used is how much of something is in use; nil where that is not counted.
+func (p *prospect) used(name string) *int64 {
+	for _, usage := range p.Usage {
+		if usage.Name == name {
+			return usage.Value
+		}
+	}
+	return nil
+}
+
+// limitOf is a limit of that name; nil: there is none.
+func limitOf(limits []v1alpha1.Limit, name string) *int64 {
+	for _, limit := range limits {
+		if limit.Name == name {
+			return limit.Value
+		}
+	}
+	return nil
+}

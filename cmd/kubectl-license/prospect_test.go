@@ -1,0 +1,182 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/license"
+)
+
+// licensed are the claims of a license for so many nodes that was issued a number of days ago, begins then or later, and lasts a number of days.
+func licensed(id string, issued, begins, lasts int, nodes int64) *license.Claims {
+	begin := present.AddDate(0, 0, begins)
+	return &license.Claims{
+		ID: id, Customer: "Example GmbH", Audience: []string{"acme-mesh"},
+		IssuedTime: present.AddDate(0, 0, -issued), NotBefore: begin, Expiry: begin.AddDate(0, 0, lasts), GracePeriod: 30 * day,
+		Features: []string{"federation"}, Limits: map[string]int64{"nodes": nodes},
+	}
+}
+
+// foundKey is a LicenseKey as the operator leaves it that has found a license in it.
+func foundKey(name, product string, claims *license.Claims) v1alpha1.LicenseKey {
+	return v1alpha1.LicenseKey{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Generation: 1},
+		Spec:       v1alpha1.LicenseKeySpec{ProductName: product, Token: "the token of " + claims.ID},
+		Status: v1alpha1.LicenseKeyStatus{
+			ObservedGeneration: 1, State: claims.StateAt(present), LicenseID: claims.ID, Customer: claims.Customer,
+			Conditions: []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue}},
+			IssuedTime: instantOf(claims.IssuedTime), NotBeforeTime: instantOf(claims.NotBefore),
+			ExpiryTime: instantOf(claims.Expiry), GraceEndTime: instantOf(claims.GraceEnd()),
+			Features: claims.Features, Limits: license.LimitList(claims.Limits),
+		},
+	}
+}
+
+func TestForesee(t *testing.T) {
+	golden := goldens(t)
+	e := newTerminal(t)
+	unlicensed := func() *v1alpha1.LicensedProduct {
+		return &v1alpha1.LicensedProduct{
+			ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh", CreationTimestamp: metav1.NewTime(present.AddDate(0, 0, -90))},
+			Status:     v1alpha1.LicensedProductStatus{Usage: []v1alpha1.Usage{{Name: v1alpha1.UsageNodes, Value: new(int64(73))}}},
+		}
+	}
+	restricts := func() *v1alpha1.LicensedProduct {
+		product := unlicensed()
+		product.Spec.Restriction = &v1alpha1.RestrictionSpec{Mode: v1alpha1.RestrictionDefaultTierOnly, TierSelector: &metav1.LabelSelector{}}
+		return product
+	}
+	paused := func() *v1alpha1.LicensedProduct {
+		product := restricts()
+		product.Annotations = pauseAnnotations(newFakeAPI(t)).product.Annotations
+		return product
+	}
+	shortlyPaused := func() *v1alpha1.LicensedProduct {
+		product := paused()
+		product.CreationTimestamp = metav1.NewTime(present)
+		return product
+	}
+	running := foundKey("acme-mesh-2026", "acme-mesh", licensed("L-2026", 300, -300, 365, 100))
+	over := foundKey("acme-mesh-2025", "acme-mesh", licensed("L-2025", 700, -700, 365, 100))
+	unseen := foundKey("acme-mesh-unseen", "acme-mesh", licensed("L-unseen", 1, -1, 365, 10))
+	unseen.Generation, unseen.Status = 2, v1alpha1.LicenseKeyStatus{ObservedGeneration: 1}
+	foreign := foundKey("acme-db-2026", "acme-db", licensed("L-db", 1, -1, 3650, 10))
+
+	for _, test := range []struct {
+		note    string
+		product *v1alpha1.LicensedProduct
+		keys    []v1alpha1.LicenseKey
+		name    string
+		claims  *license.Claims
+		width   int
+
+		clusterErr error
+	}{
+		{"The first license. Keys of other products do not count.", unlicensed(), []v1alpha1.LicenseKey{foreign}, "first", licensed("L-1", 0, 0, 365, 100), 0, nil},
+		{
+			"One for certain clusters, where nobody knows whether this is one.", unlicensed(), nil, "bound", licensed("L-1", 0, 0, 365, 100), 0,
+			errors.New(`namespaces "kube-system" is forbidden`),
+		},
+		{"A renewal for fewer nodes than are in use.", unlicensed(), []v1alpha1.LicenseKey{running}, "renewal", licensed("L-1", 0, 0, 365, 50), 0, nil},
+		{"On a narrow terminal.", unlicensed(), []v1alpha1.LicenseKey{running}, "renewal", licensed("L-1", 0, 0, 365, 50), 60, nil},
+		{"An older one, which never counts.", unlicensed(), []v1alpha1.LicenseKey{running}, "older", licensed("L-0", 400, -400, 420, 10), 0, nil},
+		{"An older one that lasts longer, and counts once the other is in its grace period.", unlicensed(), []v1alpha1.LicenseKey{running}, "older", licensed("L-0", 400, -400, 800, 10), 0, nil},
+		{"One that begins when the other ends, for fewer nodes.", unlicensed(), []v1alpha1.LicenseKey{running}, "next", licensed("L-2", 0, 65, 365, 50), 0, nil},
+		{"One that begins after a gap.", unlicensed(), []v1alpha1.LicenseKey{over}, "next", licensed("L-2", 0, 30, 365, 100), 0, nil},
+		{"One that is over.", unlicensed(), []v1alpha1.LicenseKey{running}, "over", licensed("L-2025", 700, -700, 365, 100), 0, nil},
+		{"In place of the one that counts: a shorter one.", unlicensed(), []v1alpha1.LicenseKey{running}, running.Name, licensed("L-3", 0, 0, 30, 100), 0, nil},
+		{"In place of the one that counts: one that has yet to begin.", unlicensed(), []v1alpha1.LicenseKey{running}, running.Name, licensed("L-3", 0, 30, 365, 100), 0, nil},
+		{
+			"The same license under another name, and a key that nobody has looked at.", unlicensed(),
+			[]v1alpha1.LicenseKey{running, unseen},
+			"twin",
+			licensed("L-2026", 300, -300, 365, 100), 0, nil,
+		},
+		{"A restriction is in force and ends.", restricts(), []v1alpha1.LicenseKey{over}, "rescue", licensed("L-1", 0, 0, 365, 100), 0, nil},
+		{"It stays.", restricts(), []v1alpha1.LicenseKey{over}, "too-late", licensed("L-1", 400, -400, 300, 100), 0, nil},
+		{"It stays for now.", restricts(), []v1alpha1.LicenseKey{over}, "staged", licensed("L-1", 0, 10, 365, 100), 0, nil},
+		{"A pause that is over long before anything is due.", shortlyPaused(), nil, "first", licensed("L-1", 0, 0, 365, 100), 0, nil},
+		{"A pause that is all that keeps it from coming.", paused(), []v1alpha1.LicenseKey{over}, "too-late", licensed("L-1", 400, -400, 300, 100), 0, nil},
+		{"It is paused, and comes before the key begins.", paused(), []v1alpha1.LicenseKey{over}, "staged", licensed("L-1", 0, 10, 365, 100), 0, nil},
+	} {
+		key := &candidate{presentedKey: presentedKey{token: "the token of " + test.claims.ID, productName: "acme-mesh"}, name: test.name}
+		found := foresee(&acceptance{product: test.product, claims: test.claims, clusterErr: test.clusterErr}, test.keys, key, present)
+		e.note("%s", test.note)
+		var text, warnings, encoded strings.Builder
+		if err := found.tell(screen{Writer: &text, width: test.width}); err != nil {
+			t.Fatal(err)
+		}
+		found.warn(&warnings)
+		if err := writeEncoded(&encoded, outputYAML, found); err != nil {
+			t.Fatal(err)
+		}
+		e.section("foretold", text.String())
+		e.section("warnings", warnings.String())
+		e.section("in the end", found.outcome()+"\n")
+		if test.width == 0 {
+			e.section("yaml", encoded.String())
+		}
+		e.record.WriteString("\n")
+	}
+	e.compare(golden, "foresee")
+}
+
+// Whatever of the names in it has come through, a terminal does not obey it.
+func TestForetellingIsPrintable(t *testing.T) {
+	const hostile = "x\x1b[2K\nLicense:        forged\u202e"
+	claims := licensed(hostile, 0, 0, 365, 100)
+	claims.Customer, claims.Features, claims.Limits = hostile, []string{hostile}, map[string]int64{hostile: 1}
+	product := &v1alpha1.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: hostile, CreationTimestamp: metav1.NewTime(present)}}
+	replaced := foundKey(hostile, hostile, licensed(hostile, 1, -1, 365, 100))
+	for _, keys := range [][]v1alpha1.LicenseKey{nil, {replaced}} {
+		found := foresee(&acceptance{product: product, claims: claims}, keys, &candidate{name: hostile, presentedKey: presentedKey{token: "t", productName: hostile}}, present)
+		var text strings.Builder
+		if err := found.tell(screen{Writer: &text}); err != nil {
+			t.Fatal(err)
+		}
+		if strings.ContainsAny(text.String(), "\x1b\u202e") || strings.Contains(text.String(), "\nLicense:        forged") {
+			t.Errorf("%q", text.String())
+		}
+	}
+}
+
+// Whatever is applied already is not applied again.
+func TestChangeOfKey(t *testing.T) {
+	claims := licensed("L-1", 0, 0, 365, 100)
+	for name, test := range map[string]struct {
+		existing func(key *v1alpha1.LicenseKey)
+		want     keyChange
+	}{
+		"the same":                {func(*v1alpha1.LicenseKey) {}, keyUnchanged},
+		"in white space":          {func(key *v1alpha1.LicenseKey) { key.Spec.Token = "\n" + key.Spec.Token + "\n" }, keyUnchanged},
+		"with more labels":        {func(key *v1alpha1.LicenseKey) { key.Labels["more"] = "" }, keyUnchanged},
+		"another name":            {func(key *v1alpha1.LicenseKey) { key.Name = "other" }, keyCreated},
+		"another token":           {func(key *v1alpha1.LicenseKey) { key.Spec.Token = "x" }, keyTokenReplaced},
+		"another chain":           {func(key *v1alpha1.LicenseKey) { key.Spec.Certificate = "x" }, keyChanged},
+		"another label":           {func(key *v1alpha1.LicenseKey) { key.Labels["team"] = "x" }, keyChanged},
+		"without the annotation":  {func(key *v1alpha1.LicenseKey) { key.Annotations = nil }, keyChanged},
+		"of another product even": {func(key *v1alpha1.LicenseKey) { key.Spec.ProductName = "acme-db" }, keyCreated},
+	} {
+		t.Run(name, func(t *testing.T) {
+			existing := foundKey("key", "acme-mesh", claims)
+			existing.Labels, existing.Annotations = map[string]string{"team": "network"}, map[string]string{"ticket": "42"}
+			test.existing(&existing)
+			key := &candidate{
+				presentedKey: presentedKey{token: "the token of L-1", productName: "acme-mesh"}, name: "key",
+				labels: map[string]string{"team": "network"}, annotations: map[string]string{"ticket": "42"},
+			}
+			product := &v1alpha1.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh"}}
+			if got := foresee(&acceptance{product: product, claims: claims}, []v1alpha1.LicenseKey{existing}, key, present.Add(time.Hour)).Change; got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,85 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/token"
+)
+
+// Terms and time are those that the operator goes by.
+func TestVerifyFor(t *testing.T) {
+	authority, err := token.NewAuthority("Acme", present.AddDate(-1, 0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := authority.NewSigner("Acme signer", present.AddDate(-1, 0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := signer.Sign(licensed("L-1", 0, 0, 365, 100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	anchors := string(authority.CertificatePEM())
+	broken := func(product *v1alpha1.LicensedProduct) { product.Spec.TrustAnchors = "a slip of an editor" }
+	for name, test := range map[string]struct {
+		now    time.Time
+		change func(product *v1alpha1.LicensedProduct)
+		// want is the reason why it does not verify; unusable: the terms cannot be used.
+		want     string
+		unusable bool
+	}{
+		"as it should be":      {now: present, change: func(*v1alpha1.LicensedProduct) {}},
+		"trust anchors broken": {now: present, change: broken, unusable: true},
+		"broken, and others of before": {now: present, change: func(product *v1alpha1.LicensedProduct) {
+			broken(product)
+			product.Status.TrustAnchors = anchors
+		}},
+		"broken, and revoked": {now: present, want: v1alpha1.ReasonLicenseRevoked, change: func(product *v1alpha1.LicensedProduct) {
+			broken(product)
+			product.Status.TrustAnchors, product.Spec.Revocations = anchors, []v1alpha1.Revocation{{LicenseID: "L-1"}}
+		}},
+		"a clock that is behind": {now: present.AddDate(0, 0, -1), change: func(*v1alpha1.LicensedProduct) {}, want: v1alpha1.ReasonClaimsInvalid},
+		"a clock that is behind the mark": {now: present.AddDate(0, 0, -1), change: func(product *v1alpha1.LicensedProduct) {
+			product.Status.TimeMark = instantOf(present)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			product := &v1alpha1.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh"}, Spec: v1alpha1.LicensedProductSpec{TrustAnchors: anchors}}
+			test.change(product)
+			o := &applyOptions{now: test.now}
+			result, err := o.verifyFor(product, &candidate{presentedKey: presentedKey{token: signed}}, "")
+			if (err != nil) != test.unusable {
+				t.Fatal(err)
+			}
+			if err != nil {
+				return
+			}
+			reason := ""
+			if result.Err != nil {
+				reason = result.Err.Reason
+			}
+			if reason != test.want {
+				t.Errorf("got %q, want %q", reason, test.want)
+			}
+		})
+	}
+}
+
+// A cluster that cannot be asked for its uid is not one that forbids it.
+func TestVerifyWithoutTheCluster(t *testing.T) {
+	e := newTerminal(t)
+	e.write("key.jwt", "a.b.c")
+	got := e.ask(newFakeAPI(t), "apply", "key.jwt", "--dry-run=client")
+	if got.code != exitFailed || !strings.HasPrefix(got.stderr, "error: cannot read the cluster's uid: ") {
+		t.Errorf("%+v", got)
+	}
+}
