@@ -10,6 +10,12 @@ MODULE := github.com/license-operator/license-operator
 # What the binaries say they are. A release sets it: make build VERSION=v1.2.3.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 KUBECTL ?= kubectl
+export KUBECTL
+# The operator's image, where it is deployed to, and what builds images.
+IMG ?= license-operator:$(VERSION)
+NAMESPACE ?= license-operator-system
+CONTAINER_TOOL ?= docker
+PLATFORMS ?= linux/amd64,linux/arm64
 # Further arguments for run, demo and bench, and for go test.
 ARGS ?=
 TESTFLAGS ?=
@@ -79,6 +85,10 @@ test: bin/manager bin/kubectl-license ## Run every test with the race detector: 
 test-integration: bin/manager ## Run the operator with a real Prometheus and Alertmanager (those on the PATH, or built once from their modules).
 	@hack/test-integration $(TESTFLAGS)
 
+.PHONY: test-e2e
+test-e2e: bin/manager bin/kubectl-license bin/tools/kustomize ## Install, try and remove the operator on a real cluster: the current kubeconfig's (hack/test-e2e tells more).
+	@hack/test-e2e $(TESTFLAGS)
+
 .PHONY: fuzz
 fuzz: ## Fuzz the parsers, each for FUZZTIME (30s).
 	@hack/fuzz $(FUZZTIME)
@@ -110,12 +120,41 @@ krew: ## Archive the plugin for every platform, with the manifest for krew, in d
 run: bin/manager ## Run the operator here, against the cluster of the current kubeconfig.
 	@exec bin/manager --leader-elect=false $(ARGS)
 
+##@ Image
+
+.PHONY: docker-build
+docker-build: ## Build the operator's image, IMG (CONTAINER_TOOL=docker).
+	@$(CONTAINER_TOOL) build --build-arg VERSION='$(VERSION)' --tag '$(IMG)' .
+
+.PHONY: docker-push
+docker-push: ## Push IMG.
+	@$(CONTAINER_TOOL) push '$(IMG)'
+
+.PHONY: docker-buildx
+docker-buildx: ## Build IMG for all PLATFORMS (linux/amd64,linux/arm64) and push it.
+	@$(CONTAINER_TOOL) buildx build --platform '$(PLATFORMS)' --build-arg VERSION='$(VERSION)' --tag '$(IMG)' --push .
+
+##@ Install
+
+.PHONY: deploy
+deploy: bin/tools/kustomize ## Install the operator (IMG=…, NAMESPACE=…) into the cluster of the current kubeconfig, or bring it up to date.
+	@hack/deploy '$(IMG)' '$(NAMESPACE)'
+
+.PHONY: undeploy
+undeploy: bin/tools/kustomize ## Remove the operator, its definitions and every product and key; says first what that is (DRY_RUN=true: says only).
+	@hack/undeploy '$(NAMESPACE)'
+
+.PHONY: build-installer
+build-installer: bin/tools/kustomize ## Write all that deploy would apply into dist/install.yaml (IMG=…, NAMESPACE=…).
+	@manifests=$$(hack/manifests '$(IMG)' '$(NAMESPACE)'); mkdir -p dist; printf '%s\n' "$$manifests" > dist/install.yaml
+	@echo "dist/install.yaml installs $(IMG): kubectl apply --server-side -f dist/install.yaml"
+
 .PHONY: install
-install: bin/tools/kustomize ## Install the CRDs into the cluster of the current kubeconfig.
+install: bin/tools/kustomize ## Install the CRDs alone, for make run.
 	@bin/tools/kustomize build config/crd | $(KUBECTL) apply --server-side -f -
 
 .PHONY: uninstall
-uninstall: bin/tools/kustomize ## Remove the CRDs, and with them every product and key, from the cluster.
+uninstall: bin/tools/kustomize ## Remove the CRDs, and with them every product and key.
 	@bin/tools/kustomize build config/crd | $(KUBECTL) delete --ignore-not-found -f -
 
 ##@ Tools

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"strings"
@@ -65,6 +66,8 @@ func run(ctx context.Context, s settings) error {
 	// The API server's priority and fairness decides how fast is too fast; a client-side limit would only make what is due late.
 	restConfig.QPS = -1
 
+	ready := &readiness{}
+	ready.listens.Store(s.metricsBindAddress == "0")
 	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme: newScheme(),
 		Cache:  controllers.CacheOptions(s.namespace),
@@ -72,6 +75,7 @@ func run(ctx context.Context, s settings) error {
 			BindAddress:    s.metricsBindAddress,
 			SecureServing:  true,
 			FilterProvider: access.Filter,
+			ListenConfig:   net.ListenConfig{Control: ready.listening},
 			// HTTP/2 lets one connection ask for hundreds of things at once, before it has said who it is. Nobody who comes here has a use for that.
 			TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }},
 		},
@@ -99,7 +103,8 @@ func run(ctx context.Context, s settings) error {
 	}); err != nil {
 		return err
 	}
-	if err := errors.Join(mgr.AddHealthzCheck("healthz", healthz.Ping), mgr.AddReadyzCheck("readyz", healthz.Ping)); err != nil {
+	ready.caches, ready.reader = mgr.GetCache(), mgr.GetClient()
+	if err := errors.Join(mgr.AddHealthzCheck("healthz", healthz.Ping), mgr.AddReadyzCheck("readyz", ready.check)); err != nil {
 		return fmt.Errorf("adding the probes: %w", err)
 	}
 	ctrl.Log.Info("Starting license-operator", "version", version.Get(), "namespace", s.namespace, "clusterUID", clusterUID)

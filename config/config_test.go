@@ -9,8 +9,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -26,9 +28,11 @@ import (
 const namespace = "license-operator-system"
 
 // built is what an installation consists of.
-func built(t *testing.T) []*unstructured.Unstructured {
+func built(t *testing.T) []*unstructured.Unstructured { return builtFrom(t, "default") }
+
+func builtFrom(t *testing.T, folder string) []*unstructured.Unstructured {
 	t.Helper()
-	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), "default")
+	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +50,12 @@ func built(t *testing.T) []*unstructured.Unstructured {
 // find reads the installed object of a kind and name.
 func find(t *testing.T, kind, name string, into any) {
 	t.Helper()
-	for _, object := range built(t) {
+	findIn(t, built(t), kind, name, into)
+}
+
+func findIn(t *testing.T, objects []*unstructured.Unstructured, kind, name string, into any) {
+	t.Helper()
+	for _, object := range objects {
 		if object.GetKind() == kind && object.GetName() == name {
 			if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, into, true); err != nil {
 				t.Fatal(err)
@@ -58,7 +67,7 @@ func find(t *testing.T, kind, name string, into any) {
 }
 
 func TestNamespacesAreWhereTheyBelong(t *testing.T) {
-	namespaced := []string{"NetworkPolicy", "Role", "RoleBinding", "ServiceAccount"}
+	namespaced := []string{"Deployment", "NetworkPolicy", "PodDisruptionBudget", "Role", "RoleBinding", "ServiceAccount"}
 	for _, object := range built(t) {
 		want := ""
 		if slices.Contains(namespaced, object.GetKind()) {
@@ -137,6 +146,74 @@ func TestNetworkPolicyIsForTheOperatorsPods(t *testing.T) {
 	} {
 		if got := selector.Matches(test.pod); got != test.want {
 			t.Errorf("it selects a pod with %v: %t", test.pod, got)
+		}
+	}
+}
+
+// deployment is the operator's, in what was built from a folder.
+func deployment(t *testing.T, folder string) appsv1.Deployment {
+	t.Helper()
+	var found appsv1.Deployment
+	findIn(t, builtFrom(t, folder), "Deployment", "license-operator-controller-manager", &found)
+	return found
+}
+
+func TestWhatIsSelectedAreTheOperatorsPods(t *testing.T) {
+	pods := deployment(t, "default")
+	var budget policyv1.PodDisruptionBudget
+	find(t, "PodDisruptionBudget", "license-operator-controller-manager", &budget)
+	// kubectl license finds them by these, and so do the NetworkPolicy and the Service.
+	want := map[string]string{"app.kubernetes.io/name": "license-operator", "control-plane": "controller-manager"}
+	for what, got := range map[string]map[string]string{
+		"pods": pods.Spec.Template.Labels, "Deployment": pods.Spec.Selector.MatchLabels, "PodDisruptionBudget": budget.Spec.Selector.MatchLabels,
+		"affinity": pods.Spec.Template.Spec.Affinity.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution[0].PodAffinityTerm.LabelSelector.MatchLabels,
+	} {
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", what, diff)
+		}
+	}
+}
+
+func TestSettingsOfOnesOwn(t *testing.T) {
+	found := deployment(t, "../docs/examples/installation")
+	pod := found.Spec.Template.Spec
+	if diff := cmp.Diff([]corev1.LocalObjectReference{{Name: "registry"}}, pod.ImagePullSecrets); diff != "" {
+		t.Errorf("imagePullSecrets: -want +got:\n%s", diff)
+	}
+	if got, want := pod.Containers[0].Image, "registry.example.com/tools/license-operator:v1.2.3"; got != want {
+		t.Errorf("image %s, not %s", got, want)
+	}
+	names := []string{}
+	for _, variable := range pod.Containers[0].Env {
+		names = append(names, variable.Name)
+	}
+	// Beside those of config/manager.
+	if diff := cmp.Diff([]string{"LICENSE_OPERATOR_MAX_RESTRICTION", "LICENSE_OPERATOR_ALERTS_LABELS", "GOMEMLIMIT"}, names); diff != "" {
+		t.Errorf("env: -want +got:\n%s", diff)
+	}
+}
+
+// Nobody but the operator writes statuses.
+func TestRolesForPeople(t *testing.T) {
+	read, write := []string{"get", "list", "watch"}, []string{"create", "delete", "get", "list", "patch", "update", "watch"}
+	for _, kind := range []string{"licensedproduct", "licensekey"} {
+		for name, verbs := range map[string][]string{"admin": {"*"}, "editor": write, "viewer": read} {
+			var role rbacv1.ClusterRole
+			find(t, "ClusterRole", "license-operator-"+kind+"-"+name+"-role", &role)
+			want := []rbacv1.PolicyRule{
+				{APIGroups: []string{"license-operator.io"}, Resources: []string{kind + "s"}, Verbs: verbs},
+				{APIGroups: []string{"license-operator.io"}, Resources: []string{kind + "s/status"}, Verbs: []string{"get"}},
+			}
+			if diff := cmp.Diff(want, role.Rules); diff != "" {
+				t.Errorf("%s: -want +got:\n%s", role.Name, diff)
+			}
+		}
+	}
+	for name, path := range map[string]string{"metrics-reader": "/metrics", "license-report-reader": "/license/report"} {
+		var role rbacv1.ClusterRole
+		find(t, "ClusterRole", "license-operator-"+name, &role)
+		if diff := cmp.Diff([]rbacv1.PolicyRule{{NonResourceURLs: []string{path}, Verbs: []string{"get"}}}, role.Rules); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", name, diff)
 		}
 	}
 }

@@ -69,11 +69,9 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	}
 	reader = tokenOf(ctx, "reader", true)
 	for replica := range replicas {
-		Eventually(func(g Gomega) {
-			got, err := call{replica: replica, token: reader}.do(ctx)
-			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(got.code).To(Equal(http.StatusOK), got.body)
-		}).Should(Succeed(), "the endpoint and the caches are there a moment after the probes")
+		got, err := call{replica: replica, token: reader}.do(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(got.code).To(Equal(http.StatusOK), "who says that it is ready gives a report: "+got.body)
 	}
 	DeferCleanup(callers.CloseIdleConnections)
 })
