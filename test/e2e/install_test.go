@@ -23,7 +23,7 @@ import (
 
 var _ = Describe("An installation", Ordered, func() {
 	BeforeAll(func(ctx SpecContext) {
-		Expect(remains(ctx)).To(BeEmpty(), "the operator is installed in this cluster already: make undeploy")
+		Eventually(func() []string { return remains(ctx) }).Should(BeEmpty(), "a namespace that is being deleted goes; otherwise the operator is installed in this cluster already: make undeploy")
 		for _, plural := range []string{"prometheusrules", "servicemonitors"} {
 			definition, err := controlplane.PrometheusOperatorDefinition(ctx, plural)
 			Expect(err).NotTo(HaveOccurred())
