@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
@@ -122,7 +123,7 @@ var _ = Describe("What a key needs", func() {
 		end := now().Add(99 * days).Truncate(time.Second)
 		s.StringData = map[string]string{"token": acme.issue(product, now(), 99*days, 0)}
 		Expect(k8sClient.Update(ctx, s)).To(Succeed())
-		Eventually(func(g Gomega) time.Time { return getProduct(ctx, g, product).Status.ExpiryTime.Time }).Should(BeTemporally("==", end))
+		Eventually(func(g Gomega) *metav1.Time { return getProduct(ctx, g, product).Status.ExpiryTime }).Should(HaveValue(HaveField("Time", BeTemporally("==", end))))
 		Expect(k8sClient.Delete(ctx, s)).To(Succeed())
 		Eventually(keySummary(ctx, key)).Should(Equal(summary{"Invalid", "SecretNotFound", "NotVerified"}))
 		Eventually(keySummary(ctx, standby)).Should(Equal(summary{"Valid", "Verified", "InForce"}))
