@@ -19,7 +19,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
@@ -55,14 +54,8 @@ func startCluster(t *testing.T) *realCluster {
 	if err := plane.InstallOperator(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
-		if err := add(scheme); err != nil {
-			t.Fatal(err)
-		}
-	}
 	c := &realCluster{t: t, plane: plane, kubeconfig: filepath.Join(plane.Dir(), "admin.kubeconfig")}
-	if c.admin, err = client.NewWithWatch(plane.Admin(), client.Options{Scheme: scheme}); err != nil {
+	if c.admin, err = plane.NewClient(); err != nil {
 		t.Fatal(err)
 	}
 	if err := plane.WriteKubeconfig(c.kubeconfig, plane.Admin()); err != nil {

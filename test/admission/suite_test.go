@@ -15,8 +15,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -26,8 +24,7 @@ import (
 )
 
 var (
-	plane  *controlplane.ControlPlane
-	scheme = runtime.NewScheme()
+	plane *controlplane.ControlPlane
 	// admin stands in for the operator, and for whoever made what was there before.
 	admin client.Client
 	// engineer may do everything with policies, and nothing with products.
@@ -45,8 +42,6 @@ func TestAdmission(t *testing.T) {
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	Expect(clientgoscheme.AddToScheme(scheme)).To(Succeed())
-	Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
 	authority, err := token.NewAuthority("Acme", time.Now())
 	Expect(err).NotTo(HaveOccurred())
 	anchors = string(authority.CertificatePEM())
@@ -58,7 +53,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	Expect(plane.Install(ctx, definitions...)).To(Succeed())
 	Expect(plane.InstallOperator(ctx)).To(Succeed())
-	admin, err = client.New(plane.Admin(), client.Options{Scheme: scheme})
+	admin, err = plane.NewClient()
 	Expect(err).NotTo(HaveOccurred())
 
 	everything := []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}
@@ -128,7 +123,7 @@ func userOf(config *rest.Config) *user {
 	config.QPS = -1
 	config.WarningHandler = u
 	var err error
-	u.Client, err = client.New(config, client.Options{Scheme: scheme})
+	u.Client, err = client.New(config, client.Options{Scheme: controlplane.Scheme})
 	Expect(err).NotTo(HaveOccurred())
 	return u
 }

@@ -10,10 +10,8 @@ import (
 	"io"
 	"time"
 
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -103,11 +101,7 @@ func (r *result) measure(ctx context.Context, s settings, plane *controlplane.Co
 	// The watches end before what they watch does.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		return err
-	}
-	c, err := client.NewWithWatch(plane.Admin(), client.Options{Scheme: scheme})
+	c, err := plane.NewClient()
 	if err != nil {
 		return err
 	}

@@ -17,9 +17,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
@@ -250,16 +248,8 @@ func benchNodes(ctx context.Context, s settings, binary string, out io.Writer) e
 	})
 }
 
-func newClient(plane *controlplane.ControlPlane) (client.WithWatch, error) {
-	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
-		return nil, err
-	}
-	return client.NewWithWatch(plane.Admin(), client.Options{Scheme: scheme})
-}
-
 func (r *nodesResult) measure(ctx context.Context, s settings, plane *controlplane.ControlPlane, manager *controlplane.Manager) error {
-	c, err := newClient(plane)
+	c, err := plane.NewClient()
 	if err != nil {
 		return err
 	}

@@ -119,7 +119,7 @@ func benchReport(ctx context.Context, s settings, binary string, out io.Writer) 
 }
 
 func (r *reportResult) prepare(ctx context.Context, s settings, plane *controlplane.ControlPlane, manager *controlplane.Manager) error {
-	c, err := newClient(plane)
+	c, err := plane.NewClient()
 	if err != nil {
 		return err
 	}

@@ -118,7 +118,7 @@ func (b *restrictionBench) measure(ctx context.Context, binary string) error {
 	if err := b.plane.Install(ctx, definitions...); err != nil {
 		return err
 	}
-	if b.client, err = newClient(b.plane); err != nil {
+	if b.client, err = b.plane.NewClient(); err != nil {
 		return err
 	}
 	if b.vendor, err = newVendor(time.Now()); err != nil {

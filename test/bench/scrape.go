@@ -198,7 +198,7 @@ func benchScrape(ctx context.Context, s settings, binary string, out io.Writer) 
 }
 
 func (r *scrapeResult) measure(ctx context.Context, s settings, plane *controlplane.ControlPlane, manager *controlplane.Manager) error {
-	c, err := newClient(plane)
+	c, err := plane.NewClient()
 	if err != nil {
 		return err
 	}

@@ -18,15 +18,11 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -34,7 +30,6 @@ const root = "../.."
 
 var (
 	image, scraperImage string
-	scheme              = runtime.NewScheme()
 	k8sClient           client.Client
 	acme                *vendor
 )
@@ -61,13 +56,10 @@ var _ = BeforeSuite(func() {
 	image, scraperImage = os.Getenv("IMG"), os.Getenv("SCRAPER_IMG")
 	Expect(image).NotTo(BeEmpty(), "IMG is the operator's image: run make test-e2e")
 	Expect(scraperImage).NotTo(BeEmpty(), "SCRAPER_IMG is the image of test/e2e/scraper: run make test-e2e")
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme, apiextensionsv1.AddToScheme} {
-		Expect(add(scheme)).To(Succeed())
-	}
 	config, err := ctrl.GetConfig()
 	Expect(err).NotTo(HaveOccurred())
 	config.QPS = -1
-	k8sClient, err = client.New(config, client.Options{Scheme: scheme})
+	k8sClient, err = client.New(config, client.Options{Scheme: controlplane.Scheme})
 	Expect(err).NotTo(HaveOccurred())
 	acme = newVendor(time.Now().AddDate(0, -1, 0))
 

@@ -39,7 +39,7 @@ var _ = Describe("A restriction that is interrupted half-way", Ordered, func() {
 		DeferCleanup(func() { Expect(own.Stop()).To(Succeed()) })
 		Expect(own.InstallOperator(ctx)).To(Succeed())
 		installCalico(ctx, own)
-		admin, err = client.New(own.Admin(), client.Options{Scheme: scheme})
+		admin, err = own.NewClient()
 		Expect(err).NotTo(HaveOccurred())
 		By("leaving the admission policies to the operator, as OLM has to")
 		for _, o := range admission.Objects() {

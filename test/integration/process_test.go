@@ -35,7 +35,7 @@ var _ = Describe("The operator's process", Ordered, func() {
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(func() { Expect(own.Stop()).To(Succeed()) })
 		Expect(own.InstallOperator(ctx)).To(Succeed())
-		admin, err = client.New(own.Admin(), client.Options{Scheme: scheme})
+		admin, err = own.NewClient()
 		Expect(err).NotTo(HaveOccurred())
 		start := time.Now()
 		real = newVendor("Acme", start.AddDate(0, -2, 0))

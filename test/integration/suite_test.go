@@ -12,8 +12,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
@@ -33,7 +31,6 @@ const clusterUID = "11111111-2222-3333-4444-555555555555"
 
 var (
 	plane     *controlplane.ControlPlane
-	scheme    = runtime.NewScheme()
 	k8sClient client.Client
 	machine   = &fakeMachine{sample: clock.Sample{Wall: time.Date(2027, 3, 1, 0, 0, 0, 0, time.UTC)}}
 	operator  *runningOperator
@@ -52,15 +49,13 @@ func TestIntegration(t *testing.T) {
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	logf.SetLogger(zap.New(zap.WriteTo(GinkgoWriter), zap.UseDevMode(true)))
-	Expect(clientgoscheme.AddToScheme(scheme)).To(Succeed())
-	Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
 
 	var err error
 	plane, err = controlplane.Start(context.WithoutCancel(ctx), controlplane.Options{Audit: true})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(plane.Stop()).To(Succeed()) })
 	Expect(plane.InstallOperator(ctx)).To(Succeed())
-	k8sClient, err = client.New(plane.Admin(), client.Options{Scheme: scheme})
+	k8sClient, err = plane.NewClient()
 	Expect(err).NotTo(HaveOccurred())
 
 	binaries, err = plane.BuildBinaries(ctx, GinkgoWriter)
@@ -110,7 +105,7 @@ func startOperator(ctx context.Context) *runningOperator {
 	Expect(err).NotTo(HaveOccurred())
 	restConfig.QPS = -1
 	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
-		Scheme:     scheme,
+		Scheme:     controlplane.Scheme,
 		Cache:      controllers.CacheOptions(controlplane.OperatorNamespace),
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: new(true)},

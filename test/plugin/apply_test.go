@@ -439,7 +439,7 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 			Expect(err).NotTo(HaveOccurred())
 			a.kubeconfig = filepath.Join(a.dir, name+".kubeconfig")
 			Expect(plane.WriteKubeconfig(a.kubeconfig, config)).To(Succeed())
-			user, err := client.New(config, client.Options{Scheme: scheme})
+			user, err := client.New(config, client.Options{Scheme: controlplane.Scheme})
 			Expect(err).NotTo(HaveOccurred())
 			for _, rule := range rules {
 				Eventually(ctx, func() error { // The API server takes a moment to know.

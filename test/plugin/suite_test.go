@@ -12,8 +12,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
@@ -24,7 +22,6 @@ import (
 
 var (
 	plane     *controlplane.ControlPlane
-	scheme    = runtime.NewScheme()
 	k8sClient client.WithWatch
 	// binaries has cmd, the manager, and kubectl-license.
 	binaries string
@@ -41,15 +38,13 @@ func TestPlugin(t *testing.T) {
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	logf.SetLogger(zap.New(zap.WriteTo(GinkgoWriter), zap.UseDevMode(true)))
-	Expect(clientgoscheme.AddToScheme(scheme)).To(Succeed())
-	Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
 
 	var err error
 	plane, err = controlplane.Start(context.WithoutCancel(ctx), controlplane.Options{})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(plane.Stop()).To(Succeed()) })
 	Expect(plane.InstallOperator(ctx)).To(Succeed())
-	k8sClient, err = client.NewWithWatch(plane.Admin(), client.Options{Scheme: scheme})
+	k8sClient, err = plane.NewClient()
 	Expect(err).NotTo(HaveOccurred())
 	binaries, err = plane.BuildBinaries(ctx, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())

@@ -19,19 +19,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
 var (
 	plane     *controlplane.ControlPlane
-	scheme    = runtime.NewScheme()
 	k8sClient client.Client
 	// replicas are the one that leads, and one that does not.
 	replicas []*controlplane.Manager
@@ -49,14 +45,12 @@ func TestReport(t *testing.T) {
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	logf.SetLogger(zap.New(zap.WriteTo(GinkgoWriter), zap.UseDevMode(true)))
-	Expect(clientgoscheme.AddToScheme(scheme)).To(Succeed())
-	Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
 	var err error
 	plane, err = controlplane.Start(context.WithoutCancel(ctx), controlplane.Options{Audit: true})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(plane.Stop()).To(Succeed()) })
 	Expect(plane.InstallOperator(ctx)).To(Succeed())
-	k8sClient, err = client.New(plane.Admin(), client.Options{Scheme: scheme})
+	k8sClient, err = plane.NewClient()
 	Expect(err).NotTo(HaveOccurred())
 	binaries, err := plane.BuildBinaries(ctx, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())

@@ -18,15 +18,12 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -39,7 +36,6 @@ const (
 
 var (
 	plane      *controlplane.ControlPlane
-	scheme     = runtime.NewScheme()
 	k8sClient  client.Client
 	binaries   string
 	kubeconfig string
@@ -55,9 +51,6 @@ func TestLive(t *testing.T) {
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	logf.SetLogger(zap.New(zap.WriteTo(GinkgoWriter), zap.UseDevMode(true)))
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
-		Expect(add(scheme)).To(Succeed())
-	}
 	for _, name := range []string{"prometheus", "promtool", "alertmanager", "amtool"} {
 		Expect(asset(name)).To(BeAnExistingFile(), "run: export %s=$(hack/prometheus-assets)", assetsVariable)
 	}
@@ -67,7 +60,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(plane.Stop()).To(Succeed()) })
 	Expect(plane.InstallOperator(ctx)).To(Succeed())
-	k8sClient, err = client.New(plane.Admin(), client.Options{Scheme: scheme})
+	k8sClient, err = plane.NewClient()
 	Expect(err).NotTo(HaveOccurred())
 	kubeconfig = filepath.Join(plane.Dir(), "admin.kubeconfig")
 	Expect(plane.WriteKubeconfig(kubeconfig, plane.Admin())).To(Succeed())
