@@ -7,8 +7,10 @@ SHELL := /usr/bin/env bash
 MAKEFLAGS += --no-print-directory
 
 MODULE := github.com/license-operator/license-operator
-# What the binaries say they are. A release sets it: make build VERSION=v1.2.3.
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# The release that this tree is, where its tag is checked out, or is going to be. docs/releasing.md tells how it gets there.
+RELEASE := $(shell cat VERSION)
+# What binaries and images say they are.
+VERSION ?= $(shell [[ $$(git describe --tags --exact-match --dirty 2>/dev/null) == $(RELEASE) ]] && echo $(RELEASE) || echo $(RELEASE)-dev)
 KUBECTL ?= kubectl
 export KUBECTL
 # The operator's image, where it is deployed to, and what builds images.
