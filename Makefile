@@ -17,6 +17,8 @@ export KUBECTL
 IMG ?= license-operator:$(VERSION)
 NAMESPACE ?= license-operator-system
 CONTAINER_TOOL ?= docker
+# A Secret in that namespace with the password of the image's registry; none by default, since the kubelet warns for ever of one that is not there.
+PULL_SECRET ?=
 PLATFORMS ?= linux/amd64,linux/arm64
 # Further arguments for run, demo and bench, and for go test.
 ARGS ?=
@@ -139,16 +141,16 @@ docker-buildx: ## Build IMG for all PLATFORMS (linux/amd64,linux/arm64) and push
 ##@ Install
 
 .PHONY: deploy
-deploy: bin/tools/kustomize ## Install the operator (IMG=…, NAMESPACE=…) into the cluster of the current kubeconfig, or bring it up to date.
-	@hack/deploy '$(IMG)' '$(NAMESPACE)'
+deploy: bin/tools/kustomize ## Install the operator (IMG=…, NAMESPACE=…, PULL_SECRET=…) into the cluster of the current kubeconfig, or bring it up to date.
+	@hack/deploy '$(IMG)' '$(NAMESPACE)' '$(PULL_SECRET)'
 
 .PHONY: undeploy
 undeploy: bin/tools/kustomize ## Remove the operator, its definitions and every product and key; says first what that is (DRY_RUN=true: says only).
 	@hack/undeploy '$(NAMESPACE)'
 
 .PHONY: build-installer
-build-installer: bin/tools/kustomize ## Write all that deploy would apply into dist/install.yaml (IMG=…, NAMESPACE=…).
-	@manifests=$$(hack/manifests '$(IMG)' '$(NAMESPACE)'); mkdir -p dist; printf '%s\n' "$$manifests" > dist/install.yaml
+build-installer: bin/tools/kustomize ## Write all that deploy would apply into dist/install.yaml (IMG=…, NAMESPACE=…, PULL_SECRET=…).
+	@manifests=$$(hack/manifests '$(IMG)' '$(NAMESPACE)' '$(PULL_SECRET)'); mkdir -p dist; printf '%s\n' "$$manifests" > dist/install.yaml
 	@echo "dist/install.yaml installs $(IMG): kubectl apply --server-side -f dist/install.yaml"
 
 .PHONY: install
