@@ -20,6 +20,18 @@ CONTAINER_TOOL ?= docker
 # A Secret in that namespace with the password of the image's registry; none by default, since the kubelet warns for ever of one that is not there.
 PULL_SECRET ?=
 PLATFORMS ?= linux/amd64,linux/arm64
+# The OLM bundle: its folder and image, the channels it belongs to, and which versions it takes the place of (REPLACES=v1.2.2 SKIPS=v1.2.1,v1.2.0 SKIP_RANGE='>=1.0.0 <1.2.2'). What is committed is the one of RELEASE, with
+# an image of that name; CREATED_AT is for who offers it in a catalog, since nothing in it may depend on when it is made.
+BUNDLE_DIR ?= bundle
+BUNDLE_VERSION = $(if $(filter file,$(origin VERSION)),$(RELEASE),$(VERSION))
+BUNDLE_OPERATOR_IMG = $(if $(filter file,$(origin IMG)),license-operator:$(BUNDLE_VERSION),$(IMG))
+BUNDLE_IMG ?= license-operator-bundle:$(BUNDLE_VERSION)
+CHANNELS ?= stable
+DEFAULT_CHANNEL ?=
+REPLACES ?=
+SKIPS ?=
+SKIP_RANGE ?=
+CREATED_AT ?=
 # Further arguments for run, demo and bench, and for go test.
 ARGS ?=
 TESTFLAGS ?=
@@ -116,6 +128,11 @@ bin/bench: PACKAGE = ./test/bench
 bin/manager bin/kubectl-license bin/demo bin/bench:
 	@CGO_ENABLED=0 hack/with-progress 'building $@' go build -v -trimpath -ldflags '-s -w -X $(MODULE)/internal/version.version=$(VERSION)' -o $@ $(PACKAGE)
 
+# A module of its own, since the operator-framework's types and validators are what it is made of.
+.PHONY: bin/bundle
+bin/bundle:
+	@CGO_ENABLED=0 GOOS= GOARCH= GOFLAGS= GOWORK=off hack/with-progress 'building $@' go build -C hack/bundle -v -mod=readonly -trimpath -buildvcs=false -ldflags '-s -w' -o '$(CURDIR)/$@' .
+
 .PHONY: krew
 krew: ## Archive the plugin for every platform, with the manifest for krew, in dist/ (VERSION=v1.2.3).
 	@hack/krew '$(VERSION)' dist
@@ -160,6 +177,24 @@ install: bin/tools/kustomize ## Install the CRDs alone, for make run.
 .PHONY: uninstall
 uninstall: bin/tools/kustomize ## Remove the CRDs, and with them every product and key.
 	@bin/tools/kustomize build config/crd | $(KUBECTL) delete --ignore-not-found -f -
+
+##@ Operator Lifecycle Manager
+
+.PHONY: bundle
+bundle: bin/tools/kustomize bin/bundle ## Make the OLM bundle in bundle/ from config/ (IMG=…, VERSION=…, CHANNELS=stable, REPLACES=…, BUNDLE_DIR=…), and validate it.
+	@manifests=$$(hack/manifests '$(BUNDLE_OPERATOR_IMG)' license-operator-system '$(PULL_SECRET)' manifests); \
+		bin/bundle generate --version '$(BUNDLE_VERSION)' --channels '$(CHANNELS)' --default-channel '$(DEFAULT_CHANNEL)' --replaces '$(REPLACES)' --skips '$(SKIPS)' \
+			--skip-range '$(SKIP_RANGE)' --created-at '$(CREATED_AT)' --icon config/manifests/icon.svg '$(BUNDLE_DIR)' <<<"$$manifests"
+	@bin/bundle validate '$(BUNDLE_DIR)'
+	@echo "$(BUNDLE_DIR) is the bundle of version $(BUNDLE_VERSION), with the image $(BUNDLE_OPERATOR_IMG)"
+
+.PHONY: bundle-build
+bundle-build: ## Build the image of the bundle, BUNDLE_IMG (CONTAINER_TOOL=docker, BUNDLE_DIR=…).
+	@$(CONTAINER_TOOL) build --file '$(BUNDLE_DIR).Dockerfile' --tag '$(BUNDLE_IMG)' '$(BUNDLE_DIR)'
+
+.PHONY: bundle-push
+bundle-push: ## Push BUNDLE_IMG.
+	@$(CONTAINER_TOOL) push '$(BUNDLE_IMG)'
 
 ##@ Tools
 
