@@ -190,7 +190,7 @@ bundle: bin/tools/kustomize bin/bundle ## Make the OLM bundle in bundle/ from co
 
 .PHONY: bundle-build
 bundle-build: ## Build the image of the bundle, BUNDLE_IMG (CONTAINER_TOOL=docker, BUNDLE_DIR=…).
-	@$(CONTAINER_TOOL) build --file '$(BUNDLE_DIR).Dockerfile' --tag '$(BUNDLE_IMG)' '$(BUNDLE_DIR)'
+	@$(CONTAINER_TOOL) build --file '$(patsubst %/,%,$(BUNDLE_DIR)).Dockerfile' --tag '$(BUNDLE_IMG)' '$(BUNDLE_DIR)'
 
 .PHONY: bundle-push
 bundle-push: ## Push BUNDLE_IMG.

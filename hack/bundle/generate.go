@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/blang/semver/v4"
 	"github.com/operator-framework/api/pkg/operators/v1alpha1"
@@ -154,6 +155,11 @@ func (g *generator) checkSettings() error {
 		}
 		if skipped(g.version) {
 			return fmt.Errorf("SKIP_RANGE %q skips the version itself, %s", s.skipRange, g.version)
+		}
+	}
+	if s.createdAt != "" {
+		if _, err := time.Parse(time.RFC3339, s.createdAt); err != nil {
+			return fmt.Errorf("CREATED_AT: %w: give it as in 2026-12-01T12:00:00Z", err)
 		}
 	}
 	if len(s.icon) > 0 && !bytes.Contains(s.icon, []byte("<svg")) {
@@ -405,7 +411,9 @@ func (g *generator) setExamples() error {
 	place := func(kind string) int {
 		return slices.IndexFunc(described, func(entry any) bool { return entry.(map[string]any)["kind"] == kind }) //nolint:errcheck,forcetypeassert // setOwned has looked
 	}
-	slices.SortStableFunc(g.custom, func(a, b *unstructured.Unstructured) int { return cmp.Compare(place(a.GetKind()), place(b.GetKind())) })
+	slices.SortStableFunc(g.custom, func(a, b *unstructured.Unstructured) int {
+		return cmp.Or(cmp.Compare(place(a.GetKind()), place(b.GetKind())), cmp.Compare(a.GetName(), b.GetName()))
+	})
 	list := []map[string]any{}
 	for _, sample := range g.custom {
 		list = append(list, sample.Object)
