@@ -409,7 +409,7 @@ func leads(schema apiextensionsv1.JSONSchemaProps, path []string) bool {
 func (g *generator) setExamples() error {
 	described, _, _ := unstructured.NestedSlice(g.csv.Object, "spec", "customresourcedefinitions", "owned")
 	place := func(kind string) int {
-		return slices.IndexFunc(described, func(entry any) bool { return entry.(map[string]any)["kind"] == kind }) //nolint:errcheck,forcetypeassert // setOwned has looked
+		return slices.IndexFunc(described, func(entry any) bool { return entry.(map[string]any)["kind"] == kind }) // setOwned has looked
 	}
 	slices.SortStableFunc(g.custom, func(a, b *unstructured.Unstructured) int {
 		return cmp.Or(cmp.Compare(place(a.GetKind()), place(b.GetKind())), cmp.Compare(a.GetName(), b.GetName()))
@@ -581,7 +581,7 @@ func (g *generator) subjects(binding *unstructured.Unstructured, accounts map[st
 	return ours, others, nil
 }
 
-// checkCSV finds what no version of the type knows: misspelt fields above all.
+// checkCSV finds what no version of the type knows: misspelled fields above all.
 func (g *generator) checkCSV() error {
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(g.csv.Object, &v1alpha1.ClusterServiceVersion{}, true); err != nil {
 		return fmt.Errorf("ClusterServiceVersion %s: %w", g.csv.GetName(), err)

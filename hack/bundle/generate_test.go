@@ -204,7 +204,7 @@ func TestGenerateRefuses(t *testing.T) {
 
 		"no version to write": {nil, without(csvKind), "there is no ClusterServiceVersion: config/manifests/bases has the part of it that is written by hand"},
 		"two of them":         {nil, with("operators.coreos.com/v1alpha1", csvKind, ""), "there are two ClusterServiceVersions, widget-operator.v0.0.0 and added"},
-		"a misspelt field":    {nil, set(csvKind, "widget-operator.v0.0.0", "stable", "spec", "maturty"), `ClusterServiceVersion widget-operator.v1.2.3: strict decoding error: unknown field "spec.maturty"`},
+		"a misspelled field":  {nil, set(csvKind, "widget-operator.v0.0.0", "stable", "spec", "maturty"), `ClusterServiceVersion widget-operator.v1.2.3: strict decoding error: unknown field "spec.maturty"`},
 		"nothing to run":      {nil, without("Deployment"), "there is no Deployment: nothing would run"},
 		"no definition": {nil, func(o []*unstructured.Unstructured) []*unstructured.Unstructured {
 			return without("Widget")(without("CustomResourceDefinition")(o))
