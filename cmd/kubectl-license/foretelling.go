@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -42,7 +41,7 @@ func (c *contrast) add(row contrastRow) {
 func (c *contrast) write() error {
 	labels := 0
 	for _, row := range c.rows {
-		labels = max(labels, utf8.RuneCountInString(row.label))
+		labels = max(labels, columnsOf(row.label))
 	}
 	var t table
 	for _, row := range c.rows {
@@ -51,7 +50,7 @@ func (c *contrast) write() error {
 			t.add(row.label, value)
 			continue
 		}
-		width := labels + utf8.RuneCountInString("  "+row.before+" → "+row.after+row.more)
+		width := labels + columnsOf("  "+row.before+" → "+row.after+row.more)
 		if c.width > 0 && width > c.width {
 			t.add(row.label, row.before)
 			t.add("", "→ "+value)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // columnGap is what kubectl has between columns.
@@ -101,7 +100,7 @@ func (a *arrangement) writeRow(s screen, row []cell) error {
 	var line strings.Builder
 	for n, i := range a.shown {
 		text := row[i].in(a.brief[i])
-		width := utf8.RuneCountInString(text)
+		width := columnsOf(text)
 		a.widths[n] = max(a.widths[n], width)
 		line.WriteString(s.paint(text, row[i].shade))
 		if n < len(a.shown)-1 {
@@ -148,9 +147,9 @@ func (l *listing) dispense(shown *[]int) bool {
 func (l *listing) widths(shown []int, brief []bool) []int {
 	widths := make([]int, len(shown))
 	for n, i := range shown {
-		widths[n] = utf8.RuneCountInString(l.columns[i].head)
+		widths[n] = columnsOf(l.columns[i].head)
 		for _, row := range l.rows {
-			widths[n] = max(widths[n], utf8.RuneCountInString(row[i].in(brief[i])))
+			widths[n] = max(widths[n], columnsOf(row[i].in(brief[i])))
 		}
 	}
 	return widths

@@ -8,6 +8,24 @@ import (
 	"testing"
 )
 
+func TestListingOfWideCharacters(t *testing.T) {
+	l := &listing{columns: []column{{head: "KEY"}, {head: "CUSTOMER", dispensable: 1}, {head: "EXPIRES"}}}
+	l.add(cell{text: "a"}, cell{text: "株式会社例"}, cell{text: "2027"})
+	l.add(cell{text: "b"}, cell{text: "Cafe\u0301"}, cell{text: "2028"})
+	for width, want := range map[int]string{
+		26: "KEY   CUSTOMER     EXPIRES\na     株式会社例   2027\nb     Cafe\u0301         2028\n",
+		25: "KEY   EXPIRES\na     2027\nb     2028\n",
+	} {
+		var out strings.Builder
+		if err := l.write(screen{Writer: &out, width: width}, false); err != nil {
+			t.Fatal(err)
+		}
+		if got := out.String(); got != want {
+			t.Errorf("%d columns: got\n%swant\n%s", width, got, want)
+		}
+	}
+}
+
 func TestListing(t *testing.T) {
 	l := &listing{columns: []column{{head: "PRODUCT"}, {head: "STATE"}, {head: "NODES", dispensable: 1}, {head: "CORES", dispensable: 2}, {head: "UID", onlyWide: true}}}
 	l.add(cell{text: "acme-mesh"}, cell{text: "Valid", shade: shadeGood}, cell{text: "[##--] 5/10", short: "5/10"}, cell{text: "[#---] 2/10", short: "2/10"}, cell{text: "1-2"})

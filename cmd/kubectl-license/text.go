@@ -4,6 +4,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/text/width"
 	"sigs.k8s.io/yaml"
 )
 
@@ -60,6 +62,26 @@ func printable(text string) string {
 	return safe.String()
 }
 
+// columnsOf is how many columns of a terminal a text takes: none for a mark that combines with what is before it, two for most characters of East Asia and for emoji.
+func columnsOf(text string) int {
+	columns := 0
+	for _, r := range text {
+		switch kind := width.LookupRune(r).Kind(); {
+		case unicode.In(r, unicode.Mn, unicode.Me):
+		case kind == width.EastAsianWide, kind == width.EastAsianFullwidth:
+			columns += 2
+		default:
+			columns++
+		}
+	}
+	return columns
+}
+
+// padded fills a text up to some columns.
+func padded(text string, columns int) string {
+	return text + strings.Repeat(" ", max(columns-columnsOf(text), 0))
+}
+
 // elided keeps a text to so many characters, with dots in place of the rest.
 func elided(text string, length int) string {
 	const dots = "..."
@@ -98,7 +120,7 @@ func (t *table) add(label, value string) { t.rows = append(t.rows, [2]string{lab
 func (t *table) labelWidth() int {
 	width := 0
 	for _, row := range t.rows {
-		width = max(width, utf8.RuneCountInString(row[0]))
+		width = max(width, columnsOf(row[0]))
 	}
 	return width
 }
@@ -107,7 +129,7 @@ func (t *table) labelWidth() int {
 func (t *table) writeFolded(out io.Writer, columns int) error {
 	width := t.labelWidth()
 	for _, row := range t.rows {
-		if _, err := fmt.Fprintln(out, foldTo(columns, row[1], fmt.Sprintf("%-*s  ", width, row[0]), strings.Repeat(" ", width+2))); err != nil {
+		if _, err := fmt.Fprintln(out, foldTo(columns, row[1], padded(row[0], width)+"  ", strings.Repeat(" ", width+2))); err != nil {
 			return err
 		}
 	}
@@ -118,7 +140,7 @@ func (t *table) writeFolded(out io.Writer, columns int) error {
 func (t *table) write(out io.Writer) error {
 	width := t.labelWidth()
 	for _, row := range t.rows {
-		if _, err := fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf("%-*s  %s", width, row[0], row[1]), " ")); err != nil {
+		if _, err := fmt.Fprintln(out, strings.TrimRight(padded(row[0], width)+"  "+row[1], " ")); err != nil {
 			return err
 		}
 	}
@@ -138,13 +160,13 @@ func (g *grid) write(out io.Writer) {
 			if i == len(widths) {
 				widths = append(widths, 0)
 			}
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			widths[i] = max(widths[i], columnsOf(cell))
 		}
 	}
 	for _, row := range g.rows {
 		var line strings.Builder
 		for i, cell := range row {
-			fmt.Fprintf(&line, "%-*s  ", widths[i], cell)
+			line.WriteString(padded(cell, widths[i]) + "  ")
 		}
 		fmt.Fprintln(out, "  "+strings.TrimRight(line.String(), " "))
 	}
@@ -160,14 +182,14 @@ func fold(text, first, others string) string { return foldTo(textWidth, text, fi
 func foldTo(lineWidth int, text, first, others string) string {
 	var folded strings.Builder
 	folded.WriteString(first)
-	width := utf8.RuneCountInString(first)
+	width := columnsOf(first)
 	for i, word := range strings.Fields(text) {
-		length := utf8.RuneCountInString(word)
+		length := columnsOf(word)
 		switch {
 		case i == 0:
 		case width+1+length > lineWidth:
 			folded.WriteString("\n" + others)
-			width = utf8.RuneCountInString(others)
+			width = columnsOf(others)
 		default:
 			folded.WriteByte(' ')
 			width++
@@ -181,11 +203,11 @@ func foldTo(lineWidth int, text, first, others string) string {
 // writeEncoded prints a value as JSON or YAML.
 func writeEncoded(out io.Writer, format string, value any) error {
 	if format == outputYAML {
-		text, err := yaml.Marshal(value)
+		text, err := marshalYAML(value)
 		if err != nil {
 			return err
 		}
-		_, err = out.Write(text)
+		_, err = io.WriteString(out, text)
 		return err
 	}
 	var text strings.Builder
@@ -197,6 +219,61 @@ func writeEncoded(out io.Writer, format string, value any) error {
 	}
 	_, err := io.WriteString(out, escapedJSON(text.String()))
 	return err
+}
+
+// marshalYAML is a value as YAML, with escapes for what escapedJSON escapes. YAML has them only between double quotes, and its encoder knows when it needs these, but takes more for printable than a
+// terminal ought to be sent. So it is given a zero in the place of such a character, which makes it use them, and a word that is nowhere else.
+func marshalYAML(value any) (string, error) {
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		return "", err
+	}
+	mark := "x"
+	for bytes.Contains(encoded, []byte(mark)) {
+		mark += "x"
+	}
+	decoder := json.NewDecoder(bytes.NewReader(encoded))
+	decoder.UseNumber()
+	var tree any
+	if err := decoder.Decode(&tree); err != nil {
+		return "", err
+	}
+	text, err := yaml.Marshal(mapTexts(tree, func(text string) string {
+		var marked strings.Builder
+		for _, r := range text {
+			if r < unicode.MaxASCII || unicode.IsPrint(r) {
+				marked.WriteRune(r)
+			} else {
+				fmt.Fprintf(&marked, "\x00%s%08x", mark, r)
+			}
+		}
+		return marked.String()
+	}))
+	if err != nil {
+		return "", err
+	}
+	return strings.ReplaceAll(string(text), `\0`+mark, `\U`), nil
+}
+
+// mapTexts changes all texts in a value that was decoded from JSON, names of members among them.
+func mapTexts(value any, change func(string) string) any {
+	switch value := value.(type) {
+	case string:
+		return change(value)
+	case []any:
+		for i := range value {
+			value[i] = mapTexts(value[i], change)
+		}
+		return value
+	case map[string]any:
+		changed := make(map[string]any, len(value))
+		for name, member := range value {
+			changed[change(name)] = mapTexts(member, change)
+		}
+		return changed
+	default:
+		return value
+	}
 }
 
 // escapedJSON escapes what a terminal would obey though JSON allows it: beyond ASCII there are control characters too, and those that turn the direction of writing. For a reader of JSON it is the same.

@@ -8,6 +8,9 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
 )
 
 func TestPrintable(t *testing.T) {
@@ -79,6 +82,7 @@ func TestFold(t *testing.T) {
 		{word(40) + " " + word(40), "", "  ", word(40) + "\n  " + word(40)},
 		{word(38) + " " + word(40), "- ", "  ", "- " + word(38) + "\n  " + word(40)},
 		{word(100) + " a " + word(100), "- ", "", "- " + word(100) + "\na\n" + word(100)},
+		{strings.Repeat("株", 20) + " " + word(40), "", "", strings.Repeat("株", 20) + "\n" + word(40)},
 	} {
 		if got := fold(test.text, test.first, test.others); got != test.want {
 			t.Errorf("%q: got\n%s\nwant\n%s", test.text, got, test.want)
@@ -117,6 +121,38 @@ func TestWriteEncoded(t *testing.T) {
 	var got map[string]string
 	if err := json.Unmarshal([]byte(out.String()), &got); err != nil || got["a"] != text {
 		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func TestWriteEncodedAsYAML(t *testing.T) {
+	for _, text := range []string{"<é\x1b[2J\u009b2J\u202e\U000e0041\x7f>", "a\u202eb", "\u2028 # x: |\n y", `\u202e`, `"\0xu202e;"`, "xxxx\u202e\x00xu202e;", "株式会社 🦊", "yes", ""} {
+		value := map[string]any{"list": []any{map[string]any{text: text, "number": int64(9007199254740993)}}}
+		var out strings.Builder
+		if err := writeEncoded(&out, outputYAML, value); err != nil {
+			t.Fatal(err)
+		}
+		if printed := strings.ReplaceAll(out.String(), "\n", ""); printed != printable(printed) {
+			t.Errorf("%q: a terminal would obey %q", text, printed)
+		}
+		asJSON, err := yaml.YAMLToJSON([]byte(out.String()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), string(asJSON)); diff != "" {
+			t.Errorf("%q is read as another: -want +got:\n%s\n%s", text, diff, out.String())
+		}
+	}
+}
+
+func TestColumnsOf(t *testing.T) {
+	for text, want := range map[string]int{"": 0, "Acme": 4, "Søn": 3, "株式会社": 8, "ｱｸﾒ": 3, "Ａcme": 5, "🦊": 2, "Cafe\u0301": 4, "नमस्ते": 4} {
+		if got := columnsOf(text); got != want {
+			t.Errorf("%q: got %d, want %d", text, got, want)
+		}
 	}
 }
 
