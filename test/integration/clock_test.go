@@ -13,6 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/gbytes"
 	"github.com/onsi/gomega/gexec"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/license-operator/license-operator/internal/license"
 )
@@ -56,10 +57,10 @@ var _ = Describe("A clock that is wrong", Ordered, func() {
 
 	It("takes nothing away for good when the node's is a day ahead and then corrected", func(ctx SpecContext) {
 		machine.setTo(expiry.Add(-hour))
-		Eventually(func(g Gomega) time.Time { return getProduct(ctx, g, product).Status.TimeMark.Time }).Should(BeTemporally("==", expiry.Add(-hour)))
+		Eventually(timeMark(ctx, product)).Should(HaveValue(HaveField("Time", BeTemporally("==", expiry.Add(-hour)))))
 		machine.setLocally(expiry.Add(23 * hour))
 		Eventually(clockStoryOf(ctx, product, key)).Should(Equal(clockStory{"Expired", "Expired", "NodeClock"}))
-		Expect(getProduct(ctx, Default, product).Status.TimeMark.Time).To(BeTemporally("==", expiry.Add(-hour)))
+		Expect(timeMark(ctx, product)(Default)).To(HaveValue(HaveField("Time", BeTemporally("==", expiry.Add(-hour)))))
 		machine.setLocally(expiry.Add(-hour))
 		Eventually(clockStoryOf(ctx, product, key)).Should(Equal(clockStory{"Valid", "Valid", ""}))
 	})
@@ -82,12 +83,17 @@ var _ = Describe("A clock that is wrong", Ordered, func() {
 		create(ctx, newKey(standby, product, acme.issue(product, now().Add(-hour), 20*days, 0, func(c *license.Claims) { c.IssuedTime = now().Add(-hour) })))
 		machine.setTo(expiry.Add(-10 * days))
 		Eventually(keySummary(ctx, standby)).Should(Equal(summary{"Expired", "Verified", "Expired"}))
-		Eventually(func(g Gomega) time.Time { return getProduct(ctx, g, product).Status.TimeMark.Time }).Should(BeTemporally("==", expiry.Add(-10*days)))
+		Eventually(timeMark(ctx, product)).Should(HaveValue(HaveField("Time", BeTemporally("==", expiry.Add(-10*days)))))
 		machine.setTo(expiry.Add(-30 * days))
 		Eventually(clockStoryOf(ctx, product, key)).Should(Equal(clockStory{"Valid", "Valid", "BehindMark"}))
 		Consistently(keySummary(ctx, standby)).Should(Equal(summary{"Expired", "Verified", "Expired"}))
 	})
 })
+
+// timeMark is the time that a product has on record; nil: none yet.
+func timeMark(ctx context.Context, product string) func(Gomega) *metav1.Time {
+	return func(g Gomega) *metav1.Time { return getProduct(ctx, g, product).Status.TimeMark }
+}
 
 // kubectlLicense runs the plugin as an administrator of the control plane.
 func kubectlLicense(ctx context.Context, args ...string) *gexec.Session {

@@ -150,9 +150,11 @@ var _ = Describe("What is in use", func() {
 			nodes = append(nodes, newNode(pool, "2"))
 		}
 		nodes = append(nodes, newNode(pool, "99999999999999999999E9"), newNode(pool, "0"))
+		began := time.Now()
 		create(ctx, nodes...)
 		Eventually(useOf(ctx, product.Name)).Should(Equal(use{27, 50, "LimitExceeded"}))
-		Expect(statusWrites(product.Name)-before).To(BeNumerically("<=", 2), "a crowd is counted together")
+		counts := int(time.Since(began)/time.Second) + 1 // There is one a second at most, and on a busy machine the crowd takes longer to come.
+		Expect(statusWrites(product.Name)-before).To(BeNumerically("<=", counts+1), "a crowd is counted together")
 
 		before = statusWrites(product.Name)
 		for i, n := range nodes {

@@ -7,10 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -387,7 +390,7 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 		By("a key that begins during the question")
 		var begins time.Time
 		a.writeKey("soon.yaml", "acme-mesh-3", a.issue("L-5", 0, func(c *license.Claims) {
-			begins = time.Now().Add(4 * time.Second).Truncate(time.Second)
+			begins = time.Now().Add(10 * time.Second).Truncate(time.Second) // The question has to be there before.
 			c.NotBefore = begins
 		}))
 		asked = a.begin(ctx, "apply", "soon.yaml")
@@ -460,7 +463,7 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 		a.show(ctx, "apply", "key.yaml", "--yes")
 		a.note("For another cluster, as turns out when it is applied; and once more, as pipelines do.")
 		a.writeKey("elsewhere.yaml", "acme-mesh-2", a.issue("L-2", 0, func(c *license.Claims) { c.ClusterUIDs = []string{"8d7b3f0a-0000-4000-8000-000000000000"} }))
-		a.show(ctx, "apply", "elsewhere.yaml", "--yes", "--timeout", "2s", "-o", "name")
+		a.show(ctx, "apply", "elsewhere.yaml", "--yes", "--timeout", "5s", "-o", "name")
 		a.show(ctx, "apply", "elsewhere.yaml", "--yes", "--timeout", "1s", "-o", "json")
 		a.compareWithoutTokens("apply-rights")
 	})
@@ -481,14 +484,23 @@ var _ = Describe("kubectl license apply, without an operator", func() {
 		a := newApplier(adminKubeconfig)
 		admit(ctx, a.product("acme-mesh", nil))
 		a.writeKey("key.yaml", "acme-mesh-1", a.issue("L-1", 1, nil))
+		proxy := newProxy()
+		awaiting := make(chan struct{})
+		awaits := sync.OnceFunc(func() { close(awaiting) })
+		proxy.handler.ModifyResponse = func(response *http.Response) error {
+			if response.Request.Method == http.MethodGet && path.Base(response.Request.URL.Path) == "acme-mesh-1" {
+				awaits()
+			}
+			return nil
+		}
 		kubectl := exec.CommandContext(ctx, plane.Kubectl(), "license", "apply", filepath.Join(a.dir, "key.yaml"), "--yes")
-		kubectl.Env = append(os.Environ(), "KUBECONFIG="+adminKubeconfig, "PATH="+binaries, "HOME="+a.dir)
+		kubectl.Env = append(os.Environ(), "KUBECONFIG="+proxy.kubeconfig, "PATH="+binaries, "HOME="+a.dir)
 		var stderr strings.Builder
 		kubectl.Stderr = &stderr
 		Expect(kubectl.Start()).To(Succeed())
-		Eventually(ctx, func() error {
-			return k8sClient.Get(ctx, client.ObjectKey{Name: "acme-mesh-1"}, &v1alpha1.LicenseKey{})
-		}).Should(Succeed())
+		// The key is there a moment before the command knows that it is.
+		Eventually(awaiting).Should(BeClosed(), "it looks what has become of the key")
+		Expect(k8sClient.Get(ctx, client.ObjectKey{Name: "acme-mesh-1"}, &v1alpha1.LicenseKey{})).To(Succeed())
 		Expect(kubectl.Process.Signal(os.Interrupt)).To(Succeed())
 		Expect(kubectl.Wait()).To(MatchError("exit status 1"))
 		Expect(stderr.String()).To(Equal("error: interrupted before the operator answered\n" +

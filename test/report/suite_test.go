@@ -82,6 +82,11 @@ func tokenOf(ctx SpecContext, name string, allowed bool) string {
 				Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: metav1.NamespaceDefault, Name: name}},
 			})).To(Succeed())
 		}
+		Eventually(func(g Gomega) {
+			for _, path := range []string{"/license/report", "/metrics"} {
+				g.Expect(plane.IsGranted(ctx, name, &rbacv1.PolicyRule{NonResourceURLs: []string{path}, Verbs: []string{"get"}})).To(BeTrue(), path)
+			}
+		}).Should(Succeed(), "the API server takes a moment to know, and the operator remembers a no")
 	}
 	config, err := plane.AccountConfig(ctx, metav1.NamespaceDefault, name)
 	Expect(err).NotTo(HaveOccurred())
