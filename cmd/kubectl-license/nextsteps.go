@@ -348,7 +348,8 @@ func (a *adviser) restrictionReady() *step {
 }
 
 func (a *adviser) alerts() *step {
-	if ready := a.failing(v1alpha1.ConditionAlertsReady, metav1.ConditionFalse); ready != nil {
+	// A cluster without prometheus-operator has no use for the news, and doctor finds nothing wrong with it.
+	if ready := a.failing(v1alpha1.ConditionAlertsReady, metav1.ConditionFalse); ready != nil && ready.Reason != v1alpha1.ReasonAPINotInstalled {
 		return a.as(stepAlertsNotReady, ready, "kubectl license doctor")
 	}
 	return nil

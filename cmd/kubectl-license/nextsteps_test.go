@@ -312,9 +312,10 @@ func TestNextSteps(t *testing.T) {
 		},
 		"a restriction on its way": {change: condition(v1alpha1.ConditionRestrictionReady, metav1.ConditionFalse, v1alpha1.ReasonApplying, "It is on its way.")},
 		"alerts that are not there": {
-			change: condition(v1alpha1.ConditionAlertsReady, metav1.ConditionFalse, v1alpha1.ReasonAPINotInstalled, "Nobody is alerted."),
+			change: condition(v1alpha1.ConditionAlertsReady, metav1.ConditionFalse, v1alpha1.ReasonForbidden, "Nobody is alerted."),
 			want:   []step{{stepAlertsNotReady, "Nobody is alerted.", doctor}},
 		},
+		"a cluster without prometheus-operator": {change: condition(v1alpha1.ConditionAlertsReady, metav1.ConditionFalse, v1alpha1.ReasonAPINotInstalled, "Nobody is alerted.")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			product := wellProduct()

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -64,7 +65,9 @@ the cluster, and say what permissions they need.`,
 	root.Flags().Bool("version", false, "show which build this is")
 	root.SetVersionTemplate("kubectl-license {{.Version}}\n")
 	root.SetUsageFunc(printUsage)
-	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error { return misused(command, "%v", err) })
+	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
+		return misused(command, "%v%s", err, insteadOf(command, err))
+	})
 	root.AddGroup(
 		&cobra.Group{ID: groupCustomers, Title: "For customers:"},
 		&cobra.Group{ID: groupVendors, Title: "For vendors:"},
@@ -142,6 +145,23 @@ func inSteps(o steps) func(*cobra.Command, []string) error {
 // misused is a mistake on the command line. It points to the help and does not print all of it: the message would be lost in it.
 func misused(command *cobra.Command, format string, args ...any) *failure {
 	return failf(fmt.Sprintf("See '%s --help'.", command.CommandPath()), format, args...)
+}
+
+// insteadOf says what takes the place of a flag that those are used to who use kubectl.
+func insteadOf(command *cobra.Command, err error) string {
+	unknown, ok := errors.AsType[*pflag.NotExistError](err)
+	if !ok {
+		return ""
+	}
+	switch unknown.GetSpecifiedName() {
+	case "f", "filename":
+		if strings.Contains(command.Use, "FILE") {
+			return "; the file stands by itself: " + command.CommandPath() + " FILE"
+		}
+	case "n", "namespace", "A", "all-namespaces":
+		return "; products and keys are in no namespace"
+	}
+	return ""
 }
 
 // noSuchCommand refuses what is left over where a command was expected.
