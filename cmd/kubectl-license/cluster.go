@@ -117,7 +117,10 @@ func clusterUID(ctx context.Context, reader client.Reader) (string, error) {
 	namespace := &metav1.PartialObjectMetadata{}
 	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
 	err := reader.Get(ctx, client.ObjectKey{Name: metav1.NamespaceSystem}, namespace)
-	if err != nil && !apierrors.IsForbidden(err) {
+	switch {
+	case apierrors.IsUnauthorized(err):
+		return "", notLoggedIn(err)
+	case err != nil && !apierrors.IsForbidden(err):
 		return "", failf("Check the connection with: kubectl get namespace "+metav1.NamespaceSystem, "cannot read the cluster's uid: %v", err)
 	}
 	return string(namespace.UID), err

@@ -198,7 +198,10 @@ func readServerVersion(ctx context.Context, config *rest.Config) (reading[string
 		}
 		return info.GitVersion, err
 	})
-	if version.err != nil && !apierrors.IsForbidden(version.err) {
+	switch {
+	case apierrors.IsUnauthorized(version.err):
+		return version, notLoggedIn(version.err)
+	case version.err != nil && !apierrors.IsForbidden(version.err):
 		return version, failf("Choose a cluster as with kubectl (KUBECONFIG, --kubeconfig, --context), and check the connection with: kubectl version",
 			"cannot reach the cluster: %v", version.err)
 	}
