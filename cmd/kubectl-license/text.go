@@ -241,10 +241,13 @@ func marshalYAML(value any) (string, error) {
 	text, err := yaml.Marshal(mapTexts(tree, func(text string) string {
 		var marked strings.Builder
 		for _, r := range text {
-			if r < unicode.MaxASCII || unicode.IsPrint(r) {
+			switch {
+			case r < unicode.MaxASCII, unicode.IsPrint(r):
 				marked.WriteRune(r)
-			} else {
-				fmt.Fprintf(&marked, "\x00%s%08x", mark, r)
+			case r <= 0xffff:
+				fmt.Fprintf(&marked, "\x00%su%04x", mark, r)
+			default:
+				fmt.Fprintf(&marked, "\x00%sU%08x", mark, r)
 			}
 		}
 		return marked.String()
@@ -252,7 +255,7 @@ func marshalYAML(value any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return strings.ReplaceAll(string(text), `\0`+mark, `\U`), nil
+	return strings.ReplaceAll(string(text), `\0`+mark, `\`), nil
 }
 
 // mapTexts changes all texts in a value that was decoded from JSON, names of members among them.
