@@ -35,6 +35,18 @@ func TestNumber(t *testing.T) {
 	}
 }
 
+func TestMonthsBefore(t *testing.T) {
+	whole := []string{"2025-11", "2025-12", "2026-01", "2026-02", "2026-03", "2026-04", "2026-05", "2026-06", "2026-07", "2026-08", "2026-09", "2026-10"}
+	for _, now := range []time.Time{
+		time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 11, 29, 22, 0, 0, 0, time.UTC), time.Date(2026, 11, 30, 23, 59, 59, 0, time.UTC),
+		time.Date(2026, 12, 1, 1, 0, 0, 0, time.FixedZone("ahead", 2*60*60)),
+	} {
+		if diff := cmp.Diff(whole, monthsBefore(now)); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", now, diff)
+		}
+	}
+}
+
 func TestTable(t *testing.T) {
 	var out strings.Builder
 	if err := table(&out, "Title", []string{"", "n"}, []string{"long", "1"}); err != nil {

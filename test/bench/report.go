@@ -171,12 +171,23 @@ func createBindings(ctx context.Context, c client.Client) error {
 	return nil
 }
 
+// monthsBefore are as many months before that of an instant as a status remembers beside it, the oldest first.
+func monthsBefore(now time.Time) []string {
+	// From the first of a month: a month after the 29th of January may be March.
+	year, month, _ := now.UTC().Date()
+	var months []string
+	for before := v1alpha1.MaxMonthlyPeaks - 1; before > 0; before-- {
+		months = append(months, time.Date(year, month-time.Month(before), 1, 0, 0, 0, 0, time.UTC).Format("2006-01"))
+	}
+	return months
+}
+
 // rememberMonths gives each product a past of twelve months, which its operator goes on from.
 func rememberMonths(ctx context.Context, c client.Client, products int) error {
 	var peaks []v1alpha1.MonthlyPeak
-	for month := time.Now().UTC().AddDate(-1, 0, 0); len(peaks) < v1alpha1.MaxMonthlyPeaks-1; month = month.AddDate(0, 1, 0) {
+	for _, month := range monthsBefore(time.Now()) {
 		nodes, cores := int64(1000+len(peaks)), int64(16_000+len(peaks))
-		peaks = append(peaks, v1alpha1.MonthlyPeak{Month: month.Format("2006-01"), Usage: []v1alpha1.Usage{{Name: "nodes", Value: &nodes}, {Name: "cores", Value: &cores}}})
+		peaks = append(peaks, v1alpha1.MonthlyPeak{Month: month, Usage: []v1alpha1.Usage{{Name: "nodes", Value: &nodes}, {Name: "cores", Value: &cores}}})
 	}
 	patch, err := json.Marshal(map[string]any{"status": map[string]any{"monthlyPeaks": peaks}})
 	if err != nil {
