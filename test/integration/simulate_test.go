@@ -60,7 +60,7 @@ var _ = Describe("What simulate says", Ordered, func() {
 			newGlobalPolicy(second, "deny", "Deny"), newGlobalPolicy(never, "deny", "Deny"))
 		graceEnd := now().Add(15 * days).Truncate(time.Second)
 		create(ctx, newKey(name, name, acme.issue(name, now(), 10*days, 5*days)), newRestrictingProduct(name, v1alpha1.RestrictionDefaultTierOnly, labels))
-		Eventually(restrictionStoryOf(ctx, name), "10s").Should(HaveField("Policies", int32(3)), "policies are counted some seconds after a change")
+		Eventually(restrictionStoryOf(ctx, name), "30s").Should(HaveField("Policies", int32(3)), "policies are counted some seconds after a change")
 
 		session := kubectlLicense(ctx, "simulate", name, "-o", "json")
 		Eventually(session, "30s").Should(gexec.Exit(0))
