@@ -94,7 +94,7 @@ verify: $(addprefix bin/tools/,controller-gen crd-ref-docs golangci-lint kubebui
 ##@ Tests
 
 .PHONY: test
-test: bin/manager bin/kubectl-license ## Run every test with the race detector: units, properties, fuzz seeds, and suites on a real API server.
+test: bin/manager bin/kubectl-license bin/tools/helm bin/tools/kustomize ## Run every test with the race detector: units, properties, fuzz seeds, and suites on a real API server.
 	@hack/test '$(PACKAGES)' $(TESTFLAGS)
 
 .PHONY: test-integration
@@ -169,6 +169,11 @@ undeploy: bin/tools/kustomize ## Remove the operator, its definitions and every 
 build-installer: bin/tools/kustomize ## Write all that deploy would apply into dist/install.yaml (IMG=…, NAMESPACE=…, PULL_SECRET=…).
 	@manifests=$$(hack/manifests '$(IMG)' '$(NAMESPACE)' '$(PULL_SECRET)'); mkdir -p dist; printf '%s\n' "$$manifests" > dist/install.yaml
 	@echo "dist/install.yaml installs $(IMG): kubectl apply --server-side -f dist/install.yaml"
+
+.PHONY: chart
+chart: bin/tools/helm bin/tools/kustomize ## Write a Helm chart of it into dist/chart, and archive that in dist/ (VERSION=v1.2.3, IMG=…).
+	@hack/chart/build '$(VERSION)' '$(IMG)' dist
+	@echo "dist/chart installs $(IMG): helm install license-operator dist/chart --namespace license-operator-system --create-namespace"
 
 .PHONY: install
 install: bin/tools/kustomize ## Install the CRDs alone, for make run.
