@@ -197,7 +197,9 @@ spec:
 }
 
 func TestFilesRefusesWhatItWouldGetWrong(t *testing.T) {
-	replaced := func(old, replacement string) Input { return input(strings.Replace(installation, old, replacement, 1), monitoring) }
+	replaced := func(old, replacement string) Input {
+		return input(strings.Replace(installation, old, replacement, 1), monitoring)
+	}
 	for name, test := range map[string]struct {
 		in   Input
 		want string

@@ -206,3 +206,22 @@ func TestTakesOverFromDeploy(t *testing.T) {
 		t.Errorf("upgraded to itself: -before +after:\n%s", diff)
 	}
 }
+
+func TestServiceMonitorTakesPrometheusOperator(t *testing.T) {
+	chart := operatorChart(t)
+	c := newCluster(t)
+	install := []string{"upgrade", "--install", release, chart, "--namespace", defaultNamespace, "--create-namespace", "--set", "serviceMonitor.enabled=true"}
+	c.refuses(`no matches for kind "ServiceMonitor" in version "monitoring.coreos.com/v1"`, install...)
+	definition, err := controlplane.PrometheusOperatorDefinition(t.Context(), "servicemonitors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.plane.Install(t.Context(), definition); err != nil {
+		t.Fatal(err)
+	}
+	c.helm(install...)
+	all := render(t, chart, release, defaultNamespace, "serviceMonitor: {enabled: true}")
+	if diff := cmp.Diff(keys(all), keys(c.versions(all))); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
