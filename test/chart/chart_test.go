@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 
 var writeChart = sync.OnceValues(func() (string, error) {
 	for _, tool := range []string{"helm", "kustomize"} {
-		if _, err := os.Stat(filepath.Join(root, "bin/tools", tool)); err != nil {
+		if _, err := os.Stat(filepath.Join(root, "bin", "tools", tool)); err != nil {
 			return "", fmt.Errorf("%w; run: make bin/tools/helm bin/tools/kustomize", err)
 		}
 	}
@@ -183,7 +183,7 @@ func TestDefaultsAreWhatDeployApplies(t *testing.T) {
 
 func TestValues(t *testing.T) {
 	pod := []any{"spec", "template", "spec"}
-	container := append(pod[:3:3], "containers", 0)
+	container := []any{"spec", "template", "spec", "containers", 0}
 	type all = map[string]map[string]any
 	environment := func(objects all, variables ...any) {
 		manager := field(objects[deployment], container...)
