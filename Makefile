@@ -171,7 +171,7 @@ build-installer: bin/tools/kustomize ## Write all that deploy would apply into d
 	@echo "dist/install.yaml installs $(IMG): kubectl apply --server-side -f dist/install.yaml"
 
 .PHONY: chart
-chart: bin/tools/helm bin/tools/kustomize ## Write a Helm chart of it into dist/chart, and archive that in dist/ (VERSION=v1.2.3, IMG=…).
+chart: bin/tools/helm bin/tools/kustomize ## Write a Helm chart of what deploy would apply into dist/chart, and archive that in dist/ (VERSION=v1.2.3, IMG=…).
 	@hack/chart/build '$(VERSION)' '$(IMG)' dist
 	@echo "dist/chart installs $(IMG): helm install license-operator dist/chart --namespace license-operator-system --create-namespace"
 
