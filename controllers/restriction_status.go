@@ -191,8 +191,11 @@ func restrictionReadyCondition(found *assessment, s *standing) *metav1.Condition
 		}
 		return &metav1.Condition{Type: v1alpha1.ConditionRestrictionReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonApplying, Message: applyingMessage}
 	}
-	if s.outcome.isProving && conditionOf(found.product.Status.Conditions, v1alpha1.ConditionRestrictionReady).Reason == v1alpha1.ReasonLockNotInForce {
-		return nil // An operator that has just started asks again for what an earlier one has found wanting.
+	if s.outcome.isProving && s.isInForce() && announced(found.product).SinceTime != nil {
+		switch conditionOf(found.product.Status.Conditions, v1alpha1.ConditionRestrictionReady).Reason {
+		case v1alpha1.ReasonComplete, v1alpha1.ReasonBypassed, v1alpha1.ReasonLockNotInForce:
+			return nil // The lock is asked for again, by an operator that has just started, say: that is no news of what holds already.
+		}
 	}
 	ready := &metav1.Condition{Type: v1alpha1.ConditionRestrictionReady, Status: metav1.ConditionFalse, Reason: s.outcome.reason, Message: s.outcome.message}
 	switch {

@@ -580,6 +580,39 @@ func TestRestrictionReadyCondition(t *testing.T) {
 	}
 }
 
+// An operator that has just started, or is asked for another product's lock in the same tier, has no news of a restriction that holds already.
+func TestRestrictionReadyIsKeptWhileTheLockIsAskedForAgain(t *testing.T) {
+	for name, test := range map[string]struct {
+		reason       string
+		heldBefore   bool
+		wantReadyNow string // empty: what was said stays
+	}{
+		"it was complete":                           {v1alpha1.ReasonComplete, true, ""},
+		"policies went past it":                     {v1alpha1.ReasonBypassed, true, ""},
+		"the lock was wanting":                      {v1alpha1.ReasonLockNotInForce, true, ""},
+		"it was on its way":                         {v1alpha1.ReasonApplying, true, v1alpha1.ReasonApplying},
+		"it could not be applied":                   {v1alpha1.ReasonApplyFailed, true, v1alpha1.ReasonApplying},
+		"nothing was restricted, and that complete": {v1alpha1.ReasonComplete, false, v1alpha1.ReasonApplying},
+	} {
+		t.Run(name, func(t *testing.T) {
+			product := acme()
+			product.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionRestrictionReady, Status: metav1.ConditionFalse, Reason: test.reason}}
+			if test.heldBefore {
+				product.Status.Restriction = &v1alpha1.RestrictionStatus{InForce: &v1alpha1.RestrictionInForce{Mode: defaultTierOnly, SinceTime: new(metav1.NewTime(day(1)))}}
+			}
+			s := &standing{state: v1alpha1.RestrictionActive, outcome: &restrictionOutcome{inForce: true, reason: v1alpha1.ReasonApplying, isProving: true}}
+			s.Mode = defaultTierOnly
+			got := ""
+			if ready := restrictionReadyCondition(&assessment{product: product}, s); ready != nil {
+				got = ready.Reason
+			}
+			if got != test.wantReadyNow {
+				t.Errorf("it says %q now, not %q", got, test.wantReadyNow)
+			}
+		})
+	}
+}
+
 // The API refuses longer lists, and with them the whole status.
 func TestEffectsAreBounded(t *testing.T) {
 	plan := &restriction.ProductPlan{Name: "acme-mesh", Mode: defaultTierOnly, InForce: true}
