@@ -102,7 +102,7 @@ test-integration: bin/manager ## Run the operator with a real Prometheus and Ale
 	@hack/test-integration $(TESTFLAGS)
 
 .PHONY: test-e2e
-test-e2e: bin/manager bin/kubectl-license bin/tools/kustomize ## Install, try and remove the operator on a real cluster: the current kubeconfig's (hack/test-e2e tells more).
+test-e2e: bin/manager bin/kubectl-license $(addprefix bin/tools/,crane helm kustomize) ## Install, try and remove the operator on a real cluster: the current kubeconfig's (hack/test-e2e tells more).
 	@hack/test-e2e $(TESTFLAGS)
 
 .PHONY: fuzz

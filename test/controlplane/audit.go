@@ -24,7 +24,7 @@ const (
 	StageResponseComplete = "ResponseComplete"
 )
 
-// AuditEvent is one stage of one request that the operator's identity made: every request has a ResponseComplete at its end, a watch a ResponseStarted before.
+// AuditEvent is one stage of one request: every request has a ResponseComplete at its end, a watch a ResponseStarted before.
 type AuditEvent struct {
 	// ID is that of the request.
 	ID string
@@ -74,7 +74,12 @@ func (c *ControlPlane) AuditEvents() ([]AuditEvent, error) {
 	if c.auditLog == "" {
 		return nil, errors.New("this control plane was started without Options.Audit")
 	}
-	file, err := os.Open(c.auditLog)
+	return ReadAudit(c.auditLog)
+}
+
+// ReadAudit returns what an audit log tells, whoever it is of, in the order in which it was logged. A log that is not there yet tells nothing.
+func ReadAudit(path string) ([]AuditEvent, error) {
+	file, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil // nothing to log yet
 	}

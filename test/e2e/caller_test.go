@@ -18,20 +18,27 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// tokenWith is that of an account which has a ClusterRole of the installation, until the spec ends.
-func tokenWith(ctx context.Context, role string) string {
+// accountIn is an account in a namespace that has a ClusterRole of the installation, until the spec ends.
+func accountIn(ctx context.Context, namespace, role string) string {
 	GinkgoHelper()
-	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "default", GenerateName: "e2e-"}}
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, GenerateName: "e2e-"}}
 	create(ctx, account)
 	DeferCleanup(func(ctx SpecContext) { Expect(k8sClient.Delete(ctx, account)).To(Succeed()) })
 	binding := &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: account.Name},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
-		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: account.Namespace, Name: account.Name}},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: account.Name}},
 	}
 	create(ctx, binding)
 	DeferCleanup(func(ctx SpecContext) { Expect(k8sClient.Delete(ctx, binding)).To(Succeed()) })
-	return strings.TrimSpace(kubectl(ctx, "create", "token", account.Name, "-n", account.Namespace))
+	return account.Name
+}
+
+// reportReader is the token of an account that may get reports, until the spec ends.
+func reportReader(ctx context.Context) string {
+	GinkgoHelper()
+	const namespace = "default"
+	return strings.TrimSpace(kubectl(ctx, "create", "token", accountIn(ctx, namespace, "license-operator-license-report-reader"), "-n", namespace))
 }
 
 // restrictedPod is a pod as the namespace of the operator takes it.

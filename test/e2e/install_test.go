@@ -17,22 +17,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/license-operator/license-operator/test/controlplane"
 )
 
 var _ = Describe("An installation", Ordered, func() {
 	BeforeAll(func(ctx SpecContext) {
-		Eventually(func() []string { return remains(ctx) }).Should(BeEmpty(), "a namespace that is being deleted goes; otherwise the operator is installed in this cluster already: make undeploy")
-		for _, plural := range []string{"prometheusrules", "servicemonitors"} {
-			definition, err := controlplane.PrometheusOperatorDefinition(ctx, plural)
-			Expect(err).NotTo(HaveOccurred())
-			install(ctx, definition)
-		}
-	})
-	AfterAll(func(ctx SpecContext) {
-		run(ctx, "make", "undeploy")
-		Expect(remains(ctx)).To(BeEmpty())
+		installable(ctx)
+		undeployAfterwards()
+		installMonitoringKinds(ctx, "prometheusrules", "servicemonitors")
 	})
 
 	It("says what is wrong with an image that nobody can pull", func(ctx SpecContext) {
@@ -43,7 +34,7 @@ var _ = Describe("An installation", Ordered, func() {
 	})
 
 	It("is ready within five seconds of its start, on two replicas", func(ctx SpecContext) {
-		run(ctx, "make", "deploy", "IMG="+image)
+		deploy(ctx)
 		Eventually(func(g Gomega) {
 			pods := operatorPods(ctx, defaultNamespace)
 			g.Expect(pods).To(HaveLen(2), "those that could not be started are gone")
@@ -68,7 +59,7 @@ var _ = Describe("An installation", Ordered, func() {
 	})
 
 	It("gives a report as soon as it is ready", func(ctx SpecContext) {
-		Expect(run(ctx, "kubectl", "license", "report", "--product", "*", "--token", tokenWith(ctx, "license-operator-license-report-reader"))).To(ContainSubstring(`"deployment_info"`))
+		Expect(run(ctx, "kubectl", "license", "report", "--product", "*", "--token", reportReader(ctx))).To(ContainSubstring(`"deployment_info"`))
 	})
 
 	It("is the same when it is deployed again", func(ctx SpecContext) {
@@ -144,7 +135,7 @@ var _ = Describe("An installation", Ordered, func() {
 			products = append(products, name)
 		}
 		licensed(ctx, products...)
-		run(ctx, "kubectl", "license", "report", "--product", "*", "--token", tokenWith(ctx, "license-operator-license-report-reader"))
+		run(ctx, "kubectl", "license", "report", "--product", "*", "--token", reportReader(ctx))
 		most := 0.0
 		for name, pod := range operatorPods(ctx, defaultNamespace) {
 			metrics := scrape(ctx, "license-operator-metrics-scraper", fmt.Sprintf("https://%s:8443/metrics", pod.Status.PodIP))
@@ -153,6 +144,19 @@ var _ = Describe("An installation", Ordered, func() {
 			most = max(most, resident)
 		}
 		Expect(most).To(BeNumerically("<", 64e6))
+	})
+
+	It("is idle for five minutes, with a hundred products", func() {
+		const term, calm = 5 * time.Minute, 10 * time.Second
+		By("waiting until the last thing that there was to do is done")
+		Eventually(func() []string { return disturbances(time.Now().Add(-calm)) }, "2m").Should(BeEmpty())
+		start := time.Now()
+		Consistently(func() []string { return disturbances(start) }, term, "5s").Should(BeEmpty())
+		watches := map[string]int{}
+		for _, r := range requests(start) {
+			watches[r.Verb+" "+r.Resource]++
+		}
+		AddReportEntry(fmt.Sprintf("requests in %s: %v", term, watches))
 	})
 })
 

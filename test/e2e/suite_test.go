@@ -3,8 +3,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package e2e installs the operator into the cluster of KUBECONFIG as its users do, with make and kubectl, and takes it off again. hack/test-e2e brings what it needs: the images on the
-// cluster's nodes (IMG, SCRAPER_IMG), and bin/kubectl-license.
+// Package e2e installs the operator into the cluster of KUBECONFIG as its users do, with make and kubectl, and takes it off again. hack/test-e2e brings what it needs: images
+// that the cluster's nodes have (IMG) or can pull (E2E_REGISTRY), bin/kubectl-license and tools, and the cluster's audit log, if there is one to be read (E2E_AUDIT_LOG).
 package e2e
 
 import (
@@ -30,7 +30,7 @@ const root = "../.."
 
 var (
 	image, scraperImage string
-	k8sClient           client.Client
+	k8sClient           client.WithWatch
 	acme                *vendor
 )
 
@@ -53,19 +53,19 @@ func TestDefinitions(t *testing.T) {
 
 var _ = BeforeSuite(func() {
 	logf.SetLogger(zap.New(zap.WriteTo(GinkgoWriter), zap.UseDevMode(true)))
-	image, scraperImage = os.Getenv("IMG"), os.Getenv("SCRAPER_IMG")
+	suiteStart = time.Now()
+	image, scraperImage = os.Getenv("IMG"), imageFrom("license-operator-scraper")
 	Expect(image).NotTo(BeEmpty(), "IMG is the operator's image: run make test-e2e")
-	Expect(scraperImage).NotTo(BeEmpty(), "SCRAPER_IMG is the image of test/e2e/scraper: run make test-e2e")
 	config, err := ctrl.GetConfig()
 	Expect(err).NotTo(HaveOccurred())
 	config.QPS = -1
-	k8sClient, err = client.New(config, client.Options{Scheme: controlplane.Scheme})
+	k8sClient, err = client.NewWithWatch(config, client.Options{Scheme: controlplane.Scheme})
 	Expect(err).NotTo(HaveOccurred())
 	acme = newVendor(time.Now().AddDate(0, -1, 0))
 
 	bin, err := filepath.Abs(filepath.Join(root, "bin"))
 	Expect(err).NotTo(HaveOccurred())
-	Expect(os.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))).To(Succeed())
+	Expect(os.Setenv("PATH", strings.Join([]string{bin, filepath.Join(bin, "tools"), os.Getenv("PATH")}, string(os.PathListSeparator)))).To(Succeed())
 })
 
 // command is what a user types, in the folder of the repository.

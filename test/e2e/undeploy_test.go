@@ -12,8 +12,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/license-operator/license-operator/test/controlplane"
 )
 
 var _ = Describe("make undeploy, while a restriction is in force", Ordered, func() {
@@ -24,18 +22,8 @@ var _ = Describe("make undeploy, while a restriction is in force", Ordered, func
 	)
 
 	BeforeAll(func(ctx SpecContext) {
-		definitions, err := controlplane.CalicoDefinitions(ctx)
-		Expect(err).NotTo(HaveOccurred())
-		rules, err := controlplane.PrometheusOperatorDefinition(ctx, "prometheusrules")
-		Expect(err).NotTo(HaveOccurred())
-		install(ctx, append(definitions, rules)...)
-		theirs = tierWithPolicy(tier)
-		create(ctx, theirs...)
-		DeferCleanup(func(ctx SpecContext) {
-			for _, o := range theirs {
-				Expect(client.IgnoreNotFound(k8sClient.Delete(ctx, o))).To(Succeed())
-			}
-		})
+		installMonitoringKinds(ctx, "prometheusrules")
+		theirs = installTier(ctx, tier)
 		before = bytesOf(ctx, theirs)
 	})
 	// Before their definitions go, and whatever became of the spec.

@@ -16,12 +16,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -31,6 +33,7 @@ import (
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/token"
+	"github.com/license-operator/license-operator/test/controlplane"
 )
 
 const (
@@ -76,10 +79,14 @@ func restricting(label string) func(*v1alpha1.LicensedProduct) {
 
 // key is a license for a product of that name: it has been valid for a day, and is for a year.
 func (v *vendor) key(product string) *v1alpha1.LicenseKey {
+	return v.keyUntil(product, time.Now().Add(364*days))
+}
+
+func (v *vendor) keyUntil(product string, end time.Time) *v1alpha1.LicenseKey {
 	GinkgoHelper()
 	begin := time.Now().Add(-days).Truncate(time.Second)
 	jws, err := v.signer.Sign(&license.Claims{
-		ID: "L-" + product, Customer: "Initech", Audience: []string{product}, IssuedTime: begin, NotBefore: begin, Expiry: begin.Add(365 * days), Limits: map[string]int64{"nodes": 100},
+		ID: "L-" + product, Customer: "Initech", Audience: []string{product}, IssuedTime: begin, NotBefore: begin, Expiry: end.Truncate(time.Second), Limits: map[string]int64{"nodes": 100},
 	})
 	Expect(err).NotTo(HaveOccurred())
 	return &v1alpha1.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: product}, Spec: v1alpha1.LicenseKeySpec{ProductName: product, Token: jws}}
@@ -108,15 +115,48 @@ func licensed(ctx context.Context, names ...string) {
 	}).Should(Succeed())
 }
 
-// tierWithPolicy is a tier with a label, and a policy in it.
-func tierWithPolicy(name string) []client.Object {
+// condition of a product: its status and its reason.
+func condition(ctx context.Context, product, conditionType string) func(Gomega) string {
+	return func(g Gomega) string {
+		var p v1alpha1.LicensedProduct
+		g.Expect(k8sClient.Get(ctx, client.ObjectKey{Name: product}, &p)).To(Succeed())
+		c := meta.FindStatusCondition(p.Status.Conditions, conditionType)
+		g.Expect(c).NotTo(BeNil(), "%s has no condition %s", product, conditionType)
+		return fmt.Sprintf("%s %s", c.Status, c.Reason)
+	}
+}
+
+// installTier has the cluster serve Calico's kinds, with a tier that has a label of its name and a policy in it. It returns both; they, and the kinds, are there until the container of
+// specs ends.
+func installTier(ctx context.Context, name string) []client.Object {
+	GinkgoHelper()
+	definitions, err := controlplane.CalicoDefinitions(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	install(ctx, definitions...)
 	tier := calicoObject("Tier", name, map[string]any{"order": int64(100), "defaultAction": "Deny"})
 	tier.SetLabels(map[string]string{"of": name})
 	rules := []any{map[string]any{"action": "Deny"}}
 	policy := calicoObject("GlobalNetworkPolicy", name+".deny", map[string]any{
 		"tier": name, "order": int64(10), "selector": "all()", "types": []any{"Ingress", "Egress"}, "ingress": rules, "egress": rules,
 	})
-	return []client.Object{tier, policy}
+	theirs := []client.Object{tier, policy}
+	create(ctx, theirs...)
+	DeferCleanup(func(ctx SpecContext) {
+		for _, o := range theirs {
+			Expect(client.IgnoreNotFound(k8sClient.Delete(ctx, o))).To(Succeed())
+		}
+	})
+	return theirs
+}
+
+// installMonitoringKinds has the cluster serve kinds of prometheus-operator's, until the container of specs ends.
+func installMonitoringKinds(ctx context.Context, plurals ...string) {
+	GinkgoHelper()
+	for _, plural := range plurals {
+		definition, err := controlplane.PrometheusOperatorDefinition(ctx, plural)
+		Expect(err).NotTo(HaveOccurred())
+		install(ctx, definition)
+	}
 }
 
 func calicoObject(kind, name string, spec map[string]any) *unstructured.Unstructured {
@@ -153,6 +193,71 @@ func passPolicies(ctx context.Context) func(Gomega) []string {
 		}
 		return names
 	}
+}
+
+// changingThePassPolicy is how an administrator is refused to do that.
+func changingThePassPolicy(ctx context.Context, tier string) string {
+	GinkgoHelper()
+	output, err := command(ctx, "kubectl", "patch", "globalnetworkpolicies.projectcalico.org", tier+".license-operator-pass", "--type=merge", "--dry-run=server", "-p", `{"spec":{"order":11}}`)
+	Expect(err).To(HaveOccurred(), output)
+	return output
+}
+
+// holding remembers what is licensed and what is restricted. What it returns holds that nothing of it has been written since, and that no pass policy was touched at any moment.
+func holding(ctx context.Context) func(context.Context) {
+	GinkgoHelper()
+	const kinds = licenseKinds + ",globalnetworkpolicies.projectcalico.org,prometheusrules,validatingadmissionpolicies,validatingadmissionpolicybindings"
+	read := func(ctx context.Context) string { return kubectl(ctx, "get", kinds, "-A", "-o", "yaml") }
+	before, definitions := read(ctx), uids(ctx, "crd")
+	policies := &unstructured.UnstructuredList{}
+	policies.SetGroupVersionKind(restriction.Version.WithKind("GlobalNetworkPolicyList"))
+	Expect(k8sClient.List(ctx, policies)).To(Succeed())
+	watcher, err := k8sClient.Watch(ctx, policies, &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: policies.GetResourceVersion()}})
+	Expect(err).NotTo(HaveOccurred())
+	return func(ctx context.Context) {
+		GinkgoHelper()
+		Consistently(watcher.ResultChan(), "1s").ShouldNot(Receive(), "a network policy was written")
+		watcher.Stop()
+		Expect(cmp.Diff(before, read(ctx))).To(BeEmpty(), "nothing was written")
+		Expect(uids(ctx, "crd")).To(Equal(definitions))
+	}
+}
+
+// report is what the suite reads in a license report.
+type report struct {
+	OperatorVersion string `json:"operator_version"`
+	Products        []struct{ Name, State string }
+}
+
+func reportOf(ctx context.Context, product string) report {
+	GinkgoHelper()
+	output := run(ctx, "kubectl", "license", "report", "--product", product, "--token", reportReader(ctx))
+	_, content, found := strings.Cut(output, "{") // after what is for whoever reads along
+	Expect(found).To(BeTrue(), output)
+	var r report
+	Expect(json.Unmarshal([]byte("{"+content), &r)).To(Succeed())
+	return r
+}
+
+// deploy installs the operator as it is described in the README.
+func deploy(ctx context.Context) {
+	GinkgoHelper()
+	run(ctx, "make", "deploy", "IMG="+image)
+	noteGrants(ctx)
+}
+
+// undeployAfterwards has the operator gone when the container of specs ends.
+func undeployAfterwards() {
+	DeferCleanup(func(ctx SpecContext) {
+		run(ctx, "make", "undeploy")
+		Expect(remains(ctx)).To(BeEmpty())
+	})
+}
+
+// installable waits until nothing is left of an installation before.
+func installable(ctx context.Context) {
+	GinkgoHelper()
+	Eventually(func() []string { return remains(ctx) }).Should(BeEmpty(), "a namespace that is being deleted goes; otherwise the operator is installed in this cluster already: make undeploy")
 }
 
 // install has the cluster serve kinds of others, unless it does already, and removes what it has installed when the container of specs ends.
@@ -216,6 +321,16 @@ func versions(ctx context.Context, kinds, selector string) map[string]string {
 		found[name] = version
 	}
 	Expect(found).NotTo(BeEmpty())
+	return found
+}
+
+// uids of the objects of kinds, by kind and name.
+func uids(ctx context.Context, kinds string) map[string]string {
+	GinkgoHelper()
+	found := versions(ctx, kinds, "")
+	for name, version := range found {
+		found[name], _, _ = strings.Cut(version, "/")
+	}
 	return found
 }
 
