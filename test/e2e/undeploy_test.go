@@ -78,7 +78,9 @@ var _ = Describe("make undeploy, while a restriction is in force", Ordered, func
 		restrict(ctx)
 		stopOperator(ctx)
 		removeCRDs(ctx)
+		start := time.Now()
 		undeploy(ctx)
+		Expect(time.Since(start)).To(BeNumerically("<", 45*time.Second), "it waits for nobody who is not there")
 	})
 
 	It("says what holds it up, and goes on from there", func(ctx SpecContext) {
