@@ -6,6 +6,7 @@
 package e2e
 
 import (
+	"os"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -26,8 +27,7 @@ var _ = Describe("With Helm", Ordered, func() {
 		theirs := installTier(ctx, tier)
 		before := bytesOf(ctx, theirs)
 		DeferCleanup(func(ctx SpecContext) { _, _ = command(ctx, "make", "undeploy") }) // whatever became of it
-		// Helm is told of another image by its two halves.
-		repository, tag, _ := cutLast(imageFrom("license-operator-next"), ":")
+		next, tag := imageFrom("license-operator-next"), os.Getenv("E2E_TAG")
 		run(ctx, "make", "chart", "IMG="+image)
 		run(ctx, "helm", "install", release, "dist/chart", "--namespace", defaultNamespace, "--create-namespace", "--set", "serviceMonitor.enabled=true", "--wait", "--timeout=2m")
 		create(ctx, acme.product("restricted", restricting(tier)), acme.product("licensed"), acme.key("licensed"))
@@ -38,7 +38,7 @@ var _ = Describe("With Helm", Ordered, func() {
 		Expect(run(ctx, "kubectl", "license", "doctor")).To(MatchRegexp(`ok +Pods +2 pods are ready`))
 
 		unchanged := holding(ctx)
-		run(ctx, "helm", "upgrade", release, "dist/chart", "--namespace", defaultNamespace, "--reuse-values", "--set", "image.repository="+repository, "--set", "image.tag="+tag, "--wait", "--timeout=2m")
+		run(ctx, "helm", "upgrade", release, "dist/chart", "--namespace", defaultNamespace, "--reuse-values", "--set", "image.repository="+strings.TrimSuffix(next, ":"+tag), "--set", "image.tag="+tag, "--wait", "--timeout=2m")
 		unchanged(ctx)
 
 		By("removing it as docs/installation.md says")
@@ -51,12 +51,3 @@ var _ = Describe("With Helm", Ordered, func() {
 		Expect(bytesOf(ctx, theirs)).To(Equal(before), "same uid, same resourceVersion, same bytes")
 	})
 })
-
-// cutLast cuts a text at its last separator.
-func cutLast(text, separator string) (before, after string, found bool) {
-	i := strings.LastIndex(text, separator)
-	if i < 0 {
-		return text, "", false
-	}
-	return text[:i], text[i+len(separator):], true
-}
