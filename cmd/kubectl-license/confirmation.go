@@ -18,16 +18,18 @@ import (
 	"github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// await waits until the operator says what was foretold.
+// await waits until the operator says what was foretold, or that it does not accept the key.
 func (o *applyOptions) await(ctx context.Context, key *candidate, found *prospect) (*verdictOfOperator, error) {
 	said, err := poll(ctx, o.timeout, func(ctx context.Context, said *verdictOfOperator) error {
 		if err := o.client.Get(ctx, types.NamespacedName{Name: key.name}, &said.key); err != nil {
 			return err
 		}
 		return o.client.Get(ctx, types.NamespacedName{Name: key.productName}, &said.product)
-	}, func(said *verdictOfOperator) bool { return said.accepts(found) })
+	}, func(said *verdictOfOperator) bool { return said.accepts(found) || said.refuses() })
 	const see = "See what it says: kubectl describe lk "
 	switch {
+	case err == nil && said.refuses():
+		return nil, said.disagreement(found, o.timeout)
 	case err == nil:
 		found.ClusterUnknown = false // The operator knows, and accepts the key.
 		return said, nil
@@ -77,6 +79,13 @@ func (v *verdictOfOperator) accepts(found *prospect) bool {
 	ready, active := v.conditions()
 	return ready != nil && active != nil && ready.Status == metav1.ConditionTrue && (active.Status == metav1.ConditionTrue) == found.Active &&
 		found.isReached(&v.product) && (!found.endsRestriction() || unready(&v.product).Reason != v1alpha1.ReasonApplying)
+}
+
+// refuses tells whether the operator has looked at this very key, by the product's terms as they are, and does not accept it: waiting would not change that. A product that it has not seen yet it is going to see.
+func (v *verdictOfOperator) refuses() bool {
+	ready, _ := v.conditions()
+	return ready != nil && ready.Status == metav1.ConditionFalse && ready.Reason != v1alpha1.ReasonProductNotFound &&
+		v.product.Status.ObservedGeneration == v.product.Generation
 }
 
 // disagreement says why the key does not count as was foretold.
