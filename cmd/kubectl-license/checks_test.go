@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -116,6 +117,7 @@ func healthy(t *testing.T) *installation {
 		pods:        wasRead(pods), podsEverywhere: wasRead(pods),
 		lease:            wasRead(&leaseFacts{namespace: "licensing", holder: "operator-2_1234", age: 2 * time.Second, valid: 15 * time.Second}),
 		leasesEverywhere: wasRead([]leaseFacts{{"licensing", "operator-2_1234", 2 * time.Second, 15 * time.Second}, {"old", "operator-9_1234", time.Hour, 15 * time.Second}}),
+		installer:        installer{image: "example.com:5000/operator:v1.2.0"},
 		tiers:            wasRead(true), account: "operator", calico: wasRead(&aggregatedAPI{namespace: "calico-system", service: "calico-api", available: true}),
 		selectors:  wasRead([]selectingServer{selecting("Prometheus", everything, everything, everything, labeled("team", "platform"))}),
 		rules:      wasRead([]metav1.PartialObjectMetadata{metadataOf("licensing", "acme-mesh", nil)}),
@@ -176,8 +178,9 @@ func TestChecks(t *testing.T) {
 	absent := &meta.NoKindMatchError{}
 	everything := &metav1.LabelSelector{}
 	const askForIt = "Ask whoever administers the cluster for: read it"
-	const applyAdmission = applyDefault + ", or start the operator with --manage-admission-policies, with ClusterRole license-operator-admission-manager-role bound to it."
-	const recreate = "Delete and apply again, since to apply alone leaves what others have added: kubectl delete %s && kubectl apply -k config/default (or restart the operator, where it has --manage-admission-policies)"
+	const applyDefault = "Apply the operator's manifests again, as you did at first: make deploy IMG=example.com:5000/operator:v1.2.0 NAMESPACE=licensing, or your own kustomization"
+	const applyAdmission = applyDefault + "; or start the operator with --manage-admission-policies, with ClusterRole license-operator-admission-manager-role bound to it."
+	const recreate = "Delete and apply again, since to apply alone leaves what others have added: kubectl delete %s && make deploy IMG=example.com:5000/operator:v1.2.0 NAMESPACE=licensing (or restart the operator, where it has --manage-admission-policies)"
 	const soon = "The operator does that within seconds. If it does not, see the lines Pods and Leader, and its log."
 	const logs = "See what the pods say: kubectl logs -n licensing -l app.kubernetes.io/name=license-operator,control-plane=controller-manager"
 	const selectRules = "Start the operator with --alerts-labels or --alerts-namespace so that one selects them, or change what it selects: docs/monitoring.md"
@@ -197,7 +200,7 @@ func TestChecks(t *testing.T) {
 			i.rules = notRead[[]metav1.PartialObjectMetadata](absent)
 			i.pods.value, i.podsEverywhere.value, i.lease.value, i.leasesEverywhere.value, i.policies.value, i.bindings.value = nil, nil, nil, nil, nil, nil
 		}, []check{
-			problem("CRDs", "Install it (kubectl apply -k config/default), or choose another cluster with --context.",
+			problem("CRDs", "Install it (docs/installation.md), or choose another cluster with --context.",
 				"license-operator is not installed in this cluster: it has neither licensedproducts nor licensekeys"),
 			notChecked("Versions", "", "this plugin is v1.2.0; there are no pods of the operator in namespace licensing to compare it with"),
 			problem("Pods", "Name its namespace with -n, or see why there are none: kubectl get deployments,events -n licensing",
@@ -216,7 +219,7 @@ func TestChecks(t *testing.T) {
 			}
 			i.products, i.keys = notRead[[]productFacts](absent), notRead[[]keyFacts](absent)
 		}, []check{
-			problem("CRDs", "Install it (kubectl apply -k config/default), or choose another cluster with --context.",
+			problem("CRDs", "Install it (docs/installation.md), or choose another cluster with --context.",
 				"license-operator is not installed in this cluster: it has neither licensedproducts nor licensekeys"),
 			notChecked("Restrictions", "", "the cluster has nothing of the kind: cannot read it"),
 			notChecked("Alerts", "", "the cluster has nothing of the kind: cannot read it"),
@@ -230,14 +233,14 @@ func TestChecks(t *testing.T) {
 			}
 			i.keys = notRead[[]keyFacts](absent)
 		}, []check{
-			problem("CRDs", applyDefinition, "there is no CRD of licensekeys"),
+			problem("CRDs", applyDefault, "there is no CRD of licensekeys"),
 			notChecked("Keys", "", "the cluster has nothing of the kind: cannot read it"),
 		}},
-		"one CRD is not there":   {func(i *installation) { i.definitions[1].value = nil }, []check{problem("CRDs", applyDefinition, "there is no CRD of licensekeys")}},
-		"a CRD is not accepted":  {func(i *installation) { i.definitions[0].value.Status.Conditions = nil }, []check{problem("CRDs", applyDefinition, "the CRD of licensedproducts is not established")}},
-		"it serves another":      {func(i *installation) { i.definitions[0].value.Spec.Versions[0].Name = "v1" }, []check{problem("CRDs", applyDefinition, "the CRD of licensedproducts does not serve v1alpha1")}},
-		"it stores another":      {func(i *installation) { i.definitions[0].value.Spec.Versions[0].Storage = false }, []check{problem("CRDs", applyDefinition, "the CRD of licensedproducts does not store v1alpha1")}},
-		"old CRDs":               {func(i *installation) { removeField(i.definitions[0].value, "status", "restriction") }, []check{warning("CRDs", applyDefinition, "they are older than this plugin: they lack status.restriction of licensedproducts")}},
+		"one CRD is not there":   {func(i *installation) { i.definitions[1].value = nil }, []check{problem("CRDs", applyDefault, "there is no CRD of licensekeys")}},
+		"a CRD is not accepted":  {func(i *installation) { i.definitions[0].value.Status.Conditions = nil }, []check{problem("CRDs", applyDefault, "the CRD of licensedproducts is not established")}},
+		"it serves another":      {func(i *installation) { i.definitions[0].value.Spec.Versions[0].Name = "v1" }, []check{problem("CRDs", applyDefault, "the CRD of licensedproducts does not serve v1alpha1")}},
+		"it stores another":      {func(i *installation) { i.definitions[0].value.Spec.Versions[0].Storage = false }, []check{problem("CRDs", applyDefault, "the CRD of licensedproducts does not store v1alpha1")}},
+		"old CRDs":               {func(i *installation) { removeField(i.definitions[0].value, "status", "restriction") }, []check{warning("CRDs", applyDefault, "they are older than this plugin: they lack status.restriction of licensedproducts")}},
 		"new CRDs":               {func(i *installation) { addField(i.definitions[1].value, "spec", "external") }, []check{warning("CRDs", samePlugin, "they are newer than this plugin, which does not know spec.external of licensekeys")}},
 		"Kubernetes is too old":  {func(i *installation) { i.server.value = "v1.29.14-eks-1" }, []check{problem("Kubernetes", "Upgrade to Kubernetes 1.30 or later. Before, licenses are followed, and changes in restricted tiers are not refused.", "v1.29.14-eks-1 has no ValidatingAdmissionPolicies")}},
 		"Kubernetes of a fork":   {func(i *installation) { i.server.value = "\x1b[2J" }, []check{warning("Kubernetes", "Compare it with what the operator needs, Kubernetes 1.30.", `the API server calls its version "\x1b[2J", which tells nothing`)}},
@@ -502,6 +505,74 @@ func TestChecks(t *testing.T) {
 			want := checksByName(test.want)
 			maps.DeleteFunc(want, func(name string, c check) bool { return before[name] == c })
 			if diff := cmp.Diff(want, after); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// What mends an installation is what made it.
+func TestFixesAreForTheInstaller(t *testing.T) {
+	const pods = "kubectl delete pods -n licensing -l app.kubernetes.io/name=license-operator,control-plane=controller-manager"
+	const olm = "OLM installed it, and says what is missing: kubectl describe clusterserviceversions.operators.coreos.com license-operator.v1.2.0 -n licensing. " +
+		"What it does not bring back by itself comes with another installation: docs/installation.md"
+	const deploy = "Apply the operator's manifests again, as you did at first: make deploy IMG=… NAMESPACE=licensing, or your own kustomization"
+	const helm = "helm upgrade our-licenses CHART -n licensing --reuse-values"
+	const manage = "; or start the operator with --manage-admission-policies, with ClusterRole license-operator-admission-manager-role bound to it."
+	const recreate = "Delete and apply again, since to apply alone leaves what others have added: kubectl delete validatingadmissionpolicybinding/license-operator-lock && "
+	deployment := func(labels, annotations map[string]string, containers ...corev1.Container) *appsv1.Deployment {
+		d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: annotations}}
+		d.Spec.Template.Spec.Containers = containers
+		return d
+	}
+	for name, test := range map[string]struct {
+		deployment *appsv1.Deployment
+		// want are the fixes of a missing definition, of a missing policy, of a binding that only audits, of missing rights, and of a ServiceMonitor that is not there.
+		want []string
+	}{
+		"nobody may see": {deployment(nil, nil), []string{
+			deploy, deploy + manage, recreate + "make deploy IMG=… NAMESPACE=licensing (or restart the operator, where it has --manage-admission-policies)", deploy, "Apply it: kubectl apply -k config/prometheus",
+		}},
+		"make deploy": {
+			deployment(map[string]string{"app.kubernetes.io/managed-by": "kustomize"}, nil, corev1.Container{Name: "proxy", Image: "proxy"}, corev1.Container{Name: "manager", Image: "example.com/operator:v1.2.0"}),
+			[]string{
+				strings.ReplaceAll(deploy, "…", "example.com/operator:v1.2.0"), strings.ReplaceAll(deploy, "…", "example.com/operator:v1.2.0") + manage,
+				recreate + "make deploy IMG=example.com/operator:v1.2.0 NAMESPACE=licensing (or restart the operator, where it has --manage-admission-policies)",
+				strings.ReplaceAll(deploy, "…", "example.com/operator:v1.2.0"), "Apply it: kubectl apply -k config/prometheus",
+			},
+		},
+		"Helm": {
+			deployment(map[string]string{"app.kubernetes.io/managed-by": "Helm"}, map[string]string{"meta.helm.sh/release-name": "our-licenses"}, corev1.Container{Name: "manager", Image: "example.com/operator:v1.2.0"}),
+			[]string{
+				"Apply the Helm release again: " + helm, "Apply the Helm release again: " + helm + manage, recreate + helm + " (or restart the operator, where it has --manage-admission-policies)",
+				"Apply the Helm release again: " + helm, "Have the Helm release bring it: " + helm + " --set serviceMonitor.enabled=true",
+			},
+		},
+		"OLM": {
+			deployment(map[string]string{"app.kubernetes.io/managed-by": "olm", "olm.owner": "license-operator.v1.2.0", "olm.owner.kind": "ClusterServiceVersion"}, nil, corev1.Container{Name: "manager", Image: "example.com/operator:v1.2.0"}),
+			[]string{olm, "Restart the operator, which applies them: " + pods, recreate + pods, olm, "Apply it: kubectl apply -k config/prometheus"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, broken := range []struct {
+				check  string
+				change func(i *installation)
+			}{
+				{"CRDs", func(i *installation) { i.definitions[1].value = nil }},
+				{"Admission", func(i *installation) { i.policies.value = i.policies.value[1:] }},
+				{"Admission", func(i *installation) {
+					i.bindings.value[0].Spec.ValidationActions = []admissionregistrationv1.ValidationAction{admissionregistrationv1.Audit}
+				}},
+				{"TierRights", func(i *installation) { i.missingRights.value = []string{"a"} }},
+				{"Scraping", func(i *installation) { i.monitors.value = nil }},
+			} {
+				i := healthy(t)
+				i.installer = installerOf(test.deployment)
+				broken.change(i)
+				got = append(got, checksByName(i.examine().Checks)[broken.check].Fix)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -56,7 +56,8 @@ You need no permissions to run it. To check everything takes: list on licensedpr
 licensekeys; get on customresourcedefinitions and apiservices; list on pods and leases in all
 namespaces; list on validatingadmissionpolicies and validatingadmissionpolicybindings; create on
 subjectaccessreviews; get on namespaces; and in monitoring.coreos.com list on prometheuses,
-prometheusagents, thanosrulers, prometheusrules and servicemonitors in all namespaces.
+prometheusagents, thanosrulers, prometheusrules and servicemonitors in all namespaces. With list on
+deployments in the operator's namespace the fixes are for what installed it: make deploy, Helm or OLM.
 
 Exit codes:
   0  no problem was found among what could be checked; warnings are no problems

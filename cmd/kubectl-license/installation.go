@@ -60,6 +60,8 @@ type installation struct {
 	products    reading[[]productFacts]
 	keys        reading[[]keyFacts]
 
+	installer installer
+
 	// pods and lease of the operator's namespace; the lease is nil where there is none.
 	pods  reading[[]corev1.Pod]
 	lease reading[*leaseFacts]
@@ -276,6 +278,7 @@ func (x *examiner) readOperator(ctx context.Context, i *installation) {
 			}
 		}
 	}
+	i.installer = x.readInstaller(ctx, i.namespace)
 	i.account = defaultAccount
 	if len(i.pods.value) > 0 {
 		i.account = cmp.Or(i.pods.value[0].Spec.ServiceAccountName, defaultAccount)

@@ -90,7 +90,11 @@ func (i *installation) checkScraping() check {
 	}
 	servers := i.serversOf("Prometheus", "PrometheusAgent")
 	if len(i.monitors.value) == 0 {
-		return warning(name, "Apply it: kubectl apply -k config/prometheus", "the operator has no ServiceMonitor in namespace %s: alerts need its metrics", i.namespace)
+		fix := "Apply it: kubectl apply -k config/prometheus"
+		if i.installer.release != "" {
+			fix = "Have the Helm release bring it: " + i.applyAgain() + " --set serviceMonitor.enabled=true"
+		}
+		return warning(name, fix, "the operator has no ServiceMonitor in namespace %s: alerts need its metrics", i.namespace)
 	}
 	if c, is := i.unreadNamespace(name, i.monitors.value, servers, monitorsOf); is {
 		return c

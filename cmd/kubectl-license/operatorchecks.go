@@ -35,12 +35,8 @@ const maxHostname = 63
 // maxListedNames is how many objects a check names.
 const maxListedNames = 3
 
-// What mends most of what is not as config/ has it.
-const (
-	applyDefault    = "Apply the operator's manifests again: kubectl apply -k config/default"
-	applyDefinition = "Apply the CRDs: kubectl apply -k config/crd"
-	samePlugin      = "Use the plugin of the operator's release, or bring the operator and its CRDs to the plugin's."
-)
+// samePlugin is what to do about releases that differ.
+const samePlugin = "Use the plugin of the operator's release, or bring the operator and its CRDs to the plugin's."
 
 // examine makes all checks.
 func (i *installation) examine() *checkup {
@@ -98,15 +94,15 @@ func (i *installation) checkDefinitions() check {
 	}
 	switch {
 	case len(missing) == len(definedTypes):
-		return problem(name, "Install it (kubectl apply -k config/default), or choose another cluster with --context.", "license-operator is not installed in this cluster: it has neither licensedproducts nor licensekeys")
+		return problem(name, "Install it (docs/installation.md), or choose another cluster with --context.", "license-operator is not installed in this cluster: it has neither licensedproducts nor licensekeys")
 	case len(missing) > 0:
-		return problem(name, applyDefinition, "there is no CRD of %s", someNames(missing))
+		return problem(name, i.mended(), "there is no CRD of %s", someNames(missing))
 	case len(unfit) > 0:
-		return problem(name, applyDefinition, "the CRD of %s", strings.Join(unfit, "; that of "))
+		return problem(name, i.mended(), "the CRD of %s", strings.Join(unfit, "; that of "))
 	case unknown != nil:
 		return *unknown
 	case len(older) > 0:
-		return warning(name, applyDefinition, "they are older than this plugin: they lack %s", someNames(older))
+		return warning(name, i.mended(), "they are older than this plugin: they lack %s", someNames(older))
 	case len(newer) > 0:
 		return warning(name, samePlugin, "they are newer than this plugin, which does not know %s", someNames(newer))
 	default:

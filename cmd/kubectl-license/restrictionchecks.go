@@ -74,7 +74,6 @@ func decode(object *unstructured.Unstructured, into any) {
 
 func (i *installation) checkAdmission() check {
 	const name = "Admission"
-	const install = applyDefault + ", or start the operator with --manage-admission-policies, with ClusterRole license-operator-admission-manager-role bound to it."
 	if c, is := unread(name, &i.policies, &i.bindings); is {
 		return c
 	}
@@ -82,15 +81,15 @@ func (i *installation) checkAdmission() check {
 	changed := fmt.Sprintf("ValidatingAdmissionPolicy %s is not as in this plugin's build", strings.Join(found.altered, ", "))
 	switch {
 	case len(found.missing) > 0:
-		return problem(name, install, "there is no ValidatingAdmissionPolicy %s", strings.Join(found.missing, ", "))
+		return problem(name, i.policiesApplied(), "there is no ValidatingAdmissionPolicy %s", strings.Join(found.missing, ", "))
 	case len(found.altered) > 0 && i.isOneRelease():
-		return problem(name, recreated(found.altered, found.misbound), "%s", strings.Join(append(found.ineffective, changed), "; "))
+		return problem(name, i.recreated(found.altered, found.misbound), "%s", strings.Join(append(found.ineffective, changed), "; "))
 	case len(found.misbound) > 0:
-		return problem(name, recreated(nil, found.misbound), "%s", strings.Join(found.ineffective, "; "))
+		return problem(name, i.recreated(nil, found.misbound), "%s", strings.Join(found.ineffective, "; "))
 	case len(found.ineffective) > 0:
-		return problem(name, install, "%s", strings.Join(found.ineffective, "; "))
+		return problem(name, i.policiesApplied(), "%s", strings.Join(found.ineffective, "; "))
 	case len(found.altered) > 0:
-		return warning(name, samePlugin+" If they are of one release, somebody has changed it. "+recreated(found.altered, nil), "%s", changed)
+		return warning(name, samePlugin+" If they are of one release, somebody has changed it. "+i.recreated(found.altered, nil), "%s", changed)
 	default:
 		return good(name, "%s are in place, and bound", counted(int64(len(wantedPolicies())), "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicies"))
 	}
@@ -126,7 +125,7 @@ func (i *installation) guardingFlaws() *guardingFlaws {
 }
 
 // recreated is how to put back what somebody has changed. To apply it again is not enough: that leaves whatever others have added.
-func recreated(policies, bindings []string) string {
+func (i *installation) recreated(policies, bindings []string) string {
 	var words strings.Builder
 	for _, name := range bindings {
 		words.WriteString(" validatingadmissionpolicybinding/" + shellWord(name))
@@ -134,8 +133,19 @@ func recreated(policies, bindings []string) string {
 	for _, name := range policies {
 		words.WriteString(" validatingadmissionpolicy/" + shellWord(name))
 	}
-	return "Delete and apply again, since to apply alone leaves what others have added: kubectl delete" + words.String() +
-		" && kubectl apply -k config/default (or restart the operator, where it has --manage-admission-policies)"
+	const why = "Delete and apply again, since to apply alone leaves what others have added: kubectl delete"
+	if i.installer.csv != "" {
+		return why + words.String() + " && " + i.restartOperator()
+	}
+	return why + words.String() + " && " + i.applyAgain() + " (or restart the operator, where it has --manage-admission-policies)"
+}
+
+// policiesApplied is how the policies come into the cluster. Those of a bundle the operator applies itself, when it begins to lead.
+func (i *installation) policiesApplied() string {
+	if i.installer.csv != "" {
+		return "Restart the operator, which applies them: " + i.restartOperator()
+	}
+	return i.mended() + "; or start the operator with --manage-admission-policies, with ClusterRole license-operator-admission-manager-role bound to it."
 }
 
 // isOneRelease tells of the operator that it is known to be of the plugin's release.
@@ -197,7 +207,7 @@ func (i *installation) checkRestrictions() check {
 	case unready[v1alpha1.ReasonLockNotInForce] != nil:
 		return problem(name, "See the line Admission. Where that is ok, what is told of the lock in docs/restriction.md helps.", "changes in restricted tiers are not refused for %s", says(v1alpha1.ReasonLockNotInForce))
 	case unready[v1alpha1.ReasonForbidden] != nil:
-		return problem(name, applyDefault, "the operator lacks a permission for %s", says(v1alpha1.ReasonForbidden))
+		return problem(name, i.mended(), "the operator lacks a permission for %s", says(v1alpha1.ReasonForbidden))
 	case unready[v1alpha1.ReasonApplyFailed] != nil:
 		return problem(name, "The operator tries again, less and less often. See its log.", "not everything could be done for %s", says(v1alpha1.ReasonApplyFailed))
 	case unready[v1alpha1.ReasonBypassed] != nil:
@@ -229,7 +239,7 @@ func (i *installation) checkTierRights() check {
 		return c
 	}
 	if missing := i.missingRights.value; len(missing) > 0 {
-		return problem(name, applyDefault, "ServiceAccount %s in namespace %s may not %s", i.account, i.namespace, someNames(missing))
+		return problem(name, i.mended(), "ServiceAccount %s in namespace %s may not %s", i.account, i.namespace, someNames(missing))
 	}
 	return good(name, "ServiceAccount %s in namespace %s may do what restrictions take", i.account, i.namespace)
 }

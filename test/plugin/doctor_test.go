@@ -265,7 +265,7 @@ var _ = Describe("kubectl license doctor", Ordered, func() {
 			Expect(checked.Result).To(Equal(result))
 			Expect(checked.Message).To(Equal(message))
 			_, words, _ := strings.Cut(checked.Fix, ": kubectl ")
-			words, _, found := strings.Cut(words, " && kubectl apply -k config/default")
+			words, _, found := strings.Cut(words, " && make deploy IMG=")
 			Expect(found).To(BeTrue(), checked.Fix)
 			output, err := exec.CommandContext(ctx, plane.Kubectl(), append(strings.Fields(words), "--kubeconfig", adminKubeconfig)...).CombinedOutput()
 			Expect(err).NotTo(HaveOccurred(), string(output))
