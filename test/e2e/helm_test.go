@@ -26,7 +26,10 @@ var _ = Describe("With Helm", Ordered, func() {
 		installMonitoringKinds(ctx, "prometheusrules", "servicemonitors")
 		theirs := installTier(ctx, tier)
 		before := bytesOf(ctx, theirs)
-		DeferCleanup(func(ctx SpecContext) { _, _ = command(ctx, "make", "undeploy") }) // whatever became of it
+		DeferCleanup(func(ctx SpecContext) { // whatever became of it
+			_, _ = command(ctx, "helm", "uninstall", release, "--namespace", defaultNamespace, "--wait", "--timeout=2m")
+			_, _ = command(ctx, "make", "undeploy")
+		})
 		next, tag := imageFrom("license-operator-next"), os.Getenv("E2E_TAG")
 		run(ctx, "make", "chart", "IMG="+image)
 		run(ctx, "helm", "install", release, "dist/chart", "--namespace", defaultNamespace, "--create-namespace", "--set", "serviceMonitor.enabled=true", "--wait", "--timeout=2m")
@@ -39,6 +42,12 @@ var _ = Describe("With Helm", Ordered, func() {
 
 		unchanged := holding(ctx)
 		run(ctx, "helm", "upgrade", release, "dist/chart", "--namespace", defaultNamespace, "--reuse-values", "--set", "image.repository="+strings.TrimSuffix(next, ":"+tag), "--set", "image.tag="+tag, "--wait", "--timeout=2m")
+		unchanged(ctx)
+
+		By("make undeploy leaving Helm what is Helm's")
+		output, err := command(ctx, "make", "undeploy")
+		Expect(err).To(HaveOccurred())
+		Expect(output).To(ContainSubstring("helm uninstall " + release))
 		unchanged(ctx)
 
 		By("removing it as docs/installation.md says")

@@ -100,6 +100,12 @@ var _ = Describe("With OLM", Ordered, func() {
 		Expect(reportOf(ctx, "restricted").OperatorVersion).To(Equal(strings.TrimPrefix(next, "license-operator.")))
 		unchanged(ctx)
 
+		By("make undeploy leaving OLM what is OLM's")
+		output, err := command(ctx, "make", "undeploy")
+		Expect(err).To(HaveOccurred())
+		Expect(output).To(ContainSubstring("the ClusterServiceVersion " + next))
+		unchanged(ctx)
+
 		By("renewing")
 		create(ctx, acme.key("restricted"))
 		licensed(ctx, "restricted")
