@@ -4,9 +4,14 @@
 package main
 
 import (
+	"os"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/license-operator/license-operator/api/v1alpha1"
 )
@@ -92,5 +97,32 @@ func TestParseSettings(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
 		})
+	}
+}
+
+// Whoever installs the operator reads in docs/installation.md what can be set; OLM passes nothing but the environment variables.
+func TestEveryFlagIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../docs/installation.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got [][2]string
+	if _, err := parseSettings(nil, func(variable string) (string, bool) {
+		name := strings.TrimPrefix(variable, "LICENSE_OPERATOR_")
+		if name != "KUBECONFIG" { // for make run: a pod knows its cluster
+			want = append(want, [2]string{"--" + strings.ToLower(strings.ReplaceAll(name, "_", "-")), variable})
+		}
+		return "", false
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(--[a-z-]+)` \\| `([A-Z_]+)` \\|").FindAllStringSubmatch(string(page), -1) {
+		got = append(got, [2]string{row[1], row[2]})
+	}
+	byFlag := func(a, b [2]string) int { return strings.Compare(a[0], b[0]) }
+	slices.SortFunc(want, byFlag)
+	slices.SortFunc(got, byFlag)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-flags +docs/installation.md:\n%s", diff)
 	}
 }

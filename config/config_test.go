@@ -7,6 +7,7 @@ package config
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
@@ -22,7 +23,9 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
+	"github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/config/admission"
+	"github.com/license-operator/license-operator/internal/token"
 )
 
 const namespace = "license-operator-system"
@@ -214,6 +217,34 @@ func TestRolesForPeople(t *testing.T) {
 		find(t, "ClusterRole", "license-operator-"+name, &role)
 		if diff := cmp.Diff([]rbacv1.PolicyRule{{NonResourceURLs: []string{path}, Verbs: []string{"get"}}}, role.Rules); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", name, diff)
+		}
+	}
+}
+
+// The samples are real, and for long: a suite has the operator itself verify them, which tells nothing of the years to come.
+func TestSamplesAreValidForYears(t *testing.T) {
+	samples := builtFrom(t, "samples")
+	var product v1alpha1.LicensedProduct
+	var key v1alpha1.LicenseKey
+	findIn(t, samples, "LicensedProduct", "acme-mesh", &product)
+	findIn(t, samples, "LicenseKey", "acme-mesh-sample", &key)
+	terms, err := token.NewTerms(&product)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		at   time.Time
+		want v1alpha1.LicenseKeyState
+	}{
+		{time.Date(2026, time.December, 1, 0, 0, 0, 0, time.UTC), v1alpha1.LicenseKeyValid},
+		{time.Date(2036, time.September, 30, 23, 59, 59, 0, time.UTC), v1alpha1.LicenseKeyValid},
+		{time.Date(2036, time.October, 1, 0, 0, 0, 0, time.UTC), v1alpha1.LicenseKeyGracePeriod},
+	} {
+		verified := token.Verify(key.Spec.Token, key.Spec.Certificate, terms, "any", test.at)
+		if verified.Err != nil {
+			t.Errorf("at %s: %s: %s", test.at, verified.Err.Reason, verified.Err.Message)
+		} else if got := verified.Claims.StateAt(test.at); got != test.want {
+			t.Errorf("at %s: %s, not %s", test.at, got, test.want)
 		}
 	}
 }
