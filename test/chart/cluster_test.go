@@ -144,6 +144,18 @@ func TestLifeOfARelease(t *testing.T) {
 	if diff := cmp.Diff(installed, c.versions(all)); diff != "" {
 		t.Errorf("upgraded to itself: -before +after:\n%s", diff)
 	}
+	// So is nothing but what somebody has deleted, as kubectl license doctor says.
+	const gone = "ClusterRole license-operator-metrics-reader"
+	c.kubectl("delete", "clusterrole", "license-operator-metrics-reader")
+	c.helm("upgrade", release, chart, "--namespace", defaultNamespace, "--reuse-values")
+	brought := c.versions(all)
+	if brought[gone] == [2]string{} {
+		t.Fatalf("%s does not come back", gone)
+	}
+	installed[gone] = brought[gone]
+	if diff := cmp.Diff(installed, brought); diff != "" {
+		t.Errorf("upgraded to itself, without %s: -before +after:\n%s", gone, diff)
+	}
 	// To something else: that alone is.
 	c.helm("upgrade", release, chart, "--namespace", defaultNamespace, "--set", "replicaCount=3", "--set", "networkPolicy.enabled=false")
 	want := maps.Clone(installed)
@@ -175,7 +187,7 @@ func TestLifeOfARelease(t *testing.T) {
 	if diff := cmp.Diff(licensed, c.versions(samples)); diff != "" {
 		t.Errorf("installed again: -before +after:\n%s", diff)
 	}
-	c.helm("uninstall", "acme", "--namespace", "acme-licensing")
+	c.helm("uninstall", "acme", "--namespace", "acme-licensing", "--wait") // for the definitions, which the API server empties first
 	if diff := cmp.Diff([]string(nil), keys(c.versions(render(t, chart, "acme", "acme-licensing", "")))); diff != "" {
 		t.Errorf("uninstalled without a trace: -want +left:\n%s", diff)
 	}
