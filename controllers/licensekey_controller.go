@@ -30,7 +30,7 @@ type licenseKeyReconciler struct {
 // +kubebuilder:rbac:groups=license-operator.io,resources=licensekeys,verbs=list;watch
 // +kubebuilder:rbac:groups=license-operator.io,resources=licensekeys/status,verbs=patch
 // +kubebuilder:rbac:groups="",namespace=system,resources=secrets,verbs=list;watch
-// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
 
 // Reconcile brings the status of one LicenseKey in line with its token, its product and the time.
 func (r *licenseKeyReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {

@@ -98,6 +98,7 @@ current-context: skewed
 		Expect(err).NotTo(HaveOccurred())
 		kubectl(ctx, "patch", "deployment", "license-operator-controller-manager", "-n", defaultNamespace, "--type=strategic", "-p", string(skewed))
 		kubectl(ctx, "rollout", "status", "deployment/license-operator-controller-manager", "-n", defaultNamespace, "--timeout=120s")
+		settle(ctx)
 
 		create(ctx, acme.product("begins", restricting(tier)), acme.product("works"), acme.key("works"))
 		licensed(ctx, "works")
@@ -135,6 +136,7 @@ var _ = Describe("An upgrade", Ordered, func() {
 		unchanged := holding(ctx)
 		first := reportOf(ctx, "licensed").OperatorVersion
 		run(ctx, "make", "deploy", "IMG="+imageFrom("license-operator-next"))
+		settle(ctx)
 		Expect(reportOf(ctx, "licensed").OperatorVersion).NotTo(Equal(first))
 		unchanged(ctx)
 		renew(ctx, "restricted")

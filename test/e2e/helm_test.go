@@ -42,6 +42,7 @@ var _ = Describe("With Helm", Ordered, func() {
 
 		unchanged := holding(ctx)
 		run(ctx, "helm", "upgrade", release, "dist/chart", "--namespace", defaultNamespace, "--reuse-values", "--set", "image.repository="+strings.TrimSuffix(next, ":"+tag), "--set", "image.tag="+tag, "--wait", "--timeout=2m")
+		settle(ctx)
 
 		By("make undeploy leaving Helm what is Helm's")
 		output, err := command(ctx, "make", "undeploy")
@@ -52,7 +53,9 @@ var _ = Describe("With Helm", Ordered, func() {
 		By("removing it as docs/installation.md says")
 		kubectl(ctx, "delete", "licensedproducts.license-operator.io", "--all")
 		Eventually(passPolicies(ctx)).Should(BeEmpty())
-		run(ctx, "helm", "uninstall", release, "--namespace", defaultNamespace, "--wait", "--timeout=2m")
+		removing(ctx, func() {
+			run(ctx, "helm", "uninstall", release, "--namespace", defaultNamespace, "--wait", "--timeout=2m")
+		})
 		kubectl(ctx, "delete", "crd", "licensedproducts.license-operator.io", "licensekeys.license-operator.io")
 		kubectl(ctx, "delete", "namespace", defaultNamespace)
 		Eventually(func() []string { return remains(ctx) }).Should(BeEmpty())

@@ -97,6 +97,7 @@ var _ = Describe("With OLM", Ordered, func() {
 		kubectl(ctx, "patch", "catalogsource", "license-operator", "-n", defaultNamespace, "--type=merge", "-p", fmt.Sprintf(`{"spec":{"image":%q}}`, imageFrom("license-operator-catalog-next")))
 		Eventually(phase(ctx, defaultNamespace, next), "4m").Should(Equal("Succeeded"))
 		Eventually(phase(ctx, defaultNamespace, release)).Should(BeEmpty(), "the version before is gone")
+		settle(ctx)
 		Expect(reportOf(ctx, "restricted").OperatorVersion).To(Equal(strings.TrimPrefix(next, "license-operator.")))
 
 		By("make undeploy leaving OLM what is OLM's")
@@ -144,7 +145,9 @@ func removeFromOLM(ctx context.Context) {
 	kubectl(ctx, "delete", "licensedproducts.license-operator.io", "--all")
 	csv := kubectl(ctx, "get", "subscriptions.operators.coreos.com", "license-operator", "-n", defaultNamespace, "-o", "jsonpath={.status.installedCSV}")
 	kubectl(ctx, "delete", "subscriptions.operators.coreos.com,catalogsources.operators.coreos.com", "license-operator", "-n", defaultNamespace)
-	kubectl(ctx, "delete", "clusterserviceversions.operators.coreos.com", csv, "-n", defaultNamespace)
+	removing(ctx, func() {
+		kubectl(ctx, "delete", "clusterserviceversions.operators.coreos.com", csv, "-n", defaultNamespace)
+	})
 	kubectl(ctx, "delete", "operatorgroups.operators.coreos.com,installplans.operators.coreos.com", "--all", "-n", defaultNamespace)
 	kubectl(ctx, "delete", "licensekeys.license-operator.io", "--all")
 	kubectl(ctx, "delete", "validatingadmissionpolicybindings,validatingadmissionpolicies", "license-operator-guard", "license-operator-lock", "license-operator-notice")

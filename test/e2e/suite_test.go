@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -68,11 +69,13 @@ var _ = BeforeSuite(func() {
 	Expect(os.Setenv("PATH", strings.Join([]string{bin, filepath.Join(bin, "tools"), os.Getenv("PATH")}, string(os.PathListSeparator)))).To(Succeed())
 })
 
+var bearerToken = regexp.MustCompile(`--token \S+`)
+
 // command is what a user types, in the folder of the repository.
 func command(ctx context.Context, name string, args ...string) (output string, err error) {
 	c := exec.CommandContext(ctx, name, args...)
 	c.Dir = root
-	By(strings.Join(c.Args, " "))
+	By(bearerToken.ReplaceAllString(strings.Join(c.Args, " "), "--token …"))
 	combined, err := c.CombinedOutput()
 	GinkgoWriter.Printf("%s\n", combined)
 	return string(combined), err

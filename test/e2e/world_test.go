@@ -292,20 +292,30 @@ func operatorPods(ctx context.Context, namespace string) map[string]*corev1.Pod 
 	return pods
 }
 
-// leader is the name of the pod that leads.
-func leader(ctx context.Context) string {
-	GinkgoHelper()
-	return leaderNow(ctx)(Default)
-}
-
-func leaderNow(ctx context.Context) func(Gomega) string {
+// leader is who leads: the name of a pod and, after an underscore, which of its processes.
+func leader(ctx context.Context) func(Gomega) string {
 	return func(g Gomega) string {
 		var lease coordinationv1.Lease
 		g.Expect(k8sClient.Get(ctx, types.NamespacedName{Namespace: defaultNamespace, Name: "license-operator.io"}, &lease)).To(Succeed())
-		g.Expect(lease.Spec.HolderIdentity).NotTo(BeNil())
-		pod, _, _ := strings.Cut(*lease.Spec.HolderIdentity, "_")
-		return pod
+		g.Expect(lease.Spec.HolderIdentity).To(HaveValue(Not(BeEmpty())))
+		return *lease.Spec.HolderIdentity
 	}
+}
+
+func podOf(leader string) string {
+	pod, _, _ := strings.Cut(leader, "_")
+	return pod
+}
+
+// settle waits until pods that are on their way out are gone, and one of the others leads: what the operator does from then on the new ones do.
+func settle(ctx context.Context) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		pods := operatorPods(ctx, defaultNamespace)
+		g.Expect(pods).To(HaveLen(2))
+		g.Expect(pods).To(HaveEach(HaveField("DeletionTimestamp", BeNil())))
+		g.Expect(pods).To(HaveKey(podOf(leader(ctx)(g))))
+	}).Should(Succeed())
 }
 
 // versions of the objects of kinds that have a label, by kind and name: the same as long as nobody has changed one.
