@@ -115,7 +115,7 @@ func newDeployment(in string, labels, annotations map[string]string) *appsv1.Dep
 	return d
 }
 
-func TestUndeployLeavesOthersTheirs(t *testing.T) {
+func TestOthersInstallationsAreLeftToThem(t *testing.T) {
 	ctx := t.Context()
 	plane, err := controlplane.Start(ctx, controlplane.Options{})
 	if err != nil {
@@ -148,6 +148,8 @@ func TestUndeployLeavesOthersTheirs(t *testing.T) {
 		byHelm = "undeploy: Helm has installed the operator in namespace license-operator-system, and would keep its release licensing\n" + nothing +
 			" First these, and the second until it finds none; then run this again, for the rest:\n  KUBECTL delete licensedproducts.license-operator.io --all\n" +
 			"  KUBECTL get globalnetworkpolicies.projectcalico.org -l license-operator.io/pass-policy=true\n  helm uninstall licensing --namespace license-operator-system\n"
+		others    = "deploy: %[1]s has installed the operator in namespace license-operator-system (%[2]s). Have %[1]s bring it up to date, or take it off first: docs/installation.md\n"
+		once      = "deploy: the operator is in namespace acme-licensing already, and goes into a cluster once: make deploy NAMESPACE=acme-licensing, or first make undeploy NAMESPACE=acme-licensing\n"
 		elsewhere = "undeploy: the operator is in another namespace, acme-licensing\n" + nothing + " Name its namespace: make undeploy NAMESPACE=acme-licensing\n"
 	)
 	kustomize, helm, olm := map[string]string{"app.kubernetes.io/managed-by": "kustomize"}, map[string]string{"app.kubernetes.io/managed-by": "Helm"},
@@ -158,16 +160,17 @@ func TestUndeployLeavesOthersTheirs(t *testing.T) {
 		// olm installs its kind.
 		olm     bool
 		objects []client.Object
-		want    string
+		// want is what make undeploy says, and wantOfDeploy what make deploy says where it is not to begin.
+		want, wantOfDeploy string
 	}{
 		{name: "nothing is there", want: goesOn},
 		{name: "make deploy", objects: []client.Object{newDeployment(namespace, kustomize, nil)}, want: goesOn},
 		{name: "labels of its own", objects: []client.Object{newDeployment(namespace, nil, nil)}, want: goesOn},
-		{name: "Helm", objects: []client.Object{newDeployment(namespace, helm, map[string]string{"meta.helm.sh/release-name": "licensing"})}, want: byHelm},
+		{name: "Helm", objects: []client.Object{newDeployment(namespace, helm, map[string]string{"meta.helm.sh/release-name": "licensing"})}, want: byHelm, wantOfDeploy: fmt.Sprintf(others, "Helm", "licensing")},
 		{name: "OLM was there, and is gone whole", objects: []client.Object{newDeployment(namespace, olm, nil)}, want: goesOn},
-		{name: "OLM", olm: true, objects: []client.Object{newDeployment(namespace, olm, nil), newCSV(owner)}, want: byOLM},
+		{name: "OLM", olm: true, objects: []client.Object{newDeployment(namespace, olm, nil), newCSV(owner)}, want: byOLM, wantOfDeploy: fmt.Sprintf(others, "OLM", owner)},
 		{name: "OLM's version is gone, and its Deployment going", objects: []client.Object{newDeployment(namespace, olm, nil), newCSV("another.v1.0.0")}, want: goesOn},
-		{name: "another namespace", objects: []client.Object{newDeployment("acme-licensing", kustomize, nil)}, want: elsewhere},
+		{name: "another namespace", objects: []client.Object{newDeployment("acme-licensing", kustomize, nil)}, want: elsewhere, wantOfDeploy: once},
 		{name: "another namespace besides", objects: []client.Object{newDeployment("acme-licensing", kustomize, nil), newDeployment(namespace, kustomize, nil)}, want: goesOn},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -197,6 +200,12 @@ func TestUndeployLeavesOthersTheirs(t *testing.T) {
 			}
 			if (err != nil) != (test.want != goesOn) {
 				t.Errorf("got %v", err)
+			}
+			if test.wantOfDeploy != "" {
+				_, complaint, err := script(t, []string{"KUBECONFIG=" + kubeconfig, "KUBECTL=" + plane.Kubectl()}, "deploy", "registry.example.com/tools/license-operator:v1.2.4", namespace)
+				if diff := cmp.Diff(test.wantOfDeploy, complaint); diff != "" || err == nil {
+					t.Errorf("deploy: %v, -want +got:\n%s", err, diff)
+				}
 			}
 			if plan := strings.HasSuffix(said, nothing+"\n"); plan != (test.want == goesOn) {
 				t.Errorf("it says:\n%s", said)
