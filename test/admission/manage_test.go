@@ -57,17 +57,18 @@ var _ = Describe("An operator that applies the admission policies itself", Order
 			Eventually(func() error { return applies(ctx, object) }).Should(Succeed(), "the API server learns of the right to apply %s", object.GetName())
 			By("storing " + object.GetName() + " as it is, so that whoever compares the two finds no difference")
 			stored := object.DeepCopy()
-			Expect(operator.Get(ctx, client.ObjectKeyFromObject(object), stored)).To(Succeed())
+			Expect(admin.Get(ctx, client.ObjectKeyFromObject(object), stored)).To(Succeed())
 			Expect(stored.Object["spec"]).To(Equal(object.Object["spec"]))
 			Expect(stored.GetLabels()).To(Equal(object.GetLabels()))
 			version := stored.GetResourceVersion()
 			Expect(applies(ctx, object)).To(Succeed())
-			Expect(operator.Get(ctx, client.ObjectKeyFromObject(object), stored)).To(Succeed())
+			Expect(admin.Get(ctx, client.ObjectKeyFromObject(object), stored)).To(Succeed())
 			Expect(stored.GetResourceVersion()).To(Equal(version))
 		}
 		awaitPolicies(ctx)
 
-		By("and no others")
+		By("and nothing else")
+		Expect(operator.Get(ctx, client.ObjectKeyFromObject(admission.Objects()[0]), admission.Objects()[0])).To(Satisfy(apierrors.IsForbidden), "it applies them without a look at what is there")
 		other := admission.Objects()[0]
 		other.SetName("other")
 		Expect(applies(ctx, other)).To(Satisfy(apierrors.IsForbidden))

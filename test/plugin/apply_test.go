@@ -484,15 +484,13 @@ var _ = Describe("kubectl license apply, without an operator", func() {
 		a := newApplier(adminKubeconfig)
 		admit(ctx, a.product("acme-mesh", nil))
 		a.writeKey("key.yaml", "acme-mesh-1", a.issue("L-1", 1, nil))
-		proxy := newProxy()
 		awaiting := make(chan struct{})
 		awaits := sync.OnceFunc(func() { close(awaiting) })
-		proxy.handler.ModifyResponse = func(response *http.Response) error {
+		proxy := newProxy(func(response *http.Response) {
 			if response.Request.Method == http.MethodGet && path.Base(response.Request.URL.Path) == "acme-mesh-1" {
 				awaits()
 			}
-			return nil
-		}
+		})
 		kubectl := exec.CommandContext(ctx, plane.Kubectl(), "license", "apply", filepath.Join(a.dir, "key.yaml"), "--yes")
 		kubectl.Env = append(os.Environ(), "KUBECONFIG="+proxy.kubeconfig, "PATH="+binaries, "HOME="+a.dir)
 		var stderr strings.Builder

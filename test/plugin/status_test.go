@@ -5,6 +5,7 @@ package plugin
 
 import (
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
@@ -121,7 +122,7 @@ var _ = Describe("kubectl license status", func() {
 	It("goes on when a watch ends, with what has changed meanwhile", func(ctx SpecContext) {
 		gone, changing := newProduct("acme-db"), newProduct("acme-mesh")
 		create(ctx, gone, changing)
-		proxy := newProxy()
+		proxy := newProxy(nil)
 		s := newSession(proxy.kubeconfig)
 		watch := s.start(ctx, "status", "--watch")
 		Eventually(watch.Out).Should(gbytes.Say("acme-mesh +Valid"))
@@ -184,13 +185,20 @@ type proxy struct {
 	server     *httptest.Server
 }
 
-func newProxy() *proxy {
+// newProxy opens the way. seen is called with what comes back over it; it may be nil.
+func newProxy(seen func(*http.Response)) *proxy {
 	GinkgoHelper()
 	admin := plane.Admin()
 	target, err := url.Parse(admin.Host)
 	Expect(err).NotTo(HaveOccurred())
 	p := &proxy{address: "127.0.0.1:0", handler: httputil.NewSingleHostReverseProxy(target)}
 	p.handler.FlushInterval = -1
+	if seen != nil {
+		p.handler.ModifyResponse = func(response *http.Response) error {
+			seen(response)
+			return nil
+		}
+	}
 	p.handler.Transport, err = rest.TransportFor(admin)
 	Expect(err).NotTo(HaveOccurred())
 	p.start()
