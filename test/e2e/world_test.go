@@ -140,7 +140,9 @@ func installTier(ctx context.Context, name string) []client.Object {
 		"tier": name, "order": int64(10), "selector": "all()", "types": []any{"Ingress", "Egress"}, "ingress": rules, "egress": rules,
 	})
 	theirs := []client.Object{tier, policy}
-	create(ctx, theirs...)
+	for _, o := range theirs {
+		Eventually(func() error { return k8sClient.Create(ctx, o) }).Should(Succeed(), "a kind is served a moment after it is established")
+	}
 	DeferCleanup(func(ctx SpecContext) {
 		for _, o := range theirs {
 			Expect(client.IgnoreNotFound(k8sClient.Delete(ctx, o))).To(Succeed())
@@ -271,6 +273,8 @@ func install(ctx context.Context, definitions ...*unstructured.Unstructured) {
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(func(ctx SpecContext) {
 			Expect(client.IgnoreNotFound(k8sClient.Delete(ctx, definition.DeepCopy()))).To(Succeed())
+			Eventually(func() bool { return apierrors.IsNotFound(k8sClient.Get(ctx, client.ObjectKeyFromObject(definition), definition.DeepCopy())) }).
+				Should(BeTrue(), "whoever installs it next does not take one for installed that is on its way out")
 		})
 		Eventually(func(g Gomega) {
 			var crd apiextensionsv1.CustomResourceDefinition
