@@ -40,7 +40,7 @@ var _ = Describe("A cluster that is not as it should be", Ordered, func() {
 			// As an installation before would have applied them.
 			Expect(k8sClient.Apply(ctx, client.ApplyConfigurationFromUnstructured(older), client.FieldOwner("kubectl"))).To(Succeed())
 		}
-		Eventually(func() error { return k8sClient.Create(ctx, acme.product("older", restricting(tier))) }).Should(Succeed(), "the kind is served")
+		create(ctx, acme.product("older", restricting(tier)))
 		stored := &v1alpha1.LicensedProduct{}
 		Expect(k8sClient.Get(ctx, client.ObjectKey{Name: "older"}, stored)).To(Succeed())
 		Expect(stored.Spec.Restriction).To(BeNil(), "these definitions do not know it")

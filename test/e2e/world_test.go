@@ -95,7 +95,7 @@ func (v *vendor) keyUntil(product string, end time.Time) *v1alpha1.LicenseKey {
 func create(ctx context.Context, objects ...client.Object) {
 	GinkgoHelper()
 	for _, o := range objects {
-		Expect(k8sClient.Create(ctx, o)).To(Succeed())
+		Eventually(func() error { return k8sClient.Create(ctx, o) }).Should(Succeed(), "a kind is served a moment after it is established")
 	}
 }
 
@@ -140,9 +140,7 @@ func installTier(ctx context.Context, name string) []client.Object {
 		"tier": name, "order": int64(10), "selector": "all()", "types": []any{"Ingress", "Egress"}, "ingress": rules, "egress": rules,
 	})
 	theirs := []client.Object{tier, policy}
-	for _, o := range theirs {
-		Eventually(func() error { return k8sClient.Create(ctx, o) }).Should(Succeed(), "a kind is served a moment after it is established")
-	}
+	create(ctx, theirs...)
 	DeferCleanup(func(ctx SpecContext) {
 		for _, o := range theirs {
 			Expect(client.IgnoreNotFound(k8sClient.Delete(ctx, o))).To(Succeed())
@@ -273,7 +271,9 @@ func install(ctx context.Context, definitions ...*unstructured.Unstructured) {
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(func(ctx SpecContext) {
 			Expect(client.IgnoreNotFound(k8sClient.Delete(ctx, definition.DeepCopy()))).To(Succeed())
-			Eventually(func() bool { return apierrors.IsNotFound(k8sClient.Get(ctx, client.ObjectKeyFromObject(definition), definition.DeepCopy())) }).
+			Eventually(func() bool {
+				return apierrors.IsNotFound(k8sClient.Get(ctx, client.ObjectKeyFromObject(definition), definition.DeepCopy()))
+			}).
 				Should(BeTrue(), "whoever installs it next does not take one for installed that is on its way out")
 		})
 		Eventually(func(g Gomega) {
