@@ -28,7 +28,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/controllers"
 	"github.com/license-operator/license-operator/internal/access"
 	"github.com/license-operator/license-operator/internal/alerting"
@@ -114,7 +114,7 @@ func run(ctx context.Context, s settings) error {
 func newScheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
-	utilruntime.Must(v1alpha1.AddToScheme(scheme))
+	utilruntime.Must(api.AddToScheme(scheme))
 	return scheme
 }
 
@@ -135,7 +135,7 @@ type settings struct {
 	alertsNamespace         string
 	alertsLabels            map[string]string
 	runbookBaseURL          string
-	maxRestriction          v1alpha1.RestrictionMode
+	maxRestriction          api.RestrictionMode
 	manageAdmissionPolicies bool
 }
 
@@ -159,7 +159,7 @@ func parseSettings(args []string, lookupEnv func(string) (string, bool)) (settin
 		return err
 	})
 	flags.StringVar(&s.runbookBaseURL, "runbook-base-url", defaultRunbookBaseURL, "what the runbooks that alerts link to are found under: <this>/LicenseExpired.md")
-	s.maxRestriction = v1alpha1.RestrictionDefaultTierOnly
+	s.maxRestriction = api.RestrictionDefaultTierOnly
 	flags.Func("max-restriction", "the strongest restriction that any product may put into force: Observe, which is none, ReadOnly or DefaultTierOnly (default DefaultTierOnly)", func(value string) (err error) {
 		s.maxRestriction, err = parseMode(value)
 		return err
@@ -225,10 +225,10 @@ func parseLabels(text string) (map[string]string, error) {
 	return labels, nil
 }
 
-func parseMode(text string) (v1alpha1.RestrictionMode, error) {
-	mode := v1alpha1.RestrictionMode(text)
+func parseMode(text string) (api.RestrictionMode, error) {
+	mode := api.RestrictionMode(text)
 	switch mode {
-	case v1alpha1.RestrictionObserve, v1alpha1.RestrictionReadOnly, v1alpha1.RestrictionDefaultTierOnly:
+	case api.RestrictionObserve, api.RestrictionReadOnly, api.RestrictionDefaultTierOnly:
 		return mode, nil
 	default:
 		return "", fmt.Errorf("%q is no mode: give Observe, ReadOnly or DefaultTierOnly", text)

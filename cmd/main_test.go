@@ -13,19 +13,19 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 func TestParseSettings(t *testing.T) {
 	const runbooks = "https://github.com/license-operator/license-operator/blob/main/docs/runbooks"
 	defaults := settings{
 		metricsBindAddress: ":8443", healthProbeBindAddress: ":8081", leaderElect: true, namespace: "default",
-		alertsNamespace: "default", runbookBaseURL: runbooks, maxRestriction: v1alpha1.RestrictionDefaultTierOnly,
+		alertsNamespace: "default", runbookBaseURL: runbooks, maxRestriction: api.RestrictionDefaultTierOnly,
 	}
 	everything := settings{
 		metricsBindAddress: "0", healthProbeBindAddress: ":1", namespace: "here",
 		alertsNamespace: "there", alertsLabels: map[string]string{"release": "prometheus", "team": "a"}, runbookBaseURL: "https://wiki.example/runbooks",
-		maxRestriction: v1alpha1.RestrictionReadOnly, manageAdmissionPolicies: true,
+		maxRestriction: api.RestrictionReadOnly, manageAdmissionPolicies: true,
 	}
 	with := func(change func(*settings)) settings {
 		s := defaults

@@ -14,7 +14,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // syncPatience is how long a probe waits for the caches. A kubelet waits for a second, and asks again.
@@ -47,7 +47,7 @@ func (r *readiness) check(request *http.Request) error {
 	ctx, cancel := context.WithTimeout(request.Context(), syncPatience)
 	defer cancel()
 	// The kinds that reports are made of come into the caches only once these have been started.
-	for _, list := range []client.ObjectList{&v1alpha1.LicensedProductList{}, &v1alpha1.LicenseKeyList{}} {
+	for _, list := range []client.ObjectList{&api.LicensedProductList{}, &api.LicenseKeyList{}} {
 		if err := r.reader.List(ctx, list, client.Limit(1)); err != nil {
 			return fmt.Errorf("%w: %w", errNotSynced, err)
 		}

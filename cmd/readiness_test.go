@@ -13,7 +13,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // unfinished are caches that have yet to sync, and know some kinds only.
@@ -28,7 +28,7 @@ func (u *unfinished) WaitForCacheSync(context.Context) bool { return u.synced }
 
 func (u *unfinished) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
 	u.asked++
-	_, isProducts := list.(*v1alpha1.LicensedProductList)
+	_, isProducts := list.(*api.LicensedProductList)
 	if isProducts && u.products || !isProducts && u.keys {
 		return nil
 	}

@@ -23,7 +23,7 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/config/admission"
 	"github.com/license-operator/license-operator/internal/token"
 )
@@ -224,8 +224,8 @@ func TestRolesForPeople(t *testing.T) {
 // The samples are real, and for long: a suite has the operator itself verify them, which tells nothing of the years to come.
 func TestSamplesAreValidForYears(t *testing.T) {
 	samples := builtFrom(t, "samples")
-	var product v1alpha1.LicensedProduct
-	var key v1alpha1.LicenseKey
+	var product api.LicensedProduct
+	var key api.LicenseKey
 	findIn(t, samples, "LicensedProduct", "acme-mesh", &product)
 	findIn(t, samples, "LicenseKey", "acme-mesh-sample", &key)
 	terms, err := token.NewTerms(&product)
@@ -234,11 +234,11 @@ func TestSamplesAreValidForYears(t *testing.T) {
 	}
 	for _, test := range []struct {
 		at   time.Time
-		want v1alpha1.LicenseKeyState
+		want api.LicenseKeyState
 	}{
-		{time.Date(2026, time.December, 1, 0, 0, 0, 0, time.UTC), v1alpha1.LicenseKeyValid},
-		{time.Date(2036, time.September, 30, 23, 59, 59, 0, time.UTC), v1alpha1.LicenseKeyValid},
-		{time.Date(2036, time.October, 1, 0, 0, 0, 0, time.UTC), v1alpha1.LicenseKeyGracePeriod},
+		{time.Date(2026, time.December, 1, 0, 0, 0, 0, time.UTC), api.LicenseKeyValid},
+		{time.Date(2036, time.September, 30, 23, 59, 59, 0, time.UTC), api.LicenseKeyValid},
+		{time.Date(2036, time.October, 1, 0, 0, 0, 0, time.UTC), api.LicenseKeyGracePeriod},
 	} {
 		verified := token.Verify(key.Spec.Token, key.Spec.Certificate, terms, "any", test.at)
 		if verified.Err != nil {

@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/clock"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/token"
@@ -33,7 +33,7 @@ type assessment struct {
 	// time that counts: by the product's reckoning, where there is a product.
 	time license.Reckoning
 	// product is nil where there is none of that name, and evaluation is then empty.
-	product *v1alpha1.LicensedProduct
+	product *api.LicensedProduct
 	// terms are nil where the trust anchors cannot be used and never could; termsErr says why the present ones cannot.
 	terms      *token.Terms
 	termsErr   error
@@ -53,7 +53,7 @@ type finding struct {
 func (a *assessor) assess(ctx context.Context, productName string) (*assessment, error) {
 	reading := a.clock.Read()
 	found := &assessment{findings: map[string]finding{}}
-	product := &v1alpha1.LicensedProduct{}
+	product := &api.LicensedProduct{}
 	switch err := a.reader.Get(ctx, types.NamespacedName{Name: productName}, product); {
 	case apierrors.IsNotFound(err):
 	case err != nil:
@@ -64,7 +64,7 @@ func (a *assessor) assess(ctx context.Context, productName string) (*assessment,
 	}
 	found.time = license.Reckon(reading, found.product)
 
-	var keys v1alpha1.LicenseKeyList
+	var keys api.LicenseKeyList
 	if err := a.reader.List(ctx, &keys, client.MatchingFields{productNameIndex: productName}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("listing the LicenseKeys of LicensedProduct %s: %w", productName, err)
 	}
@@ -91,7 +91,7 @@ func (found *assessment) isRenewed() bool {
 
 // terms are those of a product. Where its trust anchors cannot be used, and err says why, they are the last that could be: a slip of an editor takes nobody's
 // license away, and lets a renewal in. Its revocations always count.
-func (a *assessor) terms(product *v1alpha1.LicensedProduct) (terms *token.Terms, err error) {
+func (a *assessor) terms(product *api.LicensedProduct) (terms *token.Terms, err error) {
 	terms, err = a.verifier.Terms(product)
 	if err == nil || product.Status.TrustAnchors == "" {
 		return terms, err
@@ -105,10 +105,10 @@ func (a *assessor) terms(product *v1alpha1.LicensedProduct) (terms *token.Terms,
 }
 
 // judge finds out what is to be said of one key. Its error is that of a read which told nothing: what was said before stands.
-func (a *assessor) judge(ctx context.Context, key *v1alpha1.LicenseKey, of *assessment) (finding, error) {
+func (a *assessor) judge(ctx context.Context, key *api.LicenseKey, of *assessment) (finding, error) {
 	f := finding{Key: license.Key{Name: key.Name}}
 	if of.product == nil {
-		f.reason = v1alpha1.ReasonProductNotFound
+		f.reason = api.ReasonProductNotFound
 		f.message = fmt.Sprintf("There is no LicensedProduct %q: apply the one that comes with the product, or correct spec.productName in a new LicenseKey.", key.Spec.ProductName)
 		return f, nil
 	}
@@ -118,10 +118,10 @@ func (a *assessor) judge(ctx context.Context, key *v1alpha1.LicenseKey, of *asse
 	}
 	switch {
 	case missing != "":
-		f.reason, f.message = v1alpha1.ReasonSecretNotFound, missing
+		f.reason, f.message = api.ReasonSecretNotFound, missing
 		return f, nil
 	case of.terms == nil:
-		f.reason = v1alpha1.ReasonUntrustedCertificate
+		f.reason = api.ReasonUntrustedCertificate
 		f.message = fmt.Sprintf("The trust anchors of LicensedProduct %q cannot be used: mend spec.trustAnchors as the product's condition Ready says.", of.product.Name)
 		return f, nil
 	}
@@ -136,12 +136,12 @@ func (f *finding) settle(result token.Result) {
 		return
 	}
 	f.Claims = result.Claims
-	f.reason = v1alpha1.ReasonVerified
+	f.reason = api.ReasonVerified
 	f.message = fmt.Sprintf("License %q, issued to %q, verifies.", result.Claims.ID, result.Claims.Customer)
 }
 
 // readToken reads the token of a key, or tells what is missing.
-func (a *assessor) readToken(ctx context.Context, key *v1alpha1.LicenseKey) (jws, missing string, err error) {
+func (a *assessor) readToken(ctx context.Context, key *api.LicenseKey) (jws, missing string, err error) {
 	ref := key.Spec.TokenSecretRef
 	if ref == nil {
 		return key.Spec.Token, "", nil

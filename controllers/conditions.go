@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // maxMessage bounds the message of a condition, in bytes: well below what the API takes, since with a message beyond that the whole status would be refused. Some quote what
@@ -59,7 +59,7 @@ func statusOf(isTrue bool) metav1.ConditionStatus {
 }
 
 // renewal tells where to renew.
-func renewal(product *v1alpha1.LicensedProduct) string {
+func renewal(product *api.LicensedProduct) string {
 	if product.Spec.RenewalURL == "" {
 		return fmt.Sprintf("Ask %s for a license and apply it as a LicenseKey.", product.Spec.Vendor)
 	}

@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/usage"
 )
@@ -80,8 +80,8 @@ func (r *licensedProductReconciler) setup(mgr ctrl.Manager, clockChanges <-chan 
 	lookup := lookup{reader: mgr.GetClient()}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("licensedproduct").
-		For(&v1alpha1.LicensedProduct{}).
-		Watches(&v1alpha1.LicenseKey{}, handler.EnqueueRequestsFromMapFunc(productOfKey), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&api.LicensedProduct{}).
+		Watches(&api.LicenseKey{}, handler.EnqueueRequestsFromMapFunc(productOfKey), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(lookup.productsOfSecret), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})).
 		WatchesRawSource(source.Channel(clockChanges, handler.EnqueueRequestsFromMapFunc(lookup.everyProduct))).
 		WatchesRawSource(r.wake).

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/usage"
 )
@@ -19,14 +19,14 @@ import (
 // observations are what has been found out about a product besides its assessment.
 type observations struct {
 	// used is what is in use; nil where its selector is none.
-	used []v1alpha1.Usage
+	used []api.Usage
 	// alertsReady is the condition of that type; nil where it has yet to be seen, and is as it was.
 	alertsReady *metav1.Condition
 	restriction *standing
 }
 
 // licensedProductStatus is the whole status of a product.
-func licensedProductStatus(found *assessment, observed observations) v1alpha1.LicensedProductStatus {
+func licensedProductStatus(found *assessment, observed observations) api.LicensedProductStatus {
 	product, e, used := found.product, &found.evaluation, observed.used
 	restricts := restrictionStatus(found, observed.restriction)
 	before := product.Status.Conditions
@@ -45,15 +45,15 @@ func licensedProductStatus(found *assessment, observed observations) v1alpha1.Li
 	}
 	conditions := slices.Concat(
 		since(termsCondition(found), licensedCondition(found), withinLimitsCondition(found, used)),
-		orBefore(v1alpha1.ConditionAlertsReady, observed.alertsReady),
+		orBefore(api.ConditionAlertsReady, observed.alertsReady),
 		since(restrictedCondition(found, observed.restriction, restricts)),
-		orBefore(v1alpha1.ConditionRestrictionReady, restrictionReadyCondition(found, observed.restriction)),
+		orBefore(api.ConditionRestrictionReady, restrictionReadyCondition(found, observed.restriction)),
 	)
 	if e.Time.SkewReason != "" {
 		conditions = append(conditions, since(clockSkewedCondition(found))...)
 	}
 	conditions = slices.DeleteFunc(conditions, func(c metav1.Condition) bool { return c.Type == "" })
-	return v1alpha1.LicensedProductStatus{
+	return api.LicensedProductStatus{
 		Conditions:            conditions,
 		ObservedGeneration:    product.Generation,
 		State:                 e.State,
@@ -73,9 +73,9 @@ func licensedProductStatus(found *assessment, observed observations) v1alpha1.Li
 }
 
 // monthlyPeaks are those of before, with what is in use now. While the clocks disagree nobody knows what month it is, and none begins or has its peak raised afterwards.
-func monthlyPeaks(found *assessment, used []v1alpha1.Usage) []v1alpha1.MonthlyPeak {
+func monthlyPeaks(found *assessment, used []api.Usage) []api.MonthlyPeak {
 	before := found.product.Status.MonthlyPeaks
-	if found.time.SkewReason == v1alpha1.ReasonNodeClock {
+	if found.time.SkewReason == api.ReasonNodeClock {
 		return usage.RaiseLast(before, used)
 	}
 	return usage.Raise(before, found.time.Now, used)
@@ -91,21 +91,21 @@ func trustAnchors(found *assessment) string {
 
 func termsCondition(found *assessment) metav1.Condition {
 	ready := metav1.Condition{
-		Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonTermsAccepted,
+		Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonTermsAccepted,
 		Message: fmt.Sprintf("The terms of %s are in order.", found.product.Spec.Vendor),
 	}
 	if found.termsErr != nil {
-		ready.Status, ready.Reason = metav1.ConditionFalse, v1alpha1.ReasonTrustAnchorsInvalid
+		ready.Status, ready.Reason = metav1.ConditionFalse, api.ReasonTrustAnchorsInvalid
 		meanwhile := "no key can be verified"
 		if found.terms != nil {
 			meanwhile = "the last that could be used count, those in status.trustAnchors"
 		}
 		ready.Message = fmt.Sprintf("spec.trustAnchors cannot be used: %v. Mend them; until then %s.", found.termsErr, meanwhile)
 	} else if _, err := usage.Selector(found.product); err != nil {
-		ready.Status, ready.Reason = metav1.ConditionFalse, v1alpha1.ReasonNodeSelectorInvalid
+		ready.Status, ready.Reason = metav1.ConditionFalse, api.ReasonNodeSelectorInvalid
 		ready.Message = fmt.Sprintf("spec.usage.nodeSelector is no label selector: %v. Mend it; until then nothing is counted.", err)
 	} else if _, err := restriction.TierSelectorOf(found.product); err != nil {
-		ready.Status, ready.Reason = metav1.ConditionFalse, v1alpha1.ReasonTierSelectorInvalid
+		ready.Status, ready.Reason = metav1.ConditionFalse, api.ReasonTierSelectorInvalid
 		ready.Message = fmt.Sprintf("spec.restriction.tierSelector is no label selector: %v. Mend it; until then nothing is restricted.", err)
 	}
 	return ready
@@ -113,20 +113,20 @@ func termsCondition(found *assessment) metav1.Condition {
 
 func licensedCondition(found *assessment) metav1.Condition {
 	e := &found.evaluation
-	licensed := metav1.Condition{Type: v1alpha1.ConditionLicensed, Status: metav1.ConditionFalse, Reason: string(e.State)}
+	licensed := metav1.Condition{Type: api.ConditionLicensed, Status: metav1.ConditionFalse, Reason: string(e.State)}
 	expiry, graceEnd := rfc3339(e.Expiry), rfc3339(e.GraceEnd)
 	switch e.State {
-	case v1alpha1.LicensedProductValid:
+	case api.LicensedProductValid:
 		licensed.Status = metav1.ConditionTrue
 		licensed.Message = fmt.Sprintf("LicenseKey %q is valid until %s.", e.ActiveKeyName, expiry)
-	case v1alpha1.LicensedProductGracePeriod:
+	case api.LicensedProductGracePeriod:
 		licensed.Status = metav1.ConditionTrue
 		next := renewal(found.product)
 		if found.isRenewed() {
 			next = fmt.Sprintf("Other keys cover the product from then to %s without a gap.", rfc3339(e.CoverageEnd))
 		}
 		licensed.Message = fmt.Sprintf("LicenseKey %q expired at %s; its grace period ends at %s. %s", e.ActiveKeyName, expiry, graceEnd, next)
-	case v1alpha1.LicensedProductExpired:
+	case api.LicensedProductExpired:
 		licensed.Message = fmt.Sprintf("LicenseKey %q expired at %s, and its grace period ended at %s. %s", e.ActiveKeyName, expiry, graceEnd, renewal(found.product))
 	default:
 		licensed.Message = fmt.Sprintf("No LicenseKey with spec.productName %q verifies and has begun (kubectl get lk shows them). %s", found.product.Name, renewal(found.product))
@@ -135,10 +135,10 @@ func licensedCondition(found *assessment) metav1.Condition {
 }
 
 // withinLimitsCondition compares what is in use with what is licensed. It only tells: nothing waits for it.
-func withinLimitsCondition(found *assessment, used []v1alpha1.Usage) metav1.Condition {
-	within := metav1.Condition{Type: v1alpha1.ConditionWithinLimits, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonWithinLimits}
+func withinLimitsCondition(found *assessment, used []api.Usage) metav1.Condition {
+	within := metav1.Condition{Type: api.ConditionWithinLimits, Status: metav1.ConditionTrue, Reason: api.ReasonWithinLimits}
 	if used == nil {
-		within.Status, within.Reason = metav1.ConditionUnknown, v1alpha1.ReasonNodeSelectorInvalid
+		within.Status, within.Reason = metav1.ConditionUnknown, api.ReasonNodeSelectorInvalid
 		_, err := usage.Selector(found.product)
 		within.Message = fmt.Sprintf("Nothing is counted, since spec.usage.nodeSelector is no label selector: %v. Mend it.", err)
 		return within
@@ -146,7 +146,7 @@ func withinLimitsCondition(found *assessment, used []v1alpha1.Usage) metav1.Cond
 	counted, exceeded := usage.Compare(found.evaluation.Limits, used)
 	switch {
 	case len(exceeded) > 0:
-		within.Status, within.Reason = metav1.ConditionFalse, v1alpha1.ReasonLimitExceeded
+		within.Status, within.Reason = metav1.ConditionFalse, api.ReasonLimitExceeded
 		var excesses []string
 		for _, e := range exceeded {
 			excesses = append(excesses, fmt.Sprintf("%d of %d %s", e.Used, e.Limit, e.Name))
@@ -155,18 +155,18 @@ func withinLimitsCondition(found *assessment, used []v1alpha1.Usage) metav1.Cond
 	case counted > 0:
 		within.Message = "No more is in use than is licensed."
 	case found.evaluation.Limits != nil:
-		within.Reason = v1alpha1.ReasonNoLimits
-		within.Message = fmt.Sprintf("The license sets no limit on %s or %s.", v1alpha1.UsageNodes, v1alpha1.UsageCores)
+		within.Reason = api.ReasonNoLimits
+		within.Message = fmt.Sprintf("The license sets no limit on %s or %s.", api.UsageNodes, api.UsageCores)
 	default:
-		within.Reason = v1alpha1.ReasonNoLimits
+		within.Reason = api.ReasonNoLimits
 		within.Message = "There is no limit in force."
 	}
 	return within
 }
 
 func clockSkewedCondition(found *assessment) metav1.Condition {
-	skewed := metav1.Condition{Type: v1alpha1.ConditionClockSkewed, Status: metav1.ConditionTrue, Reason: found.time.SkewReason}
-	if skewed.Reason == v1alpha1.ReasonBehindMark {
+	skewed := metav1.Condition{Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue, Reason: found.time.SkewReason}
+	if skewed.Reason == api.ReasonBehindMark {
 		skewed.Message = fmt.Sprintf("The operator's clock is behind status.timeMark, %s, which counts as the time until the clock has passed it. "+
 			"Mend the clock of the operator's node; if the mark is what is wrong, run: kubectl license clock reset %s", rfc3339(found.evaluation.Time.Mark), found.product.Name)
 	} else {
@@ -176,36 +176,36 @@ func clockSkewedCondition(found *assessment) metav1.Condition {
 }
 
 // licensedProductEvents are the events of going from one status to another: one for each transition.
-func licensedProductEvents(from, to *v1alpha1.LicensedProductStatus, found *assessment) []transition {
+func licensedProductEvents(from, to *api.LicensedProductStatus, found *assessment) []transition {
 	var events []transition
 	add := func(warning bool, c metav1.Condition) {
 		events = append(events, transition{warning: warning, reason: c.Reason, note: c.Message})
 	}
-	readyBefore, ready := conditionOf(from.Conditions, v1alpha1.ConditionReady), conditionOf(to.Conditions, v1alpha1.ConditionReady)
+	readyBefore, ready := conditionOf(from.Conditions, api.ConditionReady), conditionOf(to.Conditions, api.ConditionReady)
 	if readyBefore.Reason != ready.Reason {
 		add(ready.Status != metav1.ConditionTrue, ready)
 	}
-	licensed := conditionOf(to.Conditions, v1alpha1.ConditionLicensed)
+	licensed := conditionOf(to.Conditions, api.ConditionLicensed)
 	switch {
 	case from.State != to.State:
-		add(to.State != v1alpha1.LicensedProductValid && !found.isRenewed(), licensed)
+		add(to.State != api.LicensedProductValid && !found.isRenewed(), licensed)
 	case from.ActiveLicenseKeyName != to.ActiveLicenseKeyName:
 		events = append(events, transition{reason: "ActiveLicenseKeyChanged", note: licensed.Message})
 	}
-	withinBefore, within := conditionOf(from.Conditions, v1alpha1.ConditionWithinLimits), conditionOf(to.Conditions, v1alpha1.ConditionWithinLimits)
+	withinBefore, within := conditionOf(from.Conditions, api.ConditionWithinLimits), conditionOf(to.Conditions, api.ConditionWithinLimits)
 	switch {
 	case withinBefore.Reason == within.Reason:
-	case within.Reason == v1alpha1.ReasonLimitExceeded:
+	case within.Reason == api.ReasonLimitExceeded:
 		add(true, within)
-	case withinBefore.Reason == v1alpha1.ReasonLimitExceeded:
+	case withinBefore.Reason == api.ReasonLimitExceeded:
 		add(false, within)
 	}
-	alertsBefore, alerts := conditionOf(from.Conditions, v1alpha1.ConditionAlertsReady), conditionOf(to.Conditions, v1alpha1.ConditionAlertsReady)
-	if alertsBefore.Reason != alerts.Reason && (alerts.Reason == v1alpha1.ReasonForbidden || alerts.Reason == v1alpha1.ReasonApplyFailed) {
+	alertsBefore, alerts := conditionOf(from.Conditions, api.ConditionAlertsReady), conditionOf(to.Conditions, api.ConditionAlertsReady)
+	if alertsBefore.Reason != alerts.Reason && (alerts.Reason == api.ReasonForbidden || alerts.Reason == api.ReasonApplyFailed) {
 		events = append(events, transition{warning: true, reason: "AlertsNotReady", note: alerts.Message})
 	}
 	events = append(events, restrictionEvents(from, to)...)
-	skewedBefore, skewed := conditionOf(from.Conditions, v1alpha1.ConditionClockSkewed), conditionOf(to.Conditions, v1alpha1.ConditionClockSkewed)
+	skewedBefore, skewed := conditionOf(from.Conditions, api.ConditionClockSkewed), conditionOf(to.Conditions, api.ConditionClockSkewed)
 	switch {
 	case skewedBefore.Reason == skewed.Reason:
 	case skewed.Reason != "":

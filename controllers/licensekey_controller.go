@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // licenseKeyReconciler keeps the status of LicenseKeys.
@@ -34,7 +34,7 @@ type licenseKeyReconciler struct {
 
 // Reconcile brings the status of one LicenseKey in line with its token, its product and the time.
 func (r *licenseKeyReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
-	key := &v1alpha1.LicenseKey{}
+	key := &api.LicenseKey{}
 	if err := r.client.Get(ctx, request.NamespacedName, key); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -62,10 +62,10 @@ func (r *licenseKeyReconciler) setup(mgr ctrl.Manager, clockChanges <-chan event
 	lookup := lookup{reader: mgr.GetClient()}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("licensekey").
-		For(&v1alpha1.LicenseKey{}).
+		For(&api.LicenseKey{}).
 		// Which key of a product is active is up to all of them, to the product's terms, and to the Secrets that hold tokens.
-		Watches(&v1alpha1.LicenseKey{}, handler.EnqueueRequestsFromMapFunc(lookup.siblings), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.LicensedProduct{}, handler.EnqueueRequestsFromMapFunc(lookup.keysOfProduct), builder.WithPredicates(termsOrTimeChanged())).
+		Watches(&api.LicenseKey{}, handler.EnqueueRequestsFromMapFunc(lookup.siblings), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&api.LicensedProduct{}, handler.EnqueueRequestsFromMapFunc(lookup.keysOfProduct), builder.WithPredicates(termsOrTimeChanged())).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(lookup.keysOfSecret), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})).
 		WatchesRawSource(source.Channel(clockChanges, handler.EnqueueRequestsFromMapFunc(lookup.everyKey))).
 		WithOptions(controllerOptions()).
@@ -82,8 +82,8 @@ func termsOrTimeChanged() predicate.Predicate {
 			DeleteFunc:  func(event.DeleteEvent) bool { return false },
 			GenericFunc: func(event.GenericEvent) bool { return false },
 			UpdateFunc: func(e event.UpdateEvent) bool {
-				before, after := e.ObjectOld.(*v1alpha1.LicensedProduct), e.ObjectNew.(*v1alpha1.LicensedProduct)
-				return before.Annotations[v1alpha1.ClockResetAnnotation] != after.Annotations[v1alpha1.ClockResetAnnotation] ||
+				before, after := e.ObjectOld.(*api.LicensedProduct), e.ObjectNew.(*api.LicensedProduct)
+				return before.Annotations[api.ClockResetAnnotation] != after.Annotations[api.ClockResetAnnotation] ||
 					before.Status.TrustAnchors != after.Status.TrustAnchors ||
 					after.Status.TimeMark.Before(before.Status.TimeMark)
 			},

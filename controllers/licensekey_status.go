@@ -9,13 +9,13 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 )
 
 // licenseKeyStatus is the whole status of a key, as of what was found of it and of its product.
-func licenseKeyStatus(key *v1alpha1.LicenseKey, f finding, found *assessment) v1alpha1.LicenseKeyStatus {
-	status := v1alpha1.LicenseKeyStatus{ObservedGeneration: key.Generation, State: v1alpha1.LicenseKeyInvalid}
+func licenseKeyStatus(key *api.LicenseKey, f finding, found *assessment) api.LicenseKeyStatus {
+	status := api.LicenseKeyStatus{ObservedGeneration: key.Generation, State: api.LicenseKeyInvalid}
 	if f.Claims != nil {
 		status.State = f.Claims.StateAt(found.time.Now)
 	}
@@ -23,7 +23,7 @@ func licenseKeyStatus(key *v1alpha1.LicenseKey, f finding, found *assessment) v1
 		status.LicenseID, status.Customer = c.ID, c.Customer
 		status.IssuedTime, status.NotBeforeTime = instant(c.IssuedTime), instant(c.NotBefore)
 		status.ExpiryTime, status.GraceEndTime = instant(c.Expiry), instant(c.GraceEnd())
-		if status.State == v1alpha1.LicenseKeyValid || status.State == v1alpha1.LicenseKeyGracePeriod {
+		if status.State == api.LicenseKeyValid || status.State == api.LicenseKeyGracePeriod {
 			status.Features, status.Limits = c.Features, license.LimitList(c.Limits)
 		}
 	}
@@ -33,27 +33,27 @@ func licenseKeyStatus(key *v1alpha1.LicenseKey, f finding, found *assessment) v1
 }
 
 func readyCondition(f finding) metav1.Condition {
-	return metav1.Condition{Type: v1alpha1.ConditionReady, Status: statusOf(f.reason == v1alpha1.ReasonVerified), Reason: f.reason, Message: f.message}
+	return metav1.Condition{Type: api.ConditionReady, Status: statusOf(f.reason == api.ReasonVerified), Reason: f.reason, Message: f.message}
 }
 
-func activeCondition(key *v1alpha1.LicenseKey, state v1alpha1.LicenseKeyState, claims *license.Claims, found *assessment) metav1.Condition {
-	active := metav1.Condition{Type: v1alpha1.ConditionActive, Status: metav1.ConditionFalse}
+func activeCondition(key *api.LicenseKey, state api.LicenseKeyState, claims *license.Claims, found *assessment) metav1.Condition {
+	active := metav1.Condition{Type: api.ConditionActive, Status: metav1.ConditionFalse}
 	switch {
 	case found.product != nil && found.evaluation.ActiveKeyName == key.Name:
-		active.Status, active.Reason = metav1.ConditionTrue, v1alpha1.ReasonInForce
+		active.Status, active.Reason = metav1.ConditionTrue, api.ReasonInForce
 		active.Message = fmt.Sprintf("This key decides the state of LicensedProduct %q.", key.Spec.ProductName)
-	case state == v1alpha1.LicenseKeyInvalid:
-		active.Reason = v1alpha1.ReasonNotVerified
+	case state == api.LicenseKeyInvalid:
+		active.Reason = api.ReasonNotVerified
 		active.Message = "The key does not verify: condition Ready says why."
-	case state == v1alpha1.LicenseKeyNotYetValid:
-		active.Reason = v1alpha1.ReasonNotYetValid
+	case state == api.LicenseKeyNotYetValid:
+		active.Reason = api.ReasonNotYetValid
 		active.Message = fmt.Sprintf("The key begins at %s and counts from then on.", rfc3339(claims.NotBefore))
-	case state == v1alpha1.LicenseKeyExpired:
-		active.Reason = v1alpha1.ReasonExpired
+	case state == api.LicenseKeyExpired:
+		active.Reason = api.ReasonExpired
 		active.Message = fmt.Sprintf("The key expired at %s and its grace period ended at %s; another decides the state of LicensedProduct %q.",
 			rfc3339(claims.Expiry), rfc3339(claims.GraceEnd()), key.Spec.ProductName)
 	default:
-		active.Reason = v1alpha1.ReasonStandby
+		active.Reason = api.ReasonStandby
 		// Which one is for the product to say: with its name here, each change of it would be a write to every key.
 		active.Message = fmt.Sprintf("Another key decides the state of LicensedProduct %q: kubectl get lprod shows which.", key.Spec.ProductName)
 	}
@@ -61,34 +61,34 @@ func activeCondition(key *v1alpha1.LicenseKey, state v1alpha1.LicenseKeyState, c
 }
 
 // licenseKeyEvents are the events of going from one status to another: one for each transition.
-func licenseKeyEvents(from, to *v1alpha1.LicenseKeyStatus, found *assessment) []transition {
-	before, after := conditionOf(from.Conditions, v1alpha1.ConditionReady), conditionOf(to.Conditions, v1alpha1.ConditionReady)
+func licenseKeyEvents(from, to *api.LicenseKeyStatus, found *assessment) []transition {
+	before, after := conditionOf(from.Conditions, api.ConditionReady), conditionOf(to.Conditions, api.ConditionReady)
 	switch {
 	case before.Reason == after.Reason && from.State == to.State:
 		return nil
-	case after.Reason != v1alpha1.ReasonVerified:
+	case after.Reason != api.ReasonVerified:
 		return []transition{{warning: true, reason: after.Reason, note: after.Message}}
 	}
 	story := transition{reason: string(to.State), note: licenseKeyStory(to)}
-	if over := to.State == v1alpha1.LicenseKeyGracePeriod || to.State == v1alpha1.LicenseKeyExpired; over && isActive(to) && !found.isRenewed() {
+	if over := to.State == api.LicenseKeyGracePeriod || to.State == api.LicenseKeyExpired; over && isActive(to) && !found.isRenewed() {
 		// Of a key that has been renewed, its end is no news to worry about.
 		story.warning, story.note = true, story.note+" "+renewal(found.product)
 	}
 	return []transition{story}
 }
 
-func isActive(s *v1alpha1.LicenseKeyStatus) bool {
-	return conditionOf(s.Conditions, v1alpha1.ConditionActive).Status == metav1.ConditionTrue
+func isActive(s *api.LicenseKeyStatus) bool {
+	return conditionOf(s.Conditions, api.ConditionActive).Status == metav1.ConditionTrue
 }
 
-func licenseKeyStory(s *v1alpha1.LicenseKeyStatus) string {
+func licenseKeyStory(s *api.LicenseKeyStatus) string {
 	expiry, graceEnd := rfc3339(s.ExpiryTime.Time), rfc3339(s.GraceEndTime.Time)
 	switch s.State {
-	case v1alpha1.LicenseKeyNotYetValid:
+	case api.LicenseKeyNotYetValid:
 		return fmt.Sprintf("License %q begins at %s.", s.LicenseID, rfc3339(s.NotBeforeTime.Time))
-	case v1alpha1.LicenseKeyValid:
+	case api.LicenseKeyValid:
 		return fmt.Sprintf("License %q is valid until %s.", s.LicenseID, expiry)
-	case v1alpha1.LicenseKeyGracePeriod:
+	case api.LicenseKeyGracePeriod:
 		return fmt.Sprintf("License %q expired at %s; its grace period ends at %s.", s.LicenseID, expiry, graceEnd)
 	default:
 		return fmt.Sprintf("License %q expired at %s, and its grace period ended at %s.", s.LicenseID, expiry, graceEnd)

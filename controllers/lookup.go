@@ -11,7 +11,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // Indexes of LicenseKeys in the cache.
@@ -21,13 +21,13 @@ const (
 )
 
 func indexKeys(ctx context.Context, indexer client.FieldIndexer) error {
-	if err := indexer.IndexField(ctx, &v1alpha1.LicenseKey{}, productNameIndex, func(o client.Object) []string {
-		return []string{o.(*v1alpha1.LicenseKey).Spec.ProductName}
+	if err := indexer.IndexField(ctx, &api.LicenseKey{}, productNameIndex, func(o client.Object) []string {
+		return []string{o.(*api.LicenseKey).Spec.ProductName}
 	}); err != nil {
 		return err
 	}
-	return indexer.IndexField(ctx, &v1alpha1.LicenseKey{}, secretNameIndex, func(o client.Object) []string {
-		if ref := o.(*v1alpha1.LicenseKey).Spec.TokenSecretRef; ref != nil {
+	return indexer.IndexField(ctx, &api.LicenseKey{}, secretNameIndex, func(o client.Object) []string {
+		if ref := o.(*api.LicenseKey).Spec.TokenSecretRef; ref != nil {
 			return []string{ref.Name}
 		}
 		return nil
@@ -38,11 +38,11 @@ func indexKeys(ctx context.Context, indexer client.FieldIndexer) error {
 type lookup struct{ reader client.Reader }
 
 func productOfKey(_ context.Context, o client.Object) []reconcile.Request {
-	return []reconcile.Request{named(o.(*v1alpha1.LicenseKey).Spec.ProductName)}
+	return []reconcile.Request{named(o.(*api.LicenseKey).Spec.ProductName)}
 }
 
 func (l lookup) siblings(ctx context.Context, o client.Object) []reconcile.Request {
-	return requests(l.keys(ctx, client.MatchingFields{productNameIndex: o.(*v1alpha1.LicenseKey).Spec.ProductName}))
+	return requests(l.keys(ctx, client.MatchingFields{productNameIndex: o.(*api.LicenseKey).Spec.ProductName}))
 }
 
 func (l lookup) keysOfProduct(ctx context.Context, o client.Object) []reconcile.Request {
@@ -75,7 +75,7 @@ func (l lookup) everyKey(ctx context.Context, _ client.Object) []reconcile.Reque
 }
 
 func (l lookup) everyProduct(ctx context.Context, _ client.Object) []reconcile.Request {
-	var products v1alpha1.LicensedProductList
+	var products api.LicensedProductList
 	if err := l.reader.List(ctx, &products, client.UnsafeDisableDeepCopy); err != nil {
 		logf.FromContext(ctx).Error(err, "Failed to list LicensedProducts in the cache")
 		return nil
@@ -87,8 +87,8 @@ func (l lookup) everyProduct(ctx context.Context, _ client.Object) []reconcile.R
 	return all
 }
 
-func (l lookup) keys(ctx context.Context, options ...client.ListOption) []v1alpha1.LicenseKey {
-	var keys v1alpha1.LicenseKeyList
+func (l lookup) keys(ctx context.Context, options ...client.ListOption) []api.LicenseKey {
+	var keys api.LicenseKeyList
 	if err := l.reader.List(ctx, &keys, append(options, client.UnsafeDisableDeepCopy)...); err != nil {
 		logf.FromContext(ctx).Error(err, "Failed to list LicenseKeys in the cache")
 		return nil
@@ -96,7 +96,7 @@ func (l lookup) keys(ctx context.Context, options ...client.ListOption) []v1alph
 	return keys.Items
 }
 
-func requests(keys []v1alpha1.LicenseKey) []reconcile.Request {
+func requests(keys []api.LicenseKey) []reconcile.Request {
 	all := make([]reconcile.Request, 0, len(keys))
 	for i := range keys {
 		all = append(all, named(keys[i].Name))

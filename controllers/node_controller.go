@@ -12,7 +12,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/usage"
 )
 
@@ -45,7 +45,7 @@ func newNodeReconciler(reader client.Reader, products *wakeQueue) *nodeReconcile
 
 // Reconcile counts all nodes.
 func (r *nodeReconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
-	var products v1alpha1.LicensedProductList
+	var products api.LicensedProductList
 	if err := r.reader.List(ctx, &products, client.UnsafeDisableDeepCopy); err != nil {
 		return ctrl.Result{}, fmt.Errorf("listing LicensedProducts in the cache: %w", err)
 	}

@@ -15,7 +15,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/restriction/enforcement"
 )
@@ -178,7 +178,7 @@ func workOf(plan *restriction.Plan, made map[string]*enforcement.Made, uids map[
 func ownersOf(pass *restriction.PassPolicy, uids map[string]types.UID) []metav1.OwnerReference {
 	owners := make([]metav1.OwnerReference, 0, len(pass.Owners))
 	for _, product := range pass.Owners {
-		owners = append(owners, metav1.OwnerReference{APIVersion: v1alpha1.GroupVersion.String(), Kind: "LicensedProduct", Name: product, UID: uids[product]})
+		owners = append(owners, metav1.OwnerReference{APIVersion: api.GroupVersion.String(), Kind: "LicensedProduct", Name: product, UID: uids[product]})
 	}
 	return owners
 }

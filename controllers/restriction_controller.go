@@ -27,7 +27,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/restriction/enforcement"
 )
@@ -42,7 +42,7 @@ type restrictionReconciler struct {
 	assessor *assessor
 	tally    *tally
 	policies *tierPolicies
-	maxMode  v1alpha1.RestrictionMode
+	maxMode  api.RestrictionMode
 	// changes is the queue of this controller, and products that of products.
 	changes, products *wakeQueue
 	// passes and locks carry the plan out.
@@ -73,7 +73,7 @@ type restrictionOutcome struct {
 	product    types.UID
 	generation int64
 	// mode under the brakes, and whether it restricts.
-	mode    v1alpha1.RestrictionMode
+	mode    api.RestrictionMode
 	inForce bool
 	// effects are nil where they cannot be seen.
 	effects *restrictionEffects
@@ -129,7 +129,7 @@ func (r *restrictionReconciler) brakes() restriction.Brakes {
 }
 
 // outcomeOf is what the restriction of a product, as it is now, comes to; nil where that has yet to be seen.
-func (r *restrictionReconciler) outcomeOf(product *v1alpha1.LicensedProduct) *restrictionOutcome {
+func (r *restrictionReconciler) outcomeOf(product *api.LicensedProduct) *restrictionOutcome {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if outcome, ok := r.outcomes[product.Name]; ok && outcome.product == product.UID && outcome.generation == product.Generation {
@@ -262,12 +262,12 @@ func (p *restrictionPlan) noticesIn(tier string) []string {
 // restrictingProduct is a product, with what its restriction is planned by.
 type restrictingProduct struct {
 	restriction.Product
-	object *v1alpha1.LicensedProduct
+	object *api.LicensedProduct
 }
 
 // everyProduct are all products, in the order of their names, as plans have them.
 func (r *restrictionReconciler) everyProduct(ctx context.Context) ([]restrictingProduct, error) {
-	var products v1alpha1.LicensedProductList
+	var products api.LicensedProductList
 	if err := r.reader.List(ctx, &products, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("listing LicensedProducts in the cache: %w", err)
 	}
@@ -326,24 +326,24 @@ func (r *restrictionReconciler) outcomesOf(plan *restrictionPlan) map[string]res
 func (r *restrictionReconciler) readiness(plan *restrictionPlan, product *restriction.ProductPlan) (reason, message string, isProving bool) {
 	switch {
 	case errors.Is(plan.unseen, errNotServed):
-		return v1alpha1.ReasonAPINotInstalled, "The cluster does not serve its network policy tiers (projectcalico.org/v3), or not all of that API. What is in force stays so meanwhile.", false
+		return api.ReasonAPINotInstalled, "The cluster does not serve its network policy tiers (projectcalico.org/v3), or not all of that API. What is in force stays so meanwhile.", false
 	case errors.Is(plan.unseen, errNotInstalled):
-		return v1alpha1.ReasonAPINotInstalled, "The cluster has no network policy tiers (projectcalico.org/v3), or not all of that API: there is nothing to restrict. " +
+		return api.ReasonAPINotInstalled, "The cluster has no network policy tiers (projectcalico.org/v3), or not all of that API: there is nothing to restrict. " +
 			"Should it come, what is asked for happens within seconds.", false
 	case isForbiddenByRBAC(plan.unseen):
-		return v1alpha1.ReasonForbidden, fmt.Sprintf("The operator may not see all tiers and policies: %s. Grant it what config/rbac does.", inALine(plan.unseen)), false
+		return api.ReasonForbidden, fmt.Sprintf("The operator may not see all tiers and policies: %s. Grant it what config/rbac does.", inALine(plan.unseen)), false
 	case plan.unseen != nil:
-		return v1alpha1.ReasonApplyFailed, fmt.Sprintf("The operator cannot see all tiers and policies: %s.", inALine(plan.unseen)), false
+		return api.ReasonApplyFailed, fmt.Sprintf("The operator cannot see all tiers and policies: %s.", inALine(plan.unseen)), false
 	}
 	pending, failures, first := r.progressOf(plan, product)
 	bypasses := bypassesOf(product)
 	switch {
 	case failures > 0 && isForbiddenByRBAC(first):
-		return v1alpha1.ReasonForbidden, fmt.Sprintf("The operator may not keep the pass policies (tiers concerned: %d): %s. Grant it what config/rbac does.", failures, inALine(first)), false
+		return api.ReasonForbidden, fmt.Sprintf("The operator may not keep the pass policies (tiers concerned: %d): %s. Grant it what config/rbac does.", failures, inALine(first)), false
 	case failures > 0:
-		return v1alpha1.ReasonApplyFailed, fmt.Sprintf("Pass policies are not as they have to be (tiers concerned: %d): %s. The operator goes on trying.", failures, inALine(first)), false
+		return api.ReasonApplyFailed, fmt.Sprintf("Pass policies are not as they have to be (tiers concerned: %d): %s. The operator goes on trying.", failures, inALine(first)), false
 	case pending:
-		return v1alpha1.ReasonApplying, applyingMessage, false
+		return api.ReasonApplying, applyingMessage, false
 	}
 	if tier := lockedTier(product); tier != "" {
 		switch proof := r.locks.proofFor(tier, plan.notices[tier]); {
@@ -352,21 +352,21 @@ func (r *restrictionReconciler) readiness(plan *restrictionPlan, product *restri
 			if bypasses != nil {
 				message += " " + stillAppliedMessage
 			}
-			return v1alpha1.ReasonLockNotInForce, message, false
+			return api.ReasonLockNotInForce, message, false
 		case proof.err != nil:
-			return v1alpha1.ReasonApplying, applyingMessage, true
+			return api.ReasonApplying, applyingMessage, true
 		}
 	}
 	switch {
 	case product.InForce && bypasses != nil:
-		return v1alpha1.ReasonBypassed, stillAppliedMessage, false
-	case product.InForce && len(product.Affects) > v1alpha1.MaxListedTiers:
-		return v1alpha1.ReasonLockNotInForce, fmt.Sprintf("The restriction is in force in %d tiers, and the lock in the first %d of them. A tierSelector that selects fewer would help.",
-			len(product.Affects), v1alpha1.MaxListedTiers), false
+		return api.ReasonBypassed, stillAppliedMessage, false
+	case product.InForce && len(product.Affects) > api.MaxListedTiers:
+		return api.ReasonLockNotInForce, fmt.Sprintf("The restriction is in force in %d tiers, and the lock in the first %d of them. A tierSelector that selects fewer would help.",
+			len(product.Affects), api.MaxListedTiers), false
 	case product.InForce:
-		return v1alpha1.ReasonComplete, "Everything is as the restriction wants it.", false
+		return api.ReasonComplete, "Everything is as the restriction wants it.", false
 	default:
-		return v1alpha1.ReasonComplete, "Nothing is restricted, and nothing is left of any restriction.", false
+		return api.ReasonComplete, "Nothing is restricted, and nothing is left of any restriction.", false
 	}
 }
 
@@ -417,7 +417,7 @@ func (r *restrictionReconciler) setup(mgr ctrl.Manager) error {
 	})
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("restriction").
-		Watches(&v1alpha1.LicensedProduct{}, all, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, restrictionChanged))).
+		Watches(&api.LicensedProduct{}, all, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, restrictionChanged))).
 		WatchesRawSource(r.changes).
 		WithOptions(controllerOptions()).
 		Complete(r)
@@ -426,8 +426,8 @@ func (r *restrictionReconciler) setup(mgr ctrl.Manager) error {
 // restrictionChanged lets those changes of a product pass that its restriction may follow from.
 var restrictionChanged = predicate.Funcs{
 	UpdateFunc: func(e event.UpdateEvent) bool {
-		before, wasProduct := e.ObjectOld.(*v1alpha1.LicensedProduct)
-		after, isProduct := e.ObjectNew.(*v1alpha1.LicensedProduct)
+		before, wasProduct := e.ObjectOld.(*api.LicensedProduct)
+		after, isProduct := e.ObjectNew.(*api.LicensedProduct)
 		if !wasProduct || !isProduct {
 			return false
 		}
@@ -437,7 +437,7 @@ var restrictionChanged = predicate.Funcs{
 }
 
 // announced is what the status of a product says about when it restricts, and how; empty: it does not.
-func announced(product *v1alpha1.LicensedProduct) (inForce v1alpha1.RestrictionInForce) {
+func announced(product *api.LicensedProduct) (inForce api.RestrictionInForce) {
 	if status := product.Status.Restriction; status != nil && status.InForce != nil {
 		inForce.SinceTime, inForce.Mode = status.InForce.SinceTime, status.InForce.Mode
 	}

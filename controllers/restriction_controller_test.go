@@ -20,7 +20,7 @@ import (
 	"k8s.io/client-go/dynamic/fake"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/restriction/enforcement"
 )
@@ -154,7 +154,7 @@ func TestReadiness(t *testing.T) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 			// In these cases nothing is to be written but what has failed.
-			if proving != (got.Reason == v1alpha1.ReasonApplying) {
+			if proving != (got.Reason == api.ReasonApplying) {
 				t.Errorf("nothing but the lock has yet to be proved: %t", proving)
 			}
 		})
@@ -190,7 +190,7 @@ func TestWhatIsHeldIsNotLifted(t *testing.T) {
 	}
 	reason, message, _ := r.readiness(plan, &restriction.ProductPlan{Name: "acme-mesh"})
 	want := "Pass policies are not as they have to be (tiers concerned: 1): west.license-operator-pass is being deleted, and its finalizers hold it. The operator goes on trying."
-	if reason != v1alpha1.ReasonApplyFailed || message != want {
+	if reason != api.ReasonApplyFailed || message != want {
 		t.Errorf("got %s: %s", reason, message)
 	}
 }
@@ -323,14 +323,14 @@ func TestALostStatusLiftsNothing(t *testing.T) {
 }
 
 func namedProduct(name, uid string) restrictingProduct {
-	p := &v1alpha1.LicensedProduct{}
+	p := &api.LicensedProduct{}
 	p.Name, p.UID = name, types.UID(uid)
 	return restrictingProduct{Product: restriction.Product{Name: name}, object: p}
 }
 
 // An outcome counts for the product that it was found for, as it was then.
 func TestOutcomeOf(t *testing.T) {
-	r := &restrictionReconciler{outcomes: map[string]restrictionOutcome{"acme-mesh": {product: "1", generation: 3, reason: v1alpha1.ReasonComplete}}}
+	r := &restrictionReconciler{outcomes: map[string]restrictionOutcome{"acme-mesh": {product: "1", generation: 3, reason: api.ReasonComplete}}}
 	for name, test := range map[string]struct {
 		name, uid  string
 		generation int64
@@ -360,7 +360,7 @@ func TestLockedTier(t *testing.T) {
 		"in force":                 {restriction.ProductPlan{InForce: true, Affects: affects}, "east"},
 		"in force, in no tier":     {restriction.ProductPlan{InForce: true}, ""},
 		"not in force":             {restriction.ProductPlan{Affects: affects}, ""},
-		"in force, and all spared": {restriction.ProductPlan{InForce: true, Spared: []restriction.SparedTier{{Name: "default", Reason: v1alpha1.TierSparedBuiltIn}}}, ""},
+		"in force, and all spared": {restriction.ProductPlan{InForce: true, Spared: []restriction.SparedTier{{Name: "default", Reason: api.TierSparedBuiltIn}}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := lockedTier(&test.plan); got != test.want {
@@ -393,21 +393,21 @@ func TestNoticesIn(t *testing.T) {
 
 // Only what a restriction may follow from has all of them planned again: products write their statuses far more often than that.
 func TestRestrictionChanged(t *testing.T) {
-	announcing := func(since int, tiers ...string) func(*v1alpha1.LicensedProduct) {
-		return func(p *v1alpha1.LicensedProduct) {
-			p.Status.Restriction = &v1alpha1.RestrictionStatus{InForce: &v1alpha1.RestrictionInForce{SinceTime: on(since), Tiers: tiersOf(readOnly, tiers...)}}
+	announcing := func(since int, tiers ...string) func(*api.LicensedProduct) {
+		return func(p *api.LicensedProduct) {
+			p.Status.Restriction = &api.RestrictionStatus{InForce: &api.RestrictionInForce{SinceTime: on(since), Tiers: tiersOf(readOnly, tiers...)}}
 		}
 	}
-	previewing := func(p *v1alpha1.LicensedProduct) {
-		p.Status.Restriction = &v1alpha1.RestrictionStatus{Preview: &v1alpha1.RestrictionPreview{Mode: readOnly}}
+	previewing := func(p *api.LicensedProduct) {
+		p.Status.Restriction = &api.RestrictionStatus{Preview: &api.RestrictionPreview{Mode: readOnly}}
 	}
-	deleted := func(p *v1alpha1.LicensedProduct) { p.DeletionTimestamp = on(40) }
-	licensed := func(p *v1alpha1.LicensedProduct) { p.Status.State = v1alpha1.LicensedProductValid }
-	elsewhere := func(p *v1alpha1.LicensedProduct) {
+	deleted := func(p *api.LicensedProduct) { p.DeletionTimestamp = on(40) }
+	licensed := func(p *api.LicensedProduct) { p.Status.State = api.LicensedProductValid }
+	elsewhere := func(p *api.LicensedProduct) {
 		p.Status.Restriction.InForce.SinceTime = new(metav1.NewTime(p.Status.Restriction.InForce.SinceTime.In(time.FixedZone("", 3600))))
 	}
 	for name, test := range map[string]struct {
-		before, after *v1alpha1.LicensedProduct
+		before, after *api.LicensedProduct
 		want          bool
 	}{
 		"nothing":                      {restricting(readOnly), restricting(readOnly), false},

@@ -11,43 +11,43 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
 // restrictionEffects are what a restriction does, or would do, as a status has it.
 type restrictionEffects struct {
-	tiers    []v1alpha1.RestrictedTier
-	policies *v1alpha1.AffectedPolicies
-	spared   []v1alpha1.SparedTier
-	bypasses *v1alpha1.RestrictionBypasses
+	tiers    []api.RestrictedTier
+	policies *api.AffectedPolicies
+	spared   []api.SparedTier
+	bypasses *api.RestrictionBypasses
 }
 
 func effectsOf(plan *restriction.ProductPlan) restrictionEffects {
 	var e restrictionEffects
-	for i := range plan.Affects[:min(len(plan.Affects), v1alpha1.MaxListedTiers)] {
-		e.tiers = append(e.tiers, v1alpha1.RestrictedTier{Name: plan.Affects[i].Tier, Mode: plan.Affects[i].Mode})
+	for i := range plan.Affects[:min(len(plan.Affects), api.MaxListedTiers)] {
+		e.tiers = append(e.tiers, api.RestrictedTier{Name: plan.Affects[i].Tier, Mode: plan.Affects[i].Mode})
 	}
-	for _, spared := range plan.Spared[:min(len(plan.Spared), v1alpha1.MaxListedTiers)] {
-		e.spared = append(e.spared, v1alpha1.SparedTier{Name: spared.Name, Reason: spared.Reason})
+	for _, spared := range plan.Spared[:min(len(plan.Spared), api.MaxListedTiers)] {
+		e.spared = append(e.spared, api.SparedTier{Name: spared.Name, Reason: spared.Reason})
 	}
 	total, allowing, denying := plan.Counts()
-	e.policies = &v1alpha1.AffectedPolicies{Total: number(total), Allowing: number(allowing), Denying: number(denying)}
+	e.policies = &api.AffectedPolicies{Total: number(total), Allowing: number(allowing), Denying: number(denying)}
 	e.bypasses = bypassesOf(plan)
 	return e
 }
 
 // bypassesOf are the policies that are applied to pods all the same; nil: none.
-func bypassesOf(plan *restriction.ProductPlan) *v1alpha1.RestrictionBypasses {
-	var policies []v1alpha1.BypassingPolicy
+func bypassesOf(plan *restriction.ProductPlan) *api.RestrictionBypasses {
+	var policies []api.BypassingPolicy
 	total := 0
 	for i := range plan.Affects {
 		total += len(plan.Affects[i].Bypasses)
 		for _, b := range plan.Affects[i].Bypasses {
-			if len(policies) == v1alpha1.MaxListedBypasses {
+			if len(policies) == api.MaxListedBypasses {
 				break
 			}
-			policies = append(policies, v1alpha1.BypassingPolicy{
+			policies = append(policies, api.BypassingPolicy{
 				Kind: string(b.Policy.Kind), Namespace: b.Policy.Namespace, Name: b.Policy.Name, Tier: plan.Affects[i].Tier, Reason: b.Reason,
 			})
 		}
@@ -55,7 +55,7 @@ func bypassesOf(plan *restriction.ProductPlan) *v1alpha1.RestrictionBypasses {
 	if total == 0 {
 		return nil
 	}
-	return &v1alpha1.RestrictionBypasses{Total: *number(total), Policies: policies}
+	return &api.RestrictionBypasses{Total: *number(total), Policies: policies}
 }
 
 func number(n int) *int32 {
@@ -64,7 +64,7 @@ func number(n int) *int32 {
 }
 
 // effectsBefore are those that a status has.
-func effectsBefore(status *v1alpha1.RestrictionStatus) restrictionEffects {
+func effectsBefore(status *api.RestrictionStatus) restrictionEffects {
 	switch {
 	case status == nil:
 		return restrictionEffects{}
@@ -81,9 +81,9 @@ func effectsBefore(status *v1alpha1.RestrictionStatus) restrictionEffects {
 type standing struct {
 	restriction.Product
 	brakes     restriction.Brakes
-	mode       v1alpha1.RestrictionMode
-	modeReason v1alpha1.RestrictionModeReason
-	state      v1alpha1.RestrictionState
+	mode       api.RestrictionMode
+	modeReason api.RestrictionModeReason
+	state      api.RestrictionState
 	// reason of the condition Restricted.
 	reason string
 	// outcome of what was planned last; nil where that has yet to be seen.
@@ -97,12 +97,12 @@ func standingOf(found *assessment, brakes restriction.Brakes, outcome *restricti
 	return s
 }
 
-func (s *standing) isInForce() bool { return s.state == v1alpha1.RestrictionActive }
+func (s *standing) isInForce() bool { return s.state == api.RestrictionActive }
 
 // restrictionStatus is what the status of a product says of its restriction.
-func restrictionStatus(found *assessment, s *standing) *v1alpha1.RestrictionStatus {
+func restrictionStatus(found *assessment, s *standing) *api.RestrictionStatus {
 	e := &found.evaluation
-	status := &v1alpha1.RestrictionStatus{
+	status := &api.RestrictionStatus{
 		State: s.state, EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis, UsableUntilTime: instant(e.UsableUntil),
 	}
 	if s.Mode == "" {
@@ -118,7 +118,7 @@ func restrictionStatus(found *assessment, s *standing) *v1alpha1.RestrictionStat
 		status.Pause = pause
 	}
 	if !s.isInForce() {
-		status.Preview = &v1alpha1.RestrictionPreview{Mode: s.mode, ModeReason: s.modeReason, Tiers: effects.tiers, Policies: effects.policies}
+		status.Preview = &api.RestrictionPreview{Mode: s.mode, ModeReason: s.modeReason, Tiers: effects.tiers, Policies: effects.policies}
 		return status
 	}
 	status.Bypasses = effects.bypasses
@@ -126,39 +126,39 @@ func restrictionStatus(found *assessment, s *standing) *v1alpha1.RestrictionStat
 	if since == nil {
 		since = new(transitionTime(found))
 	}
-	status.InForce = &v1alpha1.RestrictionInForce{
+	status.InForce = &api.RestrictionInForce{
 		Mode: s.mode, ModeReason: s.modeReason, SinceTime: since, Tiers: effects.tiers, Policies: effects.policies, Message: s.Notice(since.Time),
 	}
 	return status
 }
 
 // restrictedCondition tells whether a restriction is in force, and if not, why.
-func restrictedCondition(found *assessment, s *standing, status *v1alpha1.RestrictionStatus) metav1.Condition {
-	restricted := metav1.Condition{Type: v1alpha1.ConditionRestricted, Status: statusOf(s.isInForce()), Reason: s.reason}
+func restrictedCondition(found *assessment, s *standing, status *api.RestrictionStatus) metav1.Condition {
+	restricted := metav1.Condition{Type: api.ConditionRestricted, Status: statusOf(s.isInForce()), Reason: s.reason}
 	preview := fmt.Sprintf("kubectl license simulate %s tells what that would do.", found.product.Name)
 	switch s.reason {
-	case v1alpha1.ReasonNotRequested:
+	case api.ReasonNotRequested:
 		restricted.Message = "The product's terms have no restriction."
 		if found.product.Spec.Restriction != nil {
 			restricted.Message = "The product is being deleted, and restricts nothing any more."
 		}
-	case v1alpha1.ReasonObserved:
+	case api.ReasonObserved:
 		restricted.Message = "The product's terms have a restriction that is only observed: nothing is ever restricted."
-		if s.modeReason == v1alpha1.ModeReasonMaxRestriction {
+		if s.modeReason == api.ModeReasonMaxRestriction {
 			restricted.Message = fmt.Sprintf("The operator runs with --max-restriction=%s: nothing is ever restricted, though the product's terms ask for %s.",
-				cmp.Or(s.brakes.MaxMode, v1alpha1.RestrictionObserve), s.Mode)
+				cmp.Or(s.brakes.MaxMode, api.RestrictionObserve), s.Mode)
 		}
-	case v1alpha1.ReasonPaused:
+	case api.ReasonPaused:
 		restricted.Message = fmt.Sprintf("The restriction is paused until %s", rfc3339(status.Pause.UntilTime.Time))
 		if status.Pause.Reason != "" {
 			restricted.Message += fmt.Sprintf(" (%s)", status.Pause.Reason)
 		}
 		restricted.Message += fmt.Sprintf(". kubectl license resume %s ends the pause.", found.product.Name)
-	case v1alpha1.ReasonClockDisputed:
+	case api.ReasonClockDisputed:
 		restricted.Message = "The restriction would be due, but the operator's clock and the API server's disagree, and it does not start while they do: condition ClockSkewed tells what to mend."
-	case v1alpha1.ReasonNotDue:
+	case api.ReasonNotDue:
 		restricted.Message = fmt.Sprintf("A restriction (%s) takes effect at %s, unless the product is licensed for longer by then. %s", s.mode, rfc3339(found.evaluation.EffectiveTime), preview)
-	case v1alpha1.ReasonReadOnly:
+	case api.ReasonReadOnly:
 		restricted.Message = fmt.Sprintf("Since %s policies in the tiers of status.restriction.inForce can be neither created nor changed. They can be read and deleted. %s",
 			rfc3339(status.InForce.SinceTime.Time), renewal(found.product))
 	default:
@@ -166,10 +166,10 @@ func restrictedCondition(found *assessment, s *standing, status *v1alpha1.Restri
 			rfc3339(status.InForce.SinceTime.Time), renewal(found.product))
 	}
 	switch s.modeReason {
-	case v1alpha1.ModeReasonWindowsNode:
+	case api.ModeReasonWindowsNode:
 		restricted.Message += " The cluster has a Windows node, on which DefaultTierOnly would block traffic, so the mode is ReadOnly."
-	case v1alpha1.ModeReasonMaxRestriction:
-		if s.mode != v1alpha1.RestrictionObserve {
+	case api.ModeReasonMaxRestriction:
+		if s.mode != api.RestrictionObserve {
 			restricted.Message += fmt.Sprintf(" The product's terms ask for %s; the operator runs with --max-restriction=%s.", s.Mode, s.brakes.MaxMode)
 		}
 	default: // The mode is the one that the terms ask for.
@@ -177,7 +177,7 @@ func restrictedCondition(found *assessment, s *standing, status *v1alpha1.Restri
 	if _, err := restriction.PauseOf(found.product); err != nil {
 		restricted.Message += fmt.Sprintf(" The %v.", err)
 	} else if restriction.IsPauseCut(found.product) {
-		restricted.Message += fmt.Sprintf(" The pause that is asked for is longer than the %d days that one may last, and ends then.", v1alpha1.MaxRestrictionPauseDays)
+		restricted.Message += fmt.Sprintf(" The pause that is asked for is longer than the %d days that one may last, and ends then.", api.MaxRestrictionPauseDays)
 	}
 	return restricted
 }
@@ -189,52 +189,52 @@ func restrictionReadyCondition(found *assessment, s *standing) *metav1.Condition
 		if (announced(found.product).SinceTime != nil) == s.isInForce() {
 			return nil
 		}
-		return &metav1.Condition{Type: v1alpha1.ConditionRestrictionReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonApplying, Message: applyingMessage}
+		return &metav1.Condition{Type: api.ConditionRestrictionReady, Status: metav1.ConditionFalse, Reason: api.ReasonApplying, Message: applyingMessage}
 	}
 	if s.outcome.isProving && s.isInForce() && announced(found.product).SinceTime != nil {
-		switch conditionOf(found.product.Status.Conditions, v1alpha1.ConditionRestrictionReady).Reason {
-		case v1alpha1.ReasonComplete, v1alpha1.ReasonBypassed, v1alpha1.ReasonLockNotInForce:
+		switch conditionOf(found.product.Status.Conditions, api.ConditionRestrictionReady).Reason {
+		case api.ReasonComplete, api.ReasonBypassed, api.ReasonLockNotInForce:
 			return nil // The lock is asked for again, by an operator that has just started, say: that is no news of what holds already.
 		}
 	}
-	ready := &metav1.Condition{Type: v1alpha1.ConditionRestrictionReady, Status: metav1.ConditionFalse, Reason: s.outcome.reason, Message: s.outcome.message}
+	ready := &metav1.Condition{Type: api.ConditionRestrictionReady, Status: metav1.ConditionFalse, Reason: s.outcome.reason, Message: s.outcome.message}
 	switch {
-	case s.outcome.reason == v1alpha1.ReasonAPINotInstalled:
+	case s.outcome.reason == api.ReasonAPINotInstalled:
 	case s.isInForce() && !s.outcome.inForce:
-		ready.Reason, ready.Message = v1alpha1.ReasonApplying, applyingMessage
+		ready.Reason, ready.Message = api.ReasonApplying, applyingMessage
 	case !s.isInForce() && s.outcome.inForce:
-		ready.Reason, ready.Message = v1alpha1.ReasonApplying, applyingMessage
-	case s.outcome.reason == v1alpha1.ReasonComplete:
+		ready.Reason, ready.Message = api.ReasonApplying, applyingMessage
+	case s.outcome.reason == api.ReasonComplete:
 		ready.Status = metav1.ConditionTrue
 	}
-	if s.Mode == "" && ready.Reason != v1alpha1.ReasonForbidden && ready.Reason != v1alpha1.ReasonApplyFailed && ready.Reason != v1alpha1.ReasonApplying {
+	if s.Mode == "" && ready.Reason != api.ReasonForbidden && ready.Reason != api.ReasonApplyFailed && ready.Reason != api.ReasonApplying {
 		return &metav1.Condition{}
 	}
 	return ready
 }
 
 // restrictionEvents are the events of going from one restriction to another.
-func restrictionEvents(from, to *v1alpha1.LicensedProductStatus) []transition {
+func restrictionEvents(from, to *api.LicensedProductStatus) []transition {
 	var events []transition
-	wasRestricted, restricted := conditionOf(from.Conditions, v1alpha1.ConditionRestricted), conditionOf(to.Conditions, v1alpha1.ConditionRestricted)
+	wasRestricted, restricted := conditionOf(from.Conditions, api.ConditionRestricted), conditionOf(to.Conditions, api.ConditionRestricted)
 	switch {
 	case wasRestricted.Reason == restricted.Reason:
 	case restricted.Status == metav1.ConditionTrue:
 		events = append(events, transition{warning: true, reason: "Restricted", note: restricted.Message})
-	case restricted.Reason == v1alpha1.ReasonPaused:
+	case restricted.Reason == api.ReasonPaused:
 		events = append(events, transition{reason: "RestrictionPaused", note: restricted.Message})
 	case wasRestricted.Status == metav1.ConditionTrue:
 		events = append(events, transition{reason: "RestrictionLifted", note: "The restriction has ended. " + restricted.Message})
-	case restricted.Reason == v1alpha1.ReasonClockDisputed:
+	case restricted.Reason == api.ReasonClockDisputed:
 		events = append(events, transition{warning: true, reason: "RestrictionClockDisputed", note: restricted.Message})
 	}
-	wasReady, ready := conditionOf(from.Conditions, v1alpha1.ConditionRestrictionReady), conditionOf(to.Conditions, v1alpha1.ConditionRestrictionReady)
-	told := []string{v1alpha1.ReasonForbidden, v1alpha1.ReasonApplyFailed, v1alpha1.ReasonBypassed, v1alpha1.ReasonLockNotInForce}
+	wasReady, ready := conditionOf(from.Conditions, api.ConditionRestrictionReady), conditionOf(to.Conditions, api.ConditionRestrictionReady)
+	told := []string{api.ReasonForbidden, api.ReasonApplyFailed, api.ReasonBypassed, api.ReasonLockNotInForce}
 	switch {
 	case wasReady.Reason == ready.Reason:
 	case slices.Contains(told, ready.Reason):
 		events = append(events, transition{warning: true, reason: "RestrictionNotReady", note: ready.Message})
-	case wasReady.Reason != "" && ready.Reason == v1alpha1.ReasonComplete:
+	case wasReady.Reason != "" && ready.Reason == api.ReasonComplete:
 		events = append(events, transition{reason: "RestrictionComplete", note: ready.Message})
 	}
 	return events

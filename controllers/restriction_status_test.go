@@ -15,22 +15,22 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
 const (
-	observe         = v1alpha1.RestrictionObserve
-	readOnly        = v1alpha1.RestrictionReadOnly
-	defaultTierOnly = v1alpha1.RestrictionDefaultTierOnly
+	observe         = api.RestrictionObserve
+	readOnly        = api.RestrictionReadOnly
+	defaultTierOnly = api.RestrictionDefaultTierOnly
 )
 
 // restricting is acme, restricted in every tier from day 30 on where no key covers it.
-func restricting(mode v1alpha1.RestrictionMode, changes ...func(*v1alpha1.LicensedProduct)) *v1alpha1.LicensedProduct {
+func restricting(mode api.RestrictionMode, changes ...func(*api.LicensedProduct)) *api.LicensedProduct {
 	p := acme()
 	p.Annotations = map[string]string{}
-	p.Spec.Restriction = &v1alpha1.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{}}
+	p.Spec.Restriction = &api.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{}}
 	for _, change := range changes {
 		change(p)
 	}
@@ -38,75 +38,75 @@ func restricting(mode v1alpha1.RestrictionMode, changes ...func(*v1alpha1.Licens
 }
 
 // pausing asks for a pause from one day to another.
-func pausing(from, to int, reason string) func(*v1alpha1.LicensedProduct) {
-	return func(p *v1alpha1.LicensedProduct) {
-		p.Annotations[v1alpha1.RestrictionPauseAnnotation] = restriction.PauseAnnotation(day(from), day(to))
+func pausing(from, to int, reason string) func(*api.LicensedProduct) {
+	return func(p *api.LicensedProduct) {
+		p.Annotations[api.RestrictionPauseAnnotation] = restriction.PauseAnnotation(day(from), day(to))
 		if reason != "" {
-			p.Annotations[v1alpha1.RestrictionPauseReasonAnnotation] = reason
+			p.Annotations[api.RestrictionPauseReasonAnnotation] = reason
 		}
 	}
 }
 
-func annotatedWith(value string) func(*v1alpha1.LicensedProduct) {
-	return func(p *v1alpha1.LicensedProduct) { p.Annotations[v1alpha1.RestrictionPauseAnnotation] = value }
+func annotatedWith(value string) func(*api.LicensedProduct) {
+	return func(p *api.LicensedProduct) { p.Annotations[api.RestrictionPauseAnnotation] = value }
 }
 
 // restrictedBefore is what the status of a product says by day 39 whose restriction came into force on day 35, in tiers that are not there any more.
-func restrictedBefore(p *v1alpha1.LicensedProduct) {
-	p.Status = v1alpha1.LicensedProductStatus{
-		State: v1alpha1.LicensedProductUnlicensed, TimeMark: on(39),
-		Restriction: &v1alpha1.RestrictionStatus{
-			State: v1alpha1.RestrictionActive, EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed, MaxMode: defaultTierOnly,
+func restrictedBefore(p *api.LicensedProduct) {
+	p.Status = api.LicensedProductStatus{
+		State: api.LicensedProductUnlicensed, TimeMark: on(39),
+		Restriction: &api.RestrictionStatus{
+			State: api.RestrictionActive, EffectiveTime: on(30), Basis: api.RestrictionBasisNeverLicensed, MaxMode: defaultTierOnly,
 			SparedNamespace: "license-operator-system",
-			InForce: &v1alpha1.RestrictionInForce{
+			InForce: &api.RestrictionInForce{
 				Mode: defaultTierOnly, SinceTime: on(35), Tiers: tiersOf(defaultTierOnly, "former"), Policies: counted(9, 8, 7), Message: "As it was.",
 			},
-			SparedTiers: []v1alpha1.SparedTier{{Name: "kube-admin", Reason: v1alpha1.TierSparedBuiltIn}},
+			SparedTiers: []api.SparedTier{{Name: "kube-admin", Reason: api.TierSparedBuiltIn}},
 			Bypasses:    bypassing("former", "former.first"),
 		},
 	}
 }
 
 // announcedBefore is what the status of a product says by day 29 whose restriction has yet to begin.
-func announcedBefore(p *v1alpha1.LicensedProduct) {
-	p.Status = v1alpha1.LicensedProductStatus{
-		State: v1alpha1.LicensedProductUnlicensed, TimeMark: on(29),
-		Restriction: &v1alpha1.RestrictionStatus{
-			State: v1alpha1.RestrictionScheduled, EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed,
-			Preview:     &v1alpha1.RestrictionPreview{Mode: defaultTierOnly, Tiers: tiersOf(defaultTierOnly, "former"), Policies: counted(9, 8, 7)},
-			SparedTiers: []v1alpha1.SparedTier{{Name: "kube-admin", Reason: v1alpha1.TierSparedBuiltIn}},
+func announcedBefore(p *api.LicensedProduct) {
+	p.Status = api.LicensedProductStatus{
+		State: api.LicensedProductUnlicensed, TimeMark: on(29),
+		Restriction: &api.RestrictionStatus{
+			State: api.RestrictionScheduled, EffectiveTime: on(30), Basis: api.RestrictionBasisNeverLicensed,
+			Preview:     &api.RestrictionPreview{Mode: defaultTierOnly, Tiers: tiersOf(defaultTierOnly, "former"), Policies: counted(9, 8, 7)},
+			SparedTiers: []api.SparedTier{{Name: "kube-admin", Reason: api.TierSparedBuiltIn}},
 		},
 	}
 }
 
-func tiersOf(mode v1alpha1.RestrictionMode, names ...string) []v1alpha1.RestrictedTier {
-	var tiers []v1alpha1.RestrictedTier
+func tiersOf(mode api.RestrictionMode, names ...string) []api.RestrictedTier {
+	var tiers []api.RestrictedTier
 	for _, name := range names {
-		tiers = append(tiers, v1alpha1.RestrictedTier{Name: name, Mode: mode})
+		tiers = append(tiers, api.RestrictedTier{Name: name, Mode: mode})
 	}
 	return tiers
 }
 
-func counted(total, allowing, denying int32) *v1alpha1.AffectedPolicies {
-	return &v1alpha1.AffectedPolicies{Total: &total, Allowing: &allowing, Denying: &denying}
+func counted(total, allowing, denying int32) *api.AffectedPolicies {
+	return &api.AffectedPolicies{Total: &total, Allowing: &allowing, Denying: &denying}
 }
 
-func bypassing(tier, name string) *v1alpha1.RestrictionBypasses {
-	return &v1alpha1.RestrictionBypasses{Total: 1, Policies: []v1alpha1.BypassingPolicy{
-		{Kind: "GlobalNetworkPolicy", Name: name, Tier: tier, Reason: v1alpha1.BypassSortsFirst},
+func bypassing(tier, name string) *api.RestrictionBypasses {
+	return &api.RestrictionBypasses{Total: 1, Policies: []api.BypassingPolicy{
+		{Kind: "GlobalNetworkPolicy", Name: name, Tier: tier, Reason: api.BypassSortsFirst},
 	}}
 }
 
-var defaultSpared = []v1alpha1.SparedTier{{Name: "default", Reason: v1alpha1.TierSparedBuiltIn}}
+var defaultSpared = []api.SparedTier{{Name: "default", Reason: api.TierSparedBuiltIn}}
 
 // planned is the outcome of a plan in which tier security has three policies.
-func planned(mode v1alpha1.RestrictionMode, inForce bool, changes ...func(*restrictionOutcome)) *restrictionOutcome {
+func planned(mode api.RestrictionMode, inForce bool, changes ...func(*restrictionOutcome)) *restrictionOutcome {
 	tierMode := mode
 	if mode == observe {
 		tierMode = defaultTierOnly
 	}
 	o := &restrictionOutcome{
-		generation: 3, mode: mode, inForce: inForce, reason: v1alpha1.ReasonComplete, message: "So it is.",
+		generation: 3, mode: mode, inForce: inForce, reason: api.ReasonComplete, message: "So it is.",
 		effects: &restrictionEffects{tiers: tiersOf(tierMode, "platform", "security"), policies: counted(3, 1, 2), spared: defaultSpared},
 	}
 	for _, change := range changes {
@@ -116,7 +116,7 @@ func planned(mode v1alpha1.RestrictionMode, inForce bool, changes ...func(*restr
 }
 
 // upTo are the brakes of an operator that allows this mode at most.
-func upTo(mode v1alpha1.RestrictionMode) restriction.Brakes {
+func upTo(mode api.RestrictionMode) restriction.Brakes {
 	return restriction.Brakes{MaxMode: mode, OperatorNamespace: "license-operator-system"}
 }
 
@@ -134,9 +134,9 @@ func TestRestrictionStatus(t *testing.T) {
 	k := verified("k", licenseOf("L1", 10, 100))
 
 	// status is that of an unlicensed product, with what a plan says of it.
-	status := func(state v1alpha1.RestrictionState, changes ...func(*v1alpha1.RestrictionStatus)) v1alpha1.RestrictionStatus {
-		s := v1alpha1.RestrictionStatus{
-			State: state, EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed, MaxMode: defaultTierOnly, SparedNamespace: "license-operator-system",
+	status := func(state api.RestrictionState, changes ...func(*api.RestrictionStatus)) api.RestrictionStatus {
+		s := api.RestrictionStatus{
+			State: state, EffectiveTime: on(30), Basis: api.RestrictionBasisNeverLicensed, MaxMode: defaultTierOnly, SparedNamespace: "license-operator-system",
 			SparedTiers: defaultSpared,
 		}
 		for _, change := range changes {
@@ -144,29 +144,29 @@ func TestRestrictionStatus(t *testing.T) {
 		}
 		return s
 	}
-	preview := func(mode, tierMode v1alpha1.RestrictionMode, reason v1alpha1.RestrictionModeReason) func(*v1alpha1.RestrictionStatus) {
-		return func(s *v1alpha1.RestrictionStatus) {
-			s.Preview = &v1alpha1.RestrictionPreview{Mode: mode, ModeReason: reason, Tiers: tiersOf(tierMode, "platform", "security"), Policies: counted(3, 1, 2)}
+	preview := func(mode, tierMode api.RestrictionMode, reason api.RestrictionModeReason) func(*api.RestrictionStatus) {
+		return func(s *api.RestrictionStatus) {
+			s.Preview = &api.RestrictionPreview{Mode: mode, ModeReason: reason, Tiers: tiersOf(tierMode, "platform", "security"), Policies: counted(3, 1, 2)}
 		}
 	}
-	inForce := func(mode v1alpha1.RestrictionMode, reason v1alpha1.RestrictionModeReason, since int) func(*v1alpha1.RestrictionStatus) {
-		return func(s *v1alpha1.RestrictionStatus) {
-			s.InForce = &v1alpha1.RestrictionInForce{
+	inForce := func(mode api.RestrictionMode, reason api.RestrictionModeReason, since int) func(*api.RestrictionStatus) {
+		return func(s *api.RestrictionStatus) {
+			s.InForce = &api.RestrictionInForce{
 				Mode: mode, ModeReason: reason, SinceTime: on(since), Tiers: tiersOf(mode, "platform", "security"), Policies: counted(3, 1, 2),
 				Message: notice + rfc3339(day(since)) + ". Renew at https://acme.example/renew",
 			}
 		}
 	}
-	paused := func(from, to int, reason string) func(*v1alpha1.RestrictionStatus) {
-		return func(s *v1alpha1.RestrictionStatus) {
-			s.Pause = &v1alpha1.RestrictionPause{SinceTime: on(from), UntilTime: on(to), Reason: reason}
+	paused := func(from, to int, reason string) func(*api.RestrictionStatus) {
+		return func(s *api.RestrictionStatus) {
+			s.Pause = &api.RestrictionPause{SinceTime: on(from), UntilTime: on(to), Reason: reason}
 		}
 	}
-	atMost := func(mode v1alpha1.RestrictionMode) func(*v1alpha1.RestrictionStatus) {
-		return func(s *v1alpha1.RestrictionStatus) { s.MaxMode = mode }
+	atMost := func(mode api.RestrictionMode) func(*api.RestrictionStatus) {
+		return func(s *api.RestrictionStatus) { s.MaxMode = mode }
 	}
-	licensed := func(s *v1alpha1.RestrictionStatus) {
-		s.EffectiveTime, s.Basis, s.UsableUntilTime = on(110), v1alpha1.RestrictionBasisCoverageEnd, on(110)
+	licensed := func(s *api.RestrictionStatus) {
+		s.EffectiveTime, s.Basis, s.UsableUntilTime = on(110), api.RestrictionBasisCoverageEnd, on(110)
 	}
 	restricted := func(status metav1.ConditionStatus, reason, message string) metav1.Condition {
 		return metav1.Condition{Type: "Restricted", Status: status, Reason: reason, Message: message}
@@ -176,12 +176,12 @@ func TestRestrictionStatus(t *testing.T) {
 	}
 	complete := ready(isTrue, "Complete", "So it is.")
 	nothing := &metav1.Condition{}
-	as := func(mode v1alpha1.RestrictionMode) func(*restrictionOutcome) {
+	as := func(mode api.RestrictionMode) func(*restrictionOutcome) {
 		return func(o *restrictionOutcome) { o.effects.tiers = tiersOf(mode, "platform", "security") }
 	}
 
 	for name, test := range map[string]struct {
-		product *v1alpha1.LicensedProduct
+		product *api.LicensedProduct
 		day     int
 		clocks  license.ClockAgreement
 		keys    []finding
@@ -189,77 +189,77 @@ func TestRestrictionStatus(t *testing.T) {
 		brakes  *restriction.Brakes
 		outcome *restrictionOutcome
 
-		want       v1alpha1.RestrictionStatus
+		want       api.RestrictionStatus
 		restricted metav1.Condition
 		// ready is nil where the condition stays as it was.
 		ready *metav1.Condition
 	}{
 		"not requested": {
-			product: acme(), day: 40, outcome: &restrictionOutcome{generation: 3, reason: v1alpha1.ReasonComplete, message: "So it is."},
-			want:       v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed},
+			product: acme(), day: 40, outcome: &restrictionOutcome{generation: 3, reason: api.ReasonComplete, message: "So it is."},
+			want:       api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30), Basis: api.RestrictionBasisNeverLicensed},
 			restricted: restricted(isFalse, "NotRequested", "The product's terms have no restriction."),
 			ready:      nothing,
 		},
 		"not requested any more": {
-			product: restricting(defaultTierOnly, restrictedBefore, func(p *v1alpha1.LicensedProduct) { p.Spec.Restriction = nil }), day: 40,
-			want:       v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed},
+			product: restricting(defaultTierOnly, restrictedBefore, func(p *api.LicensedProduct) { p.Spec.Restriction = nil }), day: 40,
+			want:       api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30), Basis: api.RestrictionBasisNeverLicensed},
 			restricted: restricted(isFalse, "NotRequested", "The product's terms have no restriction."),
 			ready:      ready(isFalse, "Applying", applyingMessage),
 		},
 		"being deleted": {
-			product: restricting(defaultTierOnly, restrictedBefore, func(p *v1alpha1.LicensedProduct) { p.DeletionTimestamp = on(40) }), day: 40,
-			want:       v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed},
+			product: restricting(defaultTierOnly, restrictedBefore, func(p *api.LicensedProduct) { p.DeletionTimestamp = on(40) }), day: 40,
+			want:       api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30), Basis: api.RestrictionBasisNeverLicensed},
 			restricted: restricted(isFalse, "NotRequested", "The product is being deleted, and restricts nothing any more."),
 			ready:      ready(isFalse, "Applying", applyingMessage),
 		},
 		"not requested, and an annotation that is no pause": {
-			product: restricting(observe, annotatedWith("72h"), func(p *v1alpha1.LicensedProduct) { p.Spec.Restriction = nil }), day: 40,
-			want: v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed},
+			product: restricting(observe, annotatedWith("72h"), func(p *api.LicensedProduct) { p.Spec.Restriction = nil }), day: 40,
+			want: api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30), Basis: api.RestrictionBasisNeverLicensed},
 			restricted: restricted(isFalse, "NotRequested", `The product's terms have no restriction. The annotation license-operator.io/restriction-pause pauses nothing: `+
 				`"72h" is not two instants with a slash between them, as in 2027-03-01T08:00:00Z/2027-03-04T08:00:00Z (kubectl license pause sets it).`),
 		},
 		"observed by its terms": {
 			product: restricting(observe), day: 40, outcome: planned(observe, false),
-			want:       status(v1alpha1.RestrictionNone, preview(observe, defaultTierOnly, "")),
+			want:       status(api.RestrictionNone, preview(observe, defaultTierOnly, "")),
 			restricted: restricted(isFalse, "Observed", "The product's terms have a restriction that is only observed: nothing is ever restricted."),
 			ready:      complete,
 		},
 		"observed by its terms, paused, and on a cluster with a Windows node": {
 			product: restricting(observe, pausing(39, 41, "")), day: 40, brakes: &windows, outcome: planned(observe, false, as(readOnly)),
-			want:       status(v1alpha1.RestrictionNone, preview(observe, readOnly, ""), paused(39, 41, "")),
+			want:       status(api.RestrictionNone, preview(observe, readOnly, ""), paused(39, 41, "")),
 			restricted: restricted(isFalse, "Observed", "The product's terms have a restriction that is only observed: nothing is ever restricted."),
 			ready:      complete,
 		},
 		"observed by --max-restriction": {
 			product: restricting(defaultTierOnly), day: 40, brakes: new(upTo(observe)), outcome: planned(observe, false),
-			want: status(v1alpha1.RestrictionNone, atMost(observe), preview(observe, defaultTierOnly, v1alpha1.ModeReasonMaxRestriction)),
+			want: status(api.RestrictionNone, atMost(observe), preview(observe, defaultTierOnly, api.ModeReasonMaxRestriction)),
 			restricted: restricted(isFalse, "Observed",
 				"The operator runs with --max-restriction=Observe: nothing is ever restricted, though the product's terms ask for DefaultTierOnly."),
 			ready: complete,
 		},
 		"observed by its terms and by --max-restriction": {
 			product: restricting(observe), day: 40, brakes: new(upTo(observe)), outcome: planned(observe, false),
-			want:       status(v1alpha1.RestrictionNone, atMost(observe), preview(observe, defaultTierOnly, "")),
+			want:       status(api.RestrictionNone, atMost(observe), preview(observe, defaultTierOnly, "")),
 			restricted: restricted(isFalse, "Observed", "The product's terms have a restriction that is only observed: nothing is ever restricted."),
 			ready:      complete,
 		},
 		"observed by an operator that was told nothing": {
 			product: restricting(readOnly), day: 40, brakes: new(upTo("")), outcome: planned(observe, false, as(readOnly)),
-			want:       status(v1alpha1.RestrictionNone, atMost(""), preview(observe, readOnly, v1alpha1.ModeReasonMaxRestriction)),
+			want:       status(api.RestrictionNone, atMost(""), preview(observe, readOnly, api.ModeReasonMaxRestriction)),
 			restricted: restricted(isFalse, "Observed", "The operator runs with --max-restriction=Observe: nothing is ever restricted, though the product's terms ask for ReadOnly."),
 			ready:      complete,
 		},
 
 		"not due, unlicensed": {
 			product: restricting(defaultTierOnly), day: 10, outcome: planned(defaultTierOnly, false),
-			want: status(v1alpha1.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
+			want: status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
 			restricted: restricted(isFalse, "NotDue",
 				"A restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is licensed for longer by then."+simulate),
 			ready: complete,
 		},
 		"not due, licensed": {
 			product: restricting(defaultTierOnly), day: 40, keys: []finding{k}, outcome: planned(defaultTierOnly, false),
-			want: status(v1alpha1.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, ""), licensed),
+			want: status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, ""), licensed),
 			restricted: restricted(isFalse, "NotDue",
 				"A restriction (DefaultTierOnly) takes effect at 2026-04-21T00:00:00Z, unless the product is licensed for longer by then."+simulate),
 			ready: complete,
@@ -267,35 +267,35 @@ func TestRestrictionStatus(t *testing.T) {
 		"not due: what would bypass it bypasses nothing": {
 			product: restricting(defaultTierOnly), day: 10,
 			outcome: planned(defaultTierOnly, false, func(o *restrictionOutcome) { o.effects.bypasses = bypassing("security", "security.first") }),
-			want:    status(v1alpha1.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
+			want:    status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
 			restricted: restricted(isFalse, "NotDue",
 				"A restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is licensed for longer by then."+simulate),
 			ready: complete,
 		},
 		"not due, and the clocks disagree": {
 			product: restricting(defaultTierOnly), day: 10, clocks: license.ClocksDisagree, outcome: planned(defaultTierOnly, false),
-			want: status(v1alpha1.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
+			want: status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
 			restricted: restricted(isFalse, "NotDue",
 				"A restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is licensed for longer by then."+simulate),
 			ready: complete,
 		},
 		"not due, and a Windows node": {
 			product: restricting(defaultTierOnly), day: 10, brakes: &windows, outcome: planned(readOnly, false),
-			want: status(v1alpha1.RestrictionScheduled, preview(readOnly, readOnly, v1alpha1.ModeReasonWindowsNode)),
+			want: status(api.RestrictionScheduled, preview(readOnly, readOnly, api.ModeReasonWindowsNode)),
 			restricted: restricted(isFalse, "NotDue", "A restriction (ReadOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is licensed for longer by then."+simulate+
 				" The cluster has a Windows node, on which DefaultTierOnly would block traffic, so the mode is ReadOnly."),
 			ready: complete,
 		},
 		"not due, and at most ReadOnly": {
 			product: restricting(defaultTierOnly), day: 10, brakes: new(upTo(readOnly)), outcome: planned(readOnly, false),
-			want: status(v1alpha1.RestrictionScheduled, atMost(readOnly), preview(readOnly, readOnly, v1alpha1.ModeReasonMaxRestriction)),
+			want: status(api.RestrictionScheduled, atMost(readOnly), preview(readOnly, readOnly, api.ModeReasonMaxRestriction)),
 			restricted: restricted(isFalse, "NotDue", "A restriction (ReadOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is licensed for longer by then."+simulate+
 				" The product's terms ask for DefaultTierOnly; the operator runs with --max-restriction=ReadOnly."),
 			ready: complete,
 		},
 		"due, and the clocks disagree": {
 			product: restricting(defaultTierOnly), day: 40, clocks: license.ClocksDisagree, outcome: planned(defaultTierOnly, false),
-			want: status(v1alpha1.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
+			want: status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
 			restricted: restricted(isFalse, "ClockDisputed", "The restriction would be due, but the operator's clock and the API server's disagree, "+
 				"and it does not start while they do: condition ClockSkewed tells what to mend."),
 			ready: complete,
@@ -303,16 +303,16 @@ func TestRestrictionStatus(t *testing.T) {
 
 		"in force for the first time, and being applied": {
 			product: restricting(defaultTierOnly), day: 40, outcome: planned(defaultTierOnly, false),
-			want:       status(v1alpha1.RestrictionActive, inForce(defaultTierOnly, "", 40)),
+			want:       status(api.RestrictionActive, inForce(defaultTierOnly, "", 40)),
 			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-02-10T00:00:00Z"+stopped),
 			ready:      ready(isFalse, "Applying", applyingMessage),
 		},
 		"in force in its first second": {
-			product: restricting(readOnly, func(p *v1alpha1.LicensedProduct) { p.Spec.UnlicensedGracePeriodDays = new(int32(0)) }), day: 0,
-			want: v1alpha1.RestrictionStatus{
-				State: v1alpha1.RestrictionActive, EffectiveTime: on(0), Basis: v1alpha1.RestrictionBasisNeverLicensed, MaxMode: defaultTierOnly,
+			product: restricting(readOnly, func(p *api.LicensedProduct) { p.Spec.UnlicensedGracePeriodDays = new(int32(0)) }), day: 0,
+			want: api.RestrictionStatus{
+				State: api.RestrictionActive, EffectiveTime: on(0), Basis: api.RestrictionBasisNeverLicensed, MaxMode: defaultTierOnly,
 				SparedNamespace: "license-operator-system",
-				InForce: &v1alpha1.RestrictionInForce{
+				InForce: &api.RestrictionInForce{
 					Mode: readOnly, SinceTime: on(0), Message: notice + "2026-01-01T00:00:00Z. Renew at https://acme.example/renew",
 				},
 			},
@@ -321,22 +321,22 @@ func TestRestrictionStatus(t *testing.T) {
 		},
 		"in force since": {
 			product: restricting(defaultTierOnly, restrictedBefore), day: 40, outcome: planned(defaultTierOnly, true),
-			want:       status(v1alpha1.RestrictionActive, inForce(defaultTierOnly, "", 35)),
+			want:       status(api.RestrictionActive, inForce(defaultTierOnly, "", 35)),
 			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-02-05T00:00:00Z"+stopped),
 			ready:      complete,
 		},
 		"in force since, and the clocks have come to disagree": {
 			product: restricting(defaultTierOnly, restrictedBefore), day: 40, clocks: license.ClocksDisagree, outcome: planned(defaultTierOnly, true),
-			want:       status(v1alpha1.RestrictionActive, inForce(defaultTierOnly, "", 35)),
+			want:       status(api.RestrictionActive, inForce(defaultTierOnly, "", 35)),
 			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-02-05T00:00:00Z"+stopped),
 			ready:      complete,
 		},
 		"in force, and bypassed": {
 			product: restricting(defaultTierOnly, restrictedBefore), day: 40,
 			outcome: planned(defaultTierOnly, true, func(o *restrictionOutcome) {
-				o.reason, o.message, o.effects.bypasses = v1alpha1.ReasonBypassed, "One does.", bypassing("security", "security.first")
+				o.reason, o.message, o.effects.bypasses = api.ReasonBypassed, "One does.", bypassing("security", "security.first")
 			}),
-			want: status(v1alpha1.RestrictionActive, inForce(defaultTierOnly, "", 35), func(s *v1alpha1.RestrictionStatus) {
+			want: status(api.RestrictionActive, inForce(defaultTierOnly, "", 35), func(s *api.RestrictionStatus) {
 				s.Bypasses = bypassing("security", "security.first")
 			}),
 			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-02-05T00:00:00Z"+stopped),
@@ -344,34 +344,34 @@ func TestRestrictionStatus(t *testing.T) {
 		},
 		"in force: ReadOnly": {
 			product: restricting(readOnly, restrictedBefore), day: 40, outcome: planned(readOnly, true),
-			want:       status(v1alpha1.RestrictionActive, inForce(readOnly, "", 35)),
+			want:       status(api.RestrictionActive, inForce(readOnly, "", 35)),
 			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z"+frozen),
 			ready:      complete,
 		},
 		"in force, and a Windows node": {
 			product: restricting(defaultTierOnly, restrictedBefore), day: 40, brakes: &windows, outcome: planned(readOnly, true),
-			want: status(v1alpha1.RestrictionActive, inForce(readOnly, v1alpha1.ModeReasonWindowsNode, 35)),
+			want: status(api.RestrictionActive, inForce(readOnly, api.ModeReasonWindowsNode, 35)),
 			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z"+frozen+
 				" The cluster has a Windows node, on which DefaultTierOnly would block traffic, so the mode is ReadOnly."),
 			ready: complete,
 		},
 		"in force, and at most ReadOnly": {
 			product: restricting(defaultTierOnly, restrictedBefore), day: 40, brakes: new(upTo(readOnly)), outcome: planned(readOnly, true),
-			want: status(v1alpha1.RestrictionActive, atMost(readOnly), inForce(readOnly, v1alpha1.ModeReasonMaxRestriction, 35)),
+			want: status(api.RestrictionActive, atMost(readOnly), inForce(readOnly, api.ModeReasonMaxRestriction, 35)),
 			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z"+frozen+
 				" The product's terms ask for DefaultTierOnly; the operator runs with --max-restriction=ReadOnly."),
 			ready: complete,
 		},
 		"in force, and an annotation that is no pause": {
 			product: restricting(defaultTierOnly, restrictedBefore, annotatedWith("2026-02-10/2026-02-12")), day: 40, outcome: planned(defaultTierOnly, true),
-			want: status(v1alpha1.RestrictionActive, inForce(defaultTierOnly, "", 35)),
+			want: status(api.RestrictionActive, inForce(defaultTierOnly, "", 35)),
 			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-02-05T00:00:00Z"+stopped+
 				` The annotation license-operator.io/restriction-pause pauses nothing: "2026-02-10" is no instant as RFC 3339 has them, as in 2027-03-01T08:00:00Z (kubectl license pause sets it).`),
 			ready: complete,
 		},
 		"in force, and the product has no renewal URL": {
-			product: restricting(readOnly, restrictedBefore, func(p *v1alpha1.LicensedProduct) { p.Spec.RenewalURL = "" }), day: 40, outcome: planned(readOnly, true),
-			want: status(v1alpha1.RestrictionActive, inForce(readOnly, "", 35), func(s *v1alpha1.RestrictionStatus) {
+			product: restricting(readOnly, restrictedBefore, func(p *api.LicensedProduct) { p.Spec.RenewalURL = "" }), day: 40, outcome: planned(readOnly, true),
+			want: status(api.RestrictionActive, inForce(readOnly, "", 35), func(s *api.RestrictionStatus) {
 				s.InForce.Message = notice + "2026-02-05T00:00:00Z. Ask Acme for a license"
 			}),
 			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z policies in the tiers of status.restriction.inForce can be neither created nor changed. "+
@@ -379,86 +379,86 @@ func TestRestrictionStatus(t *testing.T) {
 			ready: complete,
 		},
 		"in force by a status that another has written: it is made anew": {
-			product: restricting(defaultTierOnly, restrictedBefore, func(p *v1alpha1.LicensedProduct) {
+			product: restricting(defaultTierOnly, restrictedBefore, func(p *api.LicensedProduct) {
 				p.Status.Restriction.InForce.Tiers = tiersOf(defaultTierOnly, "default")
 			}), day: 40, outcome: planned(defaultTierOnly, true),
-			want:       status(v1alpha1.RestrictionActive, inForce(defaultTierOnly, "", 35)),
+			want:       status(api.RestrictionActive, inForce(defaultTierOnly, "", 35)),
 			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-02-05T00:00:00Z"+stopped),
 			ready:      complete,
 		},
 
 		"paused, with a reason": {
 			product: restricting(defaultTierOnly, restrictedBefore, pausing(40, 43, "change freeze")), day: 40, outcome: planned(defaultTierOnly, false),
-			want:       status(v1alpha1.RestrictionPaused, preview(defaultTierOnly, defaultTierOnly, ""), paused(40, 43, "change freeze")),
+			want:       status(api.RestrictionPaused, preview(defaultTierOnly, defaultTierOnly, ""), paused(40, 43, "change freeze")),
 			restricted: restricted(isFalse, "Paused", "The restriction is paused until 2026-02-13T00:00:00Z (change freeze)."+resume),
 			ready:      complete,
 		},
 		"paused, without a reason, and being lifted": {
 			product: restricting(defaultTierOnly, restrictedBefore, pausing(40, 43, "")), day: 40, outcome: planned(defaultTierOnly, true),
-			want:       status(v1alpha1.RestrictionPaused, preview(defaultTierOnly, defaultTierOnly, ""), paused(40, 43, "")),
+			want:       status(api.RestrictionPaused, preview(defaultTierOnly, defaultTierOnly, ""), paused(40, 43, "")),
 			restricted: restricted(isFalse, "Paused", "The restriction is paused until 2026-02-13T00:00:00Z."+resume),
 			ready:      ready(isFalse, "Applying", applyingMessage),
 		},
 		"paused for a year": {
 			product: restricting(defaultTierOnly, pausing(40, 405, "")), day: 40, outcome: planned(defaultTierOnly, false),
-			want:       status(v1alpha1.RestrictionPaused, preview(defaultTierOnly, defaultTierOnly, ""), paused(40, 54, "")),
+			want:       status(api.RestrictionPaused, preview(defaultTierOnly, defaultTierOnly, ""), paused(40, 54, "")),
 			restricted: restricted(isFalse, "Paused", "The restriction is paused until 2026-02-24T00:00:00Z."+resume+" The pause that is asked for is longer than the 14 days that one may last, and ends then."),
 			ready:      complete,
 		},
 		"paused before it is due": {
 			product: restricting(readOnly, pausing(9, 11, "")), day: 10, outcome: planned(readOnly, false),
-			want:       status(v1alpha1.RestrictionPaused, preview(readOnly, readOnly, ""), paused(9, 11, "")),
+			want:       status(api.RestrictionPaused, preview(readOnly, readOnly, ""), paused(9, 11, "")),
 			restricted: restricted(isFalse, "Paused", "The restriction is paused until 2026-01-12T00:00:00Z."+resume),
 			ready:      complete,
 		},
 		"paused, and a Windows node": {
 			product: restricting(defaultTierOnly, pausing(40, 43, "")), day: 40, brakes: &windows, outcome: planned(readOnly, false),
-			want: status(v1alpha1.RestrictionPaused, preview(readOnly, readOnly, v1alpha1.ModeReasonWindowsNode), paused(40, 43, "")),
+			want: status(api.RestrictionPaused, preview(readOnly, readOnly, api.ModeReasonWindowsNode), paused(40, 43, "")),
 			restricted: restricted(isFalse, "Paused", "The restriction is paused until 2026-02-13T00:00:00Z."+resume+
 				" The cluster has a Windows node, on which DefaultTierOnly would block traffic, so the mode is ReadOnly."),
 			ready: complete,
 		},
 		"to be paused": {
 			product: restricting(readOnly, restrictedBefore, pausing(41, 43, "change freeze")), day: 40, outcome: planned(readOnly, true),
-			want:       status(v1alpha1.RestrictionActive, inForce(readOnly, "", 35), paused(41, 43, "change freeze")),
+			want:       status(api.RestrictionActive, inForce(readOnly, "", 35), paused(41, 43, "change freeze")),
 			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z"+frozen),
 			ready:      complete,
 		},
 		"paused once, and in force again": {
 			product: restricting(readOnly, pausing(37, 40, "change freeze")), day: 40, outcome: planned(readOnly, false),
-			want:       status(v1alpha1.RestrictionActive, inForce(readOnly, "", 40)),
+			want:       status(api.RestrictionActive, inForce(readOnly, "", 40)),
 			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-10T00:00:00Z"+frozen),
 			ready:      ready(isFalse, "Applying", applyingMessage),
 		},
 
 		"renewed, and being lifted": {
 			product: restricting(defaultTierOnly, restrictedBefore), day: 40, keys: []finding{k}, outcome: planned(defaultTierOnly, true),
-			want: status(v1alpha1.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, ""), licensed),
+			want: status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, ""), licensed),
 			restricted: restricted(isFalse, "NotDue",
 				"A restriction (DefaultTierOnly) takes effect at 2026-04-21T00:00:00Z, unless the product is licensed for longer by then."+simulate),
 			ready: ready(isFalse, "Applying", applyingMessage),
 		},
 		"not planned yet, and in force before: what was stays": {
 			product: restricting(defaultTierOnly, restrictedBefore), day: 40,
-			want: status(v1alpha1.RestrictionActive, inForce(defaultTierOnly, "", 35), func(s *v1alpha1.RestrictionStatus) {
+			want: status(api.RestrictionActive, inForce(defaultTierOnly, "", 35), func(s *api.RestrictionStatus) {
 				s.InForce.Tiers, s.InForce.Policies = tiersOf(defaultTierOnly, "former"), counted(9, 8, 7)
-				s.SparedTiers, s.Bypasses = []v1alpha1.SparedTier{{Name: "kube-admin", Reason: v1alpha1.TierSparedBuiltIn}}, bypassing("former", "former.first")
+				s.SparedTiers, s.Bypasses = []api.SparedTier{{Name: "kube-admin", Reason: api.TierSparedBuiltIn}}, bypassing("former", "former.first")
 			}),
 			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-02-05T00:00:00Z"+stopped),
 		},
 		"not planned yet, and to come into force: what was announced": {
 			product: restricting(defaultTierOnly, announcedBefore), day: 30,
-			want: status(v1alpha1.RestrictionActive, inForce(defaultTierOnly, "", 30), func(s *v1alpha1.RestrictionStatus) {
+			want: status(api.RestrictionActive, inForce(defaultTierOnly, "", 30), func(s *api.RestrictionStatus) {
 				s.InForce.Tiers, s.InForce.Policies = tiersOf(defaultTierOnly, "former"), counted(9, 8, 7)
-				s.SparedTiers = []v1alpha1.SparedTier{{Name: "kube-admin", Reason: v1alpha1.TierSparedBuiltIn}}
+				s.SparedTiers = []api.SparedTier{{Name: "kube-admin", Reason: api.TierSparedBuiltIn}}
 			}),
 			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-01-31T00:00:00Z"+stopped),
 			ready:      ready(isFalse, "Applying", applyingMessage),
 		},
 		"not planned yet, and new": {
 			product: restricting(defaultTierOnly), day: 10,
-			want: status(v1alpha1.RestrictionScheduled, func(s *v1alpha1.RestrictionStatus) {
-				s.Preview, s.SparedTiers = &v1alpha1.RestrictionPreview{Mode: defaultTierOnly}, nil
+			want: status(api.RestrictionScheduled, func(s *api.RestrictionStatus) {
+				s.Preview, s.SparedTiers = &api.RestrictionPreview{Mode: defaultTierOnly}, nil
 			}),
 			restricted: restricted(isFalse, "NotDue",
 				"A restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is licensed for longer by then."+simulate),
@@ -466,9 +466,9 @@ func TestRestrictionStatus(t *testing.T) {
 		"without tiers": {
 			product: restricting(defaultTierOnly), day: 40,
 			outcome: planned(defaultTierOnly, true, func(o *restrictionOutcome) {
-				o.effects, o.reason, o.message = new(effectsOf(&restriction.ProductPlan{})), v1alpha1.ReasonAPINotInstalled, "There are none."
+				o.effects, o.reason, o.message = new(effectsOf(&restriction.ProductPlan{})), api.ReasonAPINotInstalled, "There are none."
 			}),
-			want: status(v1alpha1.RestrictionActive, inForce(defaultTierOnly, "", 40), func(s *v1alpha1.RestrictionStatus) {
+			want: status(api.RestrictionActive, inForce(defaultTierOnly, "", 40), func(s *api.RestrictionStatus) {
 				s.SparedTiers, s.InForce.Tiers, s.InForce.Policies = nil, nil, counted(0, 0, 0)
 			}),
 			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-02-10T00:00:00Z"+stopped),
@@ -484,7 +484,7 @@ func TestRestrictionStatus(t *testing.T) {
 				test.clocks = license.ClocksAgree
 			}
 			// look is what is found and written so long after that day has begun.
-			look := func(product *v1alpha1.LicensedProduct, later time.Duration) (*assessment, *standing) {
+			look := func(product *api.LicensedProduct, later time.Duration) (*assessment, *standing) {
 				found := assessedBy(license.ClockReading{Now: day(test.day).Add(later), Agreement: test.clocks}, product, test.keys...)
 				return found, standingOf(found, brakes, test.outcome)
 			}
@@ -516,13 +516,13 @@ func TestRestrictionStatus(t *testing.T) {
 }
 
 // stored is a status as an API server gives it back.
-func stored(t *testing.T, status v1alpha1.LicensedProductStatus) v1alpha1.LicensedProductStatus {
+func stored(t *testing.T, status api.LicensedProductStatus) api.LicensedProductStatus {
 	t.Helper()
 	text, err := json.Marshal(status)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var back v1alpha1.LicensedProductStatus
+	var back api.LicensedProductStatus
 	if err := json.Unmarshal(text, &back); err != nil {
 		t.Fatal(err)
 	}
@@ -535,9 +535,9 @@ func TestRestrictionReadyCondition(t *testing.T) {
 		Status metav1.ConditionStatus
 		Reason string
 	}
-	const active, scheduled, none = v1alpha1.RestrictionActive, v1alpha1.RestrictionScheduled, v1alpha1.RestrictionNone
+	const active, scheduled, none = api.RestrictionActive, api.RestrictionScheduled, api.RestrictionNone
 	for _, test := range []struct {
-		state   v1alpha1.RestrictionState
+		state   api.RestrictionState
 		inForce bool
 		// want is by the reason of the outcome.
 		want map[string]told
@@ -587,20 +587,20 @@ func TestRestrictionReadyIsKeptWhileTheLockIsAskedForAgain(t *testing.T) {
 		heldBefore   bool
 		wantReadyNow string // empty: what was said stays
 	}{
-		"it was complete":                           {v1alpha1.ReasonComplete, true, ""},
-		"policies went past it":                     {v1alpha1.ReasonBypassed, true, ""},
-		"the lock was wanting":                      {v1alpha1.ReasonLockNotInForce, true, ""},
-		"it was on its way":                         {v1alpha1.ReasonApplying, true, v1alpha1.ReasonApplying},
-		"it could not be applied":                   {v1alpha1.ReasonApplyFailed, true, v1alpha1.ReasonApplying},
-		"nothing was restricted, and that complete": {v1alpha1.ReasonComplete, false, v1alpha1.ReasonApplying},
+		"it was complete":                           {api.ReasonComplete, true, ""},
+		"policies went past it":                     {api.ReasonBypassed, true, ""},
+		"the lock was wanting":                      {api.ReasonLockNotInForce, true, ""},
+		"it was on its way":                         {api.ReasonApplying, true, api.ReasonApplying},
+		"it could not be applied":                   {api.ReasonApplyFailed, true, api.ReasonApplying},
+		"nothing was restricted, and that complete": {api.ReasonComplete, false, api.ReasonApplying},
 	} {
 		t.Run(name, func(t *testing.T) {
 			product := acme()
-			product.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionRestrictionReady, Status: metav1.ConditionFalse, Reason: test.reason}}
+			product.Status.Conditions = []metav1.Condition{{Type: api.ConditionRestrictionReady, Status: metav1.ConditionFalse, Reason: test.reason}}
 			if test.heldBefore {
-				product.Status.Restriction = &v1alpha1.RestrictionStatus{InForce: &v1alpha1.RestrictionInForce{Mode: defaultTierOnly, SinceTime: new(metav1.NewTime(day(1)))}}
+				product.Status.Restriction = &api.RestrictionStatus{InForce: &api.RestrictionInForce{Mode: defaultTierOnly, SinceTime: new(metav1.NewTime(day(1)))}}
 			}
-			s := &standing{state: v1alpha1.RestrictionActive, outcome: &restrictionOutcome{inForce: true, reason: v1alpha1.ReasonApplying, isProving: true}}
+			s := &standing{state: api.RestrictionActive, outcome: &restrictionOutcome{inForce: true, reason: api.ReasonApplying, isProving: true}}
 			s.Mode = defaultTierOnly
 			got := ""
 			if ready := restrictionReadyCondition(&assessment{product: product}, s); ready != nil {
@@ -616,27 +616,27 @@ func TestRestrictionReadyIsKeptWhileTheLockIsAskedForAgain(t *testing.T) {
 // The API refuses longer lists, and with them the whole status.
 func TestEffectsAreBounded(t *testing.T) {
 	plan := &restriction.ProductPlan{Name: "acme-mesh", Mode: defaultTierOnly, InForce: true}
-	var tiers []v1alpha1.RestrictedTier
-	var spared []v1alpha1.SparedTier
-	var bypasses []v1alpha1.BypassingPolicy
+	var tiers []api.RestrictedTier
+	var spared []api.SparedTier
+	var bypasses []api.BypassingPolicy
 	for i := range 1001 {
 		name := fmt.Sprintf("tier-%04d", i)
 		effect := restriction.TierEffect{Tier: name, Mode: defaultTierOnly, Policies: make([]restriction.PolicyRef, 3), Allow: 2, Deny: 1}
 		if i%100 == 7 {
 			for _, bypass := range []string{"a", "b"} {
 				ref := restriction.PolicyRef{Kind: restriction.NetworkPolicy, Namespace: "shop", Name: name + "." + bypass}
-				effect.Bypasses = append(effect.Bypasses, restriction.Bypass{Policy: ref, Reason: v1alpha1.BypassTierDeleting})
-				bypasses = append(bypasses, v1alpha1.BypassingPolicy{Kind: "NetworkPolicy", Namespace: "shop", Name: ref.Name, Tier: name, Reason: v1alpha1.BypassTierDeleting})
+				effect.Bypasses = append(effect.Bypasses, restriction.Bypass{Policy: ref, Reason: api.BypassTierDeleting})
+				bypasses = append(bypasses, api.BypassingPolicy{Kind: "NetworkPolicy", Namespace: "shop", Name: ref.Name, Tier: name, Reason: api.BypassTierDeleting})
 			}
 		}
 		plan.Affects = append(plan.Affects, effect)
-		plan.Spared = append(plan.Spared, restriction.SparedTier{Name: "spared-" + name, Reason: v1alpha1.TierSparedNever})
-		tiers = append(tiers, v1alpha1.RestrictedTier{Name: name, Mode: defaultTierOnly})
-		spared = append(spared, v1alpha1.SparedTier{Name: "spared-" + name, Reason: v1alpha1.TierSparedNever})
+		plan.Spared = append(plan.Spared, restriction.SparedTier{Name: "spared-" + name, Reason: api.TierSparedNever})
+		tiers = append(tiers, api.RestrictedTier{Name: name, Mode: defaultTierOnly})
+		spared = append(spared, api.SparedTier{Name: "spared-" + name, Reason: api.TierSparedNever})
 	}
 	want := restrictionEffects{
 		tiers: tiers[:1000], spared: spared[:1000], policies: counted(3003, 2002, 1001),
-		bypasses: &v1alpha1.RestrictionBypasses{Total: 20, Policies: bypasses[:16]},
+		bypasses: &api.RestrictionBypasses{Total: 20, Policies: bypasses[:16]},
 	}
 	if diff := cmp.Diff(want, effectsOf(plan), cmp.AllowUnexported(restrictionEffects{})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -657,12 +657,12 @@ func TestEffectsOfAPlan(t *testing.T) {
 		},
 	}, []restriction.Product{{Name: "acme-mesh", Mode: defaultTierOnly, TierSelector: labels.Everything(), Due: true, Since: day(1)}}, unbraked)
 	want := restrictionEffects{
-		tiers:    []v1alpha1.RestrictedTier{{Name: "leaving", Mode: readOnly}, {Name: "security", Mode: defaultTierOnly}},
+		tiers:    []api.RestrictedTier{{Name: "leaving", Mode: readOnly}, {Name: "security", Mode: defaultTierOnly}},
 		policies: counted(2, 1, 1),
-		spared:   []v1alpha1.SparedTier{{Name: "default", Reason: v1alpha1.TierSparedBuiltIn}, {Name: "mine", Reason: v1alpha1.TierSparedNever}},
-		bypasses: &v1alpha1.RestrictionBypasses{Total: 2, Policies: []v1alpha1.BypassingPolicy{
-			{Kind: "NetworkPolicy", Namespace: "shop", Name: "leaving.deny", Tier: "leaving", Reason: v1alpha1.BypassTierDeleting},
-			{Kind: "GlobalNetworkPolicy", Name: "security.first", Tier: "security", Reason: v1alpha1.BypassSortsFirst},
+		spared:   []api.SparedTier{{Name: "default", Reason: api.TierSparedBuiltIn}, {Name: "mine", Reason: api.TierSparedNever}},
+		bypasses: &api.RestrictionBypasses{Total: 2, Policies: []api.BypassingPolicy{
+			{Kind: "NetworkPolicy", Namespace: "shop", Name: "leaving.deny", Tier: "leaving", Reason: api.BypassTierDeleting},
+			{Kind: "GlobalNetworkPolicy", Name: "security.first", Tier: "security", Reason: api.BypassSortsFirst},
 		}},
 	}
 	if diff := cmp.Diff(want, effectsOf(&plan.Products[0]), cmp.AllowUnexported(restrictionEffects{})); diff != "" {
@@ -671,8 +671,8 @@ func TestEffectsOfAPlan(t *testing.T) {
 }
 
 func TestRestrictionEvents(t *testing.T) {
-	status := func(restricted, ready string) *v1alpha1.LicensedProductStatus {
-		s := &v1alpha1.LicensedProductStatus{}
+	status := func(restricted, ready string) *api.LicensedProductStatus {
+		s := &api.LicensedProductStatus{}
 		if restricted != "" {
 			inForce := statusOf(restricted == "ReadOnly" || restricted == "DefaultTierOnly")
 			s.Conditions = append(s.Conditions, condition("Restricted", inForce, 3, 20, restricted, "It is "+restricted+"."))
@@ -683,7 +683,7 @@ func TestRestrictionEvents(t *testing.T) {
 		return s
 	}
 	for name, test := range map[string]struct {
-		from, to *v1alpha1.LicensedProductStatus
+		from, to *api.LicensedProductStatus
 		want     []transition
 	}{
 		"new, and to come":                      {status("", ""), status("NotDue", ""), nil},

@@ -26,7 +26,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/alerting"
 )
 
@@ -108,7 +108,7 @@ func newRuleReconciler(mgr ctrl.Manager, options alerting.Options, products *wak
 
 // Reconcile sees to it that the rule of one product is as it should be.
 func (r *ruleReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
-	product := &v1alpha1.LicensedProduct{}
+	product := &api.LicensedProduct{}
 	if err := r.reader.Get(ctx, request.NamespacedName, product); apierrors.IsNotFound(err) {
 		// The rule goes with its owner.
 		r.keep(request.Name, nil)
@@ -143,7 +143,7 @@ func (r *ruleReconciler) Reconcile(ctx context.Context, request ctrl.Request) (c
 }
 
 // alertsReady is the condition AlertsReady of a product; nil where what it is has yet to be seen.
-func (r *ruleReconciler) alertsReady(product *v1alpha1.LicensedProduct) *metav1.Condition {
+func (r *ruleReconciler) alertsReady(product *api.LicensedProduct) *metav1.Condition {
 	if _, err := r.kind.get(alerting.RuleName(product.Name)); errors.Is(err, errNotKnownYet) {
 		return nil
 	} else if err != nil {
@@ -157,7 +157,7 @@ func (r *ruleReconciler) alertsReady(product *v1alpha1.LicensedProduct) *metav1.
 }
 
 // keptOf is what has come of the rule of a product as it is now; empty where that has yet to be seen.
-func (r *ruleReconciler) keptOf(product *v1alpha1.LicensedProduct) keptRule {
+func (r *ruleReconciler) keptOf(product *api.LicensedProduct) keptRule {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if kept := r.kept[product.Name]; kept.product == product.UID && kept.generation == product.Generation {
@@ -184,7 +184,7 @@ func (r *ruleReconciler) forgetAll() {
 	clear(r.kept)
 }
 
-func (r *ruleReconciler) desired(product *v1alpha1.LicensedProduct) (*unstructured.Unstructured, error) {
+func (r *ruleReconciler) desired(product *api.LicensedProduct) (*unstructured.Unstructured, error) {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(alerting.Rule(product, r.options))
 	return &unstructured.Unstructured{Object: content}, err
 }
@@ -220,7 +220,7 @@ func (r *ruleReconciler) digest(rule *unstructured.Unstructured) [sha256.Size]by
 // It creates or patches, and is no server-side apply: that would take over an object of the same name that is somebody else's, and would leave in place what others
 // have added to the rule's groups.
 func (r *ruleReconciler) write(
-	ctx context.Context, product *v1alpha1.LicensedProduct, rule *unstructured.Unstructured, observed *observedRule,
+	ctx context.Context, product *api.LicensedProduct, rule *unstructured.Unstructured, observed *observedRule,
 ) (resourceVersion string, err error) {
 	rules := r.client.Resource(prometheusRules).Namespace(r.options.Namespace)
 	var owner *metav1.OwnerReference
@@ -263,7 +263,7 @@ func (r *ruleReconciler) write(
 // isProduct tells whether an owner is the product of that name, or was an earlier one.
 func isProduct(owner *metav1.OwnerReference, name string) bool {
 	group, err := schema.ParseGroupVersion(owner.APIVersion)
-	return err == nil && group.Group == v1alpha1.GroupVersion.Group && owner.Kind == "LicensedProduct" && owner.Name == name
+	return err == nil && group.Group == api.GroupVersion.Group && owner.Kind == "LicensedProduct" && owner.Name == name
 }
 
 func (r *ruleReconciler) nameTaken(rule *unstructured.Unstructured) error {
@@ -271,22 +271,22 @@ func (r *ruleReconciler) nameTaken(rule *unstructured.Unstructured) error {
 		rule.GetName(), r.options.Namespace)
 }
 
-func (r *ruleReconciler) condition(product *v1alpha1.LicensedProduct, err error) metav1.Condition {
-	ready := metav1.Condition{Type: v1alpha1.ConditionAlertsReady, Status: metav1.ConditionFalse}
+func (r *ruleReconciler) condition(product *api.LicensedProduct, err error) metav1.Condition {
+	ready := metav1.Condition{Type: api.ConditionAlertsReady, Status: metav1.ConditionFalse}
 	switch {
 	case err == nil:
-		ready.Status, ready.Reason = metav1.ConditionTrue, v1alpha1.ReasonRuleApplied
+		ready.Status, ready.Reason = metav1.ConditionTrue, api.ReasonRuleApplied
 		ready.Message = fmt.Sprintf("PrometheusRule %q in namespace %q has the product's alerts.", alerting.RuleName(product.Name), r.options.Namespace)
 	case errors.Is(err, errNotInstalled):
-		ready.Reason = v1alpha1.ReasonAPINotInstalled
+		ready.Reason = api.ReasonAPINotInstalled
 		ready.Message = "The cluster has no PrometheusRules (" + r.kind.name() + "), so nobody is alerted: " +
 			"install prometheus-operator, or that CustomResourceDefinition alone, and the rule is there within seconds."
 	case isForbiddenByRBAC(err):
-		ready.Reason = v1alpha1.ReasonForbidden
+		ready.Reason = api.ReasonForbidden
 		ready.Message = fmt.Sprintf("The operator may not keep the PrometheusRule in namespace %q, or there is no such namespace: %v. Grant it there what config/rbac grants it in its own.",
 			r.options.Namespace, err)
 	default:
-		ready.Reason = v1alpha1.ReasonApplyFailed
+		ready.Reason = api.ReasonApplyFailed
 		ready.Message = fmt.Sprintf("The PrometheusRule could not be written: %v.", err)
 	}
 	return ready
@@ -300,7 +300,7 @@ func isForbiddenByRBAC(err error) bool {
 func (r *ruleReconciler) setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("prometheusrule").
-		For(&v1alpha1.LicensedProduct{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&api.LicensedProduct{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesRawSource(r.changes).
 		WithOptions(controllerOptions()).
 		Complete(r)

@@ -23,7 +23,7 @@ import (
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/alerting"
 	"github.com/license-operator/license-operator/internal/clock"
 	"github.com/license-operator/license-operator/internal/metrics"
@@ -52,7 +52,7 @@ type Options struct {
 	// Alerts says where PrometheusRules are written, and how.
 	Alerts alerting.Options
 	// MaxRestriction is the strongest mode of any product's restriction. What is no mode restricts nothing.
-	MaxRestriction v1alpha1.RestrictionMode
+	MaxRestriction api.RestrictionMode
 	// ManageAdmissionPolicies has the operator apply the policies of config/admission itself.
 	ManageAdmissionPolicies bool
 }
@@ -191,7 +191,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 			mgr.GetLogger().Info("Clock changed, evaluating everything again")
 			for _, changes := range []chan event.GenericEvent{keyChanges, productChanges} {
 				select {
-				case changes <- event.GenericEvent{Object: &v1alpha1.LicensedProduct{}}:
+				case changes <- event.GenericEvent{Object: &api.LicensedProduct{}}:
 				default:
 				}
 			}

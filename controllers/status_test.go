@@ -16,7 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/token"
@@ -29,10 +29,10 @@ func day(d int) time.Time {
 func on(d int) *metav1.Time { return new(metav1.NewTime(day(d))) }
 
 // acme was created on day 0.
-func acme() *v1alpha1.LicensedProduct {
-	return &v1alpha1.LicensedProduct{
+func acme() *api.LicensedProduct {
+	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh", Generation: 3, CreationTimestamp: *on(0)},
-		Spec: v1alpha1.LicensedProductSpec{
+		Spec: api.LicensedProductSpec{
 			Vendor: "Acme", RenewalURL: "https://acme.example/renew", TrustAnchors: "anchors", UnlicensedGracePeriodDays: new(int32(30)),
 		},
 	}
@@ -52,15 +52,15 @@ func issuedOn(d int, c *license.Claims) *license.Claims {
 }
 
 func verified(name string, c *license.Claims) finding {
-	return finding{Key: license.Key{Name: name, Claims: c}, shown: c, reason: v1alpha1.ReasonVerified, message: "License verifies."}
+	return finding{Key: license.Key{Name: name, Claims: c}, shown: c, reason: api.ReasonVerified, message: "License verifies."}
 }
 
 // assessedOn is the assessment on a day, by a clock that is confirmed, of a product, nil for none, with these keys.
-func assessedOn(d int, product *v1alpha1.LicensedProduct, findings ...finding) *assessment {
+func assessedOn(d int, product *api.LicensedProduct, findings ...finding) *assessment {
 	return assessedBy(license.ClockReading{Now: day(d).Add(300 * time.Millisecond), Agreement: license.ClocksAgree}, product, findings...)
 }
 
-func assessedBy(clock license.ClockReading, product *v1alpha1.LicensedProduct, findings ...finding) *assessment {
+func assessedBy(clock license.ClockReading, product *api.LicensedProduct, findings ...finding) *assessment {
 	found := &assessment{time: license.Reckon(clock, product), product: product, findings: map[string]finding{}}
 	var keys []license.Key
 	for _, f := range findings {
@@ -77,12 +77,12 @@ func condition(conditionType string, status metav1.ConditionStatus, generation i
 	return metav1.Condition{Type: conditionType, Status: status, ObservedGeneration: generation, LastTransitionTime: *on(since), Reason: reason, Message: message}
 }
 
-func inUse(nodes, cores int64) []v1alpha1.Usage {
-	return []v1alpha1.Usage{{Name: "nodes", Value: &nodes}, {Name: "cores", Value: &cores}}
+func inUse(nodes, cores int64) []api.Usage {
+	return []api.Usage{{Name: "nodes", Value: &nodes}, {Name: "cores", Value: &cores}}
 }
 
-func peak(month string, nodes, cores int64) v1alpha1.MonthlyPeak {
-	return v1alpha1.MonthlyPeak{Month: month, Usage: inUse(nodes, cores)}
+func peak(month string, nodes, cores int64) api.MonthlyPeak {
+	return api.MonthlyPeak{Month: month, Usage: inUse(nodes, cores)}
 }
 
 const (
@@ -91,90 +91,90 @@ const (
 )
 
 // productStatusOf is the status of a product whose terms have no restriction, or whose restriction has not been planned yet.
-func productStatusOf(found *assessment, used []v1alpha1.Usage, alertsReady *metav1.Condition) v1alpha1.LicensedProductStatus {
+func productStatusOf(found *assessment, used []api.Usage, alertsReady *metav1.Condition) api.LicensedProductStatus {
 	return licensedProductStatus(found, observations{used, alertsReady, standingOf(found, unbraked, nil)})
 }
 
-var unbraked = restriction.Brakes{MaxMode: v1alpha1.RestrictionDefaultTierOnly, OperatorNamespace: "license-operator-system"}
+var unbraked = restriction.Brakes{MaxMode: api.RestrictionDefaultTierOnly, OperatorNamespace: "license-operator-system"}
 
 func unrestricted(since int) metav1.Condition {
 	return condition("Restricted", isFalse, 3, since, "NotRequested", "The product's terms have no restriction.")
 }
 
 func TestLicenseKeyStatus(t *testing.T) {
-	rejected := finding{Key: license.Key{Name: "k"}, reason: v1alpha1.ReasonLicenseRevoked, message: "Revoked.", shown: licenseOf("L1", 10, 100)}
-	orphan := finding{Key: license.Key{Name: "k"}, reason: v1alpha1.ReasonProductNotFound, message: "No product."}
-	claimed := func(state v1alpha1.LicenseKeyState, from, to int, conditions ...metav1.Condition) v1alpha1.LicenseKeyStatus {
-		s := v1alpha1.LicenseKeyStatus{
+	rejected := finding{Key: license.Key{Name: "k"}, reason: api.ReasonLicenseRevoked, message: "Revoked.", shown: licenseOf("L1", 10, 100)}
+	orphan := finding{Key: license.Key{Name: "k"}, reason: api.ReasonProductNotFound, message: "No product."}
+	claimed := func(state api.LicenseKeyState, from, to int, conditions ...metav1.Condition) api.LicenseKeyStatus {
+		s := api.LicenseKeyStatus{
 			Conditions: conditions, ObservedGeneration: 2, State: state, LicenseID: "L1", Customer: "Initech",
 			IssuedTime: on(from), NotBeforeTime: on(from), ExpiryTime: on(to), GraceEndTime: on(to + 10),
 		}
-		if state == v1alpha1.LicenseKeyValid || state == v1alpha1.LicenseKeyGracePeriod {
-			s.Features, s.Limits = []string{"mesh"}, []v1alpha1.Limit{{Name: "nodes", Value: new(int64(100))}}
+		if state == api.LicenseKeyValid || state == api.LicenseKeyGracePeriod {
+			s.Features, s.Limits = []string{"mesh"}, []api.Limit{{Name: "nodes", Value: new(int64(100))}}
 		}
 		return s
 	}
 	ready := func(since int) metav1.Condition {
 		return condition("Ready", isTrue, 2, since, "Verified", "License verifies.")
 	}
-	validBefore := claimed(v1alpha1.LicenseKeyValid, 10, 100, ready(10), condition("Active", isTrue, 2, 10, "InForce", ""))
+	validBefore := claimed(api.LicenseKeyValid, 10, 100, ready(10), condition("Active", isTrue, 2, 10, "InForce", ""))
 	for name, test := range map[string]struct {
-		before v1alpha1.LicenseKeyStatus
+		before api.LicenseKeyStatus
 		found  *assessment
-		want   v1alpha1.LicenseKeyStatus
+		want   api.LicenseKeyStatus
 	}{
 		"valid and active": {
 			found: assessedOn(20, acme(), verified("k", licenseOf("L1", 10, 100))),
-			want: claimed(v1alpha1.LicenseKeyValid, 10, 100, ready(20),
+			want: claimed(api.LicenseKeyValid, 10, 100, ready(20),
 				condition("Active", isTrue, 2, 20, "InForce", `This key decides the state of LicensedProduct "acme-mesh".`)),
 		},
 		"a condition that stays keeps its time": {
 			before: validBefore,
 			found:  assessedOn(100, acme(), verified("k", licenseOf("L1", 10, 100))),
-			want: claimed(v1alpha1.LicenseKeyGracePeriod, 10, 100, ready(10),
+			want: claimed(api.LicenseKeyGracePeriod, 10, 100, ready(10),
 				condition("Active", isTrue, 2, 10, "InForce", `This key decides the state of LicensedProduct "acme-mesh".`)),
 		},
 		"valid, and another is active": {
 			before: validBefore,
 			found:  assessedOn(30, acme(), verified("k", licenseOf("L1", 10, 100)), verified("newer", licenseOf("L2", 30, 200))),
-			want: claimed(v1alpha1.LicenseKeyValid, 10, 100, ready(10),
+			want: claimed(api.LicenseKeyValid, 10, 100, ready(10),
 				condition("Active", isFalse, 2, 30, "Standby", `Another key decides the state of LicensedProduct "acme-mesh": kubectl get lprod shows which.`)),
 		},
 		"not yet valid": {
 			found: assessedOn(5, acme(), verified("k", licenseOf("L1", 10, 100))),
-			want: claimed(v1alpha1.LicenseKeyNotYetValid, 10, 100, ready(5),
+			want: claimed(api.LicenseKeyNotYetValid, 10, 100, ready(5),
 				condition("Active", isFalse, 2, 5, "NotYetValid", "The key begins at 2026-01-11T00:00:00Z and counts from then on.")),
 		},
 		"expired and, for want of a better one, active": {
 			found: assessedOn(110, acme(), verified("k", licenseOf("L1", 10, 100))),
-			want: claimed(v1alpha1.LicenseKeyExpired, 10, 100, ready(110),
+			want: claimed(api.LicenseKeyExpired, 10, 100, ready(110),
 				condition("Active", isTrue, 2, 110, "InForce", `This key decides the state of LicensedProduct "acme-mesh".`)),
 		},
 		"expired, and another is active": {
 			found: assessedOn(110, acme(), verified("k", licenseOf("L1", 10, 100)), verified("newer", licenseOf("L2", 30, 200))),
-			want: claimed(v1alpha1.LicenseKeyExpired, 10, 100, ready(110),
+			want: claimed(api.LicenseKeyExpired, 10, 100, ready(110),
 				condition("Active", isFalse, 2, 110, "Expired", `The key expired at 2026-04-11T00:00:00Z and its grace period ended at 2026-04-21T00:00:00Z; another decides the state of LicensedProduct "acme-mesh".`)),
 		},
 		"rejected after its signature held: what it says is shown, and grants nothing": {
 			before: validBefore,
 			found:  assessedOn(20, acme(), rejected),
-			want: claimed(v1alpha1.LicenseKeyInvalid, 10, 100,
+			want: claimed(api.LicenseKeyInvalid, 10, 100,
 				condition("Ready", isFalse, 2, 20, "LicenseRevoked", "Revoked."),
 				condition("Active", isFalse, 2, 20, "NotVerified", "The key does not verify: condition Ready says why.")),
 		},
 		"without a product": {
 			before: validBefore,
 			found:  assessedOn(20, nil, orphan),
-			want: v1alpha1.LicenseKeyStatus{ObservedGeneration: 2, State: v1alpha1.LicenseKeyInvalid, Conditions: []metav1.Condition{
+			want: api.LicenseKeyStatus{ObservedGeneration: 2, State: api.LicenseKeyInvalid, Conditions: []metav1.Condition{
 				condition("Ready", isFalse, 2, 20, "ProductNotFound", "No product."),
 				condition("Active", isFalse, 2, 20, "NotVerified", "The key does not verify: condition Ready says why."),
 			}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			k := &v1alpha1.LicenseKey{
+			k := &api.LicenseKey{
 				ObjectMeta: metav1.ObjectMeta{Name: "k", Generation: 2},
-				Spec:       v1alpha1.LicenseKeySpec{ProductName: "acme-mesh", Token: "t"},
+				Spec:       api.LicenseKeySpec{ProductName: "acme-mesh", Token: "t"},
 				Status:     test.before,
 			}
 			if diff := cmp.Diff(test.want, licenseKeyStatus(k, test.found.findings["k"], test.found)); diff != "" {
@@ -188,7 +188,7 @@ func TestLicensedProductStatus(t *testing.T) {
 	accepted := func(since int) metav1.Condition {
 		return condition("Ready", isTrue, 3, since, "TermsAccepted", "The terms of Acme are in order.")
 	}
-	limits := []v1alpha1.Limit{{Name: "nodes", Value: new(int64(100))}}
+	limits := []api.Limit{{Name: "nodes", Value: new(int64(100))}}
 	k := verified("k", licenseOf("L1", 10, 100))
 	noLimit := func(since int) metav1.Condition {
 		return condition("WithinLimits", isTrue, 3, since, "NoLimits", "There is no limit in force.")
@@ -197,7 +197,7 @@ func TestLicensedProductStatus(t *testing.T) {
 		return condition("WithinLimits", isTrue, 3, since, "WithinLimits", "No more is in use than is licensed.")
 	}
 	valid := productStatusOf(assessedOn(20, acme(), k), inUse(1, 4), nil)
-	withStatus := func(status v1alpha1.LicensedProductStatus, change ...func(*v1alpha1.LicensedProduct)) *v1alpha1.LicensedProduct {
+	withStatus := func(status api.LicensedProductStatus, change ...func(*api.LicensedProduct)) *api.LicensedProduct {
 		p := acme()
 		p.Status = status
 		for _, c := range change {
@@ -205,108 +205,108 @@ func TestLicensedProductStatus(t *testing.T) {
 		}
 		return p
 	}
-	anchorsInvalid := assessedOn(30, withStatus(valid, func(p *v1alpha1.LicensedProduct) { p.Spec.TrustAnchors = "garbled" }), k)
+	anchorsInvalid := assessedOn(30, withStatus(valid, func(p *api.LicensedProduct) { p.Spec.TrustAnchors = "garbled" }), k)
 	anchorsInvalid.terms, anchorsInvalid.termsErr = &token.Terms{}, errors.New("block 1 is no certificate")
 	anchorsNeverValid := assessedOn(1, acme())
 	anchorsNeverValid.termsErr = errors.New("block 1 is no certificate")
 	for name, test := range map[string]struct {
 		found *assessment
-		want  v1alpha1.LicensedProductStatus
+		want  api.LicensedProductStatus
 	}{
 		"unlicensed": {
 			found: assessedOn(1, acme()),
-			want: v1alpha1.LicensedProductStatus{
-				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []v1alpha1.MonthlyPeak{peak("2026-01", 1, 4)},
-				TrustAnchors: "anchors", State: v1alpha1.LicensedProductUnlicensed, TimeMark: on(1),
+			want: api.LicensedProductStatus{
+				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4)},
+				TrustAnchors: "anchors", State: api.LicensedProductUnlicensed, TimeMark: on(1),
 				Conditions: []metav1.Condition{accepted(1), condition("Licensed", isFalse, 3, 1, "Unlicensed",
 					`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk shows them). Get a license at https://acme.example/renew and apply it as a LicenseKey.`), noLimit(1), unrestricted(1)},
-				Restriction: &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed},
+				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30), Basis: api.RestrictionBasisNeverLicensed},
 			},
 		},
 		"unlicensed, and the vendor has no URL": {
-			found: assessedOn(1, withStatus(v1alpha1.LicensedProductStatus{}, func(p *v1alpha1.LicensedProduct) { p.Spec.RenewalURL = "" })),
-			want: v1alpha1.LicensedProductStatus{
-				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []v1alpha1.MonthlyPeak{peak("2026-01", 1, 4)},
-				TrustAnchors: "anchors", State: v1alpha1.LicensedProductUnlicensed, TimeMark: on(1),
+			found: assessedOn(1, withStatus(api.LicensedProductStatus{}, func(p *api.LicensedProduct) { p.Spec.RenewalURL = "" })),
+			want: api.LicensedProductStatus{
+				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4)},
+				TrustAnchors: "anchors", State: api.LicensedProductUnlicensed, TimeMark: on(1),
 				Conditions: []metav1.Condition{accepted(1), condition("Licensed", isFalse, 3, 1, "Unlicensed",
 					`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk shows them). Ask Acme for a license and apply it as a LicenseKey.`), noLimit(1), unrestricted(1)},
-				Restriction: &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed},
+				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30), Basis: api.RestrictionBasisNeverLicensed},
 			},
 		},
 		"valid": {
 			found: assessedOn(20, acme(), k),
-			want: v1alpha1.LicensedProductStatus{
-				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []v1alpha1.MonthlyPeak{peak("2026-01", 1, 4)},
-				TrustAnchors: "anchors", State: v1alpha1.LicensedProductValid, TimeMark: on(20), ActiveLicenseKeyName: "k",
+			want: api.LicensedProductStatus{
+				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4)},
+				TrustAnchors: "anchors", State: api.LicensedProductValid, TimeMark: on(20), ActiveLicenseKeyName: "k",
 				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110), Features: []string{"mesh"}, Limits: limits,
 				Conditions:  []metav1.Condition{accepted(20), condition("Licensed", isTrue, 3, 20, "Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`), within(20), unrestricted(20)},
-				Restriction: &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(110), Basis: v1alpha1.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
+				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(110), Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
 			},
 		},
 		"in grace": {
 			found: assessedOn(100, withStatus(valid), k),
-			want: v1alpha1.LicensedProductStatus{
-				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []v1alpha1.MonthlyPeak{peak("2026-01", 1, 4), peak("2026-04", 1, 4)},
-				TrustAnchors: "anchors", State: v1alpha1.LicensedProductGracePeriod, TimeMark: on(100), ActiveLicenseKeyName: "k",
+			want: api.LicensedProductStatus{
+				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4), peak("2026-04", 1, 4)},
+				TrustAnchors: "anchors", State: api.LicensedProductGracePeriod, TimeMark: on(100), ActiveLicenseKeyName: "k",
 				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110), Features: []string{"mesh"}, Limits: limits,
 				Conditions: []metav1.Condition{accepted(20), condition("Licensed", isTrue, 3, 20, "GracePeriod",
 					`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. Get a license at https://acme.example/renew and apply it as a LicenseKey.`), within(20), unrestricted(20)},
-				Restriction: &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(110), Basis: v1alpha1.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
+				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(110), Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
 			},
 		},
 		"in grace, and renewed": {
 			found: assessedOn(100, withStatus(valid), k, verified("next", issuedOn(50, licenseOf("L2", 110, 200)))),
-			want: v1alpha1.LicensedProductStatus{
-				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []v1alpha1.MonthlyPeak{peak("2026-01", 1, 4), peak("2026-04", 1, 4)},
-				TrustAnchors: "anchors", State: v1alpha1.LicensedProductGracePeriod, TimeMark: on(100), ActiveLicenseKeyName: "k",
+			want: api.LicensedProductStatus{
+				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4), peak("2026-04", 1, 4)},
+				TrustAnchors: "anchors", State: api.LicensedProductGracePeriod, TimeMark: on(100), ActiveLicenseKeyName: "k",
 				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(210), Features: []string{"mesh"}, Limits: limits,
 				Conditions: []metav1.Condition{accepted(20), condition("Licensed", isTrue, 3, 20, "GracePeriod",
 					`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. Other keys cover the product from then to 2026-07-30T00:00:00Z without a gap.`), within(20), unrestricted(20)},
-				Restriction: &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(210), Basis: v1alpha1.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
+				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(210), Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
 			},
 		},
 		"expired": {
 			found: assessedOn(110, withStatus(valid), k),
-			want: v1alpha1.LicensedProductStatus{
-				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []v1alpha1.MonthlyPeak{peak("2026-01", 1, 4), peak("2026-04", 1, 4)},
-				TrustAnchors: "anchors", State: v1alpha1.LicensedProductExpired, TimeMark: on(110), ActiveLicenseKeyName: "k",
+			want: api.LicensedProductStatus{
+				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4), peak("2026-04", 1, 4)},
+				TrustAnchors: "anchors", State: api.LicensedProductExpired, TimeMark: on(110), ActiveLicenseKeyName: "k",
 				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110),
 				Conditions: []metav1.Condition{accepted(20), condition("Licensed", isFalse, 3, 110, "Expired",
 					`LicenseKey "k" expired at 2026-04-11T00:00:00Z, and its grace period ended at 2026-04-21T00:00:00Z. Get a license at https://acme.example/renew and apply it as a LicenseKey.`), noLimit(20), unrestricted(20)},
-				Restriction: &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(110), Basis: v1alpha1.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
+				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(110), Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
 			},
 		},
 		"trust anchors unusable: not Ready, and licensed as before": {
 			found: anchorsInvalid,
-			want: v1alpha1.LicensedProductStatus{
-				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []v1alpha1.MonthlyPeak{peak("2026-01", 1, 4)},
-				TrustAnchors: "anchors", State: v1alpha1.LicensedProductValid, TimeMark: on(30), ActiveLicenseKeyName: "k",
+			want: api.LicensedProductStatus{
+				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4)},
+				TrustAnchors: "anchors", State: api.LicensedProductValid, TimeMark: on(30), ActiveLicenseKeyName: "k",
 				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110), Features: []string{"mesh"}, Limits: limits,
 				Conditions: []metav1.Condition{
 					condition("Ready", isFalse, 3, 30, "TrustAnchorsInvalid", "spec.trustAnchors cannot be used: block 1 is no certificate. Mend them; until then the last that could be used count, those in status.trustAnchors."),
 					condition("Licensed", isTrue, 3, 20, "Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`),
 					within(20), unrestricted(20),
 				},
-				Restriction: &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(110), Basis: v1alpha1.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
+				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(110), Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
 			},
 		},
 		"trust anchors unusable from the beginning": {
 			found: anchorsNeverValid,
-			want: v1alpha1.LicensedProductStatus{
-				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []v1alpha1.MonthlyPeak{peak("2026-01", 1, 4)},
-				State: v1alpha1.LicensedProductUnlicensed, TimeMark: on(1),
+			want: api.LicensedProductStatus{
+				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4)},
+				State: api.LicensedProductUnlicensed, TimeMark: on(1),
 				Conditions: []metav1.Condition{
 					condition("Ready", isFalse, 3, 1, "TrustAnchorsInvalid", "spec.trustAnchors cannot be used: block 1 is no certificate. Mend them; until then no key can be verified."),
 					condition("Licensed", isFalse, 3, 1, "Unlicensed",
 						`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk shows them). Get a license at https://acme.example/renew and apply it as a LicenseKey.`),
 					noLimit(1), unrestricted(1),
 				},
-				Restriction: &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone, EffectiveTime: on(30), Basis: v1alpha1.RestrictionBasisNeverLicensed},
+				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30), Basis: api.RestrictionBasisNeverLicensed},
 			},
 		},
 		"the clock is behind the mark": {
 			found: assessedOn(-10, withStatus(valid), k),
-			want: func() v1alpha1.LicensedProductStatus {
+			want: func() api.LicensedProductStatus {
 				s := *valid.DeepCopy()
 				s.Conditions = append(s.Conditions, condition("ClockSkewed", isTrue, 3, 20, "BehindMark",
 					"The operator's clock is behind status.timeMark, 2026-01-21T00:00:00Z, which counts as the time until the clock has passed it. "+
@@ -316,7 +316,7 @@ func TestLicensedProductStatus(t *testing.T) {
 		},
 		"the clocks disagree": {
 			found: assessedBy(license.ClockReading{Now: day(20), Agreement: license.ClocksDisagree}, withStatus(valid), k),
-			want: func() v1alpha1.LicensedProductStatus {
+			want: func() api.LicensedProductStatus {
 				s := *valid.DeepCopy()
 				s.Conditions = append(s.Conditions, condition("ClockSkewed", isTrue, 3, 20, "NodeClock",
 					"The operator's clock and the API server's are more than 5 minutes apart. Mend the one that is wrong: until then no restriction starts and status.timeMark stands still."))
@@ -339,48 +339,48 @@ func TestUseInStatus(t *testing.T) {
 		c.Limits = limits
 		return verified("k", c)
 	}
-	selecting := func(operator metav1.LabelSelectorOperator) *v1alpha1.LicensedProduct {
+	selecting := func(operator metav1.LabelSelectorOperator) *api.LicensedProduct {
 		p := acme()
-		p.Spec.Usage = &v1alpha1.UsageSpec{NodeSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "gpu", Operator: operator}}}}
+		p.Spec.Usage = &api.UsageSpec{NodeSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "gpu", Operator: operator}}}}
 		return p
 	}
 	undated := acme()
 	january := acme()
-	january.Status.MonthlyPeaks = []v1alpha1.MonthlyPeak{peak("2026-01", 9, 2)}
+	january.Status.MonthlyPeaks = []api.MonthlyPeak{peak("2026-01", 9, 2)}
 	january.Status.TimeMark = on(20)
 	for name, test := range map[string]struct {
 		found  *assessment
-		used   []v1alpha1.Usage
+		used   []api.Usage
 		ready  string
 		within metav1.Condition
-		peaks  []v1alpha1.MonthlyPeak
+		peaks  []api.MonthlyPeak
 	}{
 		"at the limit": {
 			found: assessedOn(20, acme(), limited(map[string]int64{"nodes": 2})), used: inUse(2, 8), ready: "TermsAccepted",
 			within: condition("WithinLimits", isTrue, 3, 20, "WithinLimits", "No more is in use than is licensed."),
-			peaks:  []v1alpha1.MonthlyPeak{peak("2026-01", 2, 8)},
+			peaks:  []api.MonthlyPeak{peak("2026-01", 2, 8)},
 		},
 		"over the limit": {
 			found: assessedOn(20, acme(), limited(map[string]int64{"nodes": 2})), used: inUse(3, 8), ready: "TermsAccepted",
 			within: condition("WithinLimits", isFalse, 3, 20, "LimitExceeded",
 				"More is in use than is licensed: 3 of 2 nodes. Nothing is blocked: new nodes join, and every feature works. Use less, or license more. Get a license at https://acme.example/renew and apply it as a LicenseKey."),
-			peaks: []v1alpha1.MonthlyPeak{peak("2026-01", 3, 8)},
+			peaks: []api.MonthlyPeak{peak("2026-01", 3, 8)},
 		},
 		"over both limits, one of them 0": {
 			found: assessedOn(20, acme(), limited(map[string]int64{"nodes": 2, "cores": 0})), used: inUse(3, 8), ready: "TermsAccepted",
 			within: condition("WithinLimits", isFalse, 3, 20, "LimitExceeded",
 				"More is in use than is licensed: 8 of 0 cores, 3 of 2 nodes. Nothing is blocked: new nodes join, and every feature works. Use less, or license more. Get a license at https://acme.example/renew and apply it as a LicenseKey."),
-			peaks: []v1alpha1.MonthlyPeak{peak("2026-01", 3, 8)},
+			peaks: []api.MonthlyPeak{peak("2026-01", 3, 8)},
 		},
 		"limits of what is not counted": {
 			found: assessedOn(20, acme(), limited(map[string]int64{"seats": 2})), used: inUse(3, 8), ready: "TermsAccepted",
 			within: condition("WithinLimits", isTrue, 3, 20, "NoLimits", "The license sets no limit on nodes or cores."),
-			peaks:  []v1alpha1.MonthlyPeak{peak("2026-01", 3, 8)},
+			peaks:  []api.MonthlyPeak{peak("2026-01", 3, 8)},
 		},
 		"counted without a key": {
 			found: assessedOn(20, acme()), used: inUse(3, 8), ready: "TermsAccepted",
 			within: condition("WithinLimits", isTrue, 3, 20, "NoLimits", "There is no limit in force."),
-			peaks:  []v1alpha1.MonthlyPeak{peak("2026-01", 3, 8)},
+			peaks:  []api.MonthlyPeak{peak("2026-01", 3, 8)},
 		},
 		"a selector that is none": {
 			found: assessedOn(20, selecting("Like"), limited(map[string]int64{"nodes": 2})), used: nil, ready: "NodeSelectorInvalid",
@@ -389,12 +389,12 @@ func TestUseInStatus(t *testing.T) {
 		"peaks are kept": {
 			found: assessedOn(40, january), used: inUse(3, 8), ready: "TermsAccepted",
 			within: condition("WithinLimits", isTrue, 3, 40, "NoLimits", "There is no limit in force."),
-			peaks:  []v1alpha1.MonthlyPeak{peak("2026-01", 9, 2), peak("2026-02", 3, 8)},
+			peaks:  []api.MonthlyPeak{peak("2026-01", 9, 2), peak("2026-02", 3, 8)},
 		},
 		"while the clocks disagree no month begins": {
 			found: assessedBy(license.ClockReading{Now: day(400), Agreement: license.ClocksDisagree}, january), used: inUse(3, 8), ready: "TermsAccepted",
 			within: condition("WithinLimits", isTrue, 3, 400, "NoLimits", "There is no limit in force."),
-			peaks:  []v1alpha1.MonthlyPeak{peak("2026-01", 9, 8)},
+			peaks:  []api.MonthlyPeak{peak("2026-01", 9, 8)},
 		},
 		"while the clocks have never agreed there is no month": {
 			found: assessedBy(license.ClockReading{Now: day(400), Agreement: license.ClocksDisagree}, undated), used: inUse(3, 8), ready: "TermsAccepted",
@@ -464,12 +464,12 @@ func TestMessagesHoldNoRelativeTimes(t *testing.T) {
 func TestEvents(t *testing.T) {
 	k := verified("k", licenseOf("L1", 10, 100))
 	next := verified("next", issuedOn(50, licenseOf("L2", 110, 200)))
-	keyStatus := func(d int, f finding, others ...finding) *v1alpha1.LicenseKeyStatus {
-		return new(licenseKeyStatus(&v1alpha1.LicenseKey{
-			ObjectMeta: metav1.ObjectMeta{Name: f.Name}, Spec: v1alpha1.LicenseKeySpec{ProductName: "acme-mesh"},
+	keyStatus := func(d int, f finding, others ...finding) *api.LicenseKeyStatus {
+		return new(licenseKeyStatus(&api.LicenseKey{
+			ObjectMeta: metav1.ObjectMeta{Name: f.Name}, Spec: api.LicenseKeySpec{ProductName: "acme-mesh"},
 		}, f, assessedOn(d, acme(), append(others, f)...)))
 	}
-	productStatus := func(d int, findings ...finding) *v1alpha1.LicensedProductStatus {
+	productStatus := func(d int, findings ...finding) *api.LicensedProductStatus {
 		return new(productStatusOf(assessedOn(d, acme(), findings...), inUse(1, 4), nil))
 	}
 	skewed := productStatus(20, k)
@@ -481,14 +481,14 @@ func TestEvents(t *testing.T) {
 	alertsRefused.Conditions = append(alertsRefused.Conditions, condition("AlertsReady", isFalse, 3, 20, "Forbidden", "It may not."))
 	reset := productStatus(20, k)
 	reset.LastHandledClockReset = "now"
-	bad := finding{Key: license.Key{Name: "k"}, reason: v1alpha1.ReasonSignatureInvalid, message: "The signature does not hold."}
+	bad := finding{Key: license.Key{Name: "k"}, reason: api.ReasonSignatureInvalid, message: "The signature does not hold."}
 	const renew = "Get a license at https://acme.example/renew and apply it as a LicenseKey."
 	for name, test := range map[string]struct {
 		got, want []transition
 	}{
 		"key: nothing changed": {licenseKeyEvents(keyStatus(20, k), keyStatus(30, k), assessedOn(100, acme(), k)), nil},
-		"key: staged":          {licenseKeyEvents(&v1alpha1.LicenseKeyStatus{}, keyStatus(5, k), assessedOn(100, acme(), k)), []transition{{false, "NotYetValid", `License "L1" begins at 2026-01-11T00:00:00Z.`}}},
-		"key: valid":           {licenseKeyEvents(&v1alpha1.LicenseKeyStatus{}, keyStatus(20, k), assessedOn(100, acme(), k)), []transition{{false, "Valid", `License "L1" is valid until 2026-04-11T00:00:00Z.`}}},
+		"key: staged":          {licenseKeyEvents(&api.LicenseKeyStatus{}, keyStatus(5, k), assessedOn(100, acme(), k)), []transition{{false, "NotYetValid", `License "L1" begins at 2026-01-11T00:00:00Z.`}}},
+		"key: valid":           {licenseKeyEvents(&api.LicenseKeyStatus{}, keyStatus(20, k), assessedOn(100, acme(), k)), []transition{{false, "Valid", `License "L1" is valid until 2026-04-11T00:00:00Z.`}}},
 		"key: in grace":        {licenseKeyEvents(keyStatus(20, k), keyStatus(100, k), assessedOn(100, acme(), k)), []transition{{true, "GracePeriod", `License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. ` + renew}}},
 		"key: expired":         {licenseKeyEvents(keyStatus(100, k), keyStatus(110, k), assessedOn(100, acme(), k)), []transition{{true, "Expired", `License "L1" expired at 2026-04-11T00:00:00Z, and its grace period ended at 2026-04-21T00:00:00Z. ` + renew}}},
 		"key: in grace, renewed": {
@@ -508,7 +508,7 @@ func TestEvents(t *testing.T) {
 		"product: alerts ready":                      {licensedProductEvents(productStatus(20, k), alertsReady, assessedOn(20, acme(), k)), nil},
 		"product: alerts refused":                    {licensedProductEvents(alertsReady, alertsRefused, assessedOn(20, acme(), k)), []transition{{true, "AlertsNotReady", "It may not."}}},
 		"product: clock reset":                       {licensedProductEvents(productStatus(20, k), reset, assessedOn(100, acme(), k)), []transition{{true, "ClockReset", "As requested, the clock is believed again and status.timeMark is 2026-01-21T00:00:00Z."}}},
-		"product: new and valid":                     {licensedProductEvents(&v1alpha1.LicensedProductStatus{}, productStatus(20, k), assessedOn(100, acme(), k)), []transition{{false, "TermsAccepted", "The terms of Acme are in order."}, {false, "Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`}}},
+		"product: new and valid":                     {licensedProductEvents(&api.LicensedProductStatus{}, productStatus(20, k), assessedOn(100, acme(), k)), []transition{{false, "TermsAccepted", "The terms of Acme are in order."}, {false, "Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`}}},
 		"product: in grace":                          {licensedProductEvents(productStatus(20, k), productStatus(100, k), assessedOn(100, acme(), k)), []transition{{true, "GracePeriod", `LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. ` + renew}}},
 		"key: in grace, to be renewed": {
 			licenseKeyEvents(keyStatus(20, k), keyStatus(100, k, next), assessedOn(100, acme(), k, next)),

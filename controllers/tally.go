@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	toolscache "k8s.io/client-go/tools/cache"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/usage"
 )
 
@@ -26,11 +26,11 @@ type tally struct {
 	nodes  map[string]*usage.Node
 	// windows is how many of them run Windows.
 	windows int
-	used    map[string][]v1alpha1.Usage
+	used    map[string][]api.Usage
 }
 
 func newTally(changed func()) *tally {
-	return &tally{changed: changed, synced: func() bool { return false }, nodes: map[string]*usage.Node{}, used: map[string][]v1alpha1.Usage{}}
+	return &tally{changed: changed, synced: func() bool { return false }, nodes: map[string]*usage.Node{}, used: map[string][]api.Usage{}}
 }
 
 // isReady tells whether all nodes have been seen.
@@ -41,7 +41,7 @@ func (t *tally) isReady() bool {
 }
 
 // of is what is in use of a product; nil where its selector is none, of which its condition Ready tells.
-func (t *tally) of(product *v1alpha1.LicensedProduct) []v1alpha1.Usage {
+func (t *tally) of(product *api.LicensedProduct) []api.Usage {
 	selector, err := usage.Selector(product)
 	if err != nil {
 		return nil
@@ -63,10 +63,10 @@ func (t *tally) hasWindows() bool {
 }
 
 // recount counts the nodes again, and tells of which of the products more or less is in use than before.
-func (t *tally) recount(products []v1alpha1.LicensedProduct) (changed []string) {
+func (t *tally) recount(products []api.LicensedProduct) (changed []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	used := map[string][]v1alpha1.Usage{}
+	used := map[string][]api.Usage{}
 	for i := range products {
 		selector, err := usage.Selector(&products[i])
 		if err != nil {

@@ -21,7 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -87,7 +87,7 @@ func (c *realCluster) create(object client.Object) {
 	if err := c.admin.Create(c.t.Context(), created); err != nil {
 		c.t.Fatalf("creating %s %s: %v", created.GetKind(), created.GetName(), err)
 	}
-	if status, ok := content["status"]; ok && strings.HasPrefix(created.GetAPIVersion(), v1alpha1.GroupVersion.Group) {
+	if status, ok := content["status"]; ok && strings.HasPrefix(created.GetAPIVersion(), api.GroupVersion.Group) {
 		created.Object["status"] = status
 		if err := c.admin.Status().Update(c.t.Context(), created); err != nil {
 			c.t.Fatalf("writing the status of %s %s: %v", created.GetKind(), created.GetName(), err)
@@ -162,14 +162,14 @@ func TestOnAnAPIServer(t *testing.T) {
 		c.create(&corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, ObjectMeta: metav1.ObjectMeta{Name: name}})
 	}
 	for i := range fixture {
-		if strings.HasPrefix(fixture[i].GetAPIVersion(), v1alpha1.GroupVersion.Group) {
+		if strings.HasPrefix(fixture[i].GetAPIVersion(), api.GroupVersion.Group) {
 			c.create(&fixture[i])
 		}
 	}
 	withoutCalico := c.run(e, "simulate", "acme-old")
 	c.installCalico()
 	for i := range fixture {
-		if !strings.HasPrefix(fixture[i].GetAPIVersion(), v1alpha1.GroupVersion.Group) {
+		if !strings.HasPrefix(fixture[i].GetAPIVersion(), api.GroupVersion.Group) {
 			c.create(&fixture[i])
 		}
 	}
@@ -204,9 +204,9 @@ func TestOnAnAPIServer(t *testing.T) {
 	}
 
 	c.show(e, "No rights at all.", "simulate")
-	c.allow(v1alpha1.GroupVersion.Group, "licensedproducts")
+	c.allow(api.GroupVersion.Group, "licensedproducts")
 	c.show(e, "Step by step, what is needed.", "simulate")
-	c.allow(v1alpha1.GroupVersion.Group, "licensekeys")
+	c.allow(api.GroupVersion.Group, "licensekeys")
 	c.show(e, "And on.", "simulate")
 	c.allow("projectcalico.org", "tiers")
 	c.show(e, "And on.", "simulate")
@@ -262,7 +262,7 @@ In force:     in 2 tiers with 120 policies
 	if got != want {
 		c.t.Errorf("resume: got %+v\nwant %+v", got, want)
 	}
-	product := &v1alpha1.LicensedProduct{}
+	product := &api.LicensedProduct{}
 	if err := c.admin.Get(c.t.Context(), client.ObjectKey{Name: "acme-old"}, product); err != nil {
 		c.t.Fatal(err)
 	}
@@ -273,7 +273,7 @@ In force:     in 2 tiers with 120 policies
 
 // operate does for acme-old what the operator does about pauses.
 func (c *realCluster) operate(ctx context.Context) {
-	watcher, err := c.admin.Watch(ctx, &v1alpha1.LicensedProductList{}, client.MatchingFields{"metadata.name": "acme-old"})
+	watcher, err := c.admin.Watch(ctx, &api.LicensedProductList{}, client.MatchingFields{"metadata.name": "acme-old"})
 	if err != nil {
 		c.t.Error(err)
 		return
@@ -284,7 +284,7 @@ func (c *realCluster) operate(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case event := <-watcher.ResultChan():
-			product, ok := event.Object.(*v1alpha1.LicensedProduct)
+			product, ok := event.Object.(*api.LicensedProduct)
 			if !ok {
 				return
 			}

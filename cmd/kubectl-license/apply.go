@@ -18,7 +18,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // Values of --dry-run, as kubectl has them.
@@ -229,8 +229,8 @@ func (o *applyOptions) read() (*candidate, error) {
 	return key, nil
 }
 
-func (o *applyOptions) listKeys(ctx context.Context) ([]v1alpha1.LicenseKey, error) {
-	var keys v1alpha1.LicenseKeyList
+func (o *applyOptions) listKeys(ctx context.Context) ([]api.LicenseKey, error) {
+	var keys api.LicenseKeyList
 	if err := o.client.List(ctx, &keys); err != nil {
 		return nil, explainList(licenseKeys, err)
 	}

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // barWidth is how many marks a bar has when it is full.
@@ -18,12 +18,12 @@ const barWidth = 10
 type amount struct{ used, limit *int64 }
 
 // amountOf is what a product's status says of one thing.
-func amountOf(status *v1alpha1.LicensedProductStatus, name string) amount {
+func amountOf(status *api.LicensedProductStatus, name string) amount {
 	return amount{used: usageOf(status.Usage, name), limit: limitOf(status.Limits, name)}
 }
 
 // usageOf is how much of something is in use; nil: nobody says.
-func usageOf(used []v1alpha1.Usage, name string) *int64 {
+func usageOf(used []api.Usage, name string) *int64 {
 	for i := range used {
 		if used[i].Name == name {
 			return used[i].Value

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 func TestAmount(t *testing.T) {
@@ -42,7 +42,7 @@ func TestAmount(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := test.amount.cell(v1alpha1.DefaultUsageWarningPercent); !cmp.Equal(got, test.want, cmp.AllowUnexported(cell{})) {
+			if got := test.amount.cell(api.DefaultUsageWarningPercent); !cmp.Equal(got, test.want, cmp.AllowUnexported(cell{})) {
 				t.Errorf("got %+v\nwant %+v", got, test.want)
 			}
 		})

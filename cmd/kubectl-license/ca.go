@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/token"
 )
 
@@ -162,7 +162,7 @@ type manifestMetadata struct {
 }
 
 func manifestOf(kind, name string, spec any) manifest {
-	return manifest{APIVersion: v1alpha1.GroupVersion.String(), Kind: kind, Metadata: manifestMetadata{Name: name}, Spec: spec}
+	return manifest{APIVersion: api.GroupVersion.String(), Kind: kind, Metadata: manifestMetadata{Name: name}, Spec: spec}
 }
 
 // defaultSignerName tells signers apart by the day they were made. The certificate names the vendor besides.

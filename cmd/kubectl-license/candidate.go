@@ -15,7 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // candidate is a key that is to be applied.
@@ -79,12 +79,12 @@ func (o *object) name() string {
 // readManifest takes from the manifest what is applied besides the token, and refuses what would be left out: a label that is misspelled is none, silently.
 func (c *candidate) readManifest(o *object) error {
 	const compare = "Compare it with 'kubectl explain lk', and with what the vendor sent."
-	if o.APIVersion != v1alpha1.GroupVersion.String() {
-		return unreadable(compare, "the LicenseKey is one of %s, not of %s", o.APIVersion, v1alpha1.GroupVersion)
+	if o.APIVersion != api.GroupVersion.String() {
+		return unreadable(compare, "the LicenseKey is one of %s, not of %s", o.APIVersion, api.GroupVersion)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(o.raw))
 	decoder.DisallowUnknownFields()
-	var key v1alpha1.LicenseKey
+	var key api.LicenseKey
 	if err := decoder.Decode(&key); err != nil {
 		return unreadable(compare, "the LicenseKey cannot be read: %s", strings.TrimPrefix(decodingProblem(err), "json: "))
 	}
@@ -111,7 +111,7 @@ func (c *candidate) readManifest(o *object) error {
 const maxShownName = 100
 
 // unsuitable are the fields of a LicenseKey that only a cluster sets, or that are not for a key.
-func unsuitable(key *v1alpha1.LicenseKey) []string {
+func unsuitable(key *api.LicenseKey) []string {
 	metadata := key.ObjectMeta
 	metadata.Name, metadata.Labels, metadata.Annotations = "", nil, nil
 	rest := map[string]any{}
@@ -132,10 +132,10 @@ func unsuitable(key *v1alpha1.LicenseKey) []string {
 const versionOfNone = "1"
 
 // manifest is what is applied to the LicenseKey of the name as it was read, and to no other; nil: there was none. Whatever else the cluster has of that key stays as it is.
-func (c *candidate) manifest(existing *v1alpha1.LicenseKey) *unstructured.Unstructured {
+func (c *candidate) manifest(existing *api.LicenseKey) *unstructured.Unstructured {
 	labels, annotations := c.labels, c.annotations
 	applied := &unstructured.Unstructured{}
-	applied.SetAPIVersion(v1alpha1.GroupVersion.String())
+	applied.SetAPIVersion(api.GroupVersion.String())
 	applied.SetKind(kindLicenseKey)
 	applied.SetName(c.name)
 	applied.SetResourceVersion(versionOfNone)
@@ -161,7 +161,7 @@ func (c *candidate) manifest(existing *v1alpha1.LicenseKey) *unstructured.Unstru
 }
 
 // ours are the labels of a key, or its annotations, that this command has applied before. Whoever applies a key again without them removes them, and a token alone comes without any.
-func ours(key *v1alpha1.LicenseKey, field string, values map[string]string) map[string]string {
+func ours(key *api.LicenseKey, field string, values map[string]string) map[string]string {
 	found := map[string]string{}
 	for i := range key.ManagedFields {
 		entry := &key.ManagedFields[i]
@@ -185,7 +185,7 @@ func ours(key *v1alpha1.LicenseKey, field string, values map[string]string) map[
 }
 
 // changeOf is what becomes of the LicenseKey that has the name.
-func (c *candidate) changeOf(existing *v1alpha1.LicenseKey) keyChange {
+func (c *candidate) changeOf(existing *api.LicenseKey) keyChange {
 	switch {
 	case strings.TrimSpace(existing.Spec.Token) != c.token:
 		return keyTokenReplaced
@@ -206,8 +206,8 @@ func contains(all, some map[string]string) bool {
 }
 
 // fits refuses what the LicenseKey that has the name cannot become.
-func (c *candidate) fits(keys []v1alpha1.LicenseKey) error {
-	i := slices.IndexFunc(keys, func(key v1alpha1.LicenseKey) bool { return key.Name == c.name })
+func (c *candidate) fits(keys []api.LicenseKey) error {
+	i := slices.IndexFunc(keys, func(key api.LicenseKey) bool { return key.Name == c.name })
 	if i < 0 {
 		return nil
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 func TestReadCandidate(t *testing.T) {
@@ -118,7 +118,7 @@ func TestManifestOfCandidate(t *testing.T) {
 	}
 
 	// What is there already: labels that this command has set stay, unless they change, and others are none of its business.
-	existing := &v1alpha1.LicenseKey{ObjectMeta: metav1.ObjectMeta{
+	existing := &api.LicenseKey{ObjectMeta: metav1.ObjectMeta{
 		Name: "acme-mesh-1", UID: "some-uid", ResourceVersion: "42",
 		Labels:      map[string]string{"team": "before", "site": "berlin", "hand": "made", "example.com/argo": "x"},
 		Annotations: map[string]string{"note": "ours"},

@@ -28,7 +28,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // configOf reads the first document of a file in config that is of a kind.
@@ -86,9 +86,9 @@ func labeled(name, value string) *metav1.LabelSelector {
 
 func seenProduct(name string, conditions ...metav1.Condition) productFacts {
 	all := []metav1.Condition{
-		{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: "TermsAccepted"},
-		{Type: v1alpha1.ConditionAlertsReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonRuleApplied},
-		{Type: v1alpha1.ConditionRestrictionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonComplete},
+		{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: "TermsAccepted"},
+		{Type: api.ConditionAlertsReady, Status: metav1.ConditionTrue, Reason: api.ReasonRuleApplied},
+		{Type: api.ConditionRestrictionReady, Status: metav1.ConditionTrue, Reason: api.ReasonComplete},
 	}
 	for _, condition := range conditions {
 		condition.Message = "Message of " + name + "."

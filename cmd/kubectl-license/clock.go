@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // clockResetOptions are what clock reset was asked.
@@ -59,7 +59,7 @@ func (o *clockResetOptions) complete(args []string) error {
 		return err
 	}
 	o.pending = fmt.Sprintf("The request stands: the operator acts upon it as soon as it can. Take it back with: kubectl annotate lprod %s %s-",
-		o.product, v1alpha1.ClockResetAnnotation)
+		o.product, api.ClockResetAnnotation)
 	return nil
 }
 
@@ -71,10 +71,10 @@ func (o *clockResetOptions) run(ctx context.Context) error {
 		return err
 	}
 	warnf(o.ErrOut, "keys of %s that expired only by the time that is now forgotten will be in force again", o.product)
-	if err := o.annotate(ctx, map[string]any{v1alpha1.ClockResetAnnotation: o.request}); err != nil {
+	if err := o.annotate(ctx, map[string]any{api.ClockResetAnnotation: o.request}); err != nil {
 		return err
 	}
-	after, err := o.await(ctx, func(product *v1alpha1.LicensedProduct) bool { return product.Status.LastHandledClockReset == o.request })
+	after, err := o.await(ctx, func(product *api.LicensedProduct) bool { return product.Status.LastHandledClockReset == o.request })
 	if err != nil {
 		return err
 	}
@@ -82,15 +82,15 @@ func (o *clockResetOptions) run(ctx context.Context) error {
 }
 
 // clocksDisagree is the one thing that keeps a running operator from forgetting the mark.
-func (o *clockResetOptions) clocksDisagree(product *v1alpha1.LicensedProduct) error {
-	skewed := meta.FindStatusCondition(product.Status.Conditions, v1alpha1.ConditionClockSkewed)
-	if skewed == nil || skewed.Status != metav1.ConditionTrue || skewed.Reason != v1alpha1.ReasonNodeClock {
+func (o *clockResetOptions) clocksDisagree(product *api.LicensedProduct) error {
+	skewed := meta.FindStatusCondition(product.Status.Conditions, api.ConditionClockSkewed)
+	if skewed == nil || skewed.Status != metav1.ConditionTrue || skewed.Reason != api.ReasonNodeClock {
 		return nil
 	}
 	return failf("Correct the clocks first.\n"+o.pending, "the operator does not act while its clock and the API server's disagree. It says: %s", skewed.Message)
 }
 
-func (o *clockResetOptions) tell(before, after *v1alpha1.LicensedProduct) error {
+func (o *clockResetOptions) tell(before, after *api.LicensedProduct) error {
 	t := &table{}
 	t.add("Product:", after.Name)
 	t.add("Time mark:", fmt.Sprintf("%s (was %s)", markText(after), markText(before)))
@@ -98,7 +98,7 @@ func (o *clockResetOptions) tell(before, after *v1alpha1.LicensedProduct) error 
 	return t.write(o.Out)
 }
 
-func markText(product *v1alpha1.LicensedProduct) string {
+func markText(product *api.LicensedProduct) string {
 	if product.Status.TimeMark == nil {
 		return "none"
 	}

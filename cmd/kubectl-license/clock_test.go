@@ -12,58 +12,58 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // handled is an operator whose clock is right.
-func handled(product *v1alpha1.LicensedProduct) {
+func handled(product *api.LicensedProduct) {
 	mark := metav1.NewTime(present)
 	product.Status.TimeMark = &mark
-	product.Status.LastHandledClockReset = product.Annotations[v1alpha1.ClockResetAnnotation]
-	product.Status.State = v1alpha1.LicensedProductValid
+	product.Status.LastHandledClockReset = product.Annotations[api.ClockResetAnnotation]
+	product.Status.State = api.LicensedProductValid
 }
 
 func TestClockReset(t *testing.T) {
 	golden := goldens(t)
 	e := newTerminal(t)
 	e.now = present.Add(123456789 * time.Nanosecond)
-	reset := func(note string, api *fakeAPI, args ...string) {
+	reset := func(note string, fake *fakeAPI, args ...string) {
 		t.Helper()
 		e.note("%s", note)
-		e.ask(api, append([]string{"clock", "reset"}, args...)...)
+		e.ask(fake, append([]string{"clock", "reset"}, args...)...)
 	}
 
-	api := newFakeAPI(t)
-	api.operator = handled
-	reset("The operator acts.", api, "acme-mesh")
+	fake := newFakeAPI(t)
+	fake.operator = handled
+	reset("The operator acts.", fake, "acme-mesh")
 	want := "application/merge-patch+json fieldManager=kubectl-license " +
 		`{"metadata":{"annotations":{"license-operator.io/clock-reset-requested":"2026-11-22T10:00:00.123456789Z"}}}`
-	if len(api.patches) != 1 || api.patches[0] != want {
-		t.Errorf("patched with %q", api.patches)
+	if len(fake.patches) != 1 || fake.patches[0] != want {
+		t.Errorf("patched with %q", fake.patches)
 	}
 
 	reset("Nobody acts.", newFakeAPI(t), "acme-mesh", "--timeout", "1s")
 
-	api = newFakeAPI(t)
-	api.operator = func(product *v1alpha1.LicensedProduct) {
+	fake = newFakeAPI(t)
+	fake.operator = func(product *api.LicensedProduct) {
 		product.Status.Conditions = []metav1.Condition{{
-			Type: v1alpha1.ConditionClockSkewed, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonNodeClock,
+			Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue, Reason: api.ReasonNodeClock,
 			Message: "The operator's clock and the API server's differ by more than 5 minutes.",
 		}}
 	}
-	reset("The clocks are still wrong.", api, "acme-mesh", "--timeout", "1s")
+	reset("The clocks are still wrong.", fake, "acme-mesh", "--timeout", "1s")
 
 	reset("There is no such product.", newFakeAPI(t), "acme-db")
 
-	api = newFakeAPI(t)
-	api.missing = true
-	reset("The kinds are not installed.", api, "acme-mesh")
+	fake = newFakeAPI(t)
+	fake.missing = true
+	reset("The kinds are not installed.", fake, "acme-mesh")
 
-	api = newFakeAPI(t)
-	api.denied = http.MethodPatch
-	reset("Not allowed.", api, "acme-mesh")
-	if len(api.patches) > 0 {
-		t.Errorf("patched with %q", api.patches)
+	fake = newFakeAPI(t)
+	fake.denied = http.MethodPatch
+	reset("Not allowed.", fake, "acme-mesh")
+	if len(fake.patches) > 0 {
+		t.Errorf("patched with %q", fake.patches)
 	}
 	e.compare(golden, "clock")
 }

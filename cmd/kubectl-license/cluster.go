@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
@@ -34,8 +34,8 @@ const (
 
 // cluster is what there is, as far as restrictions are concerned.
 type cluster struct {
-	products []v1alpha1.LicensedProduct
-	keys     []v1alpha1.LicenseKey
+	products []api.LicensedProduct
+	keys     []api.LicenseKey
 	// withoutTiers is true where the cluster does not serve Calico's tiers; tiers and policies are Calico's.
 	withoutTiers                    bool
 	tiers, globalPolicies, policies []unstructured.Unstructured
@@ -49,11 +49,11 @@ type cluster struct {
 
 // readCluster lists what a simulation needs. What it can do without is missing with the reason.
 func readCluster(ctx context.Context, reader client.Reader) (*cluster, error) {
-	var products v1alpha1.LicensedProductList
+	var products api.LicensedProductList
 	if err := reader.List(ctx, &products); err != nil {
 		return nil, explainList(licensedProducts, err)
 	}
-	var keys v1alpha1.LicenseKeyList
+	var keys api.LicenseKeyList
 	if err := reader.List(ctx, &keys); err != nil {
 		return nil, explainList(licenseKeys, err)
 	}

@@ -15,7 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // await waits until the operator says what was foretold, or that it does not accept the key.
@@ -47,8 +47,8 @@ func (o *applyOptions) await(ctx context.Context, key *candidate, found *prospec
 
 // verdictOfOperator is a key and its product, with what the operator says of them.
 type verdictOfOperator struct {
-	key     v1alpha1.LicenseKey
-	product v1alpha1.LicensedProduct
+	key     api.LicenseKey
+	product api.LicensedProduct
 }
 
 // conditions of the key as it is now, Ready and Active; nil: there are none yet.
@@ -57,7 +57,7 @@ func (v *verdictOfOperator) conditions() (ready, active *metav1.Condition) {
 	if v.key.Name == "" || status.ObservedGeneration != v.key.Generation {
 		return nil, nil
 	}
-	return meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionActive)
+	return meta.FindStatusCondition(status.Conditions, api.ConditionReady), meta.FindStatusCondition(status.Conditions, api.ConditionActive)
 }
 
 // standing is what there is to say of a key that has been applied before.
@@ -78,13 +78,13 @@ func (v *verdictOfOperator) standing() string {
 func (v *verdictOfOperator) accepts(found *prospect) bool {
 	ready, active := v.conditions()
 	return ready != nil && active != nil && ready.Status == metav1.ConditionTrue && (active.Status == metav1.ConditionTrue) == found.Active &&
-		found.isReached(&v.product) && (!found.endsRestriction() || unready(&v.product).Reason != v1alpha1.ReasonApplying)
+		found.isReached(&v.product) && (!found.endsRestriction() || unready(&v.product).Reason != api.ReasonApplying)
 }
 
 // refuses tells whether the operator has looked at this very key, by the product's terms as they are, and does not accept it: waiting would not change that. A product that it has not seen yet it is going to see.
 func (v *verdictOfOperator) refuses() bool {
 	ready, _ := v.conditions()
-	return ready != nil && ready.Status == metav1.ConditionFalse && ready.Reason != v1alpha1.ReasonProductNotFound &&
+	return ready != nil && ready.Status == metav1.ConditionFalse && ready.Reason != api.ReasonProductNotFound &&
 		v.product.Status.ObservedGeneration == v.product.Generation
 }
 

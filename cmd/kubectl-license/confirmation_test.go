@@ -8,13 +8,13 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // Whoever waits for the operator need not wait for more than its verdict on this key by these terms.
 func TestRefusal(t *testing.T) {
 	ready := func(status metav1.ConditionStatus, reason string) []metav1.Condition {
-		return []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: status, Reason: reason}, {Type: v1alpha1.ConditionActive, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotVerified}}
+		return []metav1.Condition{{Type: api.ConditionReady, Status: status, Reason: reason}, {Type: api.ConditionActive, Status: metav1.ConditionFalse, Reason: api.ReasonNotVerified}}
 	}
 	for name, test := range map[string]struct {
 		conditions []metav1.Condition
@@ -23,20 +23,20 @@ func TestRefusal(t *testing.T) {
 		want                 bool
 	}{
 		"it has not looked":                   {nil, 0, 2, false},
-		"it has looked at the token before":   {ready(metav1.ConditionFalse, v1alpha1.ReasonSignatureInvalid), 1, 2, false},
-		"it has looked by the terms before":   {ready(metav1.ConditionFalse, v1alpha1.ReasonSignatureInvalid), 2, 1, false},
-		"it has not seen the product":         {ready(metav1.ConditionFalse, v1alpha1.ReasonProductNotFound), 2, 2, false},
-		"it does not know yet":                {ready(metav1.ConditionUnknown, v1alpha1.ReasonSignatureInvalid), 2, 2, false},
-		"it accepts it":                       {ready(metav1.ConditionTrue, v1alpha1.ReasonVerified), 2, 2, false},
-		"it refuses it":                       {ready(metav1.ConditionFalse, v1alpha1.ReasonSignatureInvalid), 2, 2, true},
-		"it refuses it, being of no use here": {ready(metav1.ConditionFalse, v1alpha1.ReasonClusterMismatch), 2, 2, true},
+		"it has looked at the token before":   {ready(metav1.ConditionFalse, api.ReasonSignatureInvalid), 1, 2, false},
+		"it has looked by the terms before":   {ready(metav1.ConditionFalse, api.ReasonSignatureInvalid), 2, 1, false},
+		"it has not seen the product":         {ready(metav1.ConditionFalse, api.ReasonProductNotFound), 2, 2, false},
+		"it does not know yet":                {ready(metav1.ConditionUnknown, api.ReasonSignatureInvalid), 2, 2, false},
+		"it accepts it":                       {ready(metav1.ConditionTrue, api.ReasonVerified), 2, 2, false},
+		"it refuses it":                       {ready(metav1.ConditionFalse, api.ReasonSignatureInvalid), 2, 2, true},
+		"it refuses it, being of no use here": {ready(metav1.ConditionFalse, api.ReasonClusterMismatch), 2, 2, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			said := &verdictOfOperator{
-				key: v1alpha1.LicenseKey{
-					ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh-1", Generation: 2}, Status: v1alpha1.LicenseKeyStatus{ObservedGeneration: test.keySeen, Conditions: test.conditions},
+				key: api.LicenseKey{
+					ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh-1", Generation: 2}, Status: api.LicenseKeyStatus{ObservedGeneration: test.keySeen, Conditions: test.conditions},
 				},
-				product: v1alpha1.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Generation: 2}, Status: v1alpha1.LicensedProductStatus{ObservedGeneration: test.productSeen}},
+				product: api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Generation: 2}, Status: api.LicensedProductStatus{ObservedGeneration: test.productSeen}},
 			}
 			if got := said.refuses(); got != test.want {
 				t.Errorf("got %t, want %t", got, test.want)

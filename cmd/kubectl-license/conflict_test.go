@@ -15,13 +15,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // What has become of the key, and what to do now, is to be true of every answer, and of none.
 func TestExplainWrite(t *testing.T) {
 	key := &candidate{presentedKey: presentedKey{token: "eyJh.eyJi.c2ln"}, name: "key"}
-	resource := v1alpha1.GroupVersion.WithResource("licensekeys").GroupResource()
+	resource := api.GroupVersion.WithResource("licensekeys").GroupResource()
 	conflict := func(fields ...string) error {
 		causes := make([]metav1.StatusCause, len(fields))
 		for i, field := range fields {
@@ -56,7 +56,7 @@ func TestExplainWrite(t *testing.T) {
 			want: failf("Nothing was applied. Check the connection with: kubectl get lk", "cannot apply LicenseKey key: Too many requests: later"),
 		},
 		"a bad label": {
-			err: apierrors.NewInvalid(v1alpha1.GroupVersion.WithKind(kindLicenseKey).GroupKind(), "key", field.ErrorList{
+			err: apierrors.NewInvalid(api.GroupVersion.WithKind(kindLicenseKey).GroupKind(), "key", field.ErrorList{
 				field.Invalid(field.NewPath("metadata", "labels"), "a b", "no label"),
 			}),
 			want: failf("Nothing was applied. Mend what it names, in the manifest if there is one, and apply the key again.",

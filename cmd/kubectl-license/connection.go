@@ -20,7 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/version"
 )
 
@@ -75,7 +75,7 @@ func newClientFor(config *rest.Config) (client.WithWatch, error) {
 	// Without this, controller-runtime complains on the standard error that nobody gave it a logger.
 	log.SetLogger(logr.Discard())
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, v1alpha1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, api.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return nil, err
 		}
@@ -99,7 +99,7 @@ func productNames(ctx context.Context, connection *genericclioptions.ConfigFlags
 	if err != nil {
 		return nil
 	}
-	var products v1alpha1.LicensedProductList
+	var products api.LicensedProductList
 	if err := reader.List(ctx, &products); err != nil {
 		return nil
 	}

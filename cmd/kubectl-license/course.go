@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
@@ -18,21 +18,21 @@ import (
 // evaluation of a far day would not know of the licenses and restrictions that come and go until then.
 type course struct {
 	// product is a copy. Its status is what the operator will have written by then, as far as that counts.
-	product *v1alpha1.LicensedProduct
+	product *api.LicensedProduct
 	keys    []license.Key
 	brakes  restriction.Brakes
 
 	evaluation license.Evaluation
 	planned    restriction.Product
-	state      v1alpha1.RestrictionState
+	state      api.RestrictionState
 	reason     string
 }
 
 // newCourse begins now, with what the operator would find if it looked now.
-func newCourse(product *v1alpha1.LicensedProduct, keys []license.Key, brakes restriction.Brakes, now time.Time) *course {
+func newCourse(product *api.LicensedProduct, keys []license.Key, brakes restriction.Brakes, now time.Time) *course {
 	c := &course{product: product.DeepCopy(), keys: keys, brakes: brakes}
 	if c.product.Status.Restriction == nil {
-		c.product.Status.Restriction = &v1alpha1.RestrictionStatus{}
+		c.product.Status.Restriction = &api.RestrictionStatus{}
 	}
 	c.look(now, license.ClocksAgree)
 	return c
@@ -80,10 +80,10 @@ func (c *course) record() {
 	status.TimeMark, status.LastHandledClockReset = instantOf(e.Time.Mark), e.Time.HandledReset
 	status.Restriction.EffectiveTime, status.Restriction.Basis, status.Restriction.UsableUntilTime = instantOf(e.EffectiveTime), e.Basis, instantOf(e.UsableUntil)
 	switch {
-	case c.state != v1alpha1.RestrictionActive:
+	case c.state != api.RestrictionActive:
 		status.Restriction.InForce = nil
 	case status.Restriction.InForce == nil:
-		status.Restriction.InForce = &v1alpha1.RestrictionInForce{SinceTime: new(metav1.NewTime(e.Time.Now.UTC().Truncate(time.Second)))}
+		status.Restriction.InForce = &api.RestrictionInForce{SinceTime: new(metav1.NewTime(e.Time.Now.UTC().Truncate(time.Second)))}
 	}
 }
 
@@ -96,8 +96,8 @@ func (c *course) start() (at time.Time, pauseEnds bool) {
 			return time.Time{}, false
 		}
 		c.pass(next)
-		if c.state == v1alpha1.RestrictionActive && before != v1alpha1.RestrictionActive {
-			return next, before == v1alpha1.RestrictionPaused
+		if c.state == api.RestrictionActive && before != api.RestrictionActive {
+			return next, before == api.RestrictionPaused
 		}
 	}
 }
@@ -115,12 +115,12 @@ func (c *course) takeover(key string) time.Time {
 }
 
 // restriction is how it stands, as far as the status will say it.
-func (c *course) restriction() v1alpha1.RestrictionStatus {
+func (c *course) restriction() api.RestrictionStatus {
 	status := *c.product.Status.Restriction.DeepCopy()
 	status.State = c.state
 	status.Pause, _ = restriction.PauseOf(c.product)
 	if status.InForce != nil && status.InForce.Mode == "" {
-		status.InForce.Mode = v1alpha1.RestrictionMode(c.reason)
+		status.InForce.Mode = api.RestrictionMode(c.reason)
 	}
 	return status
 }
@@ -133,7 +133,7 @@ func instantOf(t time.Time) *metav1.Time {
 }
 
 // keysOf are the keys of a product, as the operator found them. Features and limits are known of those that are usable.
-func keysOf(product string, keys []v1alpha1.LicenseKey) []license.Key {
+func keysOf(product string, keys []api.LicenseKey) []license.Key {
 	var found []license.Key
 	for i := range keys {
 		if key := &keys[i]; key.Spec.ProductName == product {
@@ -144,8 +144,8 @@ func keysOf(product string, keys []v1alpha1.LicenseKey) []license.Key {
 }
 
 // claimsOf are the claims of a key that verifies; nil otherwise.
-func claimsOf(status *v1alpha1.LicenseKeyStatus) *license.Claims {
-	if !meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady) ||
+func claimsOf(status *api.LicenseKeyStatus) *license.Claims {
+	if !meta.IsStatusConditionTrue(status.Conditions, api.ConditionReady) ||
 		status.IssuedTime == nil || status.NotBeforeTime == nil || status.ExpiryTime == nil || status.GraceEndTime == nil {
 		return nil
 	}
@@ -157,7 +157,7 @@ func claimsOf(status *v1alpha1.LicenseKeyStatus) *license.Claims {
 	}
 }
 
-func limitsByName(list []v1alpha1.Limit) map[string]int64 {
+func limitsByName(list []api.Limit) map[string]int64 {
 	limits := make(map[string]int64, len(list))
 	for _, limit := range list {
 		if limit.Value != nil {

@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
@@ -32,28 +32,28 @@ func drawCourse(t *rapid.T) func() *course {
 			NotBefore: present.Add(begin), Expiry: present.Add(begin + drawHours(t, "term", 0, 30)), GracePeriod: drawHours(t, "grace", 0, 10),
 		}}
 	}
-	product := &v1alpha1.LicensedProduct{
+	product := &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh", CreationTimestamp: metav1.NewTime(present.Add(drawHours(t, "created", -30, 0)))},
-		Spec: v1alpha1.LicensedProductSpec{
+		Spec: api.LicensedProductSpec{
 			UnlicensedGracePeriodDays: new(rapid.Int32Range(0, 2).Draw(t, "unlicensed period")),
-			Restriction:               &v1alpha1.RestrictionSpec{Mode: v1alpha1.RestrictionDefaultTierOnly, TierSelector: &metav1.LabelSelector{}},
+			Restriction:               &api.RestrictionSpec{Mode: api.RestrictionDefaultTierOnly, TierSelector: &metav1.LabelSelector{}},
 		},
 	}
 	if rapid.Bool().Draw(t, "paused") {
 		since := present.Add(drawHours(t, "pause since", -10, 40))
 		product.Annotations = map[string]string{
-			v1alpha1.RestrictionPauseAnnotation: restriction.PauseAnnotation(since, since.Add(drawHours(t, "pause", 1, 30))),
+			api.RestrictionPauseAnnotation: restriction.PauseAnnotation(since, since.Add(drawHours(t, "pause", 1, 30))),
 		}
 	}
-	brakes := restriction.Brakes{MaxMode: v1alpha1.RestrictionDefaultTierOnly}
+	brakes := restriction.Brakes{MaxMode: api.RestrictionDefaultTierOnly}
 	return func() *course { return newCourse(product, keys, brakes, present) }
 }
 
 // standing is what counts of a course.
 type standing struct {
-	State            v1alpha1.LicensedProductState
+	State            api.LicensedProductState
 	Key              string
-	Restriction      v1alpha1.RestrictionState
+	Restriction      api.RestrictionState
 	Effective, Since time.Time
 }
 
@@ -87,18 +87,18 @@ func TestStartIsTheFirst(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		begin := drawCourse(t)
 		start, _ := begin().start()
-		at := func(instant time.Time) v1alpha1.RestrictionState {
+		at := func(instant time.Time) api.RestrictionState {
 			c := begin()
 			c.goTo(instant)
 			return c.state
 		}
 		last := 200 * 3600
 		if !start.IsZero() {
-			if state := at(start); state != v1alpha1.RestrictionActive {
+			if state := at(start); state != api.RestrictionActive {
 				t.Fatalf("at its start it is %s", state)
 			}
 			last = int(start.Sub(present)/time.Second) - 1
-			if state := at(start.Add(-time.Second)); state == v1alpha1.RestrictionActive {
+			if state := at(start.Add(-time.Second)); state == api.RestrictionActive {
 				t.Fatal("it is in force before its start")
 			}
 		}
@@ -106,7 +106,7 @@ func TestStartIsTheFirst(t *testing.T) {
 		earlier := rapid.IntRange(0, last).Draw(t, "earlier")
 		later := rapid.IntRange(earlier, last).Draw(t, "later")
 		before, after := at(present.Add(time.Duration(earlier)*time.Second)), at(present.Add(time.Duration(later)*time.Second))
-		if after == v1alpha1.RestrictionActive && before != v1alpha1.RestrictionActive {
+		if after == api.RestrictionActive && before != api.RestrictionActive {
 			t.Fatalf("it starts between %d s and %d s from now", earlier, later)
 		}
 	})

@@ -12,7 +12,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/paging"
 	"github.com/license-operator/license-operator/internal/usage"
 )
@@ -88,7 +88,7 @@ func (o *explainOptions) validate() error {
 }
 
 func (o *explainOptions) run(ctx context.Context) error {
-	product := &v1alpha1.LicensedProduct{}
+	product := &api.LicensedProduct{}
 	if err := o.client.Get(ctx, types.NamespacedName{Name: o.product}, product); err != nil {
 		return explainProduct(o.product, "read", "get", err)
 	}

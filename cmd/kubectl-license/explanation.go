@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/usage"
 )
 
@@ -45,11 +45,11 @@ type explanation struct {
 	ProductName          string                        `json:"productName"`
 	NodeSelector         *metav1.LabelSelector         `json:"nodeSelector,omitempty"`
 	Nodes                []explainedNode               `json:"nodes"`
-	Usage                []v1alpha1.Usage              `json:"usage"`
-	StatusUsage          []v1alpha1.Usage              `json:"statusUsage,omitempty"`
-	State                v1alpha1.LicensedProductState `json:"state,omitempty"`
+	Usage                []api.Usage              `json:"usage"`
+	StatusUsage          []api.Usage              `json:"statusUsage,omitempty"`
+	State                api.LicensedProductState `json:"state,omitempty"`
 	ActiveLicenseKeyName string                        `json:"activeLicenseKeyName,omitempty"`
-	Limits               []v1alpha1.Limit              `json:"limits,omitempty"`
+	Limits               []api.Limit              `json:"limits,omitempty"`
 }
 
 // explainedNode is one node, and whether it is counted.
@@ -67,7 +67,7 @@ type explainedNode struct {
 }
 
 // explain counts nodes with the operator's code, and says of each why it is counted or not.
-func explain(product *v1alpha1.LicensedProduct, selector labels.Selector, nodes []seenNode) *explanation {
+func explain(product *api.LicensedProduct, selector labels.Selector, nodes []seenNode) *explanation {
 	e := &explanation{
 		ProductName: product.Name, Nodes: make([]explainedNode, len(nodes)), Usage: usage.Count(countedNodes(nodes), selector),
 		StatusUsage: product.Status.Usage, State: product.Status.State, ActiveLicenseKeyName: product.Status.ActiveLicenseKeyName, Limits: product.Status.Limits,
@@ -306,7 +306,7 @@ func (e *explanation) sums() *table {
 // licensed is what the active key allows of what is counted, and by how much more is in use.
 func (e *explanation) licensed() string {
 	switch e.State {
-	case v1alpha1.LicensedProductValid, v1alpha1.LicensedProductGracePeriod:
+	case api.LicensedProductValid, api.LicensedProductGracePeriod:
 	case "":
 		return "not known yet: the operator has not looked at the product"
 	default:
@@ -332,7 +332,7 @@ func (e *explanation) licensed() string {
 	return text
 }
 
-func amountsText(used []v1alpha1.Usage) string {
+func amountsText(used []api.Usage) string {
 	var parts []string
 	for _, u := range used {
 		if u.Value != nil {
@@ -347,7 +347,7 @@ func amountText(name string, amount int64) string {
 	return counted(amount, printable(strings.TrimSuffix(name, "s")), printable(name))
 }
 
-func sameUsage(a, b []v1alpha1.Usage) bool {
+func sameUsage(a, b []api.Usage) bool {
 	for _, u := range b {
 		if value := usageOf(a, u.Name); value == nil || u.Value == nil || *value != *u.Value {
 			return false

@@ -16,7 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/usage"
 )
 
@@ -28,14 +28,14 @@ func nodeWith(name, cpu string, labels map[string]string) *corev1.Node {
 	return node
 }
 
-func withRule(selector *metav1.LabelSelector) *v1alpha1.LicensedProduct {
-	return &v1alpha1.LicensedProduct{
+func withRule(selector *metav1.LabelSelector) *api.LicensedProduct {
+	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh"},
-		Spec:       v1alpha1.LicensedProductSpec{Usage: &v1alpha1.UsageSpec{NodeSelector: selector}},
+		Spec:       api.LicensedProductSpec{Usage: &api.UsageSpec{NodeSelector: selector}},
 	}
 }
 
-func explained(t interface{ Fatal(args ...any) }, product *v1alpha1.LicensedProduct, nodes ...*corev1.Node) *explanation {
+func explained(t interface{ Fatal(args ...any) }, product *api.LicensedProduct, nodes ...*corev1.Node) *explanation {
 	selector, err := usage.Selector(product)
 	if err != nil {
 		t.Fatal(err)
@@ -47,8 +47,8 @@ func explained(t interface{ Fatal(args ...any) }, product *v1alpha1.LicensedProd
 	return explain(product, selector, seen)
 }
 
-func amounts(nodes, cores int64) []v1alpha1.Usage {
-	return []v1alpha1.Usage{{Name: v1alpha1.UsageNodes, Value: &nodes}, {Name: v1alpha1.UsageCores, Value: &cores}}
+func amounts(nodes, cores int64) []api.Usage {
+	return []api.Usage{{Name: api.UsageNodes, Value: &nodes}, {Name: api.UsageCores, Value: &cores}}
 }
 
 func TestExplainNode(t *testing.T) {
@@ -116,17 +116,17 @@ func TestExplainNodeInShort(t *testing.T) {
 
 func TestExplainSums(t *testing.T) {
 	gpu := withRule(&metav1.LabelSelector{MatchLabels: map[string]string{"pool": "gpu"}})
-	licensed := func(state v1alpha1.LicensedProductState, used []v1alpha1.Usage, limits ...v1alpha1.Limit) *v1alpha1.LicensedProduct {
+	licensed := func(state api.LicensedProductState, used []api.Usage, limits ...api.Limit) *api.LicensedProduct {
 		product := gpu.DeepCopy()
-		product.Status = v1alpha1.LicensedProductStatus{State: state, ActiveLicenseKeyName: "acme-mesh-2027", Usage: used, Limits: limits}
+		product.Status = api.LicensedProductStatus{State: state, ActiveLicenseKeyName: "acme-mesh-2027", Usage: used, Limits: limits}
 		return product
 	}
-	limit := func(name string, value int64) v1alpha1.Limit { return v1alpha1.Limit{Name: name, Value: &value} }
+	limit := func(name string, value int64) api.Limit { return api.Limit{Name: name, Value: &value} }
 	nodes := []*corev1.Node{
 		nodeWith("a", "1500m", map[string]string{"pool": "gpu"}), nodeWith("b", "1600m", map[string]string{"pool": "gpu"}), nodeWith("c", "8", nil),
 	}
 	for name, test := range map[string]struct {
-		product *v1alpha1.LicensedProduct
+		product *api.LicensedProduct
 		nodes   []*corev1.Node
 		want    string
 	}{
@@ -234,8 +234,8 @@ func drawSelector(t *rapid.T, keys, values []string) *metav1.LabelSelector {
 
 func TestExplanationOnScreens(t *testing.T) {
 	product := withRule(&metav1.LabelSelector{MatchLabels: map[string]string{"pool": "gpu"}})
-	product.Status = v1alpha1.LicensedProductStatus{
-		State: v1alpha1.LicensedProductValid, ActiveLicenseKeyName: "acme-mesh-2027", Usage: amounts(2, 4), Limits: []v1alpha1.Limit{{Name: "nodes", Value: new(int64(100))}},
+	product.Status = api.LicensedProductStatus{
+		State: api.LicensedProductValid, ActiveLicenseKeyName: "acme-mesh-2027", Usage: amounts(2, 4), Limits: []api.Limit{{Name: "nodes", Value: new(int64(100))}},
 	}
 	evil := nodeWith("evil", "4", map[string]string{"pool": "\x1b[2J"})
 	e := explained(t, product, nodeWith("a", "4", map[string]string{"pool": "gpu"}), nodeWith("lost", "9M", map[string]string{"pool": "gpu"}), evil)

@@ -15,18 +15,18 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // fakeAPI is as much of an API server as commands need that ask something of the operator by annotations: discovery, and one LicensedProduct. What is true of real ones is for the suites on envtest; here
 // it is the plugin's words that count.
 type fakeAPI struct {
 	t       *testing.T
-	product *v1alpha1.LicensedProduct
+	product *api.LicensedProduct
 	// operator acts upon the annotation, as the operator would; nil: nobody does.
-	operator func(product *v1alpha1.LicensedProduct)
+	operator func(product *api.LicensedProduct)
 	// read is called with each reading of the product; nil: nothing happens meanwhile.
-	read func(product *v1alpha1.LicensedProduct)
+	read func(product *api.LicensedProduct)
 	// denied is the verb that is forbidden.
 	denied string
 	// missing: the kinds are not installed.
@@ -44,10 +44,10 @@ const (
 
 func newFakeAPI(t *testing.T) *fakeAPI {
 	mark := metav1.NewTime(time.Date(2027, 12, 24, 12, 0, 0, 0, time.UTC))
-	return &fakeAPI{t: t, product: &v1alpha1.LicensedProduct{
-		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: kindLicensedProduct},
+	return &fakeAPI{t: t, product: &api.LicensedProduct{
+		TypeMeta:   metav1.TypeMeta{APIVersion: api.GroupVersion.String(), Kind: kindLicensedProduct},
 		ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh"},
-		Status:     v1alpha1.LicensedProductStatus{State: v1alpha1.LicensedProductExpired, TimeMark: &mark},
+		Status:     api.LicensedProductStatus{State: api.LicensedProductExpired, TimeMark: &mark},
 	}}
 }
 
@@ -64,7 +64,7 @@ func (f *fakeAPI) ServeHTTP(response http.ResponseWriter, request *http.Request)
 	case request.URL.Path == groupPath && !f.missing:
 		f.answer(response, http.StatusOK, metav1.APIResourceList{
 			TypeMeta:     metav1.TypeMeta{APIVersion: "v1", Kind: "APIResourceList"},
-			GroupVersion: v1alpha1.GroupVersion.String(),
+			GroupVersion: api.GroupVersion.String(),
 			APIResources: []metav1.APIResource{{Name: "licensedproducts", Kind: kindLicensedProduct, Verbs: metav1.Verbs{"get", "list", "patch"}}},
 		})
 	case request.URL.Path == "/apis/license-operator.io" && !f.missing:
@@ -76,9 +76,9 @@ func (f *fakeAPI) ServeHTTP(response http.ResponseWriter, request *http.Request)
 	case strings.HasPrefix(request.URL.Path, productPath):
 		f.serveProduct(response, request)
 	case request.URL.Path == strings.TrimSuffix(productPath, "/"):
-		f.answer(response, http.StatusOK, v1alpha1.LicensedProductList{
-			TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "LicensedProductList"},
-			Items:    []v1alpha1.LicensedProduct{*f.product, {ObjectMeta: metav1.ObjectMeta{Name: "acme-db"}}},
+		f.answer(response, http.StatusOK, api.LicensedProductList{
+			TypeMeta: metav1.TypeMeta{APIVersion: api.GroupVersion.String(), Kind: "LicensedProductList"},
+			Items:    []api.LicensedProduct{*f.product, {ObjectMeta: metav1.ObjectMeta{Name: "acme-db"}}},
 		})
 	default:
 		f.refuse(response, http.StatusNotFound, metav1.StatusReasonNotFound, "", "the server could not find the requested resource")
@@ -90,9 +90,9 @@ func (f *fakeAPI) groups() metav1.APIGroupList {
 	if f.missing {
 		return groups
 	}
-	version := metav1.GroupVersionForDiscovery{GroupVersion: v1alpha1.GroupVersion.String(), Version: "v1alpha1"}
+	version := metav1.GroupVersionForDiscovery{GroupVersion: api.GroupVersion.String(), Version: "v1alpha1"}
 	groups.Groups = []metav1.APIGroup{{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIGroup"}, Name: v1alpha1.GroupVersion.Group,
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIGroup"}, Name: api.GroupVersion.Group,
 		Versions: []metav1.GroupVersionForDiscovery{version}, PreferredVersion: version,
 	}}
 	return groups
@@ -145,7 +145,7 @@ func (f *fakeAPI) patch(request *http.Request) {
 func (f *fakeAPI) refuse(response http.ResponseWriter, code int32, reason metav1.StatusReason, name, message string) {
 	f.answer(response, int(code), metav1.Status{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: metav1.StatusFailure, Code: code, Reason: reason, Message: message,
-		Details: &metav1.StatusDetails{Group: v1alpha1.GroupVersion.Group, Kind: "licensedproducts", Name: name},
+		Details: &metav1.StatusDetails{Group: api.GroupVersion.Group, Kind: "licensedproducts", Name: name},
 	})
 }
 
@@ -158,9 +158,9 @@ func (f *fakeAPI) answer(response http.ResponseWriter, code int, object any) {
 }
 
 // ask records a command against an API server.
-func (e *terminal) ask(api *fakeAPI, args ...string) output {
+func (e *terminal) ask(fake *fakeAPI, args ...string) output {
 	e.t.Helper()
-	server := api.start()
+	server := fake.start()
 	got := e.show(append(args, "--server", server)...)
 	record := strings.ReplaceAll(e.record.String(), server, "http://api")
 	e.record.Reset()

@@ -13,7 +13,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 )
 
@@ -161,7 +161,7 @@ func (p *prospect) addGrants(c *contrast) {
 }
 
 // limitNames are the names of both, sorted.
-func limitNames(before, after []v1alpha1.Limit) []string {
+func limitNames(before, after []api.Limit) []string {
 	var names []string
 	for _, limit := range slices.Concat(before, after) {
 		names = append(names, limit.Name)
@@ -170,7 +170,7 @@ func limitNames(before, after []v1alpha1.Limit) []string {
 	return slices.Compact(names)
 }
 
-func limitText(limits []v1alpha1.Limit, name string) string {
+func limitText(limits []api.Limit, name string) string {
 	limit := limitOf(limits, name)
 	if limit == nil {
 		return "none"
@@ -219,11 +219,11 @@ func (p *prospect) conclusionOfKey() string {
 	}
 	active := cmp.Or(p.After.ActiveLicenseKeyName, "no key")
 	switch {
-	case p.State == v1alpha1.LicenseKeyNotYetValid && p.AtTakeover != nil && p.TakeoverTime.Time.Equal(p.claims.NotBefore):
+	case p.State == api.LicenseKeyNotYetValid && p.AtTakeover != nil && p.TakeoverTime.Time.Equal(p.claims.NotBefore):
 		return fmt.Sprintf("The key begins at %s and takes over then, by itself; until then %s is active.", formatInstant(p.claims.NotBefore), active)
 	case p.AtTakeover != nil:
 		return fmt.Sprintf("The key is not the active one for now: %s is, and this one takes over at %s, by itself.", active, formatInstant(p.TakeoverTime.Time))
-	case p.State == v1alpha1.LicenseKeyExpired:
+	case p.State == api.LicenseKeyExpired:
 		return fmt.Sprintf("The key changes nothing: it has expired, and its grace period ended at %s.", formatInstant(p.claims.GraceEnd()))
 	default:
 		return fmt.Sprintf("The key changes nothing: %s is the active key, and stays it for as long as this one could count.", active)
@@ -232,9 +232,9 @@ func (p *prospect) conclusionOfKey() string {
 
 func (p *prospect) conclusionOfActive() string {
 	switch {
-	case p.State == v1alpha1.LicenseKeyExpired:
+	case p.State == api.LicenseKeyExpired:
 		return fmt.Sprintf("The key licenses nothing any more: it has expired, and its grace period ended at %s.", formatInstant(p.claims.GraceEnd()))
-	case p.State == v1alpha1.LicenseKeyGracePeriod:
+	case p.State == api.LicenseKeyGracePeriod:
 		return "The key is in force as soon as it is applied, but it has expired already and is in its grace period."
 	case p.Change == keyChanged && p.Before.ActiveLicenseKeyName == p.LicenseKeyName:
 		return "The key is in force."

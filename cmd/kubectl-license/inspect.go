@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/token"
 )
 
@@ -148,7 +148,7 @@ func (o *inspectOptions) run() error {
 // inspect looks into a key and, where it can, verifies it.
 func (o *inspectOptions) inspect(key presentedKey) (*inspection, error) {
 	claims, chain, failure := token.PeekUnverified(key.token, key.certificate)
-	if failure != nil && failure.Reason == v1alpha1.ReasonTokenMalformed {
+	if failure != nil && failure.Reason == api.ReasonTokenMalformed {
 		return nil, o.inSource(unreadable(askForKey, "%s", failure.Message))
 	}
 	terms, err := o.terms(key)
@@ -205,7 +205,7 @@ func (o *inspectOptions) terms(key presentedKey) (*token.Terms, error) {
 }
 
 // readProduct finds the product that the key's manifest names, or the only one.
-func (o *inspectOptions) readProduct(key presentedKey) (*v1alpha1.LicensedProduct, error) {
+func (o *inspectOptions) readProduct(key presentedKey) (*api.LicensedProduct, error) {
 	const next = "--product takes the manifest of the LicensedProduct that the key is for: kubectl get lprod NAME -o yaml"
 	data, err := readFile(o.productFile)
 	if err != nil {
@@ -229,17 +229,17 @@ func (o *inspectOptions) readProduct(key presentedKey) (*v1alpha1.LicensedProduc
 	return nil, failf(next, "the key is for product %s, and %s has %s", key.productName, o.productFile, strings.Join(names, ", "))
 }
 
-func productsIn(data []byte) ([]*v1alpha1.LicensedProduct, error) {
+func productsIn(data []byte) ([]*api.LicensedProduct, error) {
 	objects, torn := readObjects(string(data))
 	if torn {
 		return nil, errors.New("it has a document that is not YAML")
 	}
-	var products []*v1alpha1.LicensedProduct
+	var products []*api.LicensedProduct
 	for i := range objects {
-		if !objects[i].is(schema.GroupKind{Group: v1alpha1.GroupVersion.Group, Kind: kindLicensedProduct}) {
+		if !objects[i].is(schema.GroupKind{Group: api.GroupVersion.Group, Kind: kindLicensedProduct}) {
 			continue
 		}
-		product := &v1alpha1.LicensedProduct{}
+		product := &api.LicensedProduct{}
 		if err := json.Unmarshal(objects[i].raw, product); err != nil {
 			return nil, errors.New("its LicensedProduct cannot be read: " + decodingProblem(err))
 		}
@@ -258,10 +258,10 @@ func (o *inspectOptions) judge(found *inspection) error {
 	switch {
 	case found.Verification.Result == verificationFailed:
 		return verdict(exitUnverified, "", "the key does not verify. %s", found.Verification.Message)
-	case found.State == v1alpha1.LicenseKeyNotYetValid:
+	case found.State == api.LicenseKeyNotYetValid:
 		return verdict(exitNotUsable, "It can be applied at any time before, and takes over by itself when it begins.",
 			"the key is not valid yet: it begins at %s", formatInstant(claims.NotBefore))
-	case found.State == v1alpha1.LicenseKeyExpired:
+	case found.State == api.LicenseKeyExpired:
 		return verdict(exitNotUsable, askForRenewal, "the key has expired, and its grace period ended at %s", formatInstant(claims.GraceEnd()))
 	case required > 0 && claims.Expiry.Before(o.judgedAt.Add(required)):
 		return verdict(exitEndsSoon, askForRenewal, "the key expires at %s, sooner than --require-valid-for %s allows",

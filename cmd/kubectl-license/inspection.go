@@ -11,7 +11,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/token"
 )
@@ -26,7 +26,7 @@ const (
 // inspection is what is known of a key. Its JSON form is an interface: fields are added, never renamed. Where the API has the same thing, it has the same name.
 type inspection struct {
 	Verification  verification             `json:"verification"`
-	State         v1alpha1.LicenseKeyState `json:"state"`
+	State         api.LicenseKeyState `json:"state"`
 	CheckedTime   metav1.Time              `json:"checkedTime"`
 	LicenseID     string                   `json:"licenseID,omitempty"`
 	Customer      string                   `json:"customer,omitempty"`
@@ -38,7 +38,7 @@ type inspection struct {
 	ExpiryTime    *metav1.Time             `json:"expiryTime,omitempty"`
 	GraceEndTime  *metav1.Time             `json:"graceEndTime,omitempty"`
 	Features      []string                 `json:"features,omitempty"`
-	Limits        []v1alpha1.Limit         `json:"limits,omitempty"`
+	Limits        []api.Limit         `json:"limits,omitempty"`
 	ClusterUIDs   []string                 `json:"clusterUIDs,omitempty"`
 	Signer        *signerInfo              `json:"signer,omitempty"`
 	Repaired      bool                     `json:"repaired,omitempty"`
@@ -72,10 +72,10 @@ func newInspection(now time.Time, key presentedKey, claims *license.Claims, chai
 	switch {
 	case failure != nil:
 		found.Verification = verification{Result: verificationFailed, Reason: failure.Reason, Message: failure.Message}
-		found.State = v1alpha1.LicenseKeyInvalid
+		found.State = api.LicenseKeyInvalid
 		return found
 	case checked:
-		found.Verification = verification{Result: verificationPassed, Reason: v1alpha1.ReasonVerified}
+		found.Verification = verification{Result: verificationPassed, Reason: api.ReasonVerified}
 		found.anchor = chain[len(chain)-1]
 	default:
 		found.Verification = verification{Result: verificationNotChecked}
@@ -161,7 +161,7 @@ func (i *inspection) issuerText() string {
 	return " by " + printable(i.Issuer)
 }
 
-func limitsText(limits []v1alpha1.Limit) string {
+func limitsText(limits []api.Limit) string {
 	texts := make([]string, len(limits))
 	for i, limit := range limits {
 		texts[i] = namedAmount(limit.Name, limit.Value)

@@ -30,7 +30,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/alerting"
 	"github.com/license-operator/license-operator/internal/paging"
 	"github.com/license-operator/license-operator/internal/restriction"
@@ -212,7 +212,7 @@ func readServerVersion(ctx context.Context, config *rest.Config) (reading[string
 
 func (x *examiner) readKinds(ctx context.Context, i *installation) {
 	for _, plural := range []string{"licensedproducts", "licensekeys"} {
-		name := plural + "." + v1alpha1.GroupVersion.Group
+		name := plural + "." + api.GroupVersion.Group
 		i.definitions = append(i.definitions, readWith("get customresourcedefinitions", func() (*apiextensionsv1.CustomResourceDefinition, error) {
 			definition := &apiextensionsv1.CustomResourceDefinition{}
 			if err := x.client.Get(ctx, types.NamespacedName{Name: name}, definition); apierrors.IsNotFound(err) {
@@ -225,8 +225,8 @@ func (x *examiner) readKinds(ctx context.Context, i *installation) {
 	}
 	i.products = readWith("list licensedproducts.license-operator.io", func() ([]productFacts, error) {
 		var facts []productFacts
-		newPage := func() *v1alpha1.LicensedProductList { return &v1alpha1.LicensedProductList{} }
-		err := paging.Each(ctx, x.client, newPage, func(page *v1alpha1.LicensedProductList) {
+		newPage := func() *api.LicensedProductList { return &api.LicensedProductList{} }
+		err := paging.Each(ctx, x.client, newPage, func(page *api.LicensedProductList) {
 			for n := range page.Items {
 				product := &page.Items[n]
 				facts = append(facts, productFacts{product.Name, product.Status.Conditions, restrictionOf(product).InForce != nil})
@@ -236,11 +236,11 @@ func (x *examiner) readKinds(ctx context.Context, i *installation) {
 	})
 	i.keys = readWith("list licensekeys.license-operator.io", func() ([]keyFacts, error) {
 		var facts []keyFacts
-		newPage := func() *v1alpha1.LicenseKeyList { return &v1alpha1.LicenseKeyList{} }
-		err := paging.Each(ctx, x.client, newPage, func(page *v1alpha1.LicenseKeyList) {
+		newPage := func() *api.LicenseKeyList { return &api.LicenseKeyList{} }
+		err := paging.Each(ctx, x.client, newPage, func(page *api.LicenseKeyList) {
 			for n := range page.Items {
 				key := &page.Items[n]
-				facts = append(facts, keyFacts{key.Name, meta.FindStatusCondition(key.Status.Conditions, v1alpha1.ConditionReady)})
+				facts = append(facts, keyFacts{key.Name, meta.FindStatusCondition(key.Status.Conditions, api.ConditionReady)})
 			}
 		})
 		return facts, err
@@ -397,11 +397,11 @@ func (x *examiner) readAggregatedAPI(ctx context.Context) (*aggregatedAPI, error
 	if service.Spec.Service == nil {
 		return nil, nil // the API server itself serves it, by CustomResourceDefinitions
 	}
-	api := &aggregatedAPI{namespace: service.Spec.Service.Namespace, service: service.Spec.Service.Name, available: true}
+	aggregated := &aggregatedAPI{namespace: service.Spec.Service.Namespace, service: service.Spec.Service.Name, available: true}
 	if available := meta.FindStatusCondition(service.Status.Conditions, "Available"); available != nil && available.Status != metav1.ConditionTrue {
-		api.available, api.message = false, available.Message
+		aggregated.available, aggregated.message = false, available.Message
 	}
-	return api, nil
+	return aggregated, nil
 }
 
 // right is what somebody may do.

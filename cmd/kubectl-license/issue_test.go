@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/yaml"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/token"
 )
@@ -30,11 +30,11 @@ func TestIssuedKey(t *testing.T) {
 		"--nodes", "0", "--cores", "400", "--limit", "gateways=5", "--limit", "sites=9223372036854775807",
 		"--feature", "support", "--feature", "federation, of clusters", "--cluster", "uid-1", "--cluster", "uid-2")
 
-	var key v1alpha1.LicenseKey
+	var key api.LicenseKey
 	if err := yaml.UnmarshalStrict([]byte(manifest), &key); err != nil {
 		t.Fatal(err)
 	}
-	terms, err := token.NewTerms(&v1alpha1.LicensedProduct{Spec: v1alpha1.LicensedProductSpec{Audience: "mesh", TrustAnchors: e.read("ca/ca.crt")}})
+	terms, err := token.NewTerms(&api.LicensedProduct{Spec: api.LicensedProductSpec{Audience: "mesh", TrustAnchors: e.read("ca/ca.crt")}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // keysOptions are what keys was asked.
@@ -78,7 +78,7 @@ func (o *keysOptions) complete(args []string) error {
 func (o *keysOptions) validate() error { return checkOutput(o.command, o.output, listOutputs...) }
 
 func (o *keysOptions) run(ctx context.Context) error {
-	var list v1alpha1.LicenseKeyList
+	var list api.LicenseKeyList
 	if err := o.client.List(ctx, &list); err != nil {
 		return explainList(licenseKeys, err)
 	}
@@ -112,7 +112,7 @@ func (o *keysOptions) remark(keys []keySummary) {
 type keySummary struct {
 	Name          string                   `json:"name"`
 	ProductName   string                   `json:"productName"`
-	State         v1alpha1.LicenseKeyState `json:"state,omitempty"`
+	State         api.LicenseKeyState `json:"state,omitempty"`
 	Active        bool                     `json:"active"`
 	Reason        string                   `json:"reason,omitempty"`
 	Message       string                   `json:"message,omitempty"`
@@ -123,11 +123,11 @@ type keySummary struct {
 	ExpiryTime    *metav1.Time             `json:"expiryTime,omitempty"`
 	GraceEndTime  *metav1.Time             `json:"graceEndTime,omitempty"`
 	Features      []string                 `json:"features,omitempty"`
-	Limits        []v1alpha1.Limit         `json:"limits,omitempty"`
+	Limits        []api.Limit         `json:"limits,omitempty"`
 }
 
 // summarizeKeys are the keys of a product, or of all, by product, each product's active one first.
-func summarizeKeys(keys []v1alpha1.LicenseKey, product string) []keySummary {
+func summarizeKeys(keys []api.LicenseKey, product string) []keySummary {
 	summaries := []keySummary{}
 	for i := range keys {
 		if product == "" || keys[i].Spec.ProductName == product {
@@ -151,11 +151,11 @@ func activeFirst(a, b keySummary) int {
 	}
 }
 
-func summarizeKey(key *v1alpha1.LicenseKey) keySummary {
+func summarizeKey(key *api.LicenseKey) keySummary {
 	status := &key.Status
 	s := keySummary{
 		Name: key.Name, ProductName: key.Spec.ProductName, State: status.State,
-		Active:   meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionActive),
+		Active:   meta.IsStatusConditionTrue(status.Conditions, api.ConditionActive),
 		Customer: status.Customer, LicenseID: status.LicenseID,
 		IssuedTime: status.IssuedTime, NotBeforeTime: status.NotBeforeTime, ExpiryTime: status.ExpiryTime, GraceEndTime: status.GraceEndTime,
 		Features: status.Features, Limits: status.Limits,
@@ -168,17 +168,17 @@ func summarizeKey(key *v1alpha1.LicenseKey) keySummary {
 
 // decidingCondition is the one that says why a key counts or not.
 func decidingCondition(conditions []metav1.Condition) *metav1.Condition {
-	if ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady); ready != nil && ready.Status == metav1.ConditionFalse {
+	if ready := meta.FindStatusCondition(conditions, api.ConditionReady); ready != nil && ready.Status == metav1.ConditionFalse {
 		return ready
 	}
-	return meta.FindStatusCondition(conditions, v1alpha1.ConditionActive)
+	return meta.FindStatusCondition(conditions, api.ConditionActive)
 }
 
-var keyStateShades = map[v1alpha1.LicenseKeyState]shade{
-	v1alpha1.LicenseKeyValid:       shadeGood,
-	v1alpha1.LicenseKeyGracePeriod: shadeWarn,
-	v1alpha1.LicenseKeyExpired:     shadeBad,
-	v1alpha1.LicenseKeyInvalid:     shadeBad,
+var keyStateShades = map[api.LicenseKeyState]shade{
+	api.LicenseKeyValid:       shadeGood,
+	api.LicenseKeyGracePeriod: shadeWarn,
+	api.LicenseKeyExpired:     shadeBad,
+	api.LicenseKeyInvalid:     shadeBad,
 }
 
 func (o *keysOptions) print(keys []keySummary) error {
@@ -201,7 +201,7 @@ func (o *keysOptions) print(keys []keySummary) error {
 
 // keyReference is what kubectl calls a key with -o name.
 func keyReference(name string) string {
-	return "licensekey." + v1alpha1.GroupVersion.Group + "/" + name
+	return "licensekey." + api.GroupVersion.Group + "/" + name
 }
 
 func keysListing(keys []keySummary) *listing {

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // reasonAbsent stands for the reason of a condition that is not there: the operator has not looked yet.
@@ -49,7 +49,7 @@ func (i *installation) checkOperatorClock() check {
 	var skewed []string
 	var message string
 	for _, product := range i.products.value {
-		if at := meta.FindStatusCondition(product.conditions, v1alpha1.ConditionClockSkewed); at != nil && at.Status == metav1.ConditionTrue {
+		if at := meta.FindStatusCondition(product.conditions, api.ConditionClockSkewed); at != nil && at.Status == metav1.ConditionTrue {
 			skewed, message = append(skewed, product.name), at.Message
 		}
 	}
@@ -66,7 +66,7 @@ func (i *installation) checkProducts() check {
 		return c
 	}
 	all := int64(len(i.products.value))
-	unready := productsBy(i.products.value, v1alpha1.ConditionReady)
+	unready := productsBy(i.products.value, api.ConditionReady)
 	unseen := unready[reasonAbsent]
 	delete(unready, reasonAbsent)
 	var refused []string

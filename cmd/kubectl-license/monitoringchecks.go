@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // checkMonitoring is the checks of what prometheus-operator makes of alerts and metrics; one alone where the cluster does not have it.
@@ -27,15 +27,15 @@ func (i *installation) checkAlerts() check {
 	if c, is := unread(name, &i.products); is {
 		return c
 	}
-	missing := productsBy(i.products.value, v1alpha1.ConditionAlertsReady)
+	missing := productsBy(i.products.value, api.ConditionAlertsReady)
 	says := func(reason string) string {
 		return fmt.Sprintf("%s (%s): %s", someNames(missing[reason].names), reason, missing[reason].message)
 	}
 	switch {
-	case missing[v1alpha1.ReasonForbidden] != nil:
-		return problem(name, "Grant it in that namespace what config/rbac grants it in its own: docs/monitoring.md", "the operator may not write the PrometheusRule of %s", says(v1alpha1.ReasonForbidden))
-	case missing[v1alpha1.ReasonApplyFailed] != nil:
-		return problem(name, "The operator tries again, less and less often. See its log.", "the operator could not write the PrometheusRule of %s", says(v1alpha1.ReasonApplyFailed))
+	case missing[api.ReasonForbidden] != nil:
+		return problem(name, "Grant it in that namespace what config/rbac grants it in its own: docs/monitoring.md", "the operator may not write the PrometheusRule of %s", says(api.ReasonForbidden))
+	case missing[api.ReasonApplyFailed] != nil:
+		return problem(name, "The operator tries again, less and less often. See its log.", "the operator could not write the PrometheusRule of %s", says(api.ReasonApplyFailed))
 	case len(i.products.value) == 0:
 		return good(name, "there is no product to alert of")
 	case len(missing) > 0:

@@ -13,7 +13,7 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // narration writes a simulation for humans.
@@ -105,19 +105,19 @@ func (n *narration) product(p *simulatedProduct) {
 // isListed tells whether the tiers of a restriction are shown: those in force, and those that are only observed. What a restriction to come would do is for the time when
 // it comes.
 func (r *simulatedRestriction) isListed() bool {
-	return r.InForce || r.Reason == v1alpha1.ReasonObserved
+	return r.InForce || r.Reason == api.ReasonObserved
 }
 
 func (r *simulatedRestriction) text() string {
 	text := "restriction " + string(r.State)
 	switch {
-	case r.Reason == v1alpha1.ReasonNotRequested:
+	case r.Reason == api.ReasonNotRequested:
 		return "no restriction is asked for"
-	case r.Reason == v1alpha1.ReasonObserved && r.AskedMode == v1alpha1.RestrictionObserve:
+	case r.Reason == api.ReasonObserved && r.AskedMode == api.RestrictionObserve:
 		return text + ", since its terms only observe"
-	case r.Reason == v1alpha1.ReasonObserved:
+	case r.Reason == api.ReasonObserved:
 		return text + fmt.Sprintf(", since --max-restriction is Observe (asked for: %s)", r.AskedMode)
-	case r.State == v1alpha1.RestrictionPaused:
+	case r.State == api.RestrictionPaused:
 		return text + fmt.Sprintf(" until %s (%s), %s", formatInstant(r.Pause.UntilTime.Time), quoted(r.Pause.Reason), r.modeText())
 	case r.SinceTime != nil:
 		text += " since " + formatInstant(r.SinceTime.Time)
@@ -133,9 +133,9 @@ func (r *simulatedRestriction) text() string {
 
 func (r *simulatedRestriction) modeText() string {
 	switch r.ModeReason {
-	case v1alpha1.ModeReasonMaxRestriction:
+	case api.ModeReasonMaxRestriction:
 		return fmt.Sprintf("%s (asked for: %s; --max-restriction allows no more)", r.Mode, r.AskedMode)
-	case v1alpha1.ModeReasonWindowsNode:
+	case api.ModeReasonWindowsNode:
 		return fmt.Sprintf("%s (asked for: %s; a node runs Windows, where that would block)", r.Mode, r.AskedMode)
 	default:
 		return string(r.Mode)
@@ -148,7 +148,7 @@ func (r *simulatedRestriction) effectText() string {
 	for i := range r.Tiers {
 		tier := &r.Tiers[i]
 		bypasses += int64(len(tier.Bypasses))
-		if tier.Mode == v1alpha1.RestrictionReadOnly {
+		if tier.Mode == api.RestrictionReadOnly {
 			frozen += int64(len(tier.Policies))
 			continue
 		}
@@ -180,15 +180,15 @@ func (r *simulatedRestriction) effectText() string {
 }
 
 // sparedText names tiers by the reason that keeps restrictions from them.
-func sparedText(spared []v1alpha1.SparedTier) string {
+func sparedText(spared []api.SparedTier) string {
 	var parts []string
 	for _, group := range []struct {
-		reason v1alpha1.TierSpareReason
+		reason api.TierSpareReason
 		words  string
 	}{
-		{v1alpha1.TierSparedBuiltIn, "built in"},
-		{v1alpha1.TierSparedSystem, "Calico's own"},
-		{v1alpha1.TierSparedNever, "labeled license-operator.io/restriction: never"},
+		{api.TierSparedBuiltIn, "built in"},
+		{api.TierSparedSystem, "Calico's own"},
+		{api.TierSparedNever, "labeled license-operator.io/restriction: never"},
 	} {
 		var names []string
 		for _, tier := range spared {
@@ -211,7 +211,7 @@ type section struct {
 
 // stops tells whether policies stop being applied.
 func (s *section) stops() bool {
-	return s.Mode == v1alpha1.RestrictionDefaultTierOnly && len(s.Policies) > 0
+	return s.Mode == api.RestrictionDefaultTierOnly && len(s.Policies) > 0
 }
 
 // sections are the tiers: first those that a restriction is in force in, each once and as all restrictions together leave it, then those that are only observed.
@@ -249,7 +249,7 @@ func (n *narration) tier(s *section) {
 	if len(s.Policies) > 0 {
 		n.policies(s)
 	}
-	if len(s.Bypasses) > 0 && s.Mode == v1alpha1.RestrictionDefaultTierOnly {
+	if len(s.Bypasses) > 0 && s.Mode == api.RestrictionDefaultTierOnly {
 		n.bypasses(s)
 	}
 }
@@ -258,11 +258,11 @@ func (n *narration) tier(s *section) {
 func (s *section) text() string {
 	count := int64(len(s.Policies))
 	switch {
-	case s.ModeReason == v1alpha1.ModeReasonTierDeleting:
+	case s.ModeReason == api.ModeReasonTierDeleting:
 		return "The tier is being deleted, and what would have to be in it would keep it from going: until it is gone, its policies are applied. Changing or creating any is refused."
-	case s.Mode == v1alpha1.RestrictionReadOnly && count == 0:
+	case s.Mode == api.RestrictionReadOnly && count == 0:
 		return "It has no policies. Creating any is refused."
-	case s.Mode == v1alpha1.RestrictionReadOnly:
+	case s.Mode == api.RestrictionReadOnly:
 		return counted(count, "policy goes", "policies go") + " on being applied. Changing or creating any is refused; reading and deleting work."
 	case count == 0:
 		return "It has no policies that would stop being applied to pods."

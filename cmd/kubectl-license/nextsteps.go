@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/alerting"
 	"github.com/license-operator/license-operator/internal/usage"
 )
@@ -56,15 +56,15 @@ type step struct {
 
 // adviser finds what is to be done about one product. It goes by what the status says: what it adds are distances in time, and thresholds.
 type adviser struct {
-	product *v1alpha1.LicensedProduct
+	product *api.LicensedProduct
 	// keys are the product's own.
-	keys       []v1alpha1.LicenseKey
+	keys       []api.LicenseKey
 	now        time.Time
-	thresholds v1alpha1.AlertsSpec
+	thresholds api.AlertsSpec
 }
 
 // nextSteps are what is to be done about a product, what casts doubt on the rest first; none: all is well. What is about time and limits comes when the product's alerts come.
-func nextSteps(product *v1alpha1.LicensedProduct, keys []v1alpha1.LicenseKey, now time.Time) []step {
+func nextSteps(product *api.LicensedProduct, keys []api.LicenseKey, now time.Time) []step {
 	a := &adviser{product: product, now: now, thresholds: alerting.Thresholds(product)}
 	for i := range keys {
 		if keys[i].Spec.ProductName == product.Name {
@@ -107,7 +107,7 @@ func (a *adviser) outdated() *step {
 		}
 	}
 	boundary, what := a.missed()
-	if boundary == nil || a.failing(v1alpha1.ConditionClockSkewed, metav1.ConditionTrue) != nil {
+	if boundary == nil || a.failing(api.ConditionClockSkewed, metav1.ConditionTrue) != nil {
 		return nil
 	}
 	return &step{
@@ -121,9 +121,9 @@ func (a *adviser) missed() (boundary *metav1.Time, what string) {
 	isMissed := func(t *metav1.Time) bool { return t != nil && !a.now.Before(t.Add(staleAfter)) }
 	status := &a.product.Status
 	switch {
-	case status.State == v1alpha1.LicensedProductValid && isMissed(status.ExpiryTime):
+	case status.State == api.LicensedProductValid && isMissed(status.ExpiryTime):
 		return status.ExpiryTime, "the license expired"
-	case status.State == v1alpha1.LicensedProductGracePeriod && isMissed(status.GraceEndTime):
+	case status.State == api.LicensedProductGracePeriod && isMissed(status.GraceEndTime):
 		return status.GraceEndTime, "the grace period ended"
 	}
 	if key := a.firstToBegin(time.Time{}); key != nil && isMissed(key.Status.NotBeforeTime) {
@@ -133,14 +133,14 @@ func (a *adviser) missed() (boundary *metav1.Time, what string) {
 }
 
 func (a *adviser) terms() *step {
-	if ready := a.failing(v1alpha1.ConditionReady, metav1.ConditionFalse); ready != nil {
+	if ready := a.failing(api.ConditionReady, metav1.ConditionFalse); ready != nil {
 		return a.as(stepTermsNotAccepted, ready, a.describe())
 	}
 	return nil
 }
 
 func (a *adviser) clock() *step {
-	if skewed := a.failing(v1alpha1.ConditionClockSkewed, metav1.ConditionTrue); skewed != nil {
+	if skewed := a.failing(api.ConditionClockSkewed, metav1.ConditionTrue); skewed != nil {
 		return a.as(stepClockSkewed, skewed, "kubectl license doctor")
 	}
 	return nil
@@ -149,19 +149,19 @@ func (a *adviser) clock() *step {
 func (a *adviser) license() *step {
 	status := &a.product.Status
 	switch status.State {
-	case v1alpha1.LicensedProductUnlicensed:
+	case api.LicensedProductUnlicensed:
 		return a.renewal(stepUnlicensed, "There is no license: no key verifies and has begun."+a.staged())
-	case v1alpha1.LicensedProductExpired:
+	case api.LicensedProductExpired:
 		return a.renewal(stepExpired, fmt.Sprintf("The license expired at %s, and its grace period ended at %s.%s",
 			a.at(status.ExpiryTime), a.at(status.GraceEndTime), a.staged()))
-	case v1alpha1.LicensedProductGracePeriod:
+	case api.LicensedProductGracePeriod:
 		// However long the grace period is, it is no license: only a renewal that will do for a while is.
 		if a.isRenewed() && !a.endsSoon() {
 			return nil
 		}
 		return a.renewal(stepGracePeriod, fmt.Sprintf("The license expired at %s. Everything works until its grace period ends at %s.%s",
 			a.at(status.ExpiryTime), a.at(status.GraceEndTime), a.further()))
-	case v1alpha1.LicensedProductValid:
+	case api.LicensedProductValid:
 		if !a.endsSoon() {
 			return nil
 		}
@@ -208,11 +208,11 @@ func (a *adviser) staged() string {
 }
 
 // firstToBegin is the first of the keys to begin after an instant that had not begun when the operator last looked; nil: there is none.
-func (a *adviser) firstToBegin(after time.Time) *v1alpha1.LicenseKey {
-	var first *v1alpha1.LicenseKey
+func (a *adviser) firstToBegin(after time.Time) *api.LicenseKey {
+	var first *api.LicenseKey
 	for i := range a.keys {
 		key := &a.keys[i]
-		if key.Status.State != v1alpha1.LicenseKeyNotYetValid || key.Status.NotBeforeTime == nil || !key.Status.NotBeforeTime.After(after) {
+		if key.Status.State != api.LicenseKeyNotYetValid || key.Status.NotBeforeTime == nil || !key.Status.NotBeforeTime.After(after) {
 			continue
 		}
 		if first == nil || key.Status.NotBeforeTime.Before(first.Status.NotBeforeTime) {
@@ -239,7 +239,7 @@ func (a *adviser) invalidKeys() *step {
 	var names []string
 	var message string
 	for i := range a.keys {
-		ready := meta.FindStatusCondition(a.keys[i].Status.Conditions, v1alpha1.ConditionReady)
+		ready := meta.FindStatusCondition(a.keys[i].Status.Conditions, api.ConditionReady)
 		if ready == nil || ready.Status != metav1.ConditionFalse {
 			continue
 		}
@@ -275,7 +275,7 @@ func (a *adviser) exceeded() *step {
 
 func (a *adviser) nearLimit() *step {
 	var texts []string
-	for _, name := range []string{v1alpha1.UsageNodes, v1alpha1.UsageCores} {
+	for _, name := range []string{api.UsageNodes, api.UsageCores} {
 		if amount := amountOf(&a.product.Status, name); amount.isNear(a.thresholds.UsageWarningPercent) {
 			texts = append(texts, fmt.Sprintf("%d of %d %s", *amount.used, *amount.limit, name))
 		}
@@ -288,23 +288,23 @@ func (a *adviser) nearLimit() *step {
 }
 
 // effects are what a restriction does to the policies of its tiers, by its mode.
-var effects = map[v1alpha1.RestrictionMode]string{
-	v1alpha1.RestrictionReadOnly:        "which cannot be changed",
-	v1alpha1.RestrictionDefaultTierOnly: "which are not applied to pods",
+var effects = map[api.RestrictionMode]string{
+	api.RestrictionReadOnly:        "which cannot be changed",
+	api.RestrictionDefaultTierOnly: "which are not applied to pods",
 }
 
 func (a *adviser) restriction() *step {
 	status := restrictionOf(a.product)
 	switch {
-	case status.State == v1alpha1.RestrictionActive && status.InForce != nil:
+	case status.State == api.RestrictionActive && status.InForce != nil:
 		return &step{
 			Reason:  stepRestricted,
 			Message: fmt.Sprintf("A restriction is in force since %s %s, %s. A renewal lifts it; whoever owns the cluster can put it off:", a.at(status.InForce.SinceTime), extentText(status.InForce), effects[status.InForce.Mode]),
 			Command: fmt.Sprintf("kubectl license pause %s --for 72h --reason TEXT", a.product.Name),
 		}
-	case status.State == v1alpha1.RestrictionScheduled, comesAfterPause(&status):
+	case status.State == api.RestrictionScheduled, comesAfterPause(&status):
 		return a.scheduled(&status)
-	case status.State == v1alpha1.RestrictionPaused && status.Pause != nil && status.EffectiveTime != nil:
+	case status.State == api.RestrictionPaused && status.Pause != nil && status.EffectiveTime != nil:
 		return &step{
 			Reason: stepRestrictionPaused,
 			Message: fmt.Sprintf("The restriction is paused until %s, with the reason: %s. Unless a license covers the product by then, it comes into force. What it will do:",
@@ -317,12 +317,12 @@ func (a *adviser) restriction() *step {
 }
 
 // comesAfterPause tells of a restriction that is paused, and comes all the same: the pause is over by then.
-func comesAfterPause(status *v1alpha1.RestrictionStatus) bool {
-	return status.State == v1alpha1.RestrictionPaused && status.Pause != nil && status.EffectiveTime != nil && !status.EffectiveTime.Before(status.Pause.UntilTime)
+func comesAfterPause(status *api.RestrictionStatus) bool {
+	return status.State == api.RestrictionPaused && status.Pause != nil && status.EffectiveTime != nil && !status.EffectiveTime.Before(status.Pause.UntilTime)
 }
 
-func (a *adviser) scheduled(status *v1alpha1.RestrictionStatus) *step {
-	if disputed := a.failing(v1alpha1.ConditionRestricted, metav1.ConditionFalse); disputed != nil && disputed.Reason == v1alpha1.ReasonClockDisputed {
+func (a *adviser) scheduled(status *api.RestrictionStatus) *step {
+	if disputed := a.failing(api.ConditionRestricted, metav1.ConditionFalse); disputed != nil && disputed.Reason == api.ReasonClockDisputed {
 		return a.as(stepRestrictionComing, disputed, "kubectl license simulate "+a.product.Name)
 	}
 	if status.EffectiveTime == nil || !isWithin(status.EffectiveTime, a.thresholds.ExpiryWarningDays, a.now) {
@@ -336,11 +336,11 @@ func (a *adviser) scheduled(status *v1alpha1.RestrictionStatus) *step {
 }
 
 func (a *adviser) restrictionReady() *step {
-	ready := a.failing(v1alpha1.ConditionRestrictionReady, metav1.ConditionFalse)
+	ready := a.failing(api.ConditionRestrictionReady, metav1.ConditionFalse)
 	switch {
-	case ready == nil, ready.Reason == v1alpha1.ReasonApplying:
+	case ready == nil, ready.Reason == api.ReasonApplying:
 		return nil
-	case ready.Reason == v1alpha1.ReasonBypassed:
+	case ready.Reason == api.ReasonBypassed:
 		return a.as(stepRestrictionBypassed, ready, a.describe())
 	default:
 		return a.as(stepRestrictionNotReady, ready, "kubectl license doctor")
@@ -349,7 +349,7 @@ func (a *adviser) restrictionReady() *step {
 
 func (a *adviser) alerts() *step {
 	// A cluster without prometheus-operator has no use for the news, and doctor finds nothing wrong with it.
-	if ready := a.failing(v1alpha1.ConditionAlertsReady, metav1.ConditionFalse); ready != nil && ready.Reason != v1alpha1.ReasonAPINotInstalled {
+	if ready := a.failing(api.ConditionAlertsReady, metav1.ConditionFalse); ready != nil && ready.Reason != api.ReasonAPINotInstalled {
 		return a.as(stepAlertsNotReady, ready, "kubectl license doctor")
 	}
 	return nil

@@ -13,48 +13,48 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // inDays is an instant so many days from the present.
 func inDays(days int) *metav1.Time { return new(metav1.NewTime(present.AddDate(0, 0, days))) }
 
 // wellProduct is a product about which nothing is to be done.
-func wellProduct() *v1alpha1.LicensedProduct {
-	return &v1alpha1.LicensedProduct{
+func wellProduct() *api.LicensedProduct {
+	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh", Generation: 2},
-		Spec:       v1alpha1.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew"},
-		Status: v1alpha1.LicensedProductStatus{
+		Spec:       api.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew"},
+		Status: api.LicensedProductStatus{
 			Conditions: []metav1.Condition{
-				{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonTermsAccepted},
-				{Type: v1alpha1.ConditionAlertsReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonRuleApplied},
-				{Type: v1alpha1.ConditionRestrictionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonComplete},
+				{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonTermsAccepted},
+				{Type: api.ConditionAlertsReady, Status: metav1.ConditionTrue, Reason: api.ReasonRuleApplied},
+				{Type: api.ConditionRestrictionReady, Status: metav1.ConditionTrue, Reason: api.ReasonComplete},
 			},
-			ObservedGeneration: 2, State: v1alpha1.LicensedProductValid, ActiveLicenseKeyName: "acme-mesh-2026",
+			ObservedGeneration: 2, State: api.LicensedProductValid, ActiveLicenseKeyName: "acme-mesh-2026",
 			ExpiryTime: inDays(70), GraceEndTime: inDays(100), CoverageEndTime: inDays(100),
-			Limits: []v1alpha1.Limit{{Name: "cores", Value: new(int64(400))}, {Name: "nodes", Value: new(int64(100))}, {Name: "sites", Value: new(int64(5))}},
-			Usage:  []v1alpha1.Usage{{Name: "nodes", Value: new(int64(73))}, {Name: "cores", Value: new(int64(292))}},
-			Restriction: &v1alpha1.RestrictionStatus{
-				State: v1alpha1.RestrictionScheduled, EffectiveTime: inDays(100), Preview: &v1alpha1.RestrictionPreview{Mode: v1alpha1.RestrictionDefaultTierOnly},
+			Limits: []api.Limit{{Name: "cores", Value: new(int64(400))}, {Name: "nodes", Value: new(int64(100))}, {Name: "sites", Value: new(int64(5))}},
+			Usage:  []api.Usage{{Name: "nodes", Value: new(int64(73))}, {Name: "cores", Value: new(int64(292))}},
+			Restriction: &api.RestrictionStatus{
+				State: api.RestrictionScheduled, EffectiveTime: inDays(100), Preview: &api.RestrictionPreview{Mode: api.RestrictionDefaultTierOnly},
 			},
 		},
 	}
 }
 
-func setCondition(status *v1alpha1.LicensedProductStatus, conditionType string, is metav1.ConditionStatus, reason, message string) {
+func setCondition(status *api.LicensedProductStatus, conditionType string, is metav1.ConditionStatus, reason, message string) {
 	meta.SetStatusCondition(&status.Conditions, metav1.Condition{Type: conditionType, Status: is, Reason: reason, Message: message})
 }
 
 // keyOf is a key of a product that verifies, or does not for a reason.
-func keyOf(product, name string, state v1alpha1.LicenseKeyState, reason string) v1alpha1.LicenseKey {
-	ready := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: reason, Message: "It is wrong, \x1b[31mso wrong."}
-	if reason == v1alpha1.ReasonVerified {
+func keyOf(product, name string, state api.LicenseKeyState, reason string) api.LicenseKey {
+	ready := metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: reason, Message: "It is wrong, \x1b[31mso wrong."}
+	if reason == api.ReasonVerified {
 		ready.Status = metav1.ConditionTrue
 	}
-	return v1alpha1.LicenseKey{
+	return api.LicenseKey{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       v1alpha1.LicenseKeySpec{ProductName: product},
-		Status:     v1alpha1.LicenseKeyStatus{State: state, Conditions: []metav1.Condition{ready}},
+		Spec:       api.LicenseKeySpec{ProductName: product},
+		Status:     api.LicenseKeyStatus{State: state, Conditions: []metav1.Condition{ready}},
 	}
 }
 
@@ -65,103 +65,103 @@ func TestNextSteps(t *testing.T) {
 		doctor     = "kubectl license doctor"
 		isSimulate = "kubectl license simulate acme-mesh"
 	)
-	expire := func(state v1alpha1.LicensedProductState, expiry, graceEnd, coverageEnd int) func(*v1alpha1.LicensedProduct) {
-		return func(product *v1alpha1.LicensedProduct) {
+	expire := func(state api.LicensedProductState, expiry, graceEnd, coverageEnd int) func(*api.LicensedProduct) {
+		return func(product *api.LicensedProduct) {
 			s := &product.Status
 			s.State, s.ExpiryTime, s.GraceEndTime, s.CoverageEndTime = state, inDays(expiry), inDays(graceEnd), inDays(coverageEnd)
 			s.Restriction = nil
 		}
 	}
-	use := func(nodes, cores int64) func(*v1alpha1.LicensedProduct) {
-		return func(product *v1alpha1.LicensedProduct) {
-			product.Status.Usage = []v1alpha1.Usage{{Name: "nodes", Value: &nodes}, {Name: "cores", Value: &cores}}
+	use := func(nodes, cores int64) func(*api.LicensedProduct) {
+		return func(product *api.LicensedProduct) {
+			product.Status.Usage = []api.Usage{{Name: "nodes", Value: &nodes}, {Name: "cores", Value: &cores}}
 		}
 	}
-	restrict := func(status v1alpha1.RestrictionStatus) func(*v1alpha1.LicensedProduct) {
-		return func(product *v1alpha1.LicensedProduct) { product.Status.Restriction = &status }
+	restrict := func(status api.RestrictionStatus) func(*api.LicensedProduct) {
+		return func(product *api.LicensedProduct) { product.Status.Restriction = &status }
 	}
-	condition := func(conditionType string, is metav1.ConditionStatus, reason, message string) func(*v1alpha1.LicensedProduct) {
-		return func(product *v1alpha1.LicensedProduct) {
+	condition := func(conditionType string, is metav1.ConditionStatus, reason, message string) func(*api.LicensedProduct) {
+		return func(product *api.LicensedProduct) {
 			setCondition(&product.Status, conditionType, is, reason, message)
 		}
 	}
-	staged := keyOf("acme-mesh", "acme-mesh-2027", v1alpha1.LicenseKeyNotYetValid, v1alpha1.ReasonVerified)
+	staged := keyOf("acme-mesh", "acme-mesh-2027", api.LicenseKeyNotYetValid, api.ReasonVerified)
 	staged.Status.NotBeforeTime = inDays(3)
-	begun := func(ago time.Duration) v1alpha1.LicenseKey {
-		key := keyOf("acme-mesh", "acme-mesh-2026", v1alpha1.LicenseKeyNotYetValid, v1alpha1.ReasonVerified)
+	begun := func(ago time.Duration) api.LicenseKey {
+		key := keyOf("acme-mesh", "acme-mesh-2026", api.LicenseKeyNotYetValid, api.ReasonVerified)
 		key.Status.NotBeforeTime = new(metav1.NewTime(present.Add(-ago)))
 		return key
 	}
-	later := keyOf("acme-mesh", "acme-mesh-2028", v1alpha1.LicenseKeyNotYetValid, v1alpha1.ReasonVerified)
+	later := keyOf("acme-mesh", "acme-mesh-2028", api.LicenseKeyNotYetValid, api.ReasonVerified)
 	later.Status.NotBeforeTime = inDays(300)
 
 	for name, test := range map[string]struct {
-		change func(*v1alpha1.LicensedProduct)
-		keys   []v1alpha1.LicenseKey
+		change func(*api.LicensedProduct)
+		keys   []api.LicenseKey
 		want   []step
 	}{
 		"all is well": {},
-		"keys that verify, and another product's that does not": {keys: []v1alpha1.LicenseKey{
-			keyOf("acme-mesh", "a", v1alpha1.LicenseKeyValid, v1alpha1.ReasonVerified), staged, keyOf("acme-db", "b", v1alpha1.LicenseKeyInvalid, v1alpha1.ReasonTokenMalformed),
+		"keys that verify, and another product's that does not": {keys: []api.LicenseKey{
+			keyOf("acme-mesh", "a", api.LicenseKeyValid, api.ReasonVerified), staged, keyOf("acme-db", "b", api.LicenseKeyInvalid, api.ReasonTokenMalformed),
 		}},
 		"the operator has never looked": {
-			change: func(product *v1alpha1.LicensedProduct) {
-				product.Status = v1alpha1.LicensedProductStatus{ObservedGeneration: -1}
+			change: func(product *api.LicensedProduct) {
+				product.Status = api.LicensedProductStatus{ObservedGeneration: -1}
 			},
 			want: []step{{stepStatusOutdated, "The operator has not looked at these terms yet, so this is not how things stand. It does within seconds, if it runs.", doctor}},
 		},
 		"terms that the operator has not seen": {
-			change: func(product *v1alpha1.LicensedProduct) { product.Generation = 3 },
+			change: func(product *api.LicensedProduct) { product.Generation = 3 },
 			want:   []step{{stepStatusOutdated, "The operator has not looked at these terms yet, so this is not how things stand. It does within seconds, if it runs.", doctor}},
 		},
 		"an expiry that the operator has not seen": {
-			change: expire(v1alpha1.LicensedProductValid, -1, 100, 100),
+			change: expire(api.LicensedProductValid, -1, 100, 100),
 			want: []step{{
 				stepStatusOutdated,
 				"By this machine's clock the license expired at 2026-11-21T10:00:00Z (24 hours ago), and the operator has not said so: it does not run, or a clock is wrong.", doctor,
 			}},
 		},
 		"an expiry that the operator does not see, since its clock is behind": {
-			change: func(product *v1alpha1.LicensedProduct) {
-				expire(v1alpha1.LicensedProductValid, -1, 100, 100)(product)
-				setCondition(&product.Status, v1alpha1.ConditionClockSkewed, metav1.ConditionTrue, v1alpha1.ReasonNodeClock, "Mend it.")
+			change: func(product *api.LicensedProduct) {
+				expire(api.LicensedProductValid, -1, 100, 100)(product)
+				setCondition(&product.Status, api.ConditionClockSkewed, metav1.ConditionTrue, api.ReasonNodeClock, "Mend it.")
 			},
 			want: []step{{stepClockSkewed, "Mend it.", doctor}},
 		},
-		"an expiry of this very moment": {change: expire(v1alpha1.LicensedProductValid, 0, 100, 100)},
+		"an expiry of this very moment": {change: expire(api.LicensedProductValid, 0, 100, 100)},
 		"an end of grace that the operator has not seen": {
-			change: expire(v1alpha1.LicensedProductGracePeriod, -31, -1, 100),
+			change: expire(api.LicensedProductGracePeriod, -31, -1, 100),
 			want: []step{{
 				stepStatusOutdated,
 				"By this machine's clock the grace period ended at 2026-11-21T10:00:00Z (24 hours ago), and the operator has not said so: it does not run, or a clock is wrong.", doctor,
 			}},
 		},
 		"terms that cannot be used": {
-			change: condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonTrustAnchorsInvalid, "spec.trustAnchors cannot be used. Mend them."),
+			change: condition(api.ConditionReady, metav1.ConditionFalse, api.ReasonTrustAnchorsInvalid, "spec.trustAnchors cannot be used. Mend them."),
 			want:   []step{{stepTermsNotAccepted, "spec.trustAnchors cannot be used. Mend them.", "kubectl describe lprod acme-mesh"}},
 		},
 		"never licensed": {
-			change: func(product *v1alpha1.LicensedProduct) {
-				product.Status = v1alpha1.LicensedProductStatus{ObservedGeneration: 2, State: v1alpha1.LicensedProductUnlicensed}
+			change: func(product *api.LicensedProduct) {
+				product.Status = api.LicensedProductStatus{ObservedGeneration: 2, State: api.LicensedProductUnlicensed}
 			},
 			want: []step{{stepUnlicensed, "There is no license: no key verifies and has begun. " + get, request}},
 		},
 		"never licensed, and a key to come": {
-			change: func(product *v1alpha1.LicensedProduct) {
+			change: func(product *api.LicensedProduct) {
 				product.Spec.RenewalURL = ""
-				product.Status = v1alpha1.LicensedProductStatus{ObservedGeneration: 2, State: v1alpha1.LicensedProductUnlicensed}
+				product.Status = api.LicensedProductStatus{ObservedGeneration: 2, State: api.LicensedProductUnlicensed}
 			},
-			keys: []v1alpha1.LicenseKey{later, staged},
+			keys: []api.LicenseKey{later, staged},
 			want: []step{{
 				stepUnlicensed, "There is no license: no key verifies and has begun. LicenseKey acme-mesh-2027 begins at 2026-11-25T10:00:00Z (in 3 days). " +
 					"Get a license from Acme. What the vendor has to know:", request,
 			}},
 		},
 		"a begin that the operator has not seen": {
-			change: func(product *v1alpha1.LicensedProduct) {
-				product.Status = v1alpha1.LicensedProductStatus{ObservedGeneration: 2, State: v1alpha1.LicensedProductUnlicensed}
+			change: func(product *api.LicensedProduct) {
+				product.Status = api.LicensedProductStatus{ObservedGeneration: 2, State: api.LicensedProductUnlicensed}
 			},
-			keys: []v1alpha1.LicenseKey{later, begun(time.Hour), begun(time.Minute), staged},
+			keys: []api.LicenseKey{later, begun(time.Hour), begun(time.Minute), staged},
 			want: []step{
 				{
 					stepStatusOutdated,
@@ -173,42 +173,42 @@ func TestNextSteps(t *testing.T) {
 			},
 		},
 		"a begin of this very moment": {
-			change: func(product *v1alpha1.LicensedProduct) {
-				product.Status = v1alpha1.LicensedProductStatus{ObservedGeneration: 2, State: v1alpha1.LicensedProductUnlicensed}
+			change: func(product *api.LicensedProduct) {
+				product.Status = api.LicensedProductStatus{ObservedGeneration: 2, State: api.LicensedProductUnlicensed}
 			},
-			keys: []v1alpha1.LicenseKey{begun(28 * time.Second)},
+			keys: []api.LicenseKey{begun(28 * time.Second)},
 			want: []step{{stepUnlicensed, "There is no license: no key verifies and has begun. " + get, request}},
 		},
 		"a begin and an expiry that the operator has not seen": {
-			change: expire(v1alpha1.LicensedProductValid, -1, 100, 100),
-			keys:   []v1alpha1.LicenseKey{begun(25 * time.Hour)},
+			change: expire(api.LicensedProductValid, -1, 100, 100),
+			keys:   []api.LicenseKey{begun(25 * time.Hour)},
 			want: []step{{
 				stepStatusOutdated,
 				"By this machine's clock the license expired at 2026-11-21T10:00:00Z (24 hours ago), and the operator has not said so: it does not run, or a clock is wrong.", doctor,
 			}},
 		},
 		"a begin that the operator does not see, since its clock is behind": {
-			change: condition(v1alpha1.ConditionClockSkewed, metav1.ConditionTrue, v1alpha1.ReasonNodeClock, "Mend it."),
-			keys:   []v1alpha1.LicenseKey{begun(time.Hour)},
+			change: condition(api.ConditionClockSkewed, metav1.ConditionTrue, api.ReasonNodeClock, "Mend it."),
+			keys:   []api.LicenseKey{begun(time.Hour)},
 			want:   []step{{stepClockSkewed, "Mend it.", doctor}},
 		},
 		"expired": {
-			change: expire(v1alpha1.LicensedProductExpired, -40, -10, -10),
+			change: expire(api.LicensedProductExpired, -40, -10, -10),
 			want: []step{{
 				stepExpired,
 				"The license expired at 2026-10-13T10:00:00Z (40 days ago), and its grace period ended at 2026-11-12T10:00:00Z (10 days ago). " + get, request,
 			}},
 		},
 		"in grace": {
-			change: expire(v1alpha1.LicensedProductGracePeriod, -18, 12, 12),
+			change: expire(api.LicensedProductGracePeriod, -18, 12, 12),
 			want: []step{{
 				stepGracePeriod,
 				"The license expired at 2026-11-04T10:00:00Z (18 days ago). Everything works until its grace period ends at 2026-12-04T10:00:00Z (in 12 days). " + get, request,
 			}},
 		},
-		"in grace, with a renewal that does for a while": {change: expire(v1alpha1.LicensedProductGracePeriod, -18, 12, 60)},
+		"in grace, with a renewal that does for a while": {change: expire(api.LicensedProductGracePeriod, -18, 12, 60)},
 		"in grace, with a renewal that does not": {
-			change: expire(v1alpha1.LicensedProductGracePeriod, -18, 12, 59),
+			change: expire(api.LicensedProductGracePeriod, -18, 12, 59),
 			want: []step{{
 				stepGracePeriod,
 				"The license expired at 2026-11-04T10:00:00Z (18 days ago). Everything works until its grace period ends at 2026-12-04T10:00:00Z (in 12 days). " +
@@ -216,23 +216,23 @@ func TestNextSteps(t *testing.T) {
 			}},
 		},
 		"in a grace period that is longer than alerts come ahead": {
-			change: expire(v1alpha1.LicensedProductGracePeriod, -1, 90, 90),
+			change: expire(api.LicensedProductGracePeriod, -1, 90, 90),
 			want: []step{{
 				stepGracePeriod,
 				"The license expired at 2026-11-21T10:00:00Z (24 hours ago). Everything works until its grace period ends at 2027-02-20T10:00:00Z (in 90 days). " + get, request,
 			}},
 		},
-		"expiring just not soon": {change: expire(v1alpha1.LicensedProductValid, 30, 60, 60)},
+		"expiring just not soon": {change: expire(api.LicensedProductValid, 30, 60, 60)},
 		"expiring soon": {
-			change: expire(v1alpha1.LicensedProductValid, 29, 59, 59),
+			change: expire(api.LicensedProductValid, 29, 59, 59),
 			want: []step{{
 				stepExpiresSoon,
 				"The license expires at 2026-12-21T10:00:00Z (in 29 days), and its grace period ends at 2027-01-20T10:00:00Z (in 59 days). " + get, request,
 			}},
 		},
 		"expiring soon by thresholds of its own": {
-			change: func(product *v1alpha1.LicensedProduct) {
-				product.Spec.Alerts = &v1alpha1.AlertsSpec{ExpiryWarningDays: 101, ExpiryCriticalDays: 1}
+			change: func(product *api.LicensedProduct) {
+				product.Spec.Alerts = &api.AlertsSpec{ExpiryWarningDays: 101, ExpiryCriticalDays: 1}
 				product.Status.Restriction = nil
 			},
 			want: []step{{
@@ -241,7 +241,7 @@ func TestNextSteps(t *testing.T) {
 			}},
 		},
 		"a key that does not verify": {
-			keys: []v1alpha1.LicenseKey{keyOf("acme-mesh", "forged", v1alpha1.LicenseKeyInvalid, v1alpha1.ReasonSignatureInvalid)},
+			keys: []api.LicenseKey{keyOf("acme-mesh", "forged", api.LicenseKeyInvalid, api.ReasonSignatureInvalid)},
 			want: []step{{
 				stepKeyInvalid, "LicenseKey forged (SignatureInvalid) does not verify and counts for nothing. It is wrong, \x1b[31mso wrong.", "kubectl license keys acme-mesh -o wide",
 			}},
@@ -261,20 +261,20 @@ func TestNextSteps(t *testing.T) {
 			},
 		},
 		"a restriction to come": {
-			change: restrict(v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionScheduled, EffectiveTime: inDays(59)}),
+			change: restrict(api.RestrictionStatus{State: api.RestrictionScheduled, EffectiveTime: inDays(59)}),
 			want: []step{{
 				stepRestrictionComing, "A restriction takes effect at 2027-01-20T10:00:00Z (in 59 days), unless the product is licensed for longer by then. What it will do:", isSimulate,
 			}},
 		},
-		"a restriction to come, some day": {change: restrict(v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionScheduled, EffectiveTime: inDays(60)})},
+		"a restriction to come, some day": {change: restrict(api.RestrictionStatus{State: api.RestrictionScheduled, EffectiveTime: inDays(60)})},
 		"a restriction that waits for the clocks": {
-			change: condition(v1alpha1.ConditionRestricted, metav1.ConditionFalse, v1alpha1.ReasonClockDisputed, "It would be due."),
+			change: condition(api.ConditionRestricted, metav1.ConditionFalse, api.ReasonClockDisputed, "It would be due."),
 			want:   []step{{stepRestrictionComing, "It would be due.", isSimulate}},
 		},
 		"a restriction in force": {
-			change: restrict(v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionActive, InForce: &v1alpha1.RestrictionInForce{
-				Mode: v1alpha1.RestrictionDefaultTierOnly, SinceTime: inDays(-2), Tiers: []v1alpha1.RestrictedTier{{Name: "a"}, {Name: "b"}},
-				Policies: &v1alpha1.AffectedPolicies{Total: new(int32(120))},
+			change: restrict(api.RestrictionStatus{State: api.RestrictionActive, InForce: &api.RestrictionInForce{
+				Mode: api.RestrictionDefaultTierOnly, SinceTime: inDays(-2), Tiers: []api.RestrictedTier{{Name: "a"}, {Name: "b"}},
+				Policies: &api.AffectedPolicies{Total: new(int32(120))},
 			}}),
 			want: []step{{
 				stepRestricted, "A restriction is in force since 2026-11-20T10:00:00Z (2 days ago) in 2 tiers with 120 policies, which are not applied to pods. " +
@@ -282,40 +282,40 @@ func TestNextSteps(t *testing.T) {
 			}},
 		},
 		"a pause of a restriction that is due": {
-			change: restrict(v1alpha1.RestrictionStatus{
-				State: v1alpha1.RestrictionPaused, EffectiveTime: inDays(-1), Pause: &v1alpha1.RestrictionPause{SinceTime: inDays(-1), UntilTime: inDays(2), Reason: "Freeze"},
+			change: restrict(api.RestrictionStatus{
+				State: api.RestrictionPaused, EffectiveTime: inDays(-1), Pause: &api.RestrictionPause{SinceTime: inDays(-1), UntilTime: inDays(2), Reason: "Freeze"},
 			}),
 			want: []step{{
 				stepRestrictionPaused, "The restriction is paused until 2026-11-24T10:00:00Z (in 2 days), with the reason: Freeze. Unless a license covers the product by then, it comes into force. What it will do:", isSimulate,
 			}},
 		},
 		"a pause that is long over when a restriction comes": {
-			change: restrict(v1alpha1.RestrictionStatus{
-				State: v1alpha1.RestrictionPaused, EffectiveTime: inDays(100), Pause: &v1alpha1.RestrictionPause{SinceTime: inDays(-1), UntilTime: inDays(2), Reason: "Freeze"},
+			change: restrict(api.RestrictionStatus{
+				State: api.RestrictionPaused, EffectiveTime: inDays(100), Pause: &api.RestrictionPause{SinceTime: inDays(-1), UntilTime: inDays(2), Reason: "Freeze"},
 			}),
 		},
 		"a pause that is over before a restriction comes": {
-			change: restrict(v1alpha1.RestrictionStatus{
-				State: v1alpha1.RestrictionPaused, EffectiveTime: inDays(10), Pause: &v1alpha1.RestrictionPause{SinceTime: inDays(-1), UntilTime: inDays(10), Reason: "Freeze"},
+			change: restrict(api.RestrictionStatus{
+				State: api.RestrictionPaused, EffectiveTime: inDays(10), Pause: &api.RestrictionPause{SinceTime: inDays(-1), UntilTime: inDays(10), Reason: "Freeze"},
 			}),
 			want: []step{{
 				stepRestrictionComing, "A restriction takes effect at 2026-12-02T10:00:00Z (in 10 days), unless the product is licensed for longer by then. What it will do:", isSimulate,
 			}},
 		},
 		"a restriction that is bypassed": {
-			change: condition(v1alpha1.ConditionRestrictionReady, metav1.ConditionFalse, v1alpha1.ReasonBypassed, "Policies go on."),
+			change: condition(api.ConditionRestrictionReady, metav1.ConditionFalse, api.ReasonBypassed, "Policies go on."),
 			want:   []step{{stepRestrictionBypassed, "Policies go on.", "kubectl describe lprod acme-mesh"}},
 		},
 		"a lock that is not there, and a long story about it": {
-			change: condition(v1alpha1.ConditionRestrictionReady, metav1.ConditionFalse, v1alpha1.ReasonLockNotInForce, strings.Repeat("long ", 1000)),
+			change: condition(api.ConditionRestrictionReady, metav1.ConditionFalse, api.ReasonLockNotInForce, strings.Repeat("long ", 1000)),
 			want:   []step{{stepRestrictionNotReady, strings.Repeat("long ", 79) + "lo...", doctor}},
 		},
-		"a restriction on its way": {change: condition(v1alpha1.ConditionRestrictionReady, metav1.ConditionFalse, v1alpha1.ReasonApplying, "It is on its way.")},
+		"a restriction on its way": {change: condition(api.ConditionRestrictionReady, metav1.ConditionFalse, api.ReasonApplying, "It is on its way.")},
 		"alerts that are not there": {
-			change: condition(v1alpha1.ConditionAlertsReady, metav1.ConditionFalse, v1alpha1.ReasonForbidden, "Nobody is alerted."),
+			change: condition(api.ConditionAlertsReady, metav1.ConditionFalse, api.ReasonForbidden, "Nobody is alerted."),
 			want:   []step{{stepAlertsNotReady, "Nobody is alerted.", doctor}},
 		},
-		"a cluster without prometheus-operator": {change: condition(v1alpha1.ConditionAlertsReady, metav1.ConditionFalse, v1alpha1.ReasonAPINotInstalled, "Nobody is alerted.")},
+		"a cluster without prometheus-operator": {change: condition(api.ConditionAlertsReady, metav1.ConditionFalse, api.ReasonAPINotInstalled, "Nobody is alerted.")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			product := wellProduct()
@@ -332,21 +332,21 @@ func TestNextSteps(t *testing.T) {
 	}
 }
 
-func manyInvalid(count int) []v1alpha1.LicenseKey {
-	keys := make([]v1alpha1.LicenseKey, count)
+func manyInvalid(count int) []api.LicenseKey {
+	keys := make([]api.LicenseKey, count)
 	for i := range keys {
-		keys[i] = keyOf("acme-mesh", fmt.Sprintf("k%04d", count-1-i), v1alpha1.LicenseKeyInvalid, v1alpha1.ReasonLicenseRevoked)
+		keys[i] = keyOf("acme-mesh", fmt.Sprintf("k%04d", count-1-i), api.LicenseKeyInvalid, api.ReasonLicenseRevoked)
 	}
 	return keys
 }
 
 // TestNextStepsOfHalfAStatus goes through every product that a half-written status may be: what there is to do may be little, but it is told.
 func TestNextStepsOfHalfAStatus(t *testing.T) {
-	for _, state := range []v1alpha1.LicensedProductState{"", "Unheard", v1alpha1.LicensedProductUnlicensed, v1alpha1.LicensedProductValid, v1alpha1.LicensedProductGracePeriod, v1alpha1.LicensedProductExpired} {
-		for _, restriction := range []v1alpha1.RestrictionState{"", v1alpha1.RestrictionNone, v1alpha1.RestrictionScheduled, v1alpha1.RestrictionActive, v1alpha1.RestrictionPaused} {
-			product := &v1alpha1.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh"}}
-			product.Status.State, product.Status.Restriction = state, &v1alpha1.RestrictionStatus{State: restriction}
-			product.Status.Limits, product.Status.Usage = []v1alpha1.Limit{{Name: "nodes"}, {Name: "sites"}}, []v1alpha1.Usage{{Name: "nodes"}}
+	for _, state := range []api.LicensedProductState{"", "Unheard", api.LicensedProductUnlicensed, api.LicensedProductValid, api.LicensedProductGracePeriod, api.LicensedProductExpired} {
+		for _, restriction := range []api.RestrictionState{"", api.RestrictionNone, api.RestrictionScheduled, api.RestrictionActive, api.RestrictionPaused} {
+			product := &api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh"}}
+			product.Status.State, product.Status.Restriction = state, &api.RestrictionStatus{State: restriction}
+			product.Status.Limits, product.Status.Usage = []api.Limit{{Name: "nodes"}, {Name: "sites"}}, []api.Usage{{Name: "nodes"}}
 			summary := summarize(product, nil, present.Add(time.Hour))
 			if (len(summary.Next) > 0) != (state != "Unheard") {
 				t.Errorf("%q, %q: got %+v", state, restriction, summary.Next)

@@ -16,7 +16,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/util/version"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 )
 
@@ -59,8 +59,8 @@ var definedTypes = []struct {
 	name         string
 	spec, status reflect.Type
 }{
-	{"licensedproducts", reflect.TypeFor[v1alpha1.LicensedProductSpec](), reflect.TypeFor[v1alpha1.LicensedProductStatus]()},
-	{"licensekeys", reflect.TypeFor[v1alpha1.LicenseKeySpec](), reflect.TypeFor[v1alpha1.LicenseKeyStatus]()},
+	{"licensedproducts", reflect.TypeFor[api.LicensedProductSpec](), reflect.TypeFor[api.LicensedProductStatus]()},
+	{"licensekeys", reflect.TypeFor[api.LicenseKeySpec](), reflect.TypeFor[api.LicenseKeyStatus]()},
 }
 
 func (i *installation) checkDefinitions() check {
@@ -106,7 +106,7 @@ func (i *installation) checkDefinitions() check {
 	case len(newer) > 0:
 		return warning(name, samePlugin, "they are newer than this plugin, which does not know %s", someNames(newer))
 	default:
-		return good(name, "licensedproducts and licensekeys are served and stored as %s, with the fields that this plugin knows", v1alpha1.GroupVersion.Version)
+		return good(name, "licensedproducts and licensekeys are served and stored as %s, with the fields that this plugin knows", api.GroupVersion.Version)
 	}
 }
 
@@ -120,9 +120,9 @@ func flawOf(definition *apiextensionsv1.CustomResourceDefinition) string {
 	case !established:
 		return "is not established"
 	case served == nil || !served.Served:
-		return "does not serve " + v1alpha1.GroupVersion.Version
+		return "does not serve " + api.GroupVersion.Version
 	case !served.Storage:
-		return "does not store " + v1alpha1.GroupVersion.Version
+		return "does not store " + api.GroupVersion.Version
 	default:
 		return ""
 	}
@@ -130,7 +130,7 @@ func flawOf(definition *apiextensionsv1.CustomResourceDefinition) string {
 
 func versionOf(definition *apiextensionsv1.CustomResourceDefinition) *apiextensionsv1.CustomResourceDefinitionVersion {
 	for n := range definition.Spec.Versions {
-		if definition.Spec.Versions[n].Name == v1alpha1.GroupVersion.Version {
+		if definition.Spec.Versions[n].Name == api.GroupVersion.Version {
 			return &definition.Spec.Versions[n]
 		}
 	}
@@ -200,7 +200,7 @@ func collectFields(of reflect.Type, fields map[string]reflect.Type) {
 
 // isOurStruct tells of a type whose fields are ours to know; others are Kubernetes'.
 func isOurStruct(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct && t.PkgPath() == reflect.TypeFor[v1alpha1.LicensedProduct]().PkgPath()
+	return t.Kind() == reflect.Struct && t.PkgPath() == reflect.TypeFor[api.LicensedProduct]().PkgPath()
 }
 
 func (i *installation) checkKubernetes() check {

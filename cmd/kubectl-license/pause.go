@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
@@ -93,8 +93,8 @@ func (o *pauseOptions) validate() error {
 }
 
 // asked is the pause as the operator puts it into the status.
-func (o *pauseOptions) asked() v1alpha1.RestrictionPause {
-	return v1alpha1.RestrictionPause{
+func (o *pauseOptions) asked() api.RestrictionPause {
+	return api.RestrictionPause{
 		SinceTime: new(metav1.NewTime(o.begin)),
 		UntilTime: new(metav1.NewTime(o.begin.Add(time.Duration(o.length)))),
 		Reason:    o.reason,
@@ -113,14 +113,14 @@ func (o *pauseOptions) run(ctx context.Context) error {
 	}
 	asked := o.asked()
 	if err := o.annotate(ctx, map[string]any{
-		v1alpha1.RestrictionPauseAnnotation:       restriction.PauseAnnotation(asked.SinceTime.Time, asked.UntilTime.Time),
-		v1alpha1.RestrictionPauseReasonAnnotation: asked.Reason,
+		api.RestrictionPauseAnnotation:       restriction.PauseAnnotation(asked.SinceTime.Time, asked.UntilTime.Time),
+		api.RestrictionPauseReasonAnnotation: asked.Reason,
 	}); err != nil {
 		return err
 	}
-	after, err := o.await(ctx, func(product *v1alpha1.LicensedProduct) bool {
+	after, err := o.await(ctx, func(product *api.LicensedProduct) bool {
 		state := restrictionOf(product).State
-		return o.takenUp(product) && (state == v1alpha1.RestrictionPaused || state == v1alpha1.RestrictionNone)
+		return o.takenUp(product) && (state == api.RestrictionPaused || state == api.RestrictionNone)
 	})
 	if err != nil {
 		return err
@@ -130,9 +130,9 @@ func (o *pauseOptions) run(ctx context.Context) error {
 
 // settled is the product once what has been decided is done: policies are put in place and taken away after the state is written. It is the product as it was where that
 // takes too long, and its condition says why.
-func (r *productRequest) settled(ctx context.Context, product *v1alpha1.LicensedProduct) *v1alpha1.LicensedProduct {
-	later, err := r.await(ctx, func(product *v1alpha1.LicensedProduct) bool {
-		return unready(product).Reason != v1alpha1.ReasonApplying
+func (r *productRequest) settled(ctx context.Context, product *api.LicensedProduct) *api.LicensedProduct {
+	later, err := r.await(ctx, func(product *api.LicensedProduct) bool {
+		return unready(product).Reason != api.ReasonApplying
 	})
 	if err != nil {
 		return product
@@ -141,8 +141,8 @@ func (r *productRequest) settled(ctx context.Context, product *v1alpha1.Licensed
 }
 
 // unready is the condition RestrictionReady where it is False; empty otherwise.
-func unready(product *v1alpha1.LicensedProduct) metav1.Condition {
-	ready := meta.FindStatusCondition(product.Status.Conditions, v1alpha1.ConditionRestrictionReady)
+func unready(product *api.LicensedProduct) metav1.Condition {
+	ready := meta.FindStatusCondition(product.Status.Conditions, api.ConditionRestrictionReady)
 	if ready == nil || ready.Status != metav1.ConditionFalse {
 		return metav1.Condition{}
 	}
@@ -150,22 +150,22 @@ func unready(product *v1alpha1.LicensedProduct) metav1.Condition {
 }
 
 // warnUnready tells of a restriction that has not been put into force, or lifted, completely.
-func (r *productRequest) warnUnready(product *v1alpha1.LicensedProduct) {
+func (r *productRequest) warnUnready(product *api.LicensedProduct) {
 	if condition := unready(product); condition.Reason != "" {
 		warnf(r.ErrOut, "not all of it is done (%s): %s", condition.Reason, condition.Message)
 	}
 }
 
 // restrictionOf is what the status says of a product's restriction; empty where it says nothing yet.
-func restrictionOf(product *v1alpha1.LicensedProduct) v1alpha1.RestrictionStatus {
+func restrictionOf(product *api.LicensedProduct) api.RestrictionStatus {
 	if product.Status.Restriction == nil {
-		return v1alpha1.RestrictionStatus{}
+		return api.RestrictionStatus{}
 	}
 	return *product.Status.Restriction
 }
 
 // takenUp tells whether the operator has seen this pause.
-func (o *pauseOptions) takenUp(product *v1alpha1.LicensedProduct) bool {
+func (o *pauseOptions) takenUp(product *api.LicensedProduct) bool {
 	asked, pause := o.asked(), restrictionOf(product).Pause
 	if pause == nil || !pause.SinceTime.Equal(asked.SinceTime) || !pause.UntilTime.Equal(asked.UntilTime) {
 		return false
@@ -176,7 +176,7 @@ func (o *pauseOptions) takenUp(product *v1alpha1.LicensedProduct) bool {
 }
 
 // yetToBegin is why a running operator may not act: it goes by its own clock.
-func (o *pauseOptions) yetToBegin(product *v1alpha1.LicensedProduct) error {
+func (o *pauseOptions) yetToBegin(product *api.LicensedProduct) error {
 	if !o.takenUp(product) {
 		return nil
 	}
@@ -184,7 +184,7 @@ func (o *pauseOptions) yetToBegin(product *v1alpha1.LicensedProduct) error {
 		"the operator knows of the pause, which by its clock has yet to begin: it begins at %s", formatInstant(o.begin))
 }
 
-func (o *pauseOptions) tell(before, after *v1alpha1.LicensedProduct) error {
+func (o *pauseOptions) tell(before, after *api.LicensedProduct) error {
 	now := restrictionOf(after)
 	until := o.asked().UntilTime.Time
 	t := &table{}
@@ -195,7 +195,7 @@ func (o *pauseOptions) tell(before, after *v1alpha1.LicensedProduct) error {
 	}
 	t.add("Restriction:", stateChange(restrictionBefore(before), string(now.State)))
 	switch due := now.EffectiveTime; {
-	case now.State == v1alpha1.RestrictionNone:
+	case now.State == api.RestrictionNone:
 		warnf(o.ErrOut, "nothing is restricted for %s, by its terms or by --max-restriction: the pause puts nothing off for now", o.product)
 	case due != nil && !due.Time.Before(until):
 		warnf(o.ErrOut, "the restriction of %s is due at %s, when the pause is over: it puts nothing off", o.product, formatInstant(due.Time))
@@ -207,8 +207,8 @@ func (o *pauseOptions) tell(before, after *v1alpha1.LicensedProduct) error {
 }
 
 // restrictionBefore is how a restriction stood before a pause; another pause is told of by itself.
-func restrictionBefore(product *v1alpha1.LicensedProduct) string {
-	if restrictionOf(product).State == v1alpha1.RestrictionPaused {
+func restrictionBefore(product *api.LicensedProduct) string {
+	if restrictionOf(product).State == api.RestrictionPaused {
 		return ""
 	}
 	return restrictionText(product)
@@ -218,17 +218,17 @@ func restrictionBefore(product *v1alpha1.LicensedProduct) string {
 func quoted(text string) string { return `"` + printable(text) + `"` }
 
 // restrictionText is how a product's restriction stands, as its status has it.
-func restrictionText(product *v1alpha1.LicensedProduct) string {
+func restrictionText(product *api.LicensedProduct) string {
 	return restrictionStatusText(restrictionOf(product))
 }
 
-func restrictionStatusText(status v1alpha1.RestrictionStatus) string {
+func restrictionStatusText(status api.RestrictionStatus) string {
 	switch {
-	case status.State == v1alpha1.RestrictionActive && status.InForce != nil:
+	case status.State == api.RestrictionActive && status.InForce != nil:
 		return fmt.Sprintf("Active since %s, %s", formatInstant(status.InForce.SinceTime.Time), status.InForce.Mode)
-	case status.State == v1alpha1.RestrictionPaused && status.Pause != nil:
+	case status.State == api.RestrictionPaused && status.Pause != nil:
 		return fmt.Sprintf("Paused until %s", formatInstant(status.Pause.UntilTime.Time))
-	case status.State == v1alpha1.RestrictionScheduled && status.EffectiveTime != nil:
+	case status.State == api.RestrictionScheduled && status.EffectiveTime != nil:
 		return fmt.Sprintf("Scheduled for %s", formatInstant(status.EffectiveTime.Time))
 	default:
 		return string(status.State)
@@ -273,21 +273,21 @@ func (o *resumeOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, paused := before.Annotations[v1alpha1.RestrictionPauseAnnotation]
-	_, explained := before.Annotations[v1alpha1.RestrictionPauseReasonAnnotation]
+	_, paused := before.Annotations[api.RestrictionPauseAnnotation]
+	_, explained := before.Annotations[api.RestrictionPauseReasonAnnotation]
 	if !paused && !explained {
 		_, err := fmt.Fprintf(o.Out, "LicensedProduct %s is not paused. Restriction: %s\n", o.product, cmp.Or(restrictionText(before), "none yet"))
 		return err
 	}
 	if err := o.annotate(ctx, map[string]any{
-		v1alpha1.RestrictionPauseAnnotation:       nil,
-		v1alpha1.RestrictionPauseReasonAnnotation: nil,
+		api.RestrictionPauseAnnotation:       nil,
+		api.RestrictionPauseReasonAnnotation: nil,
 	}); err != nil {
 		return err
 	}
-	after, err := o.await(ctx, func(product *v1alpha1.LicensedProduct) bool {
+	after, err := o.await(ctx, func(product *api.LicensedProduct) bool {
 		status := restrictionOf(product)
-		return status.Pause == nil && status.State != v1alpha1.RestrictionPaused && (status.State != v1alpha1.RestrictionActive || status.InForce != nil)
+		return status.Pause == nil && status.State != api.RestrictionPaused && (status.State != api.RestrictionActive || status.InForce != nil)
 	})
 	if err != nil {
 		return err
@@ -295,7 +295,7 @@ func (o *resumeOptions) run(ctx context.Context) error {
 	return o.tell(before, o.settled(ctx, after))
 }
 
-func (o *resumeOptions) tell(before, after *v1alpha1.LicensedProduct) error {
+func (o *resumeOptions) tell(before, after *api.LicensedProduct) error {
 	t := &table{}
 	t.add("Product:", after.Name)
 	t.add("Restriction:", stateChange(restrictionText(before), restrictionText(after)))
@@ -307,7 +307,7 @@ func (o *resumeOptions) tell(before, after *v1alpha1.LicensedProduct) error {
 }
 
 // extentText is how far a restriction goes.
-func extentText(inForce *v1alpha1.RestrictionInForce) string {
+func extentText(inForce *api.RestrictionInForce) string {
 	text := "in " + plural(int64(len(inForce.Tiers)), "tier")
 	if policies := inForce.Policies; policies != nil && policies.Total != nil {
 		text += " with " + counted(int64(*policies.Total), "policy", "policies")

@@ -20,7 +20,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // pollInterval is how often things are read while the operator is awaited. A watch would need another permission for the sake of a few requests.
@@ -39,7 +39,7 @@ type productRequest struct {
 	// pending says what becomes of a request that nobody has answered yet.
 	pending string
 	// hindrance says, of a product as it was last read, why the operator has not answered; nil, as a function and as its result: nothing is known of it.
-	hindrance func(product *v1alpha1.LicensedProduct) error
+	hindrance func(product *api.LicensedProduct) error
 }
 
 func newProductRequest(env environment) productRequest {
@@ -83,8 +83,8 @@ func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(ctx, os.Interrupt)
 }
 
-func (r *productRequest) read(ctx context.Context) (*v1alpha1.LicensedProduct, error) {
-	product := &v1alpha1.LicensedProduct{}
+func (r *productRequest) read(ctx context.Context) (*api.LicensedProduct, error) {
+	product := &api.LicensedProduct{}
 	if err := r.client.Get(ctx, types.NamespacedName{Name: r.product}, product); err != nil {
 		return nil, r.explain("read", err)
 	}
@@ -97,7 +97,7 @@ func (r *productRequest) annotate(ctx context.Context, annotations map[string]an
 	if err != nil {
 		return err
 	}
-	product := &v1alpha1.LicensedProduct{}
+	product := &api.LicensedProduct{}
 	product.Name = r.product
 	if err := r.client.Patch(ctx, product, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(fieldOwner)); err != nil {
 		return r.explain("patch", err)
@@ -106,8 +106,8 @@ func (r *productRequest) annotate(ctx context.Context, annotations map[string]an
 }
 
 // await reads the product until the operator has answered.
-func (r *productRequest) await(ctx context.Context, answered func(product *v1alpha1.LicensedProduct) bool) (*v1alpha1.LicensedProduct, error) {
-	product, err := poll(ctx, r.timeout, func(ctx context.Context, product *v1alpha1.LicensedProduct) error {
+func (r *productRequest) await(ctx context.Context, answered func(product *api.LicensedProduct) bool) (*api.LicensedProduct, error) {
+	product, err := poll(ctx, r.timeout, func(ctx context.Context, product *api.LicensedProduct) error {
 		return r.client.Get(ctx, types.NamespacedName{Name: r.product}, product)
 	}, answered)
 	switch {
@@ -166,7 +166,7 @@ func onlyFinal(err error) error {
 }
 
 // unanswered says why the operator has probably not acted.
-func (r *productRequest) unanswered(product *v1alpha1.LicensedProduct) error {
+func (r *productRequest) unanswered(product *api.LicensedProduct) error {
 	if r.hindrance != nil {
 		if err := r.hindrance(product); err != nil {
 			return err

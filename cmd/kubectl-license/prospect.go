@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
@@ -43,7 +43,7 @@ type prospect struct {
 	// ReplacedLicenseID is that of the token that was there, if the operator has verified it.
 	ReplacedLicenseID string `json:"replacedLicenseID,omitempty"`
 	// State of the key, and Active: whether it is the one that decides the product's state, both as soon as it is applied.
-	State  v1alpha1.LicenseKeyState `json:"state"`
+	State  api.LicenseKeyState `json:"state"`
 	Active bool                     `json:"active"`
 	// ClusterUnknown tells that the key is for certain clusters, and that nobody here may see whether this is one: all of what follows depends on it.
 	ClusterUnknown bool `json:"clusterUnknown,omitempty"`
@@ -56,12 +56,12 @@ type prospect struct {
 	// RestrictionStartTime is when the restriction next comes into force once the key is applied, as things are.
 	RestrictionStartTime *metav1.Time `json:"restrictionStartTime,omitempty"`
 	// Usage is what is in use now, as far as the operator counts it.
-	Usage []v1alpha1.Usage `json:"usage,omitempty"`
+	Usage []api.Usage `json:"usage,omitempty"`
 
 	claims *license.Claims
 	now    time.Time
 	// existing is the LicenseKey of the name; nil: there is none.
-	existing *v1alpha1.LicenseKey
+	existing *api.LicenseKey
 	// clusterErr is why ClusterUnknown is true.
 	clusterErr error
 	// stale are keys of the product that the operator has not looked at as they are now.
@@ -74,34 +74,34 @@ type prospect struct {
 
 // outlook is what the keys of a product amount to at a time.
 type outlook struct {
-	State                v1alpha1.LicensedProductState `json:"state"`
+	State                api.LicensedProductState `json:"state"`
 	ActiveLicenseKeyName string                        `json:"activeLicenseKeyName,omitempty"`
 	ExpiryTime           *metav1.Time                  `json:"expiryTime,omitempty"`
 	GraceEndTime         *metav1.Time                  `json:"graceEndTime,omitempty"`
 	CoverageEndTime      *metav1.Time                  `json:"coverageEndTime,omitempty"`
 	Features             []string                      `json:"features,omitempty"`
-	Limits               []v1alpha1.Limit              `json:"limits,omitempty"`
+	Limits               []api.Limit              `json:"limits,omitempty"`
 	// Restriction is absent where the product's terms ask for none.
 	Restriction *restrictionOutlook `json:"restriction,omitempty"`
 }
 
 // restrictionOutlook is how a restriction stands at a time.
 type restrictionOutlook struct {
-	State         v1alpha1.RestrictionState `json:"state"`
+	State         api.RestrictionState `json:"state"`
 	EffectiveTime *metav1.Time              `json:"effectiveTime,omitempty"`
 
 	text string
 }
 
 // foresee tells what applying a verified key changes. It comes from the code that the operator runs, from the keys as the operator found them.
-func foresee(accepted *acceptance, keys []v1alpha1.LicenseKey, c *candidate, now time.Time) *prospect {
+func foresee(accepted *acceptance, keys []api.LicenseKey, c *candidate, now time.Time) *prospect {
 	product, claims := accepted.product, accepted.claims
 	p := &prospect{
 		LicenseKeyName: c.name, ProductName: product.Name, Change: keyCreated, LicenseID: claims.ID, Customer: claims.Customer,
 		Usage: product.Status.Usage, claims: claims, now: now, clusterErr: accepted.clusterErr, ClusterUnknown: accepted.clusterErr != nil,
 	}
 	p.look(keys, c)
-	brakes := restriction.Brakes{MaxMode: cmp.Or(restrictionOf(product).MaxMode, v1alpha1.RestrictionDefaultTierOnly)}
+	brakes := restriction.Brakes{MaxMode: cmp.Or(restrictionOf(product).MaxMode, api.RestrictionDefaultTierOnly)}
 	known := keysOf(product.Name, keys)
 	p.Before = outlookOf(newCourse(product, known, brakes, now))
 
@@ -119,7 +119,7 @@ func foresee(accepted *acceptance, keys []v1alpha1.LicenseKey, c *candidate, now
 }
 
 // look finds the LicenseKey that the candidate replaces, and what is odd about the then.
-func (p *prospect) look(keys []v1alpha1.LicenseKey, c *candidate) {
+func (p *prospect) look(keys []api.LicenseKey, c *candidate) {
 	for i := range keys {
 		key := &keys[i]
 		isSeen := key.Status.ObservedGeneration == key.Generation
@@ -161,7 +161,7 @@ func outlookOf(c *course) outlook {
 }
 
 // isReached tells whether the operator says of a product what was foretold. Of a restriction that ends, it also tells whether it has.
-func (p *prospect) isReached(product *v1alpha1.LicensedProduct) bool {
+func (p *prospect) isReached(product *api.LicensedProduct) bool {
 	status := &product.Status
 	said, foretold := outlook{
 		State: status.State, ActiveLicenseKeyName: status.ActiveLicenseKeyName,
@@ -169,7 +169,7 @@ func (p *prospect) isReached(product *v1alpha1.LicensedProduct) bool {
 		Features: status.Features, Limits: status.Limits,
 	}, p.After
 	foretold.Restriction = nil
-	return equality.Semantic.DeepEqual(said, foretold) && (!p.endsRestriction() || restrictionOf(product).State != v1alpha1.RestrictionActive)
+	return equality.Semantic.DeepEqual(said, foretold) && (!p.endsRestriction() || restrictionOf(product).State != api.RestrictionActive)
 }
 
 func (p *prospect) endsRestriction() bool { return p.Before.isRestricted() && !p.After.isRestricted() }
@@ -187,7 +187,7 @@ func (p *prospect) startsMeanwhile() bool {
 }
 
 func (o *outlook) isRestricted() bool {
-	return o.Restriction != nil && o.Restriction.State == v1alpha1.RestrictionActive
+	return o.Restriction != nil && o.Restriction.State == api.RestrictionActive
 }
 
 // settled is the product with the limits and features that the key brings: as soon as it is applied or, where it takes over later, then.
@@ -199,11 +199,11 @@ func (p *prospect) settled() *outlook {
 }
 
 // exceeded are the limits of the key that are less than what is in use.
-func (p *prospect) exceeded() []v1alpha1.Limit {
+func (p *prospect) exceeded() []api.Limit {
 	if !p.Active && p.AtTakeover == nil {
 		return nil
 	}
-	var less []v1alpha1.Limit
+	var less []api.Limit
 	for _, limit := range p.settled().Limits {
 		if used := p.used(limit.Name); used != nil && *used > *limit.Value {
 			less = append(less, limit)
@@ -223,7 +223,7 @@ func (p *prospect) used(name string) *int64 {
 }
 
 // limitOf is a limit of that name; nil: there is none.
-func limitOf(limits []v1alpha1.Limit, name string) *int64 {
+func limitOf(limits []api.Limit, name string) *int64 {
 	for _, limit := range limits {
 		if limit.Name == name {
 			return limit.Value

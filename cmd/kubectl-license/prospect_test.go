@@ -11,7 +11,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 )
 
@@ -26,13 +26,13 @@ func licensed(id string, issued, begins, lasts int, nodes int64) *license.Claims
 }
 
 // foundKey is a LicenseKey as the operator leaves it that has found a license in it.
-func foundKey(name, product string, claims *license.Claims) v1alpha1.LicenseKey {
-	return v1alpha1.LicenseKey{
+func foundKey(name, product string, claims *license.Claims) api.LicenseKey {
+	return api.LicenseKey{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Generation: 1},
-		Spec:       v1alpha1.LicenseKeySpec{ProductName: product, Token: "the token of " + claims.ID},
-		Status: v1alpha1.LicenseKeyStatus{
+		Spec:       api.LicenseKeySpec{ProductName: product, Token: "the token of " + claims.ID},
+		Status: api.LicenseKeyStatus{
 			ObservedGeneration: 1, State: claims.StateAt(present), LicenseID: claims.ID, Customer: claims.Customer,
-			Conditions: []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue}},
+			Conditions: []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionTrue}},
 			IssuedTime: instantOf(claims.IssuedTime), NotBeforeTime: instantOf(claims.NotBefore),
 			ExpiryTime: instantOf(claims.Expiry), GraceEndTime: instantOf(claims.GraceEnd()),
 			Features: claims.Features, Limits: license.LimitList(claims.Limits),
@@ -43,23 +43,23 @@ func foundKey(name, product string, claims *license.Claims) v1alpha1.LicenseKey 
 func TestForesee(t *testing.T) {
 	golden := goldens(t)
 	e := newTerminal(t)
-	unlicensed := func() *v1alpha1.LicensedProduct {
-		return &v1alpha1.LicensedProduct{
+	unlicensed := func() *api.LicensedProduct {
+		return &api.LicensedProduct{
 			ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh", CreationTimestamp: metav1.NewTime(present.AddDate(0, 0, -90))},
-			Status:     v1alpha1.LicensedProductStatus{Usage: []v1alpha1.Usage{{Name: v1alpha1.UsageNodes, Value: new(int64(73))}}},
+			Status:     api.LicensedProductStatus{Usage: []api.Usage{{Name: api.UsageNodes, Value: new(int64(73))}}},
 		}
 	}
-	restricts := func() *v1alpha1.LicensedProduct {
+	restricts := func() *api.LicensedProduct {
 		product := unlicensed()
-		product.Spec.Restriction = &v1alpha1.RestrictionSpec{Mode: v1alpha1.RestrictionDefaultTierOnly, TierSelector: &metav1.LabelSelector{}}
+		product.Spec.Restriction = &api.RestrictionSpec{Mode: api.RestrictionDefaultTierOnly, TierSelector: &metav1.LabelSelector{}}
 		return product
 	}
-	paused := func() *v1alpha1.LicensedProduct {
+	paused := func() *api.LicensedProduct {
 		product := restricts()
 		product.Annotations = pauseAnnotations(newFakeAPI(t)).product.Annotations
 		return product
 	}
-	shortlyPaused := func() *v1alpha1.LicensedProduct {
+	shortlyPaused := func() *api.LicensedProduct {
 		product := paused()
 		product.CreationTimestamp = metav1.NewTime(present)
 		return product
@@ -67,45 +67,45 @@ func TestForesee(t *testing.T) {
 	running := foundKey("acme-mesh-2026", "acme-mesh", licensed("L-2026", 300, -300, 365, 100))
 	over := foundKey("acme-mesh-2025", "acme-mesh", licensed("L-2025", 700, -700, 365, 100))
 	unseen := foundKey("acme-mesh-unseen", "acme-mesh", licensed("L-unseen", 1, -1, 365, 10))
-	unseen.Generation, unseen.Status = 2, v1alpha1.LicenseKeyStatus{ObservedGeneration: 1}
+	unseen.Generation, unseen.Status = 2, api.LicenseKeyStatus{ObservedGeneration: 1}
 	foreign := foundKey("acme-db-2026", "acme-db", licensed("L-db", 1, -1, 3650, 10))
 
 	for _, test := range []struct {
 		note    string
-		product *v1alpha1.LicensedProduct
-		keys    []v1alpha1.LicenseKey
+		product *api.LicensedProduct
+		keys    []api.LicenseKey
 		name    string
 		claims  *license.Claims
 		width   int
 
 		clusterErr error
 	}{
-		{"The first license. Keys of other products do not count.", unlicensed(), []v1alpha1.LicenseKey{foreign}, "first", licensed("L-1", 0, 0, 365, 100), 0, nil},
+		{"The first license. Keys of other products do not count.", unlicensed(), []api.LicenseKey{foreign}, "first", licensed("L-1", 0, 0, 365, 100), 0, nil},
 		{
 			"One for certain clusters, where nobody knows whether this is one.", unlicensed(), nil, "bound", licensed("L-1", 0, 0, 365, 100), 0,
 			errors.New(`namespaces "kube-system" is forbidden`),
 		},
-		{"A renewal for fewer nodes than are in use.", unlicensed(), []v1alpha1.LicenseKey{running}, "renewal", licensed("L-1", 0, 0, 365, 50), 0, nil},
-		{"On a narrow terminal.", unlicensed(), []v1alpha1.LicenseKey{running}, "renewal", licensed("L-1", 0, 0, 365, 50), 60, nil},
-		{"An older one, which never counts.", unlicensed(), []v1alpha1.LicenseKey{running}, "older", licensed("L-0", 400, -400, 420, 10), 0, nil},
-		{"An older one that lasts longer, and counts once the other is in its grace period.", unlicensed(), []v1alpha1.LicenseKey{running}, "older", licensed("L-0", 400, -400, 800, 10), 0, nil},
-		{"One that begins when the other ends, for fewer nodes.", unlicensed(), []v1alpha1.LicenseKey{running}, "next", licensed("L-2", 0, 65, 365, 50), 0, nil},
-		{"One that begins after a gap.", unlicensed(), []v1alpha1.LicenseKey{over}, "next", licensed("L-2", 0, 30, 365, 100), 0, nil},
-		{"One that is over.", unlicensed(), []v1alpha1.LicenseKey{running}, "over", licensed("L-2025", 700, -700, 365, 100), 0, nil},
-		{"In place of the one that counts: a shorter one.", unlicensed(), []v1alpha1.LicenseKey{running}, running.Name, licensed("L-3", 0, 0, 30, 100), 0, nil},
-		{"In place of the one that counts: one that has yet to begin.", unlicensed(), []v1alpha1.LicenseKey{running}, running.Name, licensed("L-3", 0, 30, 365, 100), 0, nil},
+		{"A renewal for fewer nodes than are in use.", unlicensed(), []api.LicenseKey{running}, "renewal", licensed("L-1", 0, 0, 365, 50), 0, nil},
+		{"On a narrow terminal.", unlicensed(), []api.LicenseKey{running}, "renewal", licensed("L-1", 0, 0, 365, 50), 60, nil},
+		{"An older one, which never counts.", unlicensed(), []api.LicenseKey{running}, "older", licensed("L-0", 400, -400, 420, 10), 0, nil},
+		{"An older one that lasts longer, and counts once the other is in its grace period.", unlicensed(), []api.LicenseKey{running}, "older", licensed("L-0", 400, -400, 800, 10), 0, nil},
+		{"One that begins when the other ends, for fewer nodes.", unlicensed(), []api.LicenseKey{running}, "next", licensed("L-2", 0, 65, 365, 50), 0, nil},
+		{"One that begins after a gap.", unlicensed(), []api.LicenseKey{over}, "next", licensed("L-2", 0, 30, 365, 100), 0, nil},
+		{"One that is over.", unlicensed(), []api.LicenseKey{running}, "over", licensed("L-2025", 700, -700, 365, 100), 0, nil},
+		{"In place of the one that counts: a shorter one.", unlicensed(), []api.LicenseKey{running}, running.Name, licensed("L-3", 0, 0, 30, 100), 0, nil},
+		{"In place of the one that counts: one that has yet to begin.", unlicensed(), []api.LicenseKey{running}, running.Name, licensed("L-3", 0, 30, 365, 100), 0, nil},
 		{
 			"The same license under another name, and a key that nobody has looked at.", unlicensed(),
-			[]v1alpha1.LicenseKey{running, unseen},
+			[]api.LicenseKey{running, unseen},
 			"twin",
 			licensed("L-2026", 300, -300, 365, 100), 0, nil,
 		},
-		{"A restriction is in force and ends.", restricts(), []v1alpha1.LicenseKey{over}, "rescue", licensed("L-1", 0, 0, 365, 100), 0, nil},
-		{"It stays.", restricts(), []v1alpha1.LicenseKey{over}, "too-late", licensed("L-1", 400, -400, 300, 100), 0, nil},
-		{"It stays for now.", restricts(), []v1alpha1.LicenseKey{over}, "staged", licensed("L-1", 0, 10, 365, 100), 0, nil},
+		{"A restriction is in force and ends.", restricts(), []api.LicenseKey{over}, "rescue", licensed("L-1", 0, 0, 365, 100), 0, nil},
+		{"It stays.", restricts(), []api.LicenseKey{over}, "too-late", licensed("L-1", 400, -400, 300, 100), 0, nil},
+		{"It stays for now.", restricts(), []api.LicenseKey{over}, "staged", licensed("L-1", 0, 10, 365, 100), 0, nil},
 		{"A pause that is over long before anything is due.", shortlyPaused(), nil, "first", licensed("L-1", 0, 0, 365, 100), 0, nil},
-		{"A pause that is all that keeps it from coming.", paused(), []v1alpha1.LicenseKey{over}, "too-late", licensed("L-1", 400, -400, 300, 100), 0, nil},
-		{"It is paused, and comes before the key begins.", paused(), []v1alpha1.LicenseKey{over}, "staged", licensed("L-1", 0, 10, 365, 100), 0, nil},
+		{"A pause that is all that keeps it from coming.", paused(), []api.LicenseKey{over}, "too-late", licensed("L-1", 400, -400, 300, 100), 0, nil},
+		{"It is paused, and comes before the key begins.", paused(), []api.LicenseKey{over}, "staged", licensed("L-1", 0, 10, 365, 100), 0, nil},
 	} {
 		key := &candidate{presentedKey: presentedKey{token: "the token of " + test.claims.ID, productName: "acme-mesh"}, name: test.name}
 		found := foresee(&acceptance{product: test.product, claims: test.claims, clusterErr: test.clusterErr}, test.keys, key, present)
@@ -134,9 +134,9 @@ func TestForetellingIsPrintable(t *testing.T) {
 	const hostile = "x\x1b[2K\nLicense:        forged\u202e"
 	claims := licensed(hostile, 0, 0, 365, 100)
 	claims.Customer, claims.Features, claims.Limits = hostile, []string{hostile}, map[string]int64{hostile: 1}
-	product := &v1alpha1.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: hostile, CreationTimestamp: metav1.NewTime(present)}}
+	product := &api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: hostile, CreationTimestamp: metav1.NewTime(present)}}
 	replaced := foundKey(hostile, hostile, licensed(hostile, 1, -1, 365, 100))
-	for _, keys := range [][]v1alpha1.LicenseKey{nil, {replaced}} {
+	for _, keys := range [][]api.LicenseKey{nil, {replaced}} {
 		found := foresee(&acceptance{product: product, claims: claims}, keys, &candidate{name: hostile, presentedKey: presentedKey{token: "t", productName: hostile}}, present)
 		var text strings.Builder
 		if err := found.tell(screen{Writer: &text}); err != nil {
@@ -152,18 +152,18 @@ func TestForetellingIsPrintable(t *testing.T) {
 func TestChangeOfKey(t *testing.T) {
 	claims := licensed("L-1", 0, 0, 365, 100)
 	for name, test := range map[string]struct {
-		existing func(key *v1alpha1.LicenseKey)
+		existing func(key *api.LicenseKey)
 		want     keyChange
 	}{
-		"the same":                {func(*v1alpha1.LicenseKey) {}, keyUnchanged},
-		"in white space":          {func(key *v1alpha1.LicenseKey) { key.Spec.Token = "\n" + key.Spec.Token + "\n" }, keyUnchanged},
-		"with more labels":        {func(key *v1alpha1.LicenseKey) { key.Labels["more"] = "" }, keyUnchanged},
-		"another name":            {func(key *v1alpha1.LicenseKey) { key.Name = "other" }, keyCreated},
-		"another token":           {func(key *v1alpha1.LicenseKey) { key.Spec.Token = "x" }, keyTokenReplaced},
-		"another chain":           {func(key *v1alpha1.LicenseKey) { key.Spec.Certificate = "x" }, keyChanged},
-		"another label":           {func(key *v1alpha1.LicenseKey) { key.Labels["team"] = "x" }, keyChanged},
-		"without the annotation":  {func(key *v1alpha1.LicenseKey) { key.Annotations = nil }, keyChanged},
-		"of another product even": {func(key *v1alpha1.LicenseKey) { key.Spec.ProductName = "acme-db" }, keyCreated},
+		"the same":                {func(*api.LicenseKey) {}, keyUnchanged},
+		"in white space":          {func(key *api.LicenseKey) { key.Spec.Token = "\n" + key.Spec.Token + "\n" }, keyUnchanged},
+		"with more labels":        {func(key *api.LicenseKey) { key.Labels["more"] = "" }, keyUnchanged},
+		"another name":            {func(key *api.LicenseKey) { key.Name = "other" }, keyCreated},
+		"another token":           {func(key *api.LicenseKey) { key.Spec.Token = "x" }, keyTokenReplaced},
+		"another chain":           {func(key *api.LicenseKey) { key.Spec.Certificate = "x" }, keyChanged},
+		"another label":           {func(key *api.LicenseKey) { key.Labels["team"] = "x" }, keyChanged},
+		"without the annotation":  {func(key *api.LicenseKey) { key.Annotations = nil }, keyChanged},
+		"of another product even": {func(key *api.LicenseKey) { key.Spec.ProductName = "acme-db" }, keyCreated},
 	} {
 		t.Run(name, func(t *testing.T) {
 			existing := foundKey("key", "acme-mesh", claims)
@@ -173,8 +173,8 @@ func TestChangeOfKey(t *testing.T) {
 				presentedKey: presentedKey{token: "the token of L-1", productName: "acme-mesh"}, name: "key",
 				labels: map[string]string{"team": "network"}, annotations: map[string]string{"ticket": "42"},
 			}
-			product := &v1alpha1.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh"}}
-			if got := foresee(&acceptance{product: product, claims: claims}, []v1alpha1.LicenseKey{existing}, key, present.Add(time.Hour)).Change; got != test.want {
+			product := &api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh"}}
+			if got := foresee(&acceptance{product: product, claims: claims}, []api.LicenseKey{existing}, key, present.Add(time.Hour)).Change; got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})

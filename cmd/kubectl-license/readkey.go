@@ -21,7 +21,7 @@ import (
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/token"
 )
 
@@ -70,7 +70,7 @@ func readKey(data []byte) (presentedKey, error) {
 	}
 	if len(objects) > 0 {
 		return presentedKey{}, unreadable(askForKey, "this is a %s of %s, not a %s of %s",
-			objects[0].Kind, objects[0].APIVersion, kindLicenseKey, v1alpha1.GroupVersion)
+			objects[0].Kind, objects[0].APIVersion, kindLicenseKey, api.GroupVersion)
 	}
 	return presentedKey{}, unreadable(askForKey, "there is no license key in it")
 }
@@ -93,7 +93,7 @@ const askForKey = "Give the file that the vendor sent: a LicenseKey manifest, or
 // keyHolders are the kinds of objects that a key can be in, the likelier one first.
 var keyHolders = []schema.GroupKind{licenseKeyKind, {Kind: kindSecret}}
 
-var licenseKeyKind = schema.GroupKind{Group: v1alpha1.GroupVersion.Group, Kind: kindLicenseKey}
+var licenseKeyKind = schema.GroupKind{Group: api.GroupVersion.Group, Kind: kindLicenseKey}
 
 // keyHolder is the first LicenseKey, or else the first Secret; nil where there is neither.
 func keyHolder(objects []object) *object {
@@ -113,7 +113,7 @@ func keyFromObject(o *object) (presentedKey, error) {
 }
 
 func keyFromLicenseKey(o *object) (presentedKey, error) {
-	var key v1alpha1.LicenseKey
+	var key api.LicenseKey
 	if err := json.Unmarshal(o.raw, &key); err != nil {
 		return presentedKey{}, unreadable("Compare it with 'kubectl explain lk.spec'.", "the LicenseKey cannot be read: %s", decodingProblem(err))
 	}

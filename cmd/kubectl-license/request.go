@@ -15,7 +15,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // requestOptions are what request was asked.
@@ -77,7 +77,7 @@ func (o *requestOptions) validate() error {
 }
 
 func (o *requestOptions) run(ctx context.Context) error {
-	product := &v1alpha1.LicensedProduct{}
+	product := &api.LicensedProduct{}
 	if err := o.client.Get(ctx, client.ObjectKey{Name: o.product}, product); err != nil {
 		return explainProduct(o.product, "read", "get", err)
 	}
@@ -105,11 +105,11 @@ func (o *requestOptions) run(ctx context.Context) error {
 }
 
 // activeKey is the key that decides the product's state; nil: there is none, or it cannot be read.
-func (o *requestOptions) activeKey(ctx context.Context, name string) (*v1alpha1.LicenseKey, error) {
+func (o *requestOptions) activeKey(ctx context.Context, name string) (*api.LicenseKey, error) {
 	if name == "" {
 		return nil, nil
 	}
-	key := &v1alpha1.LicenseKey{}
+	key := &api.LicenseKey{}
 	err := o.client.Get(ctx, client.ObjectKey{Name: name}, key)
 	switch {
 	case err == nil:
@@ -130,17 +130,17 @@ type renewalRequest struct {
 	Vendor       string                        `json:"vendor,omitempty"`
 	RenewalURL   string                        `json:"renewalURL,omitempty"`
 	ClusterUID   string                        `json:"clusterUID,omitempty"`
-	State        v1alpha1.LicensedProductState `json:"state,omitempty"`
+	State        api.LicensedProductState `json:"state,omitempty"`
 	Customer     string                        `json:"customer,omitempty"`
 	LicenseID    string                        `json:"licenseID,omitempty"`
 	ExpiryTime   *metav1.Time                  `json:"expiryTime,omitempty"`
 	GraceEndTime *metav1.Time                  `json:"graceEndTime,omitempty"`
-	Limits       []v1alpha1.Limit              `json:"limits,omitempty"`
-	Usage        []v1alpha1.Usage              `json:"usage,omitempty"`
-	MonthlyPeaks []v1alpha1.MonthlyPeak        `json:"monthlyPeaks,omitempty"`
+	Limits       []api.Limit              `json:"limits,omitempty"`
+	Usage        []api.Usage              `json:"usage,omitempty"`
+	MonthlyPeaks []api.MonthlyPeak        `json:"monthlyPeaks,omitempty"`
 }
 
-func newRenewalRequest(product *v1alpha1.LicensedProduct, key *v1alpha1.LicenseKey, clusterUID string, now time.Time) *renewalRequest {
+func newRenewalRequest(product *api.LicensedProduct, key *api.LicenseKey, clusterUID string, now time.Time) *renewalRequest {
 	status := &product.Status
 	r := &renewalRequest{
 		Time: metav1.NewTime(now), ProductName: product.Name, Vendor: product.Spec.Vendor, RenewalURL: product.Spec.RenewalURL, ClusterUID: clusterUID,
@@ -183,7 +183,7 @@ func (r *renewalRequest) table() *table {
 	return t
 }
 
-func usageText(usage []v1alpha1.Usage) string {
+func usageText(usage []api.Usage) string {
 	texts := make([]string, len(usage))
 	for i, used := range usage {
 		texts[i] = namedAmount(used.Name, used.Value)

@@ -10,15 +10,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // TestRequestOfHalfAStatus is about amounts without a value, which an API server lets in no more than it does a month without a name.
 func TestRequestOfHalfAStatus(t *testing.T) {
-	product := &v1alpha1.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh"}}
-	product.Status.Limits = []v1alpha1.Limit{{Name: "nodes"}, {Name: "cores", Value: new(int64(400))}}
-	product.Status.Usage = []v1alpha1.Usage{{Name: "nodes", Value: new(int64(73))}, {Name: "cores"}}
-	product.Status.MonthlyPeaks = []v1alpha1.MonthlyPeak{{Month: "2026-11", Usage: product.Status.Usage}, {}}
+	product := &api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh"}}
+	product.Status.Limits = []api.Limit{{Name: "nodes"}, {Name: "cores", Value: new(int64(400))}}
+	product.Status.Usage = []api.Usage{{Name: "nodes", Value: new(int64(73))}, {Name: "cores"}}
+	product.Status.MonthlyPeaks = []api.MonthlyPeak{{Month: "2026-11", Usage: product.Status.Usage}, {}}
 	var out strings.Builder
 	if err := newRenewalRequest(product, nil, "", present).print(&out, ""); err != nil {
 		t.Fatal(err)

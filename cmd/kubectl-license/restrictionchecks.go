@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/config/admission"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
@@ -28,7 +28,7 @@ var tierRights = slices.Concat(
 )
 
 // calicoRights are what Calico's own API server needs in order to evaluate the policies.
-var calicoRights = rightsOn(v1alpha1.GroupVersion.Group, []string{"licensedproducts"}, "get", "list", "watch")
+var calicoRights = rightsOn(api.GroupVersion.Group, []string{"licensedproducts"}, "get", "list", "watch")
 
 func rightsOn(group string, resources []string, verbs ...string) []right {
 	var rights []right
@@ -196,24 +196,24 @@ func (i *installation) checkRestrictions() check {
 		return c
 	}
 	restricted := slices.DeleteFunc(slices.Clone(i.products.value), func(product productFacts) bool { return !product.restricted })
-	unready := productsBy(i.products.value, v1alpha1.ConditionRestrictionReady)
+	unready := productsBy(i.products.value, api.ConditionRestrictionReady)
 	// Of a product that nothing is in force for, and nothing asked for, the operator has nothing to say.
-	incomplete := productsBy(restricted, v1alpha1.ConditionRestrictionReady)
+	incomplete := productsBy(restricted, api.ConditionRestrictionReady)
 	says := func(reason string) string {
 		return fmt.Sprintf("%s (%s): %s", someNames(unready[reason].names), reason, unready[reason].message)
 	}
 	const soon = "The operator does that within seconds. If it does not, see the lines Pods and Leader, and its log."
 	switch {
-	case unready[v1alpha1.ReasonLockNotInForce] != nil:
-		return problem(name, "See the line Admission. Where that is ok, what is told of the lock in docs/restriction.md helps.", "changes in restricted tiers are not refused for %s", says(v1alpha1.ReasonLockNotInForce))
-	case unready[v1alpha1.ReasonForbidden] != nil:
-		return problem(name, i.mended(), "the operator lacks a permission for %s", says(v1alpha1.ReasonForbidden))
-	case unready[v1alpha1.ReasonApplyFailed] != nil:
-		return problem(name, "The operator tries again, less and less often. See its log.", "not everything could be done for %s", says(v1alpha1.ReasonApplyFailed))
-	case unready[v1alpha1.ReasonBypassed] != nil:
-		return warning(name, "See which: kubectl license simulate "+shellWord(unready[v1alpha1.ReasonBypassed].names[0]), "policies go on being applied in spite of the restriction of %s", says(v1alpha1.ReasonBypassed))
-	case unready[v1alpha1.ReasonApplying] != nil:
-		return warning(name, soon, "not everything has been done yet for %s", says(v1alpha1.ReasonApplying))
+	case unready[api.ReasonLockNotInForce] != nil:
+		return problem(name, "See the line Admission. Where that is ok, what is told of the lock in docs/restriction.md helps.", "changes in restricted tiers are not refused for %s", says(api.ReasonLockNotInForce))
+	case unready[api.ReasonForbidden] != nil:
+		return problem(name, i.mended(), "the operator lacks a permission for %s", says(api.ReasonForbidden))
+	case unready[api.ReasonApplyFailed] != nil:
+		return problem(name, "The operator tries again, less and less often. See its log.", "not everything could be done for %s", says(api.ReasonApplyFailed))
+	case unready[api.ReasonBypassed] != nil:
+		return warning(name, "See which: kubectl license simulate "+shellWord(unready[api.ReasonBypassed].names[0]), "policies go on being applied in spite of the restriction of %s", says(api.ReasonBypassed))
+	case unready[api.ReasonApplying] != nil:
+		return warning(name, soon, "not everything has been done yet for %s", says(api.ReasonApplying))
 	case incomplete[reasonAbsent] != nil:
 		return warning(name, soon, "the operator has not said yet whether all is in place that the restriction of %s needs", someNames(incomplete[reasonAbsent].names))
 	case len(incomplete) > 0:
@@ -249,13 +249,13 @@ func (i *installation) checkCalicoAPI() check {
 	if c, is := unread(name, &i.calico); is {
 		return c
 	}
-	api := i.calico.value
-	if api == nil {
+	aggregated := i.calico.value
+	if aggregated == nil {
 		return good(name, "Calico has no API server of its own here")
 	}
-	at := fmt.Sprintf("Service %s in namespace %s", api.service, api.namespace)
-	if !api.available {
-		return problem(name, "See to Calico's API server first: kubectl describe apiservice "+calicoAPIService, "%s serves the tiers, and is not available: %s", at, api.message)
+	at := fmt.Sprintf("Service %s in namespace %s", aggregated.service, aggregated.namespace)
+	if !aggregated.available {
+		return problem(name, "See to Calico's API server first: kubectl describe apiservice "+calicoAPIService, "%s serves the tiers, and is not available: %s", at, aggregated.message)
 	}
 	if c, is := unread(name, &i.missingCalicoRights); is {
 		return c

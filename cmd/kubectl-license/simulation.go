@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
@@ -57,7 +57,7 @@ type simulation struct {
 // simulatedProduct is a product at that time.
 type simulatedProduct struct {
 	Name                 string                        `json:"name"`
-	State                v1alpha1.LicensedProductState `json:"state"`
+	State                api.LicensedProductState `json:"state"`
 	ActiveLicenseKeyName string                        `json:"activeLicenseKeyName,omitempty"`
 	ExpiryTime           *metav1.Time                  `json:"expiryTime,omitempty"`
 	GraceEndTime         *metav1.Time                  `json:"graceEndTime,omitempty"`
@@ -66,30 +66,30 @@ type simulatedProduct struct {
 
 // simulatedRestriction is the restriction of a product at that time.
 type simulatedRestriction struct {
-	State  v1alpha1.RestrictionState `json:"state"`
+	State  api.RestrictionState `json:"state"`
 	Reason string                    `json:"reason"`
 	// InForce tells whether Tiers are restricted; otherwise they would be.
 	InForce bool `json:"inForce"`
 	// AskedMode is that of the terms, and Mode what it comes to.
-	AskedMode     v1alpha1.RestrictionMode       `json:"askedMode,omitempty"`
-	Mode          v1alpha1.RestrictionMode       `json:"mode,omitempty"`
-	ModeReason    v1alpha1.RestrictionModeReason `json:"modeReason,omitempty"`
+	AskedMode     api.RestrictionMode       `json:"askedMode,omitempty"`
+	Mode          api.RestrictionMode       `json:"mode,omitempty"`
+	ModeReason    api.RestrictionModeReason `json:"modeReason,omitempty"`
 	EffectiveTime *metav1.Time                   `json:"effectiveTime,omitempty"`
 	SinceTime     *metav1.Time                   `json:"sinceTime,omitempty"`
-	Pause         *v1alpha1.RestrictionPause     `json:"pause,omitempty"`
+	Pause         *api.RestrictionPause     `json:"pause,omitempty"`
 	Tiers         []affectedTier                 `json:"tiers"`
-	SparedTiers   []v1alpha1.SparedTier          `json:"sparedTiers,omitempty"`
+	SparedTiers   []api.SparedTier          `json:"sparedTiers,omitempty"`
 }
 
 // affectedTier is what a restriction does in one tier; as part of a product, whatever other products do.
 type affectedTier struct {
 	Name          string                         `json:"name"`
-	Mode          v1alpha1.RestrictionMode       `json:"mode"`
-	ModeReason    v1alpha1.RestrictionModeReason `json:"modeReason,omitempty"`
+	Mode          api.RestrictionMode       `json:"mode"`
+	ModeReason    api.RestrictionModeReason `json:"modeReason,omitempty"`
 	DefaultAction string                         `json:"defaultAction"`
 	// Policies that stop being applied to pods, or, in ReadOnly, cannot be changed, and Bypasses, those that go on being applied.
 	Policies []affectedPolicy           `json:"policies"`
-	Bypasses []v1alpha1.BypassingPolicy `json:"bypasses,omitempty"`
+	Bypasses []api.BypassingPolicy `json:"bypasses,omitempty"`
 }
 
 // affectedPolicy is one of them, of projectcalico.org/v3.
@@ -120,11 +120,11 @@ type simulator struct {
 // simulate tells what is restricted at a time; at its zero value, when the first restriction to come of the products shown starts. shown is one product, or empty for
 // all of them. Restrictions overlap, so all products are planned even where one is shown.
 func simulate(c *cluster, shown string, at, now time.Time) (*simulation, error) {
-	if shown != "" && !slices.ContainsFunc(c.products, func(p v1alpha1.LicensedProduct) bool { return p.Name == shown }) {
+	if shown != "" && !slices.ContainsFunc(c.products, func(p api.LicensedProduct) bool { return p.Name == shown }) {
 		return nil, noSuchProduct(shown)
 	}
 	s := &simulator{cluster: c, now: now}
-	slices.SortFunc(c.products, func(a, b v1alpha1.LicensedProduct) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(c.products, func(a, b api.LicensedProduct) int { return cmp.Compare(a.Name, b.Name) })
 	isShown := func(name string) bool { return shown == "" || name == shown }
 	s.findBrakes()
 	s.noteKeys(isShown)
@@ -169,8 +169,8 @@ func (s *simulator) notef(format string, args ...any) {
 
 // findBrakes takes from a product's status what the operator was started with: it writes the same to each.
 func (s *simulator) findBrakes() {
-	s.brakes = restriction.Brakes{MaxMode: v1alpha1.RestrictionDefaultTierOnly, WindowsNode: s.cluster.windowsNode}
-	known := slices.IndexFunc(s.cluster.products, func(p v1alpha1.LicensedProduct) bool { return restrictionOf(&p).SparedNamespace != "" })
+	s.brakes = restriction.Brakes{MaxMode: api.RestrictionDefaultTierOnly, WindowsNode: s.cluster.windowsNode}
+	known := slices.IndexFunc(s.cluster.products, func(p api.LicensedProduct) bool { return restrictionOf(&p).SparedNamespace != "" })
 	if known >= 0 {
 		status := restrictionOf(&s.cluster.products[known])
 		s.brakes.OperatorNamespace = status.SparedNamespace
@@ -196,7 +196,7 @@ func (s *simulator) noteKeys(isShown func(string) bool) {
 	}
 }
 
-func (s *simulator) course(product *v1alpha1.LicensedProduct) *course {
+func (s *simulator) course(product *api.LicensedProduct) *course {
 	return newCourse(product, keysOf(product.Name, s.cluster.keys), s.brakes, s.now)
 }
 
@@ -254,12 +254,12 @@ func (s *simulator) noteProduct(c *course) {
 	if _, err := restriction.PauseOf(product); err != nil {
 		s.notef("LicensedProduct %s: %v", product.Name, err)
 	}
-	skewed := meta.FindStatusCondition(product.Status.Conditions, v1alpha1.ConditionClockSkewed)
+	skewed := meta.FindStatusCondition(product.Status.Conditions, api.ConditionClockSkewed)
 	switch {
-	case c.evaluation.Time.SkewReason == v1alpha1.ReasonBehindMark:
+	case c.evaluation.Time.SkewReason == api.ReasonBehindMark:
 		s.notef("time never runs backwards: for LicensedProduct %s it is %s already, its timeMark (kubectl license clock reset, if that is wrong)",
 			product.Name, formatInstant(c.evaluation.Time.Now))
-	case skewed != nil && skewed.Status == metav1.ConditionTrue && skewed.Reason == v1alpha1.ReasonNodeClock:
+	case skewed != nil && skewed.Status == metav1.ConditionTrue && skewed.Reason == api.ReasonNodeClock:
 		s.notef("the clocks disagree, and while they do no restriction starts: that they are corrected by then is assumed of LicensedProduct %s", product.Name)
 	}
 }
@@ -281,7 +281,7 @@ func (s *simulator) product(c *course, plan *restriction.ProductPlan) simulatedP
 		r.Tiers = append(r.Tiers, s.affected(&plan.Affects[i]))
 	}
 	for _, spared := range plan.Spared {
-		r.SparedTiers = append(r.SparedTiers, v1alpha1.SparedTier{Name: spared.Name, Reason: spared.Reason})
+		r.SparedTiers = append(r.SparedTiers, api.SparedTier{Name: spared.Name, Reason: spared.Reason})
 	}
 	return simulatedProduct{
 		Name: plan.Name, State: e.State, ActiveLicenseKeyName: e.ActiveKeyName,
@@ -301,7 +301,7 @@ func (s *simulator) affected(effect *restriction.TierEffect) affectedTier {
 		})
 	}
 	for _, bypass := range effect.Bypasses {
-		tier.Bypasses = append(tier.Bypasses, v1alpha1.BypassingPolicy{
+		tier.Bypasses = append(tier.Bypasses, api.BypassingPolicy{
 			Kind: string(bypass.Policy.Kind), Namespace: bypass.Policy.Namespace, Name: bypass.Policy.Name, Tier: effect.Tier, Reason: bypass.Reason,
 		})
 	}

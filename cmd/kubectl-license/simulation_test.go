@@ -18,7 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
@@ -47,9 +47,9 @@ func newCluster(t *testing.T) *cluster {
 	for _, object := range readFixture(t) {
 		switch object.GetAPIVersion() + " " + object.GetKind() {
 		case "license-operator.io/v1alpha1 LicensedProduct":
-			c.products = append(c.products, converted[v1alpha1.LicensedProduct](t, object))
+			c.products = append(c.products, converted[api.LicensedProduct](t, object))
 		case "license-operator.io/v1alpha1 LicenseKey":
-			c.keys = append(c.keys, converted[v1alpha1.LicenseKey](t, object))
+			c.keys = append(c.keys, converted[api.LicenseKey](t, object))
 		case "projectcalico.org/v3 Tier":
 			c.tiers = append(c.tiers, object)
 		case "projectcalico.org/v3 GlobalNetworkPolicy":
@@ -74,7 +74,7 @@ func converted[T any](t *testing.T, object unstructured.Unstructured) T {
 	return typed
 }
 
-func (c *cluster) product(t *testing.T, name string) *v1alpha1.LicensedProduct {
+func (c *cluster) product(t *testing.T, name string) *api.LicensedProduct {
 	t.Helper()
 	for i := range c.products {
 		if c.products[i].Name == name {
@@ -87,10 +87,10 @@ func (c *cluster) product(t *testing.T, name string) *v1alpha1.LicensedProduct {
 
 // addKey adds a key that verifies.
 func (c *cluster) addKey(name, product string, begin, expiry, graceEnd time.Time) {
-	key := v1alpha1.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.LicenseKeySpec{ProductName: product}}
-	key.Status = v1alpha1.LicenseKeyStatus{
+	key := api.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: api.LicenseKeySpec{ProductName: product}}
+	key.Status = api.LicenseKeyStatus{
 		LicenseID: name, IssuedTime: instantOf(present), NotBeforeTime: instantOf(begin), ExpiryTime: instantOf(expiry), GraceEndTime: instantOf(graceEnd),
-		Conditions: []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue}},
+		Conditions: []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionTrue}},
 	}
 	c.keys = append(c.keys, key)
 }
@@ -158,12 +158,12 @@ func TestSimulation(t *testing.T) {
 
 	c := newClusterLike(pristine)
 	for i := range c.products {
-		c.products[i].Status.Restriction.MaxMode = v1alpha1.RestrictionReadOnly
+		c.products[i].Status.Restriction.MaxMode = api.RestrictionReadOnly
 	}
 	show("The cluster owner allows no more than ReadOnly.", func(n *cluster) { *n = *c }, "acme-mesh", "", "")
 	show("The cluster owner allows nothing.", func(c *cluster) {
 		for i := range c.products {
-			c.products[i].Status.Restriction.MaxMode = v1alpha1.RestrictionObserve
+			c.products[i].Status.Restriction.MaxMode = api.RestrictionObserve
 		}
 	}, "acme-old", "", "")
 	show("A node runs Windows.", func(c *cluster) { c.windowsNode = true }, "acme-old", "", "")
@@ -175,11 +175,11 @@ func TestSimulation(t *testing.T) {
 	}, "acme-old", "", "")
 	show("The operator has seen nothing yet.", func(c *cluster) {
 		for i := range c.products {
-			c.products[i].Status = v1alpha1.LicensedProductStatus{ObservedGeneration: -1}
+			c.products[i].Status = api.LicensedProductStatus{ObservedGeneration: -1}
 			c.products[i].CreationTimestamp = metav1.NewTime(present)
 		}
 		for i := range c.keys {
-			c.keys[i].Status = v1alpha1.LicenseKeyStatus{ObservedGeneration: -1}
+			c.keys[i].Status = api.LicenseKeyStatus{ObservedGeneration: -1}
 		}
 	}, "acme-mesh", "", "")
 	show("A renewal that is staged, after a gap.", func(c *cluster) {
@@ -193,12 +193,12 @@ func TestSimulation(t *testing.T) {
 		c.product(t, "acme-db").Annotations = nil
 	}, "", "", "")
 	show("A pause that has yet to begin, and one that nobody understands.", func(c *cluster) {
-		c.product(t, "acme-mesh").Annotations = map[string]string{v1alpha1.RestrictionPauseAnnotation: "2028-02-01T00:00:00Z/2028-02-02T00:00:00Z"}
-		c.product(t, "acme-db").Annotations = map[string]string{v1alpha1.RestrictionPauseAnnotation: "a while"}
+		c.product(t, "acme-mesh").Annotations = map[string]string{api.RestrictionPauseAnnotation: "2028-02-01T00:00:00Z/2028-02-02T00:00:00Z"}
+		c.product(t, "acme-db").Annotations = map[string]string{api.RestrictionPauseAnnotation: "a while"}
 	}, "", "2026-11-23", "")
 	show("A clock that is behind the mark, and clocks that disagree.", func(c *cluster) {
 		c.product(t, "zenith").Status.TimeMark = instantOf(date("2027-05-01"))
-		c.product(t, "acme-watch").Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionClockSkewed, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonNodeClock}}
+		c.product(t, "acme-watch").Status.Conditions = []metav1.Condition{{Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue, Reason: api.ReasonNodeClock}}
 	}, "", "2026-11-23", "")
 	show("A tierSelector that is none.", func(c *cluster) {
 		c.product(t, "acme-old").Spec.Restriction.TierSelector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "Maybe"}}}

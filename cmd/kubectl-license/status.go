@@ -13,7 +13,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // statusOptions are what status was asked.
@@ -118,7 +118,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 	if o.watch {
 		return o.follow(ctx)
 	}
-	var products v1alpha1.LicensedProductList
+	var products api.LicensedProductList
 	if err := o.client.List(ctx, &products, selectProduct(o.product)...); err != nil {
 		return explainList(licensedProducts, err)
 	}
@@ -146,7 +146,7 @@ func sayNoProducts(out io.Writer) {
 	_, _ = fmt.Fprintln(out, "No LicensedProducts found.\nApply the one that came with your product: kubectl apply -f FILE")
 }
 
-func (o *statusOptions) print(ctx context.Context, products []v1alpha1.LicensedProduct) error {
+func (o *statusOptions) print(ctx context.Context, products []api.LicensedProduct) error {
 	now := o.now()
 	if o.output == outputName {
 		return printNames(o.Out, products)
@@ -171,7 +171,7 @@ func (o *statusOptions) print(ctx context.Context, products []v1alpha1.LicensedP
 	return writeNextSteps(out, summaries)
 }
 
-func printNames(out io.Writer, products []v1alpha1.LicensedProduct) error {
+func printNames(out io.Writer, products []api.LicensedProduct) error {
 	for i := range products {
 		if _, err := fmt.Fprintln(out, productReference(products[i].Name)); err != nil {
 			return err
@@ -182,12 +182,12 @@ func printNames(out io.Writer, products []v1alpha1.LicensedProduct) error {
 
 // productReference is what kubectl calls a product with -o name.
 func productReference(name string) string {
-	return "licensedproduct." + v1alpha1.GroupVersion.Group + "/" + name
+	return "licensedproduct." + api.GroupVersion.Group + "/" + name
 }
 
 // keys are those of all products: which of them do not verify is worth knowing, and no more than that.
-func (o *statusOptions) keys(ctx context.Context) []v1alpha1.LicenseKey {
-	var keys v1alpha1.LicenseKeyList
+func (o *statusOptions) keys(ctx context.Context) []api.LicenseKey {
+	var keys api.LicenseKeyList
 	if err := o.client.List(ctx, &keys); err != nil {
 		if warning := fmt.Sprintf("nothing is told of keys that do not verify: %v", err); warning != o.keysWarning {
 			o.keysWarning = warning
@@ -199,12 +199,12 @@ func (o *statusOptions) keys(ctx context.Context) []v1alpha1.LicenseKey {
 }
 
 // judgeLicenses turns what is shown in a format into the exit code.
-func judgeLicenses(products []v1alpha1.LicensedProduct, format string) error {
+func judgeLicenses(products []api.LicensedProduct, format string) error {
 	var without, names []string
 	for i := range products {
 		product := &products[i]
 		switch state := product.Status.State; state {
-		case v1alpha1.LicensedProductValid, v1alpha1.LicensedProductGracePeriod:
+		case api.LicensedProductValid, api.LicensedProductGracePeriod:
 			continue
 		case "":
 			without = append(without, product.Name+" (not looked at yet)")

@@ -11,14 +11,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // TestNotInstalled asks a cluster that has never heard of licenses. What real API servers answer is for test/plugin.
 func TestNotInstalled(t *testing.T) {
-	api := newFakeAPI(t)
-	api.missing = true
-	server := api.start()
+	fake := newFakeAPI(t)
+	fake.missing = true
+	server := fake.start()
 	want := output{
 		code:   exitFailed,
 		stderr: "error: license-operator is not installed in this cluster: it has no LicensedProducts\nInstall it, or choose another cluster with --context.\n",
@@ -32,27 +32,27 @@ func TestNotInstalled(t *testing.T) {
 
 func TestDaysLeft(t *testing.T) {
 	for name, test := range map[string]struct {
-		state                         v1alpha1.LicensedProductState
+		state                         api.LicensedProductState
 		expiry, graceEnd, coverageEnd time.Duration
 		want                          cell
 	}{
-		"never licensed":           {state: v1alpha1.LicensedProductUnlicensed, want: cell{text: "-"}},
+		"never licensed":           {state: api.LicensedProductUnlicensed, want: cell{text: "-"}},
 		"nobody has looked":        {want: cell{text: "-"}},
-		"plenty":                   {v1alpha1.LicensedProductValid, 60 * day, 60 * day, 60 * day, cell{text: "60"}},
-		"rounded down, to be seen": {v1alpha1.LicensedProductValid, 60*day - 1, 60*day - 1, 60*day - 1, cell{text: "59", shade: shadeWarn}},
-		"critical":                 {v1alpha1.LicensedProductValid, 14*day - 1, 14*day - 1, 14*day - 1, cell{text: "13", shade: shadeBad}},
-		"a long grace period":      {v1alpha1.LicensedProductValid, 5 * day, 95 * day, 95 * day, cell{text: "5"}},
-		"a renewal in place":       {v1alpha1.LicensedProductValid, time.Second, 10 * day, 400 * day, cell{text: "<1"}},
-		"over, by this clock":      {v1alpha1.LicensedProductValid, 0, 10 * day, 400 * day, cell{text: "0"}},
-		"in grace":                 {v1alpha1.LicensedProductGracePeriod, -10 * day, 20 * day, 20 * day, cell{text: "20 (grace)", shade: shadeWarn}},
-		"the last day of grace":    {v1alpha1.LicensedProductGracePeriod, -29 * day, day - 1, day - 1, cell{text: "<1 (grace)", shade: shadeBad}},
-		"expired":                  {v1alpha1.LicensedProductExpired, -40 * day, -10 * day, -10 * day, cell{text: "0", shade: shadeBad}},
+		"plenty":                   {api.LicensedProductValid, 60 * day, 60 * day, 60 * day, cell{text: "60"}},
+		"rounded down, to be seen": {api.LicensedProductValid, 60*day - 1, 60*day - 1, 60*day - 1, cell{text: "59", shade: shadeWarn}},
+		"critical":                 {api.LicensedProductValid, 14*day - 1, 14*day - 1, 14*day - 1, cell{text: "13", shade: shadeBad}},
+		"a long grace period":      {api.LicensedProductValid, 5 * day, 95 * day, 95 * day, cell{text: "5"}},
+		"a renewal in place":       {api.LicensedProductValid, time.Second, 10 * day, 400 * day, cell{text: "<1"}},
+		"over, by this clock":      {api.LicensedProductValid, 0, 10 * day, 400 * day, cell{text: "0"}},
+		"in grace":                 {api.LicensedProductGracePeriod, -10 * day, 20 * day, 20 * day, cell{text: "20 (grace)", shade: shadeWarn}},
+		"the last day of grace":    {api.LicensedProductGracePeriod, -29 * day, day - 1, day - 1, cell{text: "<1 (grace)", shade: shadeBad}},
+		"expired":                  {api.LicensedProductExpired, -40 * day, -10 * day, -10 * day, cell{text: "0", shade: shadeBad}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			status := &v1alpha1.LicensedProductStatus{State: test.state}
+			status := &api.LicensedProductStatus{State: test.state}
 			status.ExpiryTime, status.GraceEndTime = new(metav1.NewTime(present.Add(test.expiry))), new(metav1.NewTime(present.Add(test.graceEnd)))
 			status.CoverageEndTime = new(metav1.NewTime(present.Add(test.coverageEnd)))
-			thresholds := v1alpha1.AlertsSpec{ExpiryWarningDays: 60, ExpiryCriticalDays: 14}
+			thresholds := api.AlertsSpec{ExpiryWarningDays: 60, ExpiryCriticalDays: 14}
 			if got := daysLeft(status, thresholds, present); !cmp.Equal(got, test.want, cmp.AllowUnexported(cell{})) {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
@@ -61,35 +61,35 @@ func TestDaysLeft(t *testing.T) {
 }
 
 func TestRestrictedText(t *testing.T) {
-	pausedUntil := func(days int) *v1alpha1.RestrictionPause {
-		return &v1alpha1.RestrictionPause{SinceTime: inDays(-1), UntilTime: inDays(days), Reason: "Freeze"}
+	pausedUntil := func(days int) *api.RestrictionPause {
+		return &api.RestrictionPause{SinceTime: inDays(-1), UntilTime: inDays(days), Reason: "Freeze"}
 	}
 	for name, test := range map[string]struct {
-		status v1alpha1.RestrictionStatus
+		status api.RestrictionStatus
 		want   cell
 	}{
-		"none": {v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone}, cell{text: "-"}},
+		"none": {api.RestrictionStatus{State: api.RestrictionNone}, cell{text: "-"}},
 		"to come": {
-			v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionScheduled, EffectiveTime: inDays(10)},
+			api.RestrictionStatus{State: api.RestrictionScheduled, EffectiveTime: inDays(10)},
 			cell{text: "2026-12-02T10:00:00Z", short: "2026-12-02"},
 		},
 		"in force": {
-			v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionActive, EffectiveTime: inDays(-1), InForce: &v1alpha1.RestrictionInForce{Tiers: make([]v1alpha1.RestrictedTier, 2)}},
+			api.RestrictionStatus{State: api.RestrictionActive, EffectiveTime: inDays(-1), InForce: &api.RestrictionInForce{Tiers: make([]api.RestrictedTier, 2)}},
 			cell{text: "2 tiers", shade: shadeBad},
 		},
 		"put off": {
-			v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionPaused, EffectiveTime: inDays(-1), Pause: pausedUntil(2)},
+			api.RestrictionStatus{State: api.RestrictionPaused, EffectiveTime: inDays(-1), Pause: pausedUntil(2)},
 			cell{text: "Paused", shade: shadeWarn},
 		},
 		"to be put off": {
-			v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionPaused, EffectiveTime: inDays(1), Pause: pausedUntil(2)},
+			api.RestrictionStatus{State: api.RestrictionPaused, EffectiveTime: inDays(1), Pause: pausedUntil(2)},
 			cell{text: "Paused", shade: shadeWarn},
 		},
 		"to come when the pause is over": {
-			v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionPaused, EffectiveTime: inDays(10), Pause: pausedUntil(10)},
+			api.RestrictionStatus{State: api.RestrictionPaused, EffectiveTime: inDays(10), Pause: pausedUntil(10)},
 			cell{text: "2026-12-02T10:00:00Z", short: "2026-12-02"},
 		},
-		"put off, nobody knows how long": {v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionPaused, Pause: pausedUntil(2)}, cell{text: "Paused", shade: shadeWarn}},
+		"put off, nobody knows how long": {api.RestrictionStatus{State: api.RestrictionPaused, Pause: pausedUntil(2)}, cell{text: "Paused", shade: shadeWarn}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := restrictedText(test.status); !cmp.Equal(got, test.want, cmp.AllowUnexported(cell{})) {
@@ -102,8 +102,8 @@ func TestRestrictedText(t *testing.T) {
 func TestStatusScreens(t *testing.T) {
 	well, grace := wellProduct(), wellProduct()
 	grace.Name = "acme-db"
-	grace.Status.State, grace.Status.ExpiryTime, grace.Status.GraceEndTime, grace.Status.CoverageEndTime = v1alpha1.LicensedProductGracePeriod, inDays(-18), inDays(12), inDays(12)
-	grace.Status.Restriction = &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone}
+	grace.Status.State, grace.Status.ExpiryTime, grace.Status.GraceEndTime, grace.Status.CoverageEndTime = api.LicensedProductGracePeriod, inDays(-18), inDays(12), inDays(12)
+	grace.Status.Restriction = &api.RestrictionStatus{State: api.RestrictionNone}
 	listing := newStatusListing()
 	listing.add(statusRow(grace, present)...)
 	listing.add(statusRow(well, present)...)
@@ -146,17 +146,17 @@ acme-mesh   Valid         70           73/100   292/400   2027-03-02
 }
 
 func TestJudgeLicenses(t *testing.T) {
-	products := make([]v1alpha1.LicensedProduct, 8)
+	products := make([]api.LicensedProduct, 8)
 	for i := range products {
-		products[i].Name, products[i].Status.State = "p"+string(rune('0'+i)), v1alpha1.LicensedProductExpired
+		products[i].Name, products[i].Status.State = "p"+string(rune('0'+i)), api.LicensedProductExpired
 	}
-	products[0].Status.State, products[1].Status.State, products[2].Status.State = v1alpha1.LicensedProductValid, v1alpha1.LicensedProductGracePeriod, ""
+	products[0].Status.State, products[1].Status.State, products[2].Status.State = api.LicensedProductValid, api.LicensedProductGracePeriod, ""
 	const (
 		below = "What to do is said below the table.\n"
 		many  = "error: not licensed: p2 (not looked at yet), p3 (Expired), p4 (Expired), p5 (Expired), p6 (Expired) and 1 more\n"
 	)
 	for name, test := range map[string]struct {
-		products []v1alpha1.LicensedProduct
+		products []api.LicensedProduct
 		format   string
 		want     output
 	}{

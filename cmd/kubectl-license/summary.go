@@ -11,7 +11,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/alerting"
 )
 
@@ -20,7 +20,7 @@ type productSummary struct {
 	Name                 string                        `json:"name"`
 	Vendor               string                        `json:"vendor,omitempty"`
 	RenewalURL           string                        `json:"renewalURL,omitempty"`
-	State                v1alpha1.LicensedProductState `json:"state,omitempty"`
+	State                api.LicensedProductState `json:"state,omitempty"`
 	ActiveLicenseKeyName string                        `json:"activeLicenseKeyName,omitempty"`
 	ExpiryTime           *metav1.Time                  `json:"expiryTime,omitempty"`
 	GraceEndTime         *metav1.Time                  `json:"graceEndTime,omitempty"`
@@ -29,25 +29,25 @@ type productSummary struct {
 	DaysLeft *int64 `json:"daysLeft,omitempty"`
 	// GraceDaysLeft are whole days until the grace period ends, while it lasts.
 	GraceDaysLeft *int64              `json:"graceDaysLeft,omitempty"`
-	Limits        []v1alpha1.Limit    `json:"limits,omitempty"`
-	Usage         []v1alpha1.Usage    `json:"usage,omitempty"`
+	Limits        []api.Limit    `json:"limits,omitempty"`
+	Usage         []api.Usage    `json:"usage,omitempty"`
 	Restriction   *restrictionSummary `json:"restriction,omitempty"`
 	Next          []step              `json:"next"`
 }
 
 // restrictionSummary is how a product's restriction stands.
 type restrictionSummary struct {
-	State         v1alpha1.RestrictionState  `json:"state,omitempty"`
-	Mode          v1alpha1.RestrictionMode   `json:"mode,omitempty"`
+	State         api.RestrictionState  `json:"state,omitempty"`
+	Mode          api.RestrictionMode   `json:"mode,omitempty"`
 	EffectiveTime *metav1.Time               `json:"effectiveTime,omitempty"`
 	SinceTime     *metav1.Time               `json:"sinceTime,omitempty"`
-	Pause         *v1alpha1.RestrictionPause `json:"pause,omitempty"`
+	Pause         *api.RestrictionPause `json:"pause,omitempty"`
 	// RestrictedTiers is how many tiers are restricted now.
 	RestrictedTiers int   `json:"restrictedTiers"`
 	Bypasses        int32 `json:"bypasses,omitempty"`
 }
 
-func summarize(product *v1alpha1.LicensedProduct, keys []v1alpha1.LicenseKey, now time.Time) *productSummary {
+func summarize(product *api.LicensedProduct, keys []api.LicenseKey, now time.Time) *productSummary {
 	status := &product.Status
 	s := &productSummary{
 		Name: product.Name, Vendor: product.Spec.Vendor, RenewalURL: product.Spec.RenewalURL,
@@ -59,13 +59,13 @@ func summarize(product *v1alpha1.LicensedProduct, keys []v1alpha1.LicenseKey, no
 	if status.ExpiryTime != nil {
 		s.DaysLeft = new(wholeDays(now, status.ExpiryTime.Time))
 	}
-	if status.State == v1alpha1.LicensedProductGracePeriod && status.GraceEndTime != nil {
+	if status.State == api.LicensedProductGracePeriod && status.GraceEndTime != nil {
 		s.GraceDaysLeft = new(wholeDays(now, status.GraceEndTime.Time))
 	}
 	return s
 }
 
-func summarizeRestriction(status *v1alpha1.RestrictionStatus) *restrictionSummary {
+func summarizeRestriction(status *api.RestrictionStatus) *restrictionSummary {
 	if status == nil {
 		return nil
 	}
@@ -116,7 +116,7 @@ func newStatusListing() *listing {
 }
 
 // statusRow is a product in that table.
-func statusRow(product *v1alpha1.LicensedProduct, now time.Time) []cell {
+func statusRow(product *api.LicensedProduct, now time.Time) []cell {
 	status, thresholds := &product.Status, alerting.Thresholds(product)
 	return []cell{
 		textCell(product.Name),
@@ -124,8 +124,8 @@ func statusRow(product *v1alpha1.LicensedProduct, now time.Time) []cell {
 		textCell(status.ActiveLicenseKeyName),
 		daysLeft(status, thresholds, now),
 		dateText(status.GraceEndTime),
-		amountOf(status, v1alpha1.UsageNodes).cell(thresholds.UsageWarningPercent),
-		amountOf(status, v1alpha1.UsageCores).cell(thresholds.UsageWarningPercent),
+		amountOf(status, api.UsageNodes).cell(thresholds.UsageWarningPercent),
+		amountOf(status, api.UsageCores).cell(thresholds.UsageWarningPercent),
 		restrictedText(restrictionOf(product)),
 		textCell(product.Spec.Vendor),
 		dateText(status.ExpiryTime),
@@ -145,21 +145,21 @@ func deletedRow(name string) []cell {
 	return row
 }
 
-var stateShades = map[v1alpha1.LicensedProductState]shade{
-	v1alpha1.LicensedProductValid:       shadeGood,
-	v1alpha1.LicensedProductGracePeriod: shadeWarn,
-	v1alpha1.LicensedProductExpired:     shadeBad,
-	v1alpha1.LicensedProductUnlicensed:  shadeBad,
+var stateShades = map[api.LicensedProductState]shade{
+	api.LicensedProductValid:       shadeGood,
+	api.LicensedProductGracePeriod: shadeWarn,
+	api.LicensedProductExpired:     shadeBad,
+	api.LicensedProductUnlicensed:  shadeBad,
 }
 
 // daysLeft is how long the active key is Valid, or in its grace period, in whole days. Its shade goes by the end of all that the keys cover, as the alerts do: with a renewal in place a last day is nothing to worry about.
-func daysLeft(status *v1alpha1.LicensedProductStatus, thresholds v1alpha1.AlertsSpec, now time.Time) cell {
+func daysLeft(status *api.LicensedProductStatus, thresholds api.AlertsSpec, now time.Time) cell {
 	switch {
-	case status.State == v1alpha1.LicensedProductValid && status.ExpiryTime != nil:
+	case status.State == api.LicensedProductValid && status.ExpiryTime != nil:
 		return cell{text: daysText(now, status.ExpiryTime.Time), shade: shadeUntil(status.CoverageEndTime, thresholds, now)}
-	case status.State == v1alpha1.LicensedProductGracePeriod && status.GraceEndTime != nil:
+	case status.State == api.LicensedProductGracePeriod && status.GraceEndTime != nil:
 		return cell{text: daysText(now, status.GraceEndTime.Time) + " (grace)", shade: shadeUntil(status.CoverageEndTime, thresholds, now)}
-	case status.State == v1alpha1.LicensedProductExpired:
+	case status.State == api.LicensedProductExpired:
 		return cell{text: "0", shade: shadeBad}
 	default:
 		return cell{text: "-"}
@@ -174,7 +174,7 @@ func daysText(now, end time.Time) string {
 	return "<1"
 }
 
-func shadeUntil(end *metav1.Time, thresholds v1alpha1.AlertsSpec, now time.Time) shade {
+func shadeUntil(end *metav1.Time, thresholds api.AlertsSpec, now time.Time) shade {
 	switch {
 	case isWithin(end, thresholds.ExpiryCriticalDays, now):
 		return shadeBad
@@ -191,13 +191,13 @@ func isWithin(t *metav1.Time, days int32, now time.Time) bool {
 }
 
 // restrictedText is how many tiers are restricted or, where none are, when that is to come.
-func restrictedText(status v1alpha1.RestrictionStatus) cell {
+func restrictedText(status api.RestrictionStatus) cell {
 	switch {
-	case status.State == v1alpha1.RestrictionActive && status.InForce != nil:
+	case status.State == api.RestrictionActive && status.InForce != nil:
 		return cell{text: plural(int64(len(status.InForce.Tiers)), "tier"), shade: shadeBad}
-	case status.State == v1alpha1.RestrictionScheduled, comesAfterPause(&status):
+	case status.State == api.RestrictionScheduled, comesAfterPause(&status):
 		return dateText(status.EffectiveTime)
-	case status.State == v1alpha1.RestrictionPaused:
+	case status.State == api.RestrictionPaused:
 		return cell{text: "Paused", shade: shadeWarn}
 	default:
 		return cell{text: "-"}
@@ -205,10 +205,10 @@ func restrictedText(status v1alpha1.RestrictionStatus) cell {
 }
 
 // otherLimits are those of what the operator does not count.
-func otherLimits(limits []v1alpha1.Limit) string {
-	var others []v1alpha1.Limit
+func otherLimits(limits []api.Limit) string {
+	var others []api.Limit
 	for _, limit := range limits {
-		if limit.Name != v1alpha1.UsageNodes && limit.Name != v1alpha1.UsageCores {
+		if limit.Name != api.UsageNodes && limit.Name != api.UsageCores {
 			others = append(others, limit)
 		}
 	}

@@ -9,14 +9,14 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/token"
 )
 
 // acceptance is a key's product, and what the key says, having been verified against it.
 type acceptance struct {
-	product *v1alpha1.LicensedProduct
+	product *api.LicensedProduct
 	claims  *license.Claims
 	// clusterErr is why nobody knows whether the key is for this cluster; nil: it is.
 	clusterErr error
@@ -44,16 +44,16 @@ func (o *applyOptions) verify(ctx context.Context, key *candidate) (*acceptance,
 }
 
 // examine verifies the key against its product or, where nobody says which that is, finds the one that accepts it.
-func (o *applyOptions) examine(ctx context.Context, key *candidate, clusterUID string) (*v1alpha1.LicensedProduct, *token.Result, error) {
+func (o *applyOptions) examine(ctx context.Context, key *candidate, clusterUID string) (*api.LicensedProduct, *token.Result, error) {
 	if key.productName != "" {
-		product := &v1alpha1.LicensedProduct{}
+		product := &api.LicensedProduct{}
 		if err := o.client.Get(ctx, types.NamespacedName{Name: key.productName}, product); err != nil {
 			return nil, nil, explainProduct(key.productName, "read", "get", err)
 		}
 		verified, err := o.verifyFor(product, key, clusterUID)
 		return product, verified, err
 	}
-	var products v1alpha1.LicensedProductList
+	var products api.LicensedProductList
 	if err := o.client.List(ctx, &products); err != nil {
 		return nil, nil, explainList(licensedProducts, err)
 	}
@@ -65,8 +65,8 @@ func (o *applyOptions) examine(ctx context.Context, key *candidate, clusterUID s
 }
 
 // search finds the one product among several that a key is for: that which accepts it.
-func (o *applyOptions) search(products []v1alpha1.LicensedProduct, key *candidate, clusterUID string) (*v1alpha1.LicensedProduct, *token.Result, error) {
-	var product *v1alpha1.LicensedProduct
+func (o *applyOptions) search(products []api.LicensedProduct, key *candidate, clusterUID string) (*api.LicensedProduct, *token.Result, error) {
+	var product *api.LicensedProduct
 	var verified *token.Result
 	var accepting, all []string
 	for i := range products {
@@ -91,7 +91,7 @@ func (o *applyOptions) search(products []v1alpha1.LicensedProduct, key *candidat
 }
 
 // verifyFor verifies the key by the terms of a product, at the time that counts for it.
-func (o *applyOptions) verifyFor(product *v1alpha1.LicensedProduct, key *candidate, clusterUID string) (*token.Result, error) {
+func (o *applyOptions) verifyFor(product *api.LicensedProduct, key *candidate, clusterUID string) (*token.Result, error) {
 	terms, err := termsOf(product)
 	if err != nil {
 		return nil, failf("See its condition Ready: kubectl describe lprod "+product.Name, "the terms of LicensedProduct %s cannot be used: %v", product.Name, err)
@@ -102,7 +102,7 @@ func (o *applyOptions) verifyFor(product *v1alpha1.LicensedProduct, key *candida
 }
 
 // termsOf are those of a product. Where its trust anchors cannot be used, those that last could be count, as with the operator.
-func termsOf(product *v1alpha1.LicensedProduct) (*token.Terms, error) {
+func termsOf(product *api.LicensedProduct) (*token.Terms, error) {
 	terms, err := token.NewTerms(product)
 	if err == nil || product.Status.TrustAnchors == "" {
 		return terms, err

@@ -10,7 +10,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/token"
 )
 
@@ -29,31 +29,31 @@ func TestVerifyFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	anchors := string(authority.CertificatePEM())
-	broken := func(product *v1alpha1.LicensedProduct) { product.Spec.TrustAnchors = "a slip of an editor" }
+	broken := func(product *api.LicensedProduct) { product.Spec.TrustAnchors = "a slip of an editor" }
 	for name, test := range map[string]struct {
 		now    time.Time
-		change func(product *v1alpha1.LicensedProduct)
+		change func(product *api.LicensedProduct)
 		// want is the reason why it does not verify; unusable: the terms cannot be used.
 		want     string
 		unusable bool
 	}{
-		"as it should be":      {now: present, change: func(*v1alpha1.LicensedProduct) {}},
+		"as it should be":      {now: present, change: func(*api.LicensedProduct) {}},
 		"trust anchors broken": {now: present, change: broken, unusable: true},
-		"broken, and others of before": {now: present, change: func(product *v1alpha1.LicensedProduct) {
+		"broken, and others of before": {now: present, change: func(product *api.LicensedProduct) {
 			broken(product)
 			product.Status.TrustAnchors = anchors
 		}},
-		"broken, and revoked": {now: present, want: v1alpha1.ReasonLicenseRevoked, change: func(product *v1alpha1.LicensedProduct) {
+		"broken, and revoked": {now: present, want: api.ReasonLicenseRevoked, change: func(product *api.LicensedProduct) {
 			broken(product)
-			product.Status.TrustAnchors, product.Spec.Revocations = anchors, []v1alpha1.Revocation{{LicenseID: "L-1"}}
+			product.Status.TrustAnchors, product.Spec.Revocations = anchors, []api.Revocation{{LicenseID: "L-1"}}
 		}},
-		"a clock that is behind": {now: present.AddDate(0, 0, -1), change: func(*v1alpha1.LicensedProduct) {}, want: v1alpha1.ReasonClaimsInvalid},
-		"a clock that is behind the mark": {now: present.AddDate(0, 0, -1), change: func(product *v1alpha1.LicensedProduct) {
+		"a clock that is behind": {now: present.AddDate(0, 0, -1), change: func(*api.LicensedProduct) {}, want: api.ReasonClaimsInvalid},
+		"a clock that is behind the mark": {now: present.AddDate(0, 0, -1), change: func(product *api.LicensedProduct) {
 			product.Status.TimeMark = instantOf(present)
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			product := &v1alpha1.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh"}, Spec: v1alpha1.LicensedProductSpec{TrustAnchors: anchors}}
+			product := &api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh"}, Spec: api.LicensedProductSpec{TrustAnchors: anchors}}
 			test.change(product)
 			o := &applyOptions{now: test.now}
 			result, err := o.verifyFor(product, &candidate{presentedKey: presentedKey{token: signed}}, "")

@@ -17,7 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // productWatch tells how products are and become. API servers end every watch after a while, and forget what was: so it lists again each time, and shows what is different.
@@ -40,9 +40,9 @@ type productWatch struct {
 // productPrinter shows products.
 type productPrinter interface {
 	// all shows those that there are, at first and each time that they are listed again.
-	all(ctx context.Context, products []v1alpha1.LicensedProduct) error
+	all(ctx context.Context, products []api.LicensedProduct) error
 	// changed shows one that is new or different.
-	changed(ctx context.Context, product *v1alpha1.LicensedProduct) error
+	changed(ctx context.Context, product *api.LicensedProduct) error
 	// deleted shows one that is gone.
 	deleted(name string) error
 }
@@ -85,7 +85,7 @@ func (w *productWatch) complain(err error) {
 
 // once lists the products, and watches them until the API server ends that.
 func (w *productWatch) once(ctx context.Context) error {
-	var products v1alpha1.LicensedProductList
+	var products api.LicensedProductList
 	options := selectProduct(w.product)
 	if err := w.client.List(ctx, &products, options...); err != nil {
 		return explainList(licensedProducts, err)
@@ -94,7 +94,7 @@ func (w *productWatch) once(ctx context.Context) error {
 		return err
 	}
 	raw := &metav1.ListOptions{ResourceVersion: products.ResourceVersion}
-	watcher, err := w.client.Watch(ctx, &v1alpha1.LicensedProductList{}, append(options, &client.ListOptions{Raw: raw})...)
+	watcher, err := w.client.Watch(ctx, &api.LicensedProductList{}, append(options, &client.ListOptions{Raw: raw})...)
 	if err != nil {
 		// The list was answered: what is wrong now passes, unless it is a right that is missing.
 		w.connected = w.connected || !apierrors.IsForbidden(err)
@@ -118,7 +118,7 @@ func explainWatch(err error) error {
 }
 
 // listed shows what there is, and what is gone since the last time.
-func (w *productWatch) listed(ctx context.Context, products []v1alpha1.LicensedProduct) error {
+func (w *productWatch) listed(ctx context.Context, products []api.LicensedProduct) error {
 	if len(products) == 0 && !w.connected {
 		if w.product != "" {
 			return noSuchProduct(w.product)
@@ -150,7 +150,7 @@ func (w *productWatch) happened(ctx context.Context, event watch.Event) error {
 		}
 		return nil // The watch ends with that, and what there is now is listed again.
 	}
-	product, ok := event.Object.(*v1alpha1.LicensedProduct)
+	product, ok := event.Object.(*api.LicensedProduct)
 	if !ok {
 		return nil
 	}
@@ -161,7 +161,7 @@ func (w *productWatch) happened(ctx context.Context, event watch.Event) error {
 	return nil
 }
 
-func (w *productWatch) changed(ctx context.Context, what watch.EventType, product *v1alpha1.LicensedProduct) error {
+func (w *productWatch) changed(ctx context.Context, what watch.EventType, product *api.LicensedProduct) error {
 	w.known = slices.DeleteFunc(w.known, func(name string) bool { return name == product.Name })
 	if what == watch.Deleted {
 		return w.show.deleted(product.Name)
@@ -193,7 +193,7 @@ func (p *statusPrinter) isNews(name, looks string) bool {
 	return !known || before != looks
 }
 
-func (p *statusPrinter) all(ctx context.Context, products []v1alpha1.LicensedProduct) error {
+func (p *statusPrinter) all(ctx context.Context, products []api.LicensedProduct) error {
 	for i := range products {
 		if err := p.changed(ctx, &products[i]); err != nil {
 			return err
@@ -202,8 +202,8 @@ func (p *statusPrinter) all(ctx context.Context, products []v1alpha1.LicensedPro
 	return nil
 }
 
-func (p *statusPrinter) changed(ctx context.Context, product *v1alpha1.LicensedProduct) error {
-	var keys []v1alpha1.LicenseKey
+func (p *statusPrinter) changed(ctx context.Context, product *api.LicensedProduct) error {
+	var keys []api.LicenseKey
 	if p.output != outputName {
 		keys = p.keys(ctx)
 	}
@@ -241,7 +241,7 @@ type rowPrinter struct {
 	table *arrangement
 }
 
-func (p *rowPrinter) all(_ context.Context, products []v1alpha1.LicensedProduct) error {
+func (p *rowPrinter) all(_ context.Context, products []api.LicensedProduct) error {
 	now := p.now()
 	rows := make([][]cell, len(products))
 	for i := range products {
@@ -263,8 +263,8 @@ func (p *rowPrinter) all(_ context.Context, products []v1alpha1.LicensedProduct)
 	return nil
 }
 
-func (p *rowPrinter) changed(ctx context.Context, product *v1alpha1.LicensedProduct) error {
-	return p.all(ctx, []v1alpha1.LicensedProduct{*product})
+func (p *rowPrinter) changed(ctx context.Context, product *api.LicensedProduct) error {
+	return p.all(ctx, []api.LicensedProduct{*product})
 }
 
 func (p *rowPrinter) deleted(name string) error {

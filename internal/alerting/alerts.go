@@ -9,7 +9,7 @@ import (
 
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
@@ -62,31 +62,31 @@ type subject struct {
 	nameAndVendor, renewal string
 	// effect is what the product's restriction does while it is in force; empty: nothing is ever restricted.
 	effect string
-	v1alpha1.AlertsSpec
+	api.AlertsSpec
 }
 
 // effects are what a restriction does while it is in force, by its mode. Those in other modes do nothing.
-var effects = map[v1alpha1.RestrictionMode]string{
-	v1alpha1.RestrictionReadOnly:        "policies in the tiers that it restricts can be neither created nor changed, and those that are there go on being applied",
-	v1alpha1.RestrictionDefaultTierOnly: "policies in the tiers that it restricts are no longer applied to pods, and those in the default tier still are",
+var effects = map[api.RestrictionMode]string{
+	api.RestrictionReadOnly:        "policies in the tiers that it restricts can be neither created nor changed, and those that are there go on being applied",
+	api.RestrictionDefaultTierOnly: "policies in the tiers that it restricts are no longer applied to pods, and those in the default tier still are",
 }
 
 // Thresholds are those of a product's alerts, with the defaults where its terms do not say.
-func Thresholds(product *v1alpha1.LicensedProduct) v1alpha1.AlertsSpec {
-	var spec v1alpha1.AlertsSpec
+func Thresholds(product *api.LicensedProduct) api.AlertsSpec {
+	var spec api.AlertsSpec
 	if product.Spec.Alerts != nil {
 		spec = *product.Spec.Alerts
 	}
-	return v1alpha1.AlertsSpec{
-		ExpiryWarningDays:   cmp.Or(spec.ExpiryWarningDays, v1alpha1.DefaultExpiryWarningDays),
-		ExpiryCriticalDays:  cmp.Or(spec.ExpiryCriticalDays, v1alpha1.DefaultExpiryCriticalDays),
-		UsageWarningPercent: cmp.Or(spec.UsageWarningPercent, v1alpha1.DefaultUsageWarningPercent),
+	return api.AlertsSpec{
+		ExpiryWarningDays:   cmp.Or(spec.ExpiryWarningDays, api.DefaultExpiryWarningDays),
+		ExpiryCriticalDays:  cmp.Or(spec.ExpiryCriticalDays, api.DefaultExpiryCriticalDays),
+		UsageWarningPercent: cmp.Or(spec.UsageWarningPercent, api.DefaultUsageWarningPercent),
 	}
 }
 
 // alertsOf are the alerts of a product, where no mode is stronger than maxRestriction. Of those that tell how its license stands, one at most fires at a time:
 // LicenseExpiring, LicenseInGracePeriod, LicenseExpired, LicenseMissing each belong to another state, or severity.
-func alertsOf(product *v1alpha1.LicensedProduct, maxRestriction v1alpha1.RestrictionMode) []alert {
+func alertsOf(product *api.LicensedProduct, maxRestriction api.RestrictionMode) []alert {
 	mode := modeOf(product, maxRestriction)
 	vendor := verbatim(product.Spec.Vendor)
 	s := &subject{
@@ -111,7 +111,7 @@ func alertsOf(product *v1alpha1.LicensedProduct, maxRestriction v1alpha1.Restric
 		s.expiringSoon(), s.expiringNow(), s.inGracePeriod(), s.expired(),
 		s.keyInvalidWhileCovered(), s.keyInvalid(), s.missing(), s.missingTooLong(),
 	}
-	if mode == v1alpha1.RestrictionDefaultTierOnly {
+	if mode == api.RestrictionDefaultTierOnly {
 		alerts = append(alerts, s.restrictionBypassed())
 	}
 	return append(alerts,
@@ -121,7 +121,7 @@ func alertsOf(product *v1alpha1.LicensedProduct, maxRestriction v1alpha1.Restric
 }
 
 // modeOf is the mode that a restriction of the product is going to have, as far as its terms and the cluster owner say; empty: none.
-func modeOf(product *v1alpha1.LicensedProduct, maxRestriction v1alpha1.RestrictionMode) v1alpha1.RestrictionMode {
+func modeOf(product *api.LicensedProduct, maxRestriction api.RestrictionMode) api.RestrictionMode {
 	if product.Spec.Restriction == nil {
 		return ""
 	}
@@ -150,7 +150,7 @@ func (s *subject) expiringSoon() alert {
   >= time() + %d * 86400
   < time() + %d * 86400
 and on (product)
-%s`, figure(coverageEnd, s.name), s.ExpiryCriticalDays, s.ExpiryWarningDays, inState(s.name, v1alpha1.LicensedProductValid)),
+%s`, figure(coverageEnd, s.name), s.ExpiryCriticalDays, s.ExpiryWarningDays, inState(s.name, api.LicensedProductValid)),
 		summary:     fmt.Sprintf("The license of %s ends in less than %d days", s.name, s.ExpiryWarningDays),
 		description: s.expiring(),
 	}
@@ -162,7 +162,7 @@ func (s *subject) expiringNow() alert {
 		expr: fmt.Sprintf(`%s
   < time() + %d * 86400
 and on (product)
-%s`, figure(coverageEnd, s.name), s.ExpiryCriticalDays, inState(s.name, v1alpha1.LicensedProductValid)),
+%s`, figure(coverageEnd, s.name), s.ExpiryCriticalDays, inState(s.name, api.LicensedProductValid)),
 		summary:     fmt.Sprintf("The license of %s ends in less than %d days", s.name, s.ExpiryCriticalDays),
 		description: s.expiring(),
 	}
@@ -215,7 +215,7 @@ unless on (product)
 %[3]s
   > %[1]s
   >= time() + %[4]d * 86400`,
-			figure(graceEnd, s.name), inState(s.name, v1alpha1.LicensedProductGracePeriod), figure(coverageEnd, s.name), s.ExpiryWarningDays),
+			figure(graceEnd, s.name), inState(s.name, api.LicensedProductGracePeriod), figure(coverageEnd, s.name), s.ExpiryWarningDays),
 		summary: summary,
 		description: fmt.Sprintf("The license of %s has expired. Its grace period ends at %s, and everything works until then.%s\n"+
 			"No renewal that covers the next %d days has been applied. %s.",
@@ -232,7 +232,7 @@ func (s *subject) expired() alert {
 		name: LicenseExpired, severity: critical, pending: "1m",
 		expr: fmt.Sprintf(`%s
 and on (product)
-%s`, figure(coverageEnd, s.name), inState(s.name, v1alpha1.LicensedProductExpired)),
+%s`, figure(coverageEnd, s.name), inState(s.name, api.LicensedProductExpired)),
 		summary: fmt.Sprintf("The license of %s has expired and its grace period is over", s.name),
 		description: fmt.Sprintf("The license of %s has expired, and its grace period ended at %s.\nIt grants no features any more%s\n%s: %s.",
 			s.nameAndVendor, valueAsTime, effect, s.renewal, s.counts()),
@@ -293,7 +293,7 @@ func (s *subject) withoutKey(comparison string) string {
 and on (product)
 %s
 unless on (product)
-%s`, figure(effectiveTime, s.name), comparison, inState(s.name, v1alpha1.LicensedProductUnlicensed), invalidKeys(s.name))
+%s`, figure(effectiveTime, s.name), comparison, inState(s.name, api.LicensedProductUnlicensed), invalidKeys(s.name))
 }
 
 // restrictionBypassed has as its value how many policies are applied that should not be.
@@ -309,7 +309,7 @@ and on (product)
 		description: fmt.Sprintf("The restriction of %s is in force, and yet policies in the tiers that it restricts go on being applied to pods: "+
 			"{{ printf \"%%.0f\" $value }} of them.\nstatus.restriction.bypasses names them, with a reason each: kubectl describe lprod %s.\n"+
 			"%s: give the policy a greater order, or delete it. %s: see that the tier's deletion comes to its end.",
-			s.nameAndVendor, s.name, v1alpha1.BypassSortsFirst, v1alpha1.BypassTierDeleting),
+			s.nameAndVendor, s.name, api.BypassSortsFirst, api.BypassTierDeleting),
 	}
 }
 

@@ -6,7 +6,7 @@ package alerting
 import (
 	"fmt"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // Every series comes with the labels of the pod that it was scraped from. When another replica becomes the leader, the one's series end and the other's begin, with
@@ -22,19 +22,19 @@ func figure(metric, product string) string {
 }
 
 // inState holds while the product is in that state.
-func inState(product string, state v1alpha1.LicensedProductState) string {
+func inState(product string, state api.LicensedProductState) string {
 	return fmt.Sprintf(`min by (product) (last_over_time(license_state{product=%q, state=%q}[5m])) == 1`, product, state)
 }
 
 // isCovered holds while the product has a usable key: in two states, and two replicas may each say another.
 func isCovered(product string) string {
 	return fmt.Sprintf(`max by (product) (last_over_time(license_state{product=%q, state=~"%s|%s"}[5m])) == 1`,
-		product, v1alpha1.LicensedProductValid, v1alpha1.LicensedProductGracePeriod)
+		product, api.LicensedProductValid, api.LicensedProductGracePeriod)
 }
 
 // invalidKeys are the keys of the product that do not verify.
 func invalidKeys(product string) string {
-	return fmt.Sprintf(`min by (product, license_key) (last_over_time(license_key_state{product=%q, state=%q}[5m])) == 1`, product, v1alpha1.LicenseKeyInvalid)
+	return fmt.Sprintf(`min by (product, license_key) (last_over_time(license_key_state{product=%q, state=%q}[5m])) == 1`, product, api.LicenseKeyInvalid)
 }
 
 // isRestricted holds while a restriction of the product is in force, in any tier.

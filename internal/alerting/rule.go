@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // Options are what the rules of all products have in common.
@@ -27,7 +27,7 @@ type Options struct {
 	RunbookBaseURL string
 	// MaxRestriction is the strongest mode of any product that the cluster owner allows (--max-restriction). As in a plan of restrictions, what is not a mode, the
 	// empty string too, counts as Observe: nothing is restricted, and no alert says that it will be.
-	MaxRestriction v1alpha1.RestrictionMode
+	MaxRestriction api.RestrictionMode
 }
 
 // The label by which everything that the operator makes is known.
@@ -41,7 +41,7 @@ const (
 
 // Rule is the PrometheusRule of a product, whole and ready to be applied: its alerts, with the thresholds of spec.alerts, and with what spec.restriction has in
 // store. Of the product it reads the metadata and the spec, whose defaults it knows; the same product gives the same rule, whatever its status says.
-func Rule(product *v1alpha1.LicensedProduct, o Options) *monitoringv1.PrometheusRule {
+func Rule(product *api.LicensedProduct, o Options) *monitoringv1.PrometheusRule {
 	return &monitoringv1.PrometheusRule{
 		TypeMeta: metav1.TypeMeta{APIVersion: monitoringv1.SchemeGroupVersion.String(), Kind: monitoringv1.PrometheusRuleKind},
 		ObjectMeta: metav1.ObjectMeta{
@@ -50,7 +50,7 @@ func Rule(product *v1alpha1.LicensedProduct, o Options) *monitoringv1.Prometheus
 			Labels:    RuleLabels(o),
 			// Nothing says blockOwnerDeletion: setting it needs a permission on the product's finalizers.
 			OwnerReferences: []metav1.OwnerReference{{
-				APIVersion: v1alpha1.GroupVersion.String(), Kind: "LicensedProduct", Name: product.Name, UID: product.UID, Controller: new(true),
+				APIVersion: api.GroupVersion.String(), Kind: "LicensedProduct", Name: product.Name, UID: product.UID, Controller: new(true),
 			}},
 		},
 		Spec: monitoringv1.PrometheusRuleSpec{Groups: []monitoringv1.RuleGroup{{

@@ -19,24 +19,24 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/yaml"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/alerting"
 )
 
 var update = flag.Bool("update", false, "write the golden files in testdata instead of comparing with them")
 
-func acme() *v1alpha1.LicensedProduct {
-	return &v1alpha1.LicensedProduct{
+func acme() *api.LicensedProduct {
+	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh", UID: "7d0e6a86-5a52-4c6f-9f0c-0d5b0b1c2d3e"},
-		Spec:       v1alpha1.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew"},
+		Spec:       api.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew"},
 	}
 }
 
 // restricted is acme with a restriction of that mode; empty: with none.
-func restricted(mode v1alpha1.RestrictionMode) *v1alpha1.LicensedProduct {
+func restricted(mode api.RestrictionMode) *api.LicensedProduct {
 	product := acme()
 	if mode != "" {
-		product.Spec.Restriction = &v1alpha1.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{}}
+		product.Spec.Restriction = &api.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{}}
 	}
 	return product
 }
@@ -45,14 +45,14 @@ var options = alerting.Options{
 	Namespace:      "license-operator-system",
 	Labels:         map[string]string{"release": "prometheus"},
 	RunbookBaseURL: "https://docs.example/runbooks",
-	MaxRestriction: v1alpha1.RestrictionDefaultTierOnly,
+	MaxRestriction: api.RestrictionDefaultTierOnly,
 }
 
 func TestGolden(t *testing.T) {
-	for file, mode := range map[string]v1alpha1.RestrictionMode{
+	for file, mode := range map[string]api.RestrictionMode{
 		"acme-mesh.yaml":                   "",
-		"acme-mesh-read-only.yaml":         v1alpha1.RestrictionReadOnly,
-		"acme-mesh-default-tier-only.yaml": v1alpha1.RestrictionDefaultTierOnly,
+		"acme-mesh-read-only.yaml":         api.RestrictionReadOnly,
+		"acme-mesh-default-tier-only.yaml": api.RestrictionDefaultTierOnly,
 	} {
 		t.Run(file, func(t *testing.T) {
 			got, err := yaml.Marshal(alerting.Rule(restricted(mode), options))
@@ -80,12 +80,12 @@ func TestGolden(t *testing.T) {
 // TestMaxRestriction: what the cluster owner makes of a mode has the alerts that the product would have if its terms asked for no more.
 func TestMaxRestriction(t *testing.T) {
 	const (
-		none            v1alpha1.RestrictionMode = ""
-		observe                                  = v1alpha1.RestrictionObserve
-		readOnly                                 = v1alpha1.RestrictionReadOnly
-		defaultTierOnly                          = v1alpha1.RestrictionDefaultTierOnly
+		none            api.RestrictionMode = ""
+		observe                                  = api.RestrictionObserve
+		readOnly                                 = api.RestrictionReadOnly
+		defaultTierOnly                          = api.RestrictionDefaultTierOnly
 	)
-	for _, test := range []struct{ asked, max, want v1alpha1.RestrictionMode }{
+	for _, test := range []struct{ asked, max, want api.RestrictionMode }{
 		{none, defaultTierOnly, none},
 		{none, none, none},
 		{observe, defaultTierOnly, none},
@@ -114,11 +114,11 @@ func TestMaxRestriction(t *testing.T) {
 
 func TestAlertNames(t *testing.T) {
 	notBypassed := slices.DeleteFunc(slices.Clone(alerting.AlertNames), func(name string) bool { return name == alerting.LicenseRestrictionBypassed })
-	for mode, want := range map[v1alpha1.RestrictionMode][]string{
+	for mode, want := range map[api.RestrictionMode][]string{
 		"":                                  notBypassed,
-		v1alpha1.RestrictionObserve:         notBypassed,
-		v1alpha1.RestrictionReadOnly:        notBypassed,
-		v1alpha1.RestrictionDefaultTierOnly: alerting.AlertNames,
+		api.RestrictionObserve:         notBypassed,
+		api.RestrictionReadOnly:        notBypassed,
+		api.RestrictionDefaultTierOnly: alerting.AlertNames,
 	} {
 		var got []string
 		for _, rule := range rulesOf(alerting.Rule(restricted(mode), options)) {
@@ -132,11 +132,11 @@ func TestAlertNames(t *testing.T) {
 
 // TestGracePeriodSeverity: it is one alert or the other, and never both.
 func TestGracePeriodSeverity(t *testing.T) {
-	for mode, want := range map[v1alpha1.RestrictionMode]string{
+	for mode, want := range map[api.RestrictionMode]string{
 		"":                                  "warning",
-		v1alpha1.RestrictionObserve:         "warning",
-		v1alpha1.RestrictionReadOnly:        "critical",
-		v1alpha1.RestrictionDefaultTierOnly: "critical",
+		api.RestrictionObserve:         "warning",
+		api.RestrictionReadOnly:        "critical",
+		api.RestrictionDefaultTierOnly: "critical",
 	} {
 		var got []string
 		for _, rule := range rulesOf(alerting.Rule(restricted(mode), options)) {
@@ -152,7 +152,7 @@ func TestGracePeriodSeverity(t *testing.T) {
 
 func TestThresholds(t *testing.T) {
 	for name, test := range map[string]struct {
-		alerts *v1alpha1.AlertsSpec
+		alerts *api.AlertsSpec
 		// want are parts of expressions, by alert and severity.
 		want map[string][]string
 	}{
@@ -166,7 +166,7 @@ func TestThresholds(t *testing.T) {
 			},
 		},
 		"all said": {
-			alerts: &v1alpha1.AlertsSpec{ExpiryWarningDays: 3650, ExpiryCriticalDays: 1, UsageWarningPercent: 100},
+			alerts: &api.AlertsSpec{ExpiryWarningDays: 3650, ExpiryCriticalDays: 1, UsageWarningPercent: 100},
 			want: map[string][]string{
 				"LicenseExpiring warning":       {">= time() + 1 * 86400\n", "< time() + 3650 * 86400\n"},
 				"LicenseExpiring critical":      {"< time() + 1 * 86400\n"},
@@ -176,7 +176,7 @@ func TestThresholds(t *testing.T) {
 			},
 		},
 		"one said": {
-			alerts: &v1alpha1.AlertsSpec{ExpiryCriticalDays: 7},
+			alerts: &api.AlertsSpec{ExpiryCriticalDays: 7},
 			want: map[string][]string{
 				"LicenseExpiring warning":       {">= time() + 7 * 86400\n", "< time() + 60 * 86400\n"},
 				"LicenseExpiring critical":      {"< time() + 7 * 86400\n"},
@@ -297,7 +297,7 @@ func TestTexts(t *testing.T) {
 		"lines, and no ASCII":         {"Acme\r\n\tÄ☃\u2028\U0001F511", "", "Ask Acme\r\n\tÄ☃\u2028\U0001F511 for a license and apply it as a LicenseKey"},
 		"formats":                     {"100%s %d $value $labels", "https://acme.example/%7Bx%7D", "Get a license at https://acme.example/%7Bx%7D and apply it as a LicenseKey"},
 	} {
-		for _, mode := range []v1alpha1.RestrictionMode{"", v1alpha1.RestrictionReadOnly, v1alpha1.RestrictionDefaultTierOnly} {
+		for _, mode := range []api.RestrictionMode{"", api.RestrictionReadOnly, api.RestrictionDefaultTierOnly} {
 			t.Run(name+" "+string(mode), func(t *testing.T) {
 				product := restricted(mode)
 				product.Spec.Vendor, product.Spec.RenewalURL = test.vendor, test.renewalURL

@@ -6,7 +6,7 @@ package license
 import (
 	"time"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // Claims are what a key says once its signature has been verified. All instants are whole seconds in UTC.
@@ -39,16 +39,16 @@ type Claims struct {
 func (c *Claims) GraceEnd() time.Time { return c.Expiry.Add(c.GracePeriod) }
 
 // StateAt is the state of a verified key at an instant. An instant belongs to the state that begins at it.
-func (c *Claims) StateAt(now time.Time) v1alpha1.LicenseKeyState {
+func (c *Claims) StateAt(now time.Time) api.LicenseKeyState {
 	switch {
 	case now.Before(c.NotBefore):
-		return v1alpha1.LicenseKeyNotYetValid
+		return api.LicenseKeyNotYetValid
 	case now.Before(c.Expiry):
-		return v1alpha1.LicenseKeyValid
+		return api.LicenseKeyValid
 	case now.Before(c.GraceEnd()):
-		return v1alpha1.LicenseKeyGracePeriod
+		return api.LicenseKeyGracePeriod
 	default:
-		return v1alpha1.LicenseKeyExpired
+		return api.LicenseKeyExpired
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 )
 
@@ -39,21 +39,21 @@ func TestClaimsStateAt(t *testing.T) {
 	for name, test := range map[string]struct {
 		claims *license.Claims
 		now    time.Time
-		want   v1alpha1.LicenseKeyState
+		want   api.LicenseKeyState
 	}{
-		"long before it begins":             {with, at(-1000), v1alpha1.LicenseKeyNotYetValid},
-		"a tick before it begins":           {with, at(10).Add(-tick), v1alpha1.LicenseKeyNotYetValid},
-		"as it begins":                      {with, at(10), v1alpha1.LicenseKeyValid},
-		"a tick before it expires":          {with, at(20).Add(-tick), v1alpha1.LicenseKeyValid},
-		"as it expires":                     {with, at(20), v1alpha1.LicenseKeyGracePeriod},
-		"a tick before the grace ends":      {with, at(25).Add(-tick), v1alpha1.LicenseKeyGracePeriod},
-		"as the grace ends":                 {with, at(25), v1alpha1.LicenseKeyExpired},
-		"long after":                        {with, at(100000), v1alpha1.LicenseKeyExpired},
-		"without grace, a tick before":      {without, at(20).Add(-tick), v1alpha1.LicenseKeyValid},
-		"without grace, as it expires":      {without, at(20), v1alpha1.LicenseKeyExpired},
-		"expiring as it begins":             {empty, at(10), v1alpha1.LicenseKeyGracePeriod},
-		"expiring as it begins, the end":    {empty, at(15), v1alpha1.LicenseKeyExpired},
-		"in another zone, the same instant": {with, at(20).In(time.FixedZone("", 5*3600)), v1alpha1.LicenseKeyGracePeriod},
+		"long before it begins":             {with, at(-1000), api.LicenseKeyNotYetValid},
+		"a tick before it begins":           {with, at(10).Add(-tick), api.LicenseKeyNotYetValid},
+		"as it begins":                      {with, at(10), api.LicenseKeyValid},
+		"a tick before it expires":          {with, at(20).Add(-tick), api.LicenseKeyValid},
+		"as it expires":                     {with, at(20), api.LicenseKeyGracePeriod},
+		"a tick before the grace ends":      {with, at(25).Add(-tick), api.LicenseKeyGracePeriod},
+		"as the grace ends":                 {with, at(25), api.LicenseKeyExpired},
+		"long after":                        {with, at(100000), api.LicenseKeyExpired},
+		"without grace, a tick before":      {without, at(20).Add(-tick), api.LicenseKeyValid},
+		"without grace, as it expires":      {without, at(20), api.LicenseKeyExpired},
+		"expiring as it begins":             {empty, at(10), api.LicenseKeyGracePeriod},
+		"expiring as it begins, the end":    {empty, at(15), api.LicenseKeyExpired},
+		"in another zone, the same instant": {with, at(20).In(time.FixedZone("", 5*3600)), api.LicenseKeyGracePeriod},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := test.claims.StateAt(test.now); got != test.want {

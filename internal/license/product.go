@@ -10,7 +10,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // Key is what the state machine needs to know of one LicenseKey.
@@ -28,7 +28,7 @@ type Evaluation struct {
 	// Time is the reckoning of the instant it was made at.
 	Time Reckoning
 	// State of the product.
-	State v1alpha1.LicensedProductState
+	State api.LicensedProductState
 	// ActiveKeyName is the key that decides the state; empty when Unlicensed.
 	ActiveKeyName string
 	// Expiry, GraceEnd: those of the active key; zero when Unlicensed.
@@ -37,12 +37,12 @@ type Evaluation struct {
 	CoverageEnd time.Time
 	// Features and Limits of the active key, while it is usable.
 	Features []string
-	Limits   []v1alpha1.Limit
+	Limits   []api.Limit
 	// UsableUntil is the end of the last grace period of the keys that are usable now; while none is, what it was when one last was.
 	UsableUntil time.Time
 	// EffectiveTime is when a restriction takes effect, and Basis what that was computed from.
 	EffectiveTime time.Time
-	Basis         v1alpha1.RestrictionBasis
+	Basis         api.RestrictionBasis
 	// NextBoundary is the first instant after Time.Clock at which any of the above, or the state of any of the keys, can change by time alone; zero: never.
 	NextBoundary time.Time
 
@@ -51,10 +51,10 @@ type Evaluation struct {
 
 // Evaluate tells what product and its keys amount to at the time that Reckon found for it. It reads the product's creation time, spec and status, the latter
 // being what earlier evaluations found, and writes nothing.
-func Evaluate(reckoning Reckoning, product *v1alpha1.LicensedProduct, keys []Key) Evaluation {
+func Evaluate(reckoning Reckoning, product *api.LicensedProduct, keys []Key) Evaluation {
 	now := reckoning.Now
 
-	e := Evaluation{Time: reckoning, State: v1alpha1.LicensedProductUnlicensed}
+	e := Evaluation{Time: reckoning, State: api.LicensedProductUnlicensed}
 	active := activeKey(keys, now)
 	if active != nil {
 		e.State = productState(active.Claims.StateAt(now))
@@ -82,8 +82,8 @@ func (e *Evaluation) NextBoundaryOf(key Key) time.Time {
 }
 
 // Usable tells whether a product in this state has a usable key: one that is Valid or in its GracePeriod.
-func Usable(state v1alpha1.LicensedProductState) bool {
-	return state == v1alpha1.LicensedProductValid || state == v1alpha1.LicensedProductGracePeriod
+func Usable(state api.LicensedProductState) bool {
+	return state == api.LicensedProductValid || state == api.LicensedProductGracePeriod
 }
 
 // boundary is the first instant after now at which the key's own state can change by time alone.
@@ -100,7 +100,7 @@ func activeKey(keys []Key, now time.Time) *Key {
 	var active *Key
 	for i := range keys {
 		k := &keys[i]
-		if k.Claims == nil || k.Claims.StateAt(now) == v1alpha1.LicenseKeyNotYetValid {
+		if k.Claims == nil || k.Claims.StateAt(now) == api.LicenseKeyNotYetValid {
 			continue
 		}
 		if active == nil || compareForActive(k, active, now) > 0 {
@@ -120,11 +120,11 @@ func compareForActive(a, b *Key, now time.Time) int {
 	)
 }
 
-func rank(state v1alpha1.LicenseKeyState) int {
+func rank(state api.LicenseKeyState) int {
 	switch state {
-	case v1alpha1.LicenseKeyValid:
+	case api.LicenseKeyValid:
 		return 2
-	case v1alpha1.LicenseKeyGracePeriod:
+	case api.LicenseKeyGracePeriod:
 		return 1
 	default:
 		return 0
@@ -138,7 +138,7 @@ func activeBoundary(keys []Key, active *Key, now time.Time) time.Time {
 	for i := range keys {
 		k := &keys[i]
 		switch {
-		case k.Claims == nil, k.Claims.StateAt(now) == v1alpha1.LicenseKeyNotYetValid, active != nil && k.Name == active.Name:
+		case k.Claims == nil, k.Claims.StateAt(now) == api.LicenseKeyNotYetValid, active != nil && k.Name == active.Name:
 			next = earliest(next, k.boundary(now))
 		}
 	}
@@ -154,9 +154,9 @@ func coverage(keys []Key, now time.Time) (usableUntil, end time.Time) {
 			continue
 		}
 		switch k.Claims.StateAt(now) {
-		case v1alpha1.LicenseKeyValid, v1alpha1.LicenseKeyGracePeriod:
+		case api.LicenseKeyValid, api.LicenseKeyGracePeriod:
 			usableUntil = latest(usableUntil, k.Claims.GraceEnd())
-		case v1alpha1.LicenseKeyExpired:
+		case api.LicenseKeyExpired:
 			ended = latest(ended, k.Claims.GraceEnd())
 		default: // It has yet to begin.
 		}
@@ -181,19 +181,19 @@ func begin(k Key) time.Time {
 	return k.Claims.NotBefore
 }
 
-func productState(active v1alpha1.LicenseKeyState) v1alpha1.LicensedProductState {
+func productState(active api.LicenseKeyState) api.LicensedProductState {
 	switch active {
-	case v1alpha1.LicenseKeyValid:
-		return v1alpha1.LicensedProductValid
-	case v1alpha1.LicenseKeyGracePeriod:
-		return v1alpha1.LicensedProductGracePeriod
+	case api.LicenseKeyValid:
+		return api.LicensedProductValid
+	case api.LicenseKeyGracePeriod:
+		return api.LicensedProductGracePeriod
 	default:
-		return v1alpha1.LicensedProductExpired
+		return api.LicensedProductExpired
 	}
 }
 
 // passes tells whether this evaluation is a transition: the state or the active key is another than before, or time has passed a boundary since the mark.
-func (e *Evaluation) passes(product *v1alpha1.LicensedProduct, keys []Key) bool {
+func (e *Evaluation) passes(product *api.LicensedProduct, keys []Key) bool {
 	if e.State != product.Status.State || e.ActiveKeyName != product.Status.ActiveLicenseKeyName {
 		return true
 	}
@@ -210,10 +210,10 @@ func (e *Evaluation) passes(product *v1alpha1.LicensedProduct, keys []Key) bool 
 }
 
 // LimitList is limits as the API has them, sorted by name.
-func LimitList(limits map[string]int64) []v1alpha1.Limit {
-	var list []v1alpha1.Limit
+func LimitList(limits map[string]int64) []api.Limit {
+	var list []api.Limit
 	for _, name := range sortedKeys(limits) {
-		list = append(list, v1alpha1.Limit{Name: name, Value: new(limits[name])})
+		list = append(list, api.Limit{Name: name, Value: new(limits[name])})
 	}
 	return list
 }

@@ -11,15 +11,15 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 )
 
 // product was created at the epoch and has an unlicensed period of 30 days.
-func product(status v1alpha1.LicensedProductStatus) *v1alpha1.LicensedProduct {
-	return &v1alpha1.LicensedProduct{
+func product(status api.LicensedProductStatus) *api.LicensedProduct {
+	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: "product", CreationTimestamp: metav1.NewTime(epoch)},
-		Spec:       v1alpha1.LicensedProductSpec{UnlicensedGracePeriodDays: new(int32(30))},
+		Spec:       api.LicensedProductSpec{UnlicensedGracePeriodDays: new(int32(30))},
 		Status:     status,
 	}
 }
@@ -30,24 +30,24 @@ func agreed(now time.Time) license.ClockReading {
 	return license.ClockReading{Now: now, Agreement: license.ClocksAgree}
 }
 
-func evaluate(now time.Time, p *v1alpha1.LicensedProduct, keys ...license.Key) license.Evaluation {
+func evaluate(now time.Time, p *api.LicensedProduct, keys ...license.Key) license.Evaluation {
 	return license.Evaluate(license.Reckon(agreed(now), p), p, keys)
 }
 
 // recorded is the status that a controller makes of an evaluation, as far as later evaluations read it.
-func recorded(e license.Evaluation) v1alpha1.LicensedProductStatus {
+func recorded(e license.Evaluation) api.LicensedProductStatus {
 	instant := func(t time.Time) *metav1.Time {
 		if t.IsZero() {
 			return nil
 		}
 		return &metav1.Time{Time: t}
 	}
-	return v1alpha1.LicensedProductStatus{
+	return api.LicensedProductStatus{
 		State: e.State, ActiveLicenseKeyName: e.ActiveKeyName,
 		ExpiryTime: instant(e.Expiry), GraceEndTime: instant(e.GraceEnd), CoverageEndTime: instant(e.CoverageEnd),
 		Features: e.Features, Limits: e.Limits,
 		TimeMark: instant(e.Time.Mark), LastHandledClockReset: e.Time.HandledReset,
-		Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis, UsableUntilTime: instant(e.UsableUntil)},
+		Restriction: &api.RestrictionStatus{EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis, UsableUntilTime: instant(e.UsableUntil)},
 	}
 }
 
@@ -57,36 +57,36 @@ var comparable = cmp.Options{cmpopts.IgnoreFields(license.Evaluation{}, "Time"),
 func TestEvaluate(t *testing.T) {
 	for name, test := range map[string]struct {
 		now    time.Time
-		status v1alpha1.LicensedProductStatus
+		status api.LicensedProductStatus
 		keys   []license.Key
 		want   license.Evaluation
 	}{
 		"never licensed: the unlicensed period from its creation": {
 			now: at(1),
 			want: license.Evaluation{
-				State:         v1alpha1.LicensedProductUnlicensed,
-				EffectiveTime: at(30), Basis: v1alpha1.RestrictionBasisNeverLicensed, NextBoundary: at(2),
+				State:         api.LicensedProductUnlicensed,
+				EffectiveTime: at(30), Basis: api.RestrictionBasisNeverLicensed, NextBoundary: at(2),
 			},
 		},
 		"a key that does not verify counts for nothing": {
 			now: at(1), keys: []license.Key{{Name: "bad"}},
 			want: license.Evaluation{
-				State:         v1alpha1.LicensedProductUnlicensed,
-				EffectiveTime: at(30), Basis: v1alpha1.RestrictionBasisNeverLicensed, NextBoundary: at(2),
+				State:         api.LicensedProductUnlicensed,
+				EffectiveTime: at(30), Basis: api.RestrictionBasisNeverLicensed, NextBoundary: at(2),
 			},
 		},
 		"a key that was issued ahead of time is looked at again": {
 			now: at(1), keys: []license.Key{{Name: "early", RecheckTime: at(1.5)}},
 			want: license.Evaluation{
-				State:         v1alpha1.LicensedProductUnlicensed,
-				EffectiveTime: at(30), Basis: v1alpha1.RestrictionBasisNeverLicensed, NextBoundary: at(1.5),
+				State:         api.LicensedProductUnlicensed,
+				EffectiveTime: at(30), Basis: api.RestrictionBasisNeverLicensed, NextBoundary: at(1.5),
 			},
 		},
 		"an only key that has not begun is not active": {
 			now: at(1), keys: []license.Key{key("next", claims("L", 1.25, 20, 5))},
 			want: license.Evaluation{
-				State:         v1alpha1.LicensedProductUnlicensed,
-				EffectiveTime: at(30), Basis: v1alpha1.RestrictionBasisNeverLicensed, NextBoundary: at(1.25),
+				State:         api.LicensedProductUnlicensed,
+				EffectiveTime: at(30), Basis: api.RestrictionBasisNeverLicensed, NextBoundary: at(1.25),
 			},
 		},
 		"valid": {
@@ -95,10 +95,10 @@ func TestEvaluate(t *testing.T) {
 				Features: []string{"b", "a"}, Limits: map[string]int64{"nodes": 100, "cores": 0},
 			})},
 			want: license.Evaluation{
-				State: v1alpha1.LicensedProductValid, ActiveKeyName: "k", Expiry: at(10.5), GraceEnd: at(11.5), UsableUntil: at(11.5), CoverageEnd: at(11.5),
+				State: api.LicensedProductValid, ActiveKeyName: "k", Expiry: at(10.5), GraceEnd: at(11.5), UsableUntil: at(11.5), CoverageEnd: at(11.5),
 				Features:      []string{"b", "a"},
-				Limits:        []v1alpha1.Limit{{Name: "cores", Value: new(int64(0))}, {Name: "nodes", Value: new(int64(100))}},
-				EffectiveTime: at(11.5), Basis: v1alpha1.RestrictionBasisCoverageEnd, NextBoundary: at(10.5),
+				Limits:        []api.Limit{{Name: "cores", Value: new(int64(0))}, {Name: "nodes", Value: new(int64(100))}},
+				EffectiveTime: at(11.5), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(10.5),
 			},
 		},
 		"in grace everything still works": {
@@ -106,34 +106,34 @@ func TestEvaluate(t *testing.T) {
 				ID: "L", IssuedTime: at(10), NotBefore: at(10), Expiry: at(20), GracePeriod: 12 * time.Hour, Features: []string{"a"},
 			})},
 			want: license.Evaluation{
-				State: v1alpha1.LicensedProductGracePeriod, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(20.5), UsableUntil: at(20.5), CoverageEnd: at(20.5),
+				State: api.LicensedProductGracePeriod, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(20.5), UsableUntil: at(20.5), CoverageEnd: at(20.5),
 				Features:      []string{"a"},
-				EffectiveTime: at(20.5), Basis: v1alpha1.RestrictionBasisCoverageEnd, NextBoundary: at(20.5),
+				EffectiveTime: at(20.5), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(20.5),
 			},
 		},
 		"expired by time: what was to take effect has": {
 			now:    at(25),
-			status: recorded(evaluate(at(24.9), product(v1alpha1.LicensedProductStatus{}), key("k", claims("L", 10, 20, 5)))),
+			status: recorded(evaluate(at(24.9), product(api.LicensedProductStatus{}), key("k", claims("L", 10, 20, 5)))),
 			keys: []license.Key{key("k", &license.Claims{
 				ID: "L", IssuedTime: at(10), NotBefore: at(10), Expiry: at(20), GracePeriod: 5 * 24 * time.Hour, Features: []string{"a"},
 			})},
 			want: license.Evaluation{
-				State: v1alpha1.LicensedProductExpired, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(25), UsableUntil: at(25), CoverageEnd: at(25),
-				EffectiveTime: at(25), Basis: v1alpha1.RestrictionBasisCoverageEnd, NextBoundary: at(26),
+				State: api.LicensedProductExpired, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(25), UsableUntil: at(25), CoverageEnd: at(25),
+				EffectiveTime: at(25), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(26),
 			},
 		},
 		"an expired key given to a product that never had a usable one": {
 			now: at(25), keys: []license.Key{key("k", claims("L", 10, 20, 5))},
 			want: license.Evaluation{
-				State: v1alpha1.LicensedProductExpired, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(25), CoverageEnd: at(25),
-				EffectiveTime: at(30), Basis: v1alpha1.RestrictionBasisNeverLicensed, NextBoundary: at(26),
+				State: api.LicensedProductExpired, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(25), CoverageEnd: at(25),
+				EffectiveTime: at(30), Basis: api.RestrictionBasisNeverLicensed, NextBoundary: at(26),
 			},
 		},
 		"a staged renewal extends the coverage and is not active yet": {
 			now: at(19.5), keys: []license.Key{key("k", claims("L1", 10, 20, 5)), key("next", issued(claims("L2", 25, 40, 2), 19))},
 			want: license.Evaluation{
-				State: v1alpha1.LicensedProductValid, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(25), UsableUntil: at(25), CoverageEnd: at(42),
-				EffectiveTime: at(42), Basis: v1alpha1.RestrictionBasisCoverageEnd, NextBoundary: at(20),
+				State: api.LicensedProductValid, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(25), UsableUntil: at(25), CoverageEnd: at(42),
+				EffectiveTime: at(42), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(20),
 			},
 		},
 		"a chain of staged renewals, in any order": {
@@ -141,50 +141,50 @@ func TestEvaluate(t *testing.T) {
 				key("3", claims("L3", 41, 60, 0)), key("2", claims("L2", 24, 40, 2)), key("1", claims("L1", 10, 20, 5)),
 			},
 			want: license.Evaluation{
-				State: v1alpha1.LicensedProductValid, ActiveKeyName: "1", Expiry: at(20), GraceEnd: at(25), UsableUntil: at(25), CoverageEnd: at(60),
-				EffectiveTime: at(60), Basis: v1alpha1.RestrictionBasisCoverageEnd, NextBoundary: at(20),
+				State: api.LicensedProductValid, ActiveKeyName: "1", Expiry: at(20), GraceEnd: at(25), UsableUntil: at(25), CoverageEnd: at(60),
+				EffectiveTime: at(60), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(20),
 			},
 		},
 		"staged with a gap: the coverage ends before it": {
 			now: at(19.5), keys: []license.Key{key("k", claims("L1", 10, 20, 5)), key("next", claims("L2", 25.001, 40, 2))},
 			want: license.Evaluation{
-				State: v1alpha1.LicensedProductValid, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(25), UsableUntil: at(25), CoverageEnd: at(25),
-				EffectiveTime: at(25), Basis: v1alpha1.RestrictionBasisCoverageEnd, NextBoundary: at(20),
+				State: api.LicensedProductValid, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(25), UsableUntil: at(25), CoverageEnd: at(25),
+				EffectiveTime: at(25), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(20),
 			},
 		},
 		"valid counts before grace, however new": {
 			now: at(20.5), keys: []license.Key{key("old", claims("L1", 1, 21, 5)), key("new", issued(claims("L2", 10, 20, 30), 11))},
 			want: license.Evaluation{
-				State: v1alpha1.LicensedProductValid, ActiveKeyName: "old", Expiry: at(21), GraceEnd: at(26), UsableUntil: at(50), CoverageEnd: at(50),
-				EffectiveTime: at(50), Basis: v1alpha1.RestrictionBasisCoverageEnd, NextBoundary: at(21),
+				State: api.LicensedProductValid, ActiveKeyName: "old", Expiry: at(21), GraceEnd: at(26), UsableUntil: at(50), CoverageEnd: at(50),
+				EffectiveTime: at(50), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(21),
 			},
 		},
 		"of two valid keys the last issued, even where it ends earlier": {
 			now: at(11.5), keys: []license.Key{key("old", claims("L1", 1, 50, 5)), key("new", claims("L2", 11, 12, 0))},
 			want: license.Evaluation{
-				State: v1alpha1.LicensedProductValid, ActiveKeyName: "new", Expiry: at(12), GraceEnd: at(12), UsableUntil: at(55), CoverageEnd: at(55),
-				EffectiveTime: at(55), Basis: v1alpha1.RestrictionBasisCoverageEnd, NextBoundary: at(12),
+				State: api.LicensedProductValid, ActiveKeyName: "new", Expiry: at(12), GraceEnd: at(12), UsableUntil: at(55), CoverageEnd: at(55),
+				EffectiveTime: at(55), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(12),
 			},
 		},
 		"issued at once, the one that reaches further": {
 			now: at(11.5), keys: []license.Key{key("z", claims("Z", 11, 12, 0)), key("a", claims("A", 11, 12, 1))},
 			want: license.Evaluation{
-				State: v1alpha1.LicensedProductValid, ActiveKeyName: "a", Expiry: at(12), GraceEnd: at(13), UsableUntil: at(13), CoverageEnd: at(13),
-				EffectiveTime: at(13), Basis: v1alpha1.RestrictionBasisCoverageEnd, NextBoundary: at(12),
+				State: api.LicensedProductValid, ActiveKeyName: "a", Expiry: at(12), GraceEnd: at(13), UsableUntil: at(13), CoverageEnd: at(13),
+				EffectiveTime: at(13), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(12),
 			},
 		},
 		"alike but for the id, the greater id": {
 			now: at(11.5), keys: []license.Key{key("a", claims("L2", 11, 12, 0)), key("b", claims("L1", 11, 12, 0))},
 			want: license.Evaluation{
-				State: v1alpha1.LicensedProductValid, ActiveKeyName: "a", Expiry: at(12), GraceEnd: at(12), UsableUntil: at(12), CoverageEnd: at(12),
-				EffectiveTime: at(12), Basis: v1alpha1.RestrictionBasisCoverageEnd, NextBoundary: at(12),
+				State: api.LicensedProductValid, ActiveKeyName: "a", Expiry: at(12), GraceEnd: at(12), UsableUntil: at(12), CoverageEnd: at(12),
+				EffectiveTime: at(12), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(12),
 			},
 		},
 		"the same license twice, the greater name": {
 			now: at(11.5), keys: []license.Key{key("a", claims("L", 11, 12, 0)), key("b", claims("L", 11, 12, 0))},
 			want: license.Evaluation{
-				State: v1alpha1.LicensedProductValid, ActiveKeyName: "b", Expiry: at(12), GraceEnd: at(12), UsableUntil: at(12), CoverageEnd: at(12),
-				EffectiveTime: at(12), Basis: v1alpha1.RestrictionBasisCoverageEnd, NextBoundary: at(12),
+				State: api.LicensedProductValid, ActiveKeyName: "b", Expiry: at(12), GraceEnd: at(12), UsableUntil: at(12), CoverageEnd: at(12),
+				EffectiveTime: at(12), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(12),
 			},
 		},
 	} {
@@ -203,13 +203,13 @@ func TestEffectiveTime(t *testing.T) {
 		now            float64
 		unlicensedDays int32 // 0: as before
 		keys           []license.Key
-		wantState      v1alpha1.LicensedProductState
+		wantState      api.LicensedProductState
 		wantTime       float64
-		wantBasis      v1alpha1.RestrictionBasis
+		wantBasis      api.RestrictionBasis
 	}
 	const (
-		unlicensed, valid, grace, expired = v1alpha1.LicensedProductUnlicensed, v1alpha1.LicensedProductValid, v1alpha1.LicensedProductGracePeriod, v1alpha1.LicensedProductExpired
-		covered, never, lost              = v1alpha1.RestrictionBasisCoverageEnd, v1alpha1.RestrictionBasisNeverLicensed, v1alpha1.RestrictionBasisLicenseLost
+		unlicensed, valid, grace, expired = api.LicensedProductUnlicensed, api.LicensedProductValid, api.LicensedProductGracePeriod, api.LicensedProductExpired
+		covered, never, lost              = api.RestrictionBasisCoverageEnd, api.RestrictionBasisNeverLicensed, api.RestrictionBasisLicenseLost
 	)
 	k := key("k", claims("L1", 10, 100, 20))
 	short := key("short", claims("L3", 10, 20, 5))
@@ -282,7 +282,7 @@ func TestEffectiveTime(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := product(v1alpha1.LicensedProductStatus{})
+			p := product(api.LicensedProductStatus{})
 			for _, s := range steps {
 				if s.unlicensedDays != 0 {
 					p.Spec.UnlicensedGracePeriodDays = new(s.unlicensedDays)

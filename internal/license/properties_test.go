@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 )
 
@@ -52,8 +52,8 @@ func drawTime(t *rapid.T, label string, from, to time.Time) time.Time {
 }
 
 // drawPast is what a product's evaluations have recorded before an instant, with other keys and at other times.
-func drawPast(t *rapid.T, now time.Time) *v1alpha1.LicensedProduct {
-	p := product(v1alpha1.LicensedProductStatus{})
+func drawPast(t *rapid.T, now time.Time) *api.LicensedProduct {
+	p := product(api.LicensedProductStatus{})
 	p.Spec.UnlicensedGracePeriodDays = new(rapid.Int32Range(0, 2).Draw(t, "unlicensed period"))
 	for range rapid.IntRange(0, 3).Draw(t, "evaluations before") {
 		p.Status = recorded(evaluate(drawTime(t, "before", epoch, now), p, drawKeys(t)...))
@@ -121,7 +121,7 @@ func TestEvaluationIsIdempotent(t *testing.T) {
 		}
 		// The past may lie in the future: the clock may have been set back.
 		p, keys := drawPast(t, epoch.Add(100*time.Hour)), drawKeys(t)
-		p.Annotations = map[string]string{v1alpha1.ClockResetAnnotation: rapid.SampledFrom([]string{"", "request"}).Draw(t, "reset")}
+		p.Annotations = map[string]string{api.ClockResetAnnotation: rapid.SampledFrom([]string{"", "request"}).Draw(t, "reset")}
 		p.Status = recorded(license.Evaluate(license.Reckon(clock, p), p, keys))
 		again := recorded(license.Evaluate(license.Reckon(clock, p), p, keys))
 		if diff := cmp.Diff(p.Status, again, sameRecord); diff != "" {
@@ -146,7 +146,7 @@ func TestOrderOfKeysDoesNotMatter(t *testing.T) {
 func TestCoverageEndIsWhereCoverageEnds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		now := drawTime(t, "now", epoch, epoch.Add(100*time.Hour))
-		p, keys := product(v1alpha1.LicensedProductStatus{}), drawKeys(t)
+		p, keys := product(api.LicensedProductStatus{}), drawKeys(t)
 		e := evaluate(now, p, keys...)
 		if !license.Usable(e.State) {
 			return
@@ -164,7 +164,7 @@ func TestCoverageEndIsWhereCoverageEnds(t *testing.T) {
 // Without a usable key no event postpones a restriction, and once it has taken effect nothing but a usable key ends it.
 func TestTakingKeysAwayGainsNoTime(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := product(v1alpha1.LicensedProductStatus{})
+		p := product(api.LicensedProductStatus{})
 		now := epoch
 		for range 6 {
 			now = drawTime(t, "now", now, now.Add(20*time.Hour))
@@ -184,7 +184,7 @@ func TestTakingKeysAwayGainsNoTime(t *testing.T) {
 // Whatever the clock does, the time that counts never runs backwards behind the mark.
 func TestTimeNeverRunsBackwards(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p, keys := product(v1alpha1.LicensedProductStatus{}), drawKeys(t)
+		p, keys := product(api.LicensedProductStatus{}), drawKeys(t)
 		var last time.Time
 		for range 6 {
 			e := evaluate(drawTime(t, "now", epoch, epoch.Add(100*time.Hour)), p, keys...)

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // Bounds of the clocks' disagreement.
@@ -61,7 +61,7 @@ type Reckoning struct {
 }
 
 // Reckon tells what time it is for product, whose status has the mark and whose annotations may ask to forget it. Without a product, nil, the clock counts.
-func Reckon(clock ClockReading, product *v1alpha1.LicensedProduct) Reckoning {
+func Reckon(clock ClockReading, product *api.LicensedProduct) Reckoning {
 	if product == nil {
 		return Reckoning{Clock: clock.Now, Now: clock.Now, agreement: clock.Agreement}
 	}
@@ -78,9 +78,9 @@ func Reckon(clock ClockReading, product *v1alpha1.LicensedProduct) Reckoning {
 	switch {
 	case clock.Agreement == ClocksDisagree:
 		// Behind the mark or not, this comes first: while it lasts, not even a reset of the mark helps.
-		r.SkewReason = v1alpha1.ReasonNodeClock
+		r.SkewReason = api.ReasonNodeClock
 	case r.Mark.Sub(r.Clock) > markTolerance:
-		r.SkewReason = v1alpha1.ReasonBehindMark
+		r.SkewReason = api.ReasonBehindMark
 	}
 	return r
 }
@@ -88,8 +88,8 @@ func Reckon(clock ClockReading, product *v1alpha1.LicensedProduct) Reckoning {
 // maxClockResetRequest is the bound of status.lastHandledClockReset.
 const maxClockResetRequest = 64
 
-func clockResetRequest(product *v1alpha1.LicensedProduct) string {
-	request := product.Annotations[v1alpha1.ClockResetAnnotation]
+func clockResetRequest(product *api.LicensedProduct) string {
+	request := product.Annotations[api.ClockResetAnnotation]
 	if len(request) > maxClockResetRequest {
 		return ""
 	}

@@ -10,23 +10,23 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 )
 
 // TestReckoning follows a product, licensed from day 10 to 20 with 5 days of grace, through what happens to the clocks.
 func TestReckoning(t *testing.T) {
 	const (
-		valid, grace, expired = v1alpha1.LicensedProductValid, v1alpha1.LicensedProductGracePeriod, v1alpha1.LicensedProductExpired
+		valid, grace, expired = api.LicensedProductValid, api.LicensedProductGracePeriod, api.LicensedProductExpired
 		agree, disagree       = license.ClocksAgree, license.ClocksDisagree
-		behindMark, nodeClock = v1alpha1.ReasonBehindMark, v1alpha1.ReasonNodeClock
+		behindMark, nodeClock = api.ReasonBehindMark, api.ReasonNodeClock
 	)
 	const second = 1.0 / 24 / 3600
 	type step struct {
 		clock     float64
 		agreement license.ClockAgreement
 		reset     string
-		wantState v1alpha1.LicensedProductState
+		wantState api.LicensedProductState
 		wantNow   float64
 		wantMark  float64
 		wantSkew  string
@@ -90,9 +90,9 @@ func TestReckoning(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := product(v1alpha1.LicensedProductStatus{})
+			p := product(api.LicensedProductStatus{})
 			for i, s := range steps {
-				p.Annotations = map[string]string{v1alpha1.ClockResetAnnotation: s.reset}
+				p.Annotations = map[string]string{api.ClockResetAnnotation: s.reset}
 				r := license.Reckon(license.ClockReading{Now: at(s.clock), Agreement: s.agreement}, p)
 				e := license.Evaluate(r, p, []license.Key{key("k", claims("L", 10, 20, 5))})
 				if e.State != s.wantState || !e.Time.Now.Equal(at(s.wantNow)) || e.Time.SkewReason != s.wantSkew {
@@ -112,7 +112,7 @@ func TestReckoning(t *testing.T) {
 
 // A mark that only knew of the active key would let a clock set back revive the others.
 func TestMarkFollowsEveryKey(t *testing.T) {
-	p := product(v1alpha1.LicensedProductStatus{})
+	p := product(api.LicensedProductStatus{})
 	keys := []license.Key{key("active", claims("A", 11, 100, 0)), key("standby", claims("S", 10, 20, 0))}
 	p.Status = recorded(evaluate(at(19.9), p, keys...))
 	e := evaluate(at(20), p, keys...)
@@ -123,7 +123,7 @@ func TestMarkFollowsEveryKey(t *testing.T) {
 
 // What was signed an instant ago would be ahead of a clock that is set back: having verified it is having seen that time.
 func TestMarkFollowsTheIssueOfAStagedKey(t *testing.T) {
-	p := product(v1alpha1.LicensedProductStatus{})
+	p := product(api.LicensedProductStatus{})
 	running := key("running", claims("R", 10, 100, 0))
 	staged := key("staged", issued(claims("S", 50, 200, 0), 19.9))
 	p.Status = recorded(evaluate(at(19), p, running))
@@ -135,18 +135,18 @@ func TestMarkFollowsTheIssueOfAStagedKey(t *testing.T) {
 
 // The clocks disagree, and the wrong one has the license at its end already when it is lost. Once mended, it was lost with much left.
 func TestLossByAClockThatIsWrong(t *testing.T) {
-	p := product(v1alpha1.LicensedProductStatus{})
+	p := product(api.LicensedProductStatus{})
 	p.Status = recorded(evaluate(at(20), p, key("k", claims("L", 10, 400, 20))))
 	wrong := license.ClockReading{Now: at(405), Agreement: license.ClocksDisagree}
 	p.Status = recorded(license.Evaluate(license.Reckon(wrong, p), p, nil))
 	e := evaluate(at(21), p)
-	if want := at(51); !e.EffectiveTime.Equal(want) || e.Basis != v1alpha1.RestrictionBasisLicenseLost {
+	if want := at(51); !e.EffectiveTime.Equal(want) || e.Basis != api.RestrictionBasisLicenseLost {
 		t.Errorf("got %s by %s, want %s by LicenseLost", e.EffectiveTime, e.Basis, want)
 	}
 }
 
 func TestEffectiveTimeIsABoundary(t *testing.T) {
-	p := product(v1alpha1.LicensedProductStatus{})
+	p := product(api.LicensedProductStatus{})
 	p.Status = recorded(evaluate(at(29.5), p))
 	e := evaluate(at(29.6), p)
 	if !e.NextBoundary.Equal(at(30)) {
@@ -164,7 +164,7 @@ func TestReckonWithoutProduct(t *testing.T) {
 }
 
 func TestUnlicensedPeriodHasADefault(t *testing.T) {
-	p := product(v1alpha1.LicensedProductStatus{})
+	p := product(api.LicensedProductStatus{})
 	p.Spec.UnlicensedGracePeriodDays = nil
 	p.CreationTimestamp = metav1.NewTime(at(5))
 	if e := evaluate(at(6), p); !e.EffectiveTime.Equal(at(35)) {

@@ -20,7 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/clock"
 	"github.com/license-operator/license-operator/internal/metrics"
 )
@@ -29,15 +29,15 @@ import (
 type listed struct {
 	client.Reader
 
-	products []v1alpha1.LicensedProduct
-	keys     []v1alpha1.LicenseKey
+	products []api.LicensedProduct
+	keys     []api.LicenseKey
 }
 
 func (l *listed) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
 	switch list := list.(type) {
-	case *v1alpha1.LicensedProductList:
+	case *api.LicensedProductList:
 		list.Items = l.products
-	case *v1alpha1.LicenseKeyList:
+	case *api.LicenseKeyList:
 		list.Items = l.keys
 	default:
 		return errors.New("not expected")
@@ -53,17 +53,17 @@ func BenchmarkScrape(b *testing.B) {
 		return new(metav1.NewTime(time.Date(2027, 1, days, 0, 0, 0, 0, time.UTC)))
 	}
 	for i := range n {
-		product := v1alpha1.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("product-%04d", i)}}
-		key := v1alpha1.LicenseKey{
+		product := api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("product-%04d", i)}}
+		key := api.LicenseKey{
 			ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("key-%04d", i)},
-			Spec:       v1alpha1.LicenseKeySpec{ProductName: product.Name},
-			Status:     v1alpha1.LicenseKeyStatus{State: v1alpha1.LicenseKeyValid, LicenseID: fmt.Sprintf("L-%04d", i), Customer: "Example GmbH"},
+			Spec:       api.LicenseKeySpec{ProductName: product.Name},
+			Status:     api.LicenseKeyStatus{State: api.LicenseKeyValid, LicenseID: fmt.Sprintf("L-%04d", i), Customer: "Example GmbH"},
 		}
-		product.Status = v1alpha1.LicensedProductStatus{
-			State: v1alpha1.LicensedProductValid, ActiveLicenseKeyName: key.Name,
-			ExpiryTime: at(1), GraceEndTime: at(8), CoverageEndTime: at(8), Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: at(8)},
-			Usage:  []v1alpha1.Usage{{Name: "cores", Value: new(int64(800))}, {Name: "nodes", Value: new(int64(50))}},
-			Limits: []v1alpha1.Limit{{Name: "cores", Value: new(int64(1600))}, {Name: "nodes", Value: new(int64(100))}},
+		product.Status = api.LicensedProductStatus{
+			State: api.LicensedProductValid, ActiveLicenseKeyName: key.Name,
+			ExpiryTime: at(1), GraceEndTime: at(8), CoverageEndTime: at(8), Restriction: &api.RestrictionStatus{EffectiveTime: at(8)},
+			Usage:  []api.Usage{{Name: "cores", Value: new(int64(800))}, {Name: "nodes", Value: new(int64(50))}},
+			Limits: []api.Limit{{Name: "cores", Value: new(int64(1600))}, {Name: "nodes", Value: new(int64(100))}},
 		}
 		reader.products, reader.keys = append(reader.products, product), append(reader.keys, key)
 	}

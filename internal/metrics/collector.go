@@ -16,7 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/clock"
 	"github.com/license-operator/license-operator/internal/license"
 )
@@ -51,24 +51,24 @@ func (c *Collector) Start(ctx context.Context) error {
 // does not say that there is nothing.
 func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
 	ctx := context.Background()
-	var keys v1alpha1.LicenseKeyList
+	var keys api.LicenseKeyList
 	if err := c.reader.List(ctx, &keys, client.UnsafeDisableDeepCopy); err != nil {
 		metrics <- prometheus.NewInvalidMetric(keyStateDesc, fmt.Errorf("listing LicenseKeys in the cache: %w", err))
 		return
 	}
-	var products v1alpha1.LicensedProductList
+	var products api.LicensedProductList
 	if err := c.reader.List(ctx, &products, client.UnsafeDisableDeepCopy); err != nil {
 		metrics <- prometheus.NewInvalidMetric(stateDesc, fmt.Errorf("listing LicensedProducts in the cache: %w", err))
 		return
 	}
 	e := emitter(metrics)
-	named := make(map[string]*v1alpha1.LicenseKey, len(keys.Items))
-	for _, key := range byName(keys.Items, func(key *v1alpha1.LicenseKey) string { return key.Name }) {
+	named := make(map[string]*api.LicenseKey, len(keys.Items))
+	for _, key := range byName(keys.Items, func(key *api.LicenseKey) string { return key.Name }) {
 		named[key.Name] = key
 		e.key(key)
 	}
 	reading := c.clock.Read()
-	for _, product := range byName(products.Items, func(product *v1alpha1.LicensedProduct) string { return product.Name }) {
+	for _, product := range byName(products.Items, func(product *api.LicensedProduct) string { return product.Name }) {
 		e.product(product, named[product.Status.ActiveLicenseKeyName], license.Reckon(reading, product).Now)
 	}
 }
@@ -96,7 +96,7 @@ func (e emitter) time(desc *prometheus.Desc, t *metav1.Time, of labels) {
 	}
 }
 
-func (e emitter) key(key *v1alpha1.LicenseKey) {
+func (e emitter) key(key *api.LicenseKey) {
 	name, product := label(licenseKeyLabel, key.Name), label(productLabel, key.Spec.ProductName)
 	for _, state := range keyStates {
 		e.gauge(keyStateDesc, oneIf(key.Status.State == state), labels{name, product, stateLabels[string(state)]})
@@ -104,7 +104,7 @@ func (e emitter) key(key *v1alpha1.LicenseKey) {
 }
 
 // product sends the samples of a product whose active key is key, nil where there is no such key.
-func (e emitter) product(product *v1alpha1.LicensedProduct, key *v1alpha1.LicenseKey, now time.Time) {
+func (e emitter) product(product *api.LicensedProduct, key *api.LicenseKey, now time.Time) {
 	status, name := &product.Status, label(productLabel, product.Name)
 	for _, state := range productStates {
 		e.gauge(stateDesc, oneIf(status.State == state), labels{name, stateLabels[string(state)]})
@@ -121,10 +121,10 @@ func (e emitter) product(product *v1alpha1.LicensedProduct, key *v1alpha1.Licens
 	}
 	e.time(coverageEndDesc, status.CoverageEndTime, of)
 	e.restriction(status.Restriction, of)
-	e.gauge(clockSkewedDesc, oneIf(meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionClockSkewed)), of)
+	e.gauge(clockSkewedDesc, oneIf(meta.IsStatusConditionTrue(status.Conditions, api.ConditionClockSkewed)), of)
 }
 
-func (e emitter) activeKey(product *v1alpha1.LicensedProduct, key *v1alpha1.LicenseKey, now time.Time, of labels) {
+func (e emitter) activeKey(product *api.LicensedProduct, key *api.LicenseKey, now time.Time, of labels) {
 	status := &product.Status
 	e.time(expirationDesc, status.ExpiryTime, of)
 	e.time(graceEndDesc, status.GraceEndTime, of)
@@ -138,7 +138,7 @@ func (e emitter) activeKey(product *v1alpha1.LicensedProduct, key *v1alpha1.Lice
 }
 
 // restriction sends the samples of a product's restriction. Where there is none they are 0 and not absent: what was told of it ends at once.
-func (e emitter) restriction(status *v1alpha1.RestrictionStatus, of labels) {
+func (e emitter) restriction(status *api.RestrictionStatus, of labels) {
 	var tiers, bypasses float64
 	if status != nil {
 		e.time(restrictionEffectiveDesc, status.EffectiveTime, of)
@@ -165,7 +165,7 @@ func (e emitter) count(descs countDescs, used, limit *int64, of labels) {
 	}
 }
 
-func usageOf(usage []v1alpha1.Usage, name string) *int64 {
+func usageOf(usage []api.Usage, name string) *int64 {
 	for i := range usage {
 		if usage[i].Name == name {
 			return usage[i].Value
@@ -174,7 +174,7 @@ func usageOf(usage []v1alpha1.Usage, name string) *int64 {
 	return nil
 }
 
-func limitOf(limits []v1alpha1.Limit, name string) *int64 {
+func limitOf(limits []api.Limit, name string) *int64 {
 	for i := range limits {
 		if limits[i].Name == name {
 			return limits[i].Value

@@ -27,7 +27,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/clock"
 	"github.com/license-operator/license-operator/internal/metrics"
 )
@@ -46,35 +46,35 @@ func clockAt(t time.Time) *clock.Clock {
 	return clock.New(func() clock.Sample { return clock.Sample{Wall: t} })
 }
 
-func product(name string, status v1alpha1.LicensedProductStatus) *v1alpha1.LicensedProduct {
-	return &v1alpha1.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: status}
+func product(name string, status api.LicensedProductStatus) *api.LicensedProduct {
+	return &api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: status}
 }
 
-func key(name, product string, status v1alpha1.LicenseKeyStatus) *v1alpha1.LicenseKey {
-	return &v1alpha1.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.LicenseKeySpec{ProductName: product}, Status: status}
+func key(name, product string, status api.LicenseKeyStatus) *api.LicenseKey {
+	return &api.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: api.LicenseKeySpec{ProductName: product}, Status: status}
 }
 
 // licensed is the status of a product with an active key of that name.
-func licensed(state v1alpha1.LicensedProductState, keyName string) v1alpha1.LicensedProductStatus {
-	return v1alpha1.LicensedProductStatus{
+func licensed(state api.LicensedProductState, keyName string) api.LicensedProductStatus {
+	return api.LicensedProductStatus{
 		State: state, ActiveLicenseKeyName: keyName,
 		ExpiryTime: at(expiry), GraceEndTime: at(graceEnd), CoverageEndTime: at(graceEnd),
-		Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: at(graceEnd)},
+		Restriction: &api.RestrictionStatus{EffectiveTime: at(graceEnd)},
 	}
 }
 
-func verified(state v1alpha1.LicenseKeyState) v1alpha1.LicenseKeyStatus {
-	return v1alpha1.LicenseKeyStatus{State: state, LicenseID: "A-1", Customer: "Example GmbH", ExpiryTime: at(expiry), GraceEndTime: at(graceEnd)}
+func verified(state api.LicenseKeyState) api.LicenseKeyStatus {
+	return api.LicenseKeyStatus{State: state, LicenseID: "A-1", Customer: "Example GmbH", ExpiryTime: at(expiry), GraceEndTime: at(graceEnd)}
 }
 
-func limit(name string, value int64) v1alpha1.Limit { return v1alpha1.Limit{Name: name, Value: &value} }
-func usage(name string, value int64) v1alpha1.Usage { return v1alpha1.Usage{Name: name, Value: &value} }
+func limit(name string, value int64) api.Limit { return api.Limit{Name: name, Value: &value} }
+func usage(name string, value int64) api.Usage { return api.Usage{Name: name, Value: &value} }
 
 // inForce is a restriction that is in force in these tiers.
-func inForce(tiers ...string) *v1alpha1.RestrictionInForce {
-	restriction := &v1alpha1.RestrictionInForce{Mode: v1alpha1.RestrictionDefaultTierOnly, SinceTime: at(graceEnd)}
+func inForce(tiers ...string) *api.RestrictionInForce {
+	restriction := &api.RestrictionInForce{Mode: api.RestrictionDefaultTierOnly, SinceTime: at(graceEnd)}
 	for _, tier := range tiers {
-		restriction.Tiers = append(restriction.Tiers, v1alpha1.RestrictedTier{Name: tier, Mode: v1alpha1.RestrictionDefaultTierOnly})
+		restriction.Tiers = append(restriction.Tiers, api.RestrictedTier{Name: tier, Mode: api.RestrictionDefaultTierOnly})
 	}
 	return restriction
 }
@@ -82,7 +82,7 @@ func inForce(tiers ...string) *v1alpha1.RestrictionInForce {
 func inMemory(t *testing.T, objects ...client.Object) client.WithWatch {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
+	if err := api.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
 	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
@@ -122,8 +122,8 @@ func TestCollect(t *testing.T) {
 		"no objects": {},
 		"not looked at yet": {
 			objects: []client.Object{
-				product("mesh", v1alpha1.LicensedProductStatus{ObservedGeneration: -1}),
-				key("mesh-2026", "mesh", v1alpha1.LicenseKeyStatus{ObservedGeneration: -1}),
+				product("mesh", api.LicensedProductStatus{ObservedGeneration: -1}),
+				key("mesh-2026", "mesh", api.LicenseKeyStatus{ObservedGeneration: -1}),
 			},
 			want: `
 license_key_state{license_key="mesh-2026",product="mesh",state="Expired"} 0
@@ -138,10 +138,10 @@ license_state{product="mesh",state="Valid"} 0
 `,
 		},
 		"product without a key": {
-			objects: []client.Object{product("mesh", v1alpha1.LicensedProductStatus{
-				State:       v1alpha1.LicensedProductUnlicensed,
-				Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: at(graceEnd)},
-				Usage:       []v1alpha1.Usage{usage("cores", 12), usage("nodes", 3)},
+			objects: []client.Object{product("mesh", api.LicensedProductStatus{
+				State:       api.LicensedProductUnlicensed,
+				Restriction: &api.RestrictionStatus{EffectiveTime: at(graceEnd)},
+				Usage:       []api.Usage{usage("cores", 12), usage("nodes", 3)},
 			})},
 			want: `
 license_clock_skewed{product="mesh"} 0
@@ -158,11 +158,11 @@ license_state{product="mesh",state="Valid"} 0
 		},
 		"valid": {
 			objects: []client.Object{
-				product("mesh", with(licensed(v1alpha1.LicensedProductValid, "mesh-2026"), func(s *v1alpha1.LicensedProductStatus) {
-					s.Usage = []v1alpha1.Usage{usage("cores", 12), usage("nodes", 3)}
-					s.Limits = []v1alpha1.Limit{limit("cores", 64), limit("nodes", 10)}
+				product("mesh", with(licensed(api.LicensedProductValid, "mesh-2026"), func(s *api.LicensedProductStatus) {
+					s.Usage = []api.Usage{usage("cores", 12), usage("nodes", 3)}
+					s.Limits = []api.Limit{limit("cores", 64), limit("nodes", 10)}
 				})),
-				key("mesh-2026", "mesh", verified(v1alpha1.LicenseKeyValid)),
+				key("mesh-2026", "mesh", verified(api.LicenseKeyValid)),
 			},
 			want: `
 license_clock_skewed{product="mesh"} 0
@@ -193,8 +193,8 @@ license_state{product="mesh",state="Valid"} 1
 		},
 		"grace period": {
 			objects: []client.Object{
-				product("mesh", licensed(v1alpha1.LicensedProductGracePeriod, "mesh-2026")),
-				key("mesh-2026", "mesh", verified(v1alpha1.LicenseKeyGracePeriod)),
+				product("mesh", licensed(api.LicensedProductGracePeriod, "mesh-2026")),
+				key("mesh-2026", "mesh", verified(api.LicenseKeyGracePeriod)),
 			},
 			clock: expiry.Add(6 * time.Hour),
 			want: `
@@ -220,8 +220,8 @@ license_state{product="mesh",state="Valid"} 0
 		},
 		"expired": {
 			objects: []client.Object{
-				product("mesh", licensed(v1alpha1.LicensedProductExpired, "mesh-2026")),
-				key("mesh-2026", "mesh", verified(v1alpha1.LicenseKeyExpired)),
+				product("mesh", licensed(api.LicensedProductExpired, "mesh-2026")),
+				key("mesh-2026", "mesh", verified(api.LicenseKeyExpired)),
 			},
 			clock: graceEnd,
 			want: `
@@ -246,12 +246,12 @@ license_state{product="mesh",state="Valid"} 0
 `,
 		},
 		"expired, and restricted": {
-			objects: []client.Object{product("mesh", v1alpha1.LicensedProductStatus{
-				State: v1alpha1.LicensedProductExpired,
-				Restriction: &v1alpha1.RestrictionStatus{
-					State: v1alpha1.RestrictionActive, EffectiveTime: at(graceEnd),
+			objects: []client.Object{product("mesh", api.LicensedProductStatus{
+				State: api.LicensedProductExpired,
+				Restriction: &api.RestrictionStatus{
+					State: api.RestrictionActive, EffectiveTime: at(graceEnd),
 					InForce:     inForce("platform", "security"),
-					SparedTiers: []v1alpha1.SparedTier{{Name: "kube-admin", Reason: v1alpha1.TierSparedBuiltIn}},
+					SparedTiers: []api.SparedTier{{Name: "kube-admin", Reason: api.TierSparedBuiltIn}},
 				},
 			})},
 			want: `
@@ -268,23 +268,23 @@ license_state{product="mesh",state="Valid"} 0
 		"restricted, each in another way": {
 			objects: []client.Object{
 				// More bypasses than are named.
-				product("bypassed", v1alpha1.LicensedProductStatus{
-					State: v1alpha1.LicensedProductUnlicensed,
-					Restriction: &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionActive, InForce: inForce("security"), Bypasses: &v1alpha1.RestrictionBypasses{
+				product("bypassed", api.LicensedProductStatus{
+					State: api.LicensedProductUnlicensed,
+					Restriction: &api.RestrictionStatus{State: api.RestrictionActive, InForce: inForce("security"), Bypasses: &api.RestrictionBypasses{
 						Total:    40,
-						Policies: []v1alpha1.BypassingPolicy{{Kind: "GlobalNetworkPolicy", Name: "security.first", Tier: "security", Reason: v1alpha1.BypassSortsFirst}},
+						Policies: []api.BypassingPolicy{{Kind: "GlobalNetworkPolicy", Name: "security.first", Tier: "security", Reason: api.BypassSortsFirst}},
 					}},
 				}),
 				// As on a cluster without tiers.
-				product("nothing-to-restrict", v1alpha1.LicensedProductStatus{
-					State:       v1alpha1.LicensedProductUnlicensed,
-					Restriction: &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionActive, InForce: inForce(), Bypasses: &v1alpha1.RestrictionBypasses{}},
+				product("nothing-to-restrict", api.LicensedProductStatus{
+					State:       api.LicensedProductUnlicensed,
+					Restriction: &api.RestrictionStatus{State: api.RestrictionActive, InForce: inForce(), Bypasses: &api.RestrictionBypasses{}},
 				}),
-				product("paused", v1alpha1.LicensedProductStatus{
-					State: v1alpha1.LicensedProductUnlicensed,
-					Restriction: &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionPaused, Preview: &v1alpha1.RestrictionPreview{
-						Mode:  v1alpha1.RestrictionReadOnly,
-						Tiers: []v1alpha1.RestrictedTier{{Name: "security", Mode: v1alpha1.RestrictionReadOnly}},
+				product("paused", api.LicensedProductStatus{
+					State: api.LicensedProductUnlicensed,
+					Restriction: &api.RestrictionStatus{State: api.RestrictionPaused, Preview: &api.RestrictionPreview{
+						Mode:  api.RestrictionReadOnly,
+						Tiers: []api.RestrictedTier{{Name: "security", Mode: api.RestrictionReadOnly}},
 					}},
 				}),
 			},
@@ -314,9 +314,9 @@ license_state{product="paused",state="Valid"} 0
 		},
 		"invalid key beside a good one": {
 			objects: []client.Object{
-				product("mesh", v1alpha1.LicensedProductStatus{State: v1alpha1.LicensedProductValid, ActiveLicenseKeyName: "mesh-good"}),
-				key("mesh-bad", "mesh", v1alpha1.LicenseKeyStatus{State: v1alpha1.LicenseKeyInvalid}),
-				key("mesh-good", "mesh", verified(v1alpha1.LicenseKeyValid)),
+				product("mesh", api.LicensedProductStatus{State: api.LicensedProductValid, ActiveLicenseKeyName: "mesh-good"}),
+				key("mesh-bad", "mesh", api.LicenseKeyStatus{State: api.LicenseKeyInvalid}),
+				key("mesh-good", "mesh", verified(api.LicenseKeyValid)),
 			},
 			want: `
 license_clock_skewed{product="mesh"} 0
@@ -340,7 +340,7 @@ license_state{product="mesh",state="Valid"} 1
 `,
 		},
 		"key without its product": {
-			objects: []client.Object{key("mesh-2026", "mesh", v1alpha1.LicenseKeyStatus{State: v1alpha1.LicenseKeyInvalid})},
+			objects: []client.Object{key("mesh-2026", "mesh", api.LicenseKeyStatus{State: api.LicenseKeyInvalid})},
 			want: `
 license_key_state{license_key="mesh-2026",product="mesh",state="Expired"} 0
 license_key_state{license_key="mesh-2026",product="mesh",state="GracePeriod"} 0
@@ -350,7 +350,7 @@ license_key_state{license_key="mesh-2026",product="mesh",state="Valid"} 0
 `,
 		},
 		"active key is gone": {
-			objects: []client.Object{product("mesh", licensed(v1alpha1.LicensedProductValid, "mesh-2026"))},
+			objects: []client.Object{product("mesh", licensed(api.LicensedProductValid, "mesh-2026"))},
 			want: `
 license_clock_skewed{product="mesh"} 0
 license_coverage_end_timestamp_seconds{product="mesh"} 1.8013536e+09
@@ -367,10 +367,10 @@ license_state{product="mesh",state="Valid"} 1
 `,
 		},
 		"limits of 0, a limit exceeded, one of something unknown": {
-			objects: []client.Object{product("mesh", v1alpha1.LicensedProductStatus{
-				State:  v1alpha1.LicensedProductValid,
-				Usage:  []v1alpha1.Usage{usage("cores", 0), usage("nodes", 13), usage("seats", 5)},
-				Limits: []v1alpha1.Limit{limit("cores", 0), limit("nodes", 10), limit("seats", 4)},
+			objects: []client.Object{product("mesh", api.LicensedProductStatus{
+				State:  api.LicensedProductValid,
+				Usage:  []api.Usage{usage("cores", 0), usage("nodes", 13), usage("seats", 5)},
+				Limits: []api.Limit{limit("cores", 0), limit("nodes", 10), limit("seats", 4)},
 			})},
 			want: `
 license_clock_skewed{product="mesh"} 0
@@ -389,10 +389,10 @@ license_state{product="mesh",state="Valid"} 1
 `,
 		},
 		"names that are empty or there twice, values that are not there, a limit of what is not counted yet": {
-			objects: []client.Object{product("mesh", v1alpha1.LicensedProductStatus{
+			objects: []client.Object{product("mesh", api.LicensedProductStatus{
 				State:  "Unheard",
-				Usage:  []v1alpha1.Usage{usage("", 1), usage("nodes", 3), usage("nodes", 4)},
-				Limits: []v1alpha1.Limit{limit("", 1), {Name: "nodes"}, limit("nodes", 5), limit("cores", 6)},
+				Usage:  []api.Usage{usage("", 1), usage("nodes", 3), usage("nodes", 4)},
+				Limits: []api.Limit{limit("", 1), {Name: "nodes"}, limit("nodes", 5), limit("cores", 6)},
 			})},
 			want: `
 license_clock_skewed{product="mesh"} 0
@@ -407,10 +407,10 @@ license_state{product="mesh",state="Valid"} 0
 `,
 		},
 		"clock set back behind the mark": {
-			objects: []client.Object{product("mesh", v1alpha1.LicensedProductStatus{
-				State: v1alpha1.LicensedProductGracePeriod, ActiveLicenseKeyName: "mesh-2026",
+			objects: []client.Object{product("mesh", api.LicensedProductStatus{
+				State: api.LicensedProductGracePeriod, ActiveLicenseKeyName: "mesh-2026",
 				ExpiryTime: at(expiry), TimeMark: at(expiry.Add(24 * time.Hour)),
-				Conditions: []metav1.Condition{{Type: v1alpha1.ConditionClockSkewed, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonBehindMark}},
+				Conditions: []metav1.Condition{{Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue, Reason: api.ReasonBehindMark}},
 			})},
 			clock: now,
 			want: `
@@ -426,8 +426,8 @@ license_state{product="mesh",state="Valid"} 0
 `,
 		},
 		"clock past the mark by half a second, and a license that lasts as long as any": {
-			objects: []client.Object{product("mesh", v1alpha1.LicensedProductStatus{
-				State: v1alpha1.LicensedProductValid, ActiveLicenseKeyName: "mesh-2026",
+			objects: []client.Object{product("mesh", api.LicensedProductStatus{
+				State: api.LicensedProductValid, ActiveLicenseKeyName: "mesh-2026",
 				ExpiryTime: at(time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)), TimeMark: at(now),
 			})},
 			clock: now.Add(500 * time.Millisecond),
@@ -445,11 +445,11 @@ license_state{product="mesh",state="Valid"} 1
 		},
 		"customers with difficult names": {
 			objects: []client.Object{
-				product("a", v1alpha1.LicensedProductStatus{State: v1alpha1.LicensedProductValid, ActiveLicenseKeyName: "a"}),
-				key("a", "a", v1alpha1.LicenseKeyStatus{LicenseID: "A-1", Customer: "the \"best\"\nof C:\\{{ $labels }}"}),
-				product("b", v1alpha1.LicensedProductStatus{State: v1alpha1.LicensedProductValid, ActiveLicenseKeyName: "b"}),
-				key("b", "b", v1alpha1.LicenseKeyStatus{LicenseID: "B-1", Customer: long}),
-				product("other", v1alpha1.LicensedProductStatus{State: v1alpha1.LicensedProductValid, ActiveLicenseKeyName: "b"}),
+				product("a", api.LicensedProductStatus{State: api.LicensedProductValid, ActiveLicenseKeyName: "a"}),
+				key("a", "a", api.LicenseKeyStatus{LicenseID: "A-1", Customer: "the \"best\"\nof C:\\{{ $labels }}"}),
+				product("b", api.LicensedProductStatus{State: api.LicensedProductValid, ActiveLicenseKeyName: "b"}),
+				key("b", "b", api.LicenseKeyStatus{LicenseID: "B-1", Customer: long}),
+				product("other", api.LicensedProductStatus{State: api.LicensedProductValid, ActiveLicenseKeyName: "b"}),
 			},
 			want: `
 license_clock_skewed{product="a"} 0
@@ -500,7 +500,7 @@ license_state{product="other",state="Valid"} 1
 	}
 }
 
-func with(status v1alpha1.LicensedProductStatus, change func(*v1alpha1.LicensedProductStatus)) v1alpha1.LicensedProductStatus {
+func with(status api.LicensedProductStatus, change func(*api.LicensedProductStatus)) api.LicensedProductStatus {
 	change(&status)
 	return status
 }
@@ -508,11 +508,11 @@ func with(status v1alpha1.LicensedProductStatus, change func(*v1alpha1.LicensedP
 // everything has every metric.
 func everything() []client.Object {
 	return []client.Object{
-		product("mesh", with(licensed(v1alpha1.LicensedProductValid, "mesh-2026"), func(s *v1alpha1.LicensedProductStatus) {
-			s.Usage = []v1alpha1.Usage{usage("cores", 12), usage("nodes", 3)}
-			s.Limits = []v1alpha1.Limit{limit("cores", 64), limit("nodes", 10)}
+		product("mesh", with(licensed(api.LicensedProductValid, "mesh-2026"), func(s *api.LicensedProductStatus) {
+			s.Usage = []api.Usage{usage("cores", 12), usage("nodes", 3)}
+			s.Limits = []api.Limit{limit("cores", 64), limit("nodes", 10)}
 		})),
-		key("mesh-2026", "mesh", verified(v1alpha1.LicenseKeyValid)),
+		key("mesh-2026", "mesh", verified(api.LicenseKeyValid)),
 	}
 }
 
@@ -557,7 +557,7 @@ func TestDescriptors(t *testing.T) {
 }
 
 func TestScrapeFailsWhereTheCacheDoes(t *testing.T) {
-	for name, of := range map[string]client.ObjectList{"LicenseKeys": &v1alpha1.LicenseKeyList{}, "LicensedProducts": &v1alpha1.LicensedProductList{}} {
+	for name, of := range map[string]client.ObjectList{"LicenseKeys": &api.LicenseKeyList{}, "LicensedProducts": &api.LicensedProductList{}} {
 		t.Run(name, func(t *testing.T) {
 			failing := interceptor.NewClient(inMemory(t, everything()...), interceptor.Funcs{
 				List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {

@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // The labels. A label's value never changes with time, but for license_info's: a series is of the same thing for as long as there is one.
@@ -20,20 +20,20 @@ const (
 )
 
 // productStates are the values of license_state's label state, in the order that a registry sorts them into.
-var productStates = []v1alpha1.LicensedProductState{
-	v1alpha1.LicensedProductExpired,
-	v1alpha1.LicensedProductGracePeriod,
-	v1alpha1.LicensedProductUnlicensed,
-	v1alpha1.LicensedProductValid,
+var productStates = []api.LicensedProductState{
+	api.LicensedProductExpired,
+	api.LicensedProductGracePeriod,
+	api.LicensedProductUnlicensed,
+	api.LicensedProductValid,
 }
 
 // keyStates are the values of license_key_state's label state, in the order that a registry sorts them into.
-var keyStates = []v1alpha1.LicenseKeyState{
-	v1alpha1.LicenseKeyExpired,
-	v1alpha1.LicenseKeyGracePeriod,
-	v1alpha1.LicenseKeyInvalid,
-	v1alpha1.LicenseKeyNotYetValid,
-	v1alpha1.LicenseKeyValid,
+var keyStates = []api.LicenseKeyState{
+	api.LicenseKeyExpired,
+	api.LicenseKeyGracePeriod,
+	api.LicenseKeyInvalid,
+	api.LicenseKeyNotYetValid,
+	api.LicenseKeyValid,
 }
 
 // stateLabels are the label pairs of all states.
@@ -88,7 +88,7 @@ var counts = []struct {
 	name string
 	countDescs
 }{
-	{v1alpha1.UsageNodes, countDescs{
+	{api.UsageNodes, countDescs{
 		used: prometheus.NewDesc("license_nodes_used",
 			"Nodes that count as use of the product, ready or not.",
 			[]string{productLabel}, nil),
@@ -99,7 +99,7 @@ var counts = []struct {
 			"Nodes that may still be added within the limit; negative when it is exceeded, which blocks nothing. Absent where there is no limit.",
 			[]string{productLabel}, nil),
 	}},
-	{v1alpha1.UsageCores, countDescs{
+	{api.UsageCores, countDescs{
 		used: prometheus.NewDesc("license_cores_used",
 			"CPU cores of the nodes that count as use of the product, rounded up.",
 			[]string{productLabel}, nil),

@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/metrics"
 )
 
@@ -42,10 +42,10 @@ func drawName(t *rapid.T, label string) string {
 	return rapid.SampledFrom([]string{"", "nodes", "cores", "seats"}).Draw(t, label)
 }
 
-func drawProduct(t *rapid.T, i int) v1alpha1.LicensedProduct {
-	status := v1alpha1.LicensedProductStatus{
-		State: rapid.SampledFrom([]v1alpha1.LicensedProductState{
-			"", "Unheard", v1alpha1.LicensedProductUnlicensed, v1alpha1.LicensedProductValid, v1alpha1.LicensedProductGracePeriod, v1alpha1.LicensedProductExpired,
+func drawProduct(t *rapid.T, i int) api.LicensedProduct {
+	status := api.LicensedProductStatus{
+		State: rapid.SampledFrom([]api.LicensedProductState{
+			"", "Unheard", api.LicensedProductUnlicensed, api.LicensedProductValid, api.LicensedProductGracePeriod, api.LicensedProductExpired,
 		}).Draw(t, "product state"),
 		ActiveLicenseKeyName: rapid.SampledFrom([]string{"", "key-0", "key-1", "key-9"}).Draw(t, "active key"),
 		ExpiryTime:           drawInstant(t, "expiry"),
@@ -54,30 +54,30 @@ func drawProduct(t *rapid.T, i int) v1alpha1.LicensedProduct {
 		TimeMark:             drawInstant(t, "mark"),
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "usages") {
-		status.Usage = append(status.Usage, v1alpha1.Usage{Name: drawName(t, "used"), Value: drawValue(t)})
+		status.Usage = append(status.Usage, api.Usage{Name: drawName(t, "used"), Value: drawValue(t)})
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "limits") {
-		status.Limits = append(status.Limits, v1alpha1.Limit{Name: drawName(t, "limited"), Value: drawValue(t)})
+		status.Limits = append(status.Limits, api.Limit{Name: drawName(t, "limited"), Value: drawValue(t)})
 	}
 	for range rapid.IntRange(0, 2).Draw(t, "conditions") {
-		status.Conditions = append(status.Conditions, metav1.Condition{Type: v1alpha1.ConditionClockSkewed, Status: metav1.ConditionStatus(drawText(t, "condition"))})
+		status.Conditions = append(status.Conditions, metav1.Condition{Type: api.ConditionClockSkewed, Status: metav1.ConditionStatus(drawText(t, "condition"))})
 	}
 	if rapid.Bool().Draw(t, "restriction") {
-		status.Restriction = &v1alpha1.RestrictionStatus{EffectiveTime: drawInstant(t, "effective")}
+		status.Restriction = &api.RestrictionStatus{EffectiveTime: drawInstant(t, "effective")}
 		if rapid.Bool().Draw(t, "in force") {
 			status.Restriction.InForce = inForce(make([]string, rapid.IntRange(0, 3).Draw(t, "tiers"))...)
 		}
 		if rapid.Bool().Draw(t, "bypasses") {
-			status.Restriction.Bypasses = &v1alpha1.RestrictionBypasses{Total: rapid.Int32().Draw(t, "total")}
+			status.Restriction.Bypasses = &api.RestrictionBypasses{Total: rapid.Int32().Draw(t, "total")}
 		}
 	}
 	return *product(fmt.Sprintf("product-%d", i), status)
 }
 
-func drawKey(t *rapid.T, i int) v1alpha1.LicenseKey {
-	return *key(fmt.Sprintf("key-%d", i), fmt.Sprintf("product-%d", rapid.IntRange(0, 4).Draw(t, "product")), v1alpha1.LicenseKeyStatus{
-		State: rapid.SampledFrom([]v1alpha1.LicenseKeyState{
-			"", "Unheard", v1alpha1.LicenseKeyInvalid, v1alpha1.LicenseKeyNotYetValid, v1alpha1.LicenseKeyValid, v1alpha1.LicenseKeyGracePeriod, v1alpha1.LicenseKeyExpired,
+func drawKey(t *rapid.T, i int) api.LicenseKey {
+	return *key(fmt.Sprintf("key-%d", i), fmt.Sprintf("product-%d", rapid.IntRange(0, 4).Draw(t, "product")), api.LicenseKeyStatus{
+		State: rapid.SampledFrom([]api.LicenseKeyState{
+			"", "Unheard", api.LicenseKeyInvalid, api.LicenseKeyNotYetValid, api.LicenseKeyValid, api.LicenseKeyGracePeriod, api.LicenseKeyExpired,
 		}).Draw(t, "key state"),
 		LicenseID: drawText(t, "license id"),
 		Customer:  drawText(t, "customer"),

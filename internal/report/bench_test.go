@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // BenchmarkEncode is what a report of 1,000 products costs but for what the API server is asked.
@@ -19,7 +19,7 @@ func BenchmarkEncode(b *testing.B) {
 		product.Name = fmt.Sprintf("product-%04d", i)
 		product.Status.MonthlyPeaks = nil
 		for month := 1; month <= 13; month++ {
-			product.Status.MonthlyPeaks = append(product.Status.MonthlyPeaks, v1alpha1.MonthlyPeak{Month: fmt.Sprintf("20%02d-01", month), Usage: used(5000, 80_000)})
+			product.Status.MonthlyPeaks = append(product.Status.MonthlyPeaks, api.MonthlyPeak{Month: fmt.Sprintf("20%02d-01", month), Usage: used(5000, 80_000)})
 		}
 		facts.Products = append(facts.Products, product)
 	}

@@ -25,7 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/clock"
 	"github.com/license-operator/license-operator/internal/version"
 )
@@ -106,7 +106,7 @@ func NewHandler(o Options) (*Handler, error) {
 		return nil, fmt.Errorf("finding out what the license report says of this machine: %w", err)
 	}
 	return &Handler{
-		log: o.Log, cache: o.Cache, surveyor: &surveyor{reader: o.API, api: apiServer},
+		log: o.Log, cache: o.Cache, surveyor: &surveyor{reader: o.API, version: apiServer},
 		clock: o.Clock, clusterUID: o.ClusterUID, system: system, turns: semaphore.NewWeighted(maxAtOnce), complaints: newComplaints(),
 	}, nil
 }
@@ -286,7 +286,7 @@ func (h *Handler) give(ctx context.Context, w http.ResponseWriter, asked request
 }
 
 func (h *Handler) gather(ctx context.Context, product string) (*Facts, error) {
-	var products v1alpha1.LicensedProductList
+	var products api.LicensedProductList
 	if err := h.cache.List(ctx, &products, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("listing LicensedProducts in the cache: %w", err)
 	}
@@ -294,7 +294,7 @@ func (h *Handler) gather(ctx context.Context, product string) (*Facts, error) {
 	if err != nil {
 		return nil, err
 	}
-	var keys v1alpha1.LicenseKeyList
+	var keys api.LicenseKeyList
 	if err := h.cache.List(ctx, &keys, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("listing LicenseKeys in the cache: %w", err)
 	}
@@ -304,7 +304,7 @@ func (h *Handler) gather(ctx context.Context, product string) (*Facts, error) {
 	}
 	facts := &Facts{
 		Time: h.clock.Read().Now, OperatorVersion: version.Get(), System: h.system, ClusterUID: h.clusterUID, Cluster: cluster,
-		Products: chosen, OfAll: product == everyProduct, Keys: make(map[string]*v1alpha1.LicenseKey, len(keys.Items)),
+		Products: chosen, OfAll: product == everyProduct, Keys: make(map[string]*api.LicenseKey, len(keys.Items)),
 	}
 	for i := range keys.Items {
 		facts.Keys[keys.Items[i].Name] = &keys.Items[i]
@@ -313,14 +313,14 @@ func (h *Handler) gather(ctx context.Context, product string) (*Facts, error) {
 }
 
 // choose finds what was asked for, in the order of the names.
-func choose(products []v1alpha1.LicensedProduct, asked string) ([]*v1alpha1.LicensedProduct, error) {
-	chosen := make([]*v1alpha1.LicensedProduct, 0, len(products))
+func choose(products []api.LicensedProduct, asked string) ([]*api.LicensedProduct, error) {
+	chosen := make([]*api.LicensedProduct, 0, len(products))
 	for i := range products {
 		if asked == "" || asked == everyProduct || asked == products[i].Name {
 			chosen = append(chosen, &products[i])
 		}
 	}
-	slices.SortFunc(chosen, func(a, b *v1alpha1.LicensedProduct) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(chosen, func(a, b *api.LicensedProduct) int { return strings.Compare(a.Name, b.Name) })
 	switch {
 	case asked == "" && len(chosen) > 1:
 		return nil, refuse(http.StatusBadRequest, "There are several products, and a report is for the vendor of one: give ?product=NAME, or ?product=* for all. The cluster has: %s.", names(products))
@@ -333,7 +333,7 @@ func choose(products []v1alpha1.LicensedProduct, asked string) ([]*v1alpha1.Lice
 }
 
 // names are those of the products, the first of them where there are many.
-func names(products []v1alpha1.LicensedProduct) string {
+func names(products []api.LicensedProduct) string {
 	all := make([]string, len(products))
 	for i := range products {
 		all[i] = products[i].Name

@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // answer is what a request was understood as, or how it was refused.
@@ -84,8 +84,8 @@ func TestReadRequest(t *testing.T) {
 }
 
 func TestChoose(t *testing.T) {
-	named := func(names ...string) []v1alpha1.LicensedProduct {
-		products := make([]v1alpha1.LicensedProduct, len(names))
+	named := func(names ...string) []api.LicensedProduct {
+		products := make([]api.LicensedProduct, len(names))
 		for i, name := range names {
 			products[i].Name = name
 		}
@@ -97,7 +97,7 @@ func TestChoose(t *testing.T) {
 	}
 	copy(listed, many)
 	for name, test := range map[string]struct {
-		products []v1alpha1.LicensedProduct
+		products []api.LicensedProduct
 		asked    string
 		want     string
 	}{

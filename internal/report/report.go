@@ -12,7 +12,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/token"
 )
@@ -90,7 +90,7 @@ type Product struct {
 	Name         string                        `json:"name"`
 	Vendor       string                        `json:"vendor"`
 	CreationTime metav1.Time                   `json:"creation_time"`
-	State        v1alpha1.LicensedProductState `json:"state,omitempty"`
+	State        api.LicensedProductState `json:"state,omitempty"`
 	LicenseKey   string                        `json:"license_key"`
 
 	NotBeforeTime   *metav1.Time `json:"not_before_time,omitempty"`
@@ -119,11 +119,11 @@ type MonthlyPeak struct {
 
 // Restriction is what the terms ask for, and what the cluster owner's brakes make of it. Tiers are counted, not named.
 type Restriction struct {
-	State v1alpha1.RestrictionState `json:"state,omitempty"`
+	State api.RestrictionState `json:"state,omitempty"`
 	// AskedMode is that of the terms, Ceiling the strongest that the cluster owner allows, and Mode what comes of both.
-	AskedMode v1alpha1.RestrictionMode `json:"asked_mode"`
-	Ceiling   v1alpha1.RestrictionMode `json:"ceiling,omitempty"`
-	Mode      v1alpha1.RestrictionMode `json:"mode"`
+	AskedMode api.RestrictionMode `json:"asked_mode"`
+	Ceiling   api.RestrictionMode `json:"ceiling,omitempty"`
+	Mode      api.RestrictionMode `json:"mode"`
 	// SinceTime is when the restriction came into force; nil: it is not.
 	SinceTime *metav1.Time `json:"since_time,omitempty"`
 	// RestrictedTiers is in how many tiers it is in force, and ExemptedTiers how many the cluster owner has exempted.
@@ -148,11 +148,11 @@ type Facts struct {
 	ClusterUID      string
 	Cluster         Cluster
 	// Products that the report is about, in the order of their names. They stay as they are.
-	Products []*v1alpha1.LicensedProduct
+	Products []*api.LicensedProduct
 	// OfAll: it was asked for every product there is, and not for one of them.
 	OfAll bool
 	// Keys are all LicenseKeys, by name.
-	Keys map[string]*v1alpha1.LicenseKey
+	Keys map[string]*api.LicenseKey
 }
 
 // Cluster is what the API server says of the cluster.
@@ -189,7 +189,7 @@ func Make(facts *Facts) *Report {
 }
 
 // settleOn fills in what a report says of the one product that it is about.
-func (r *Report) settleOn(products []*v1alpha1.LicensedProduct) {
+func (r *Report) settleOn(products []*api.LicensedProduct) {
 	r.License, r.Counters = &License{LicenseKey: unlicensed}, &Counters{}
 	if len(products) > 0 {
 		p := &r.Products[0]
@@ -200,14 +200,14 @@ func (r *Report) settleOn(products []*v1alpha1.LicensedProduct) {
 		for _, peak := range products[0].Status.MonthlyPeaks {
 			usage := countsOf(peak.Usage)
 			r.Counters.Buckets = append(r.Counters.Buckets, Bucket{
-				Bucket: peak.Month, PeakNodes: countOf(usage, v1alpha1.UsageNodes), PeakCores: countOf(usage, v1alpha1.UsageCores),
+				Bucket: peak.Month, PeakNodes: countOf(usage, api.UsageNodes), PeakCores: countOf(usage, api.UsageCores),
 			})
 		}
 	}
 	r.LicenseKey = r.License.LicenseKey
 }
 
-func productOf(product *v1alpha1.LicensedProduct, keys map[string]*v1alpha1.LicenseKey) Product {
+func productOf(product *api.LicensedProduct, keys map[string]*api.LicenseKey) Product {
 	status := &product.Status
 	p := Product{
 		Name: product.Name, Vendor: inOneLine(product.Spec.Vendor), CreationTime: metav1.NewTime(product.CreationTimestamp.UTC()), State: status.State, LicenseKey: unlicensed,
@@ -236,7 +236,7 @@ func productOf(product *v1alpha1.LicensedProduct, keys map[string]*v1alpha1.Lice
 }
 
 // restrictionOf is nil where the terms ask for none.
-func restrictionOf(product *v1alpha1.LicensedProduct) *Restriction {
+func restrictionOf(product *api.LicensedProduct) *Restriction {
 	if product.Spec.Restriction == nil {
 		return nil
 	}
@@ -258,7 +258,7 @@ func restrictionOf(product *v1alpha1.LicensedProduct) *Restriction {
 		r.Mode = status.Preview.Mode
 	}
 	for _, spared := range status.SparedTiers {
-		if spared.Reason == v1alpha1.TierSparedNever {
+		if spared.Reason == api.TierSparedNever {
 			r.ExemptedTiers++
 		}
 	}
@@ -268,7 +268,7 @@ func restrictionOf(product *v1alpha1.LicensedProduct) *Restriction {
 	return r
 }
 
-func countsOf(usage []v1alpha1.Usage) map[string]int64 {
+func countsOf(usage []api.Usage) map[string]int64 {
 	counts := make(map[string]int64, len(usage))
 	for _, u := range usage {
 		if u.Value != nil {

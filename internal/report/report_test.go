@@ -22,7 +22,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 var update = flag.Bool("update", false, "write the golden files in testdata instead of comparing with them")
@@ -34,8 +34,8 @@ func at(year int, month time.Month, day int) *metav1.Time {
 	return &metav1.Time{Time: time.Date(year, month, day, 1, 0, 0, 0, time.FixedZone("", 3600))}
 }
 
-func used(nodes, cores int64) []v1alpha1.Usage {
-	return []v1alpha1.Usage{{Name: v1alpha1.UsageNodes, Value: &nodes}, {Name: v1alpha1.UsageCores, Value: &cores}}
+func used(nodes, cores int64) []api.Usage {
+	return []api.Usage{{Name: api.UsageNodes, Value: &nodes}, {Name: api.UsageCores, Value: &cores}}
 }
 
 func certificates(ders ...string) string {
@@ -47,49 +47,49 @@ func certificates(ders ...string) string {
 }
 
 // mesh is a product with all there is to tell of one.
-func mesh() *v1alpha1.LicensedProduct {
-	return &v1alpha1.LicensedProduct{
+func mesh() *api.LicensedProduct {
+	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh", CreationTimestamp: *at(2026, 2, 1)},
-		Spec: v1alpha1.LicensedProductSpec{
+		Spec: api.LicensedProductSpec{
 			Vendor: "Acme <&> Söhne", TrustAnchors: "not to be used",
-			Restriction: &v1alpha1.RestrictionSpec{Mode: v1alpha1.RestrictionDefaultTierOnly},
+			Restriction: &api.RestrictionSpec{Mode: api.RestrictionDefaultTierOnly},
 		},
-		Status: v1alpha1.LicensedProductStatus{
-			State: v1alpha1.LicensedProductValid, ActiveLicenseKeyName: "acme-mesh-2027",
+		Status: api.LicensedProductStatus{
+			State: api.LicensedProductValid, ActiveLicenseKeyName: "acme-mesh-2027",
 			ExpiryTime: at(2028, 1, 1), GraceEndTime: at(2028, 1, 31), CoverageEndTime: at(2029, 1, 31),
-			Limits: []v1alpha1.Limit{{Name: "nodes", Value: new(int64(100))}, {Name: "requests", Value: new(int64(1<<63 - 1))}},
+			Limits: []api.Limit{{Name: "nodes", Value: new(int64(100))}, {Name: "requests", Value: new(int64(1<<63 - 1))}},
 			Usage:  used(73, 292),
-			MonthlyPeaks: []v1alpha1.MonthlyPeak{
+			MonthlyPeaks: []api.MonthlyPeak{
 				{Month: "2027-02", Usage: used(80, 300)},
-				{Month: "2027-03", Usage: []v1alpha1.Usage{{Name: "nodes", Value: new(int64(75))}}},
+				{Month: "2027-03", Usage: []api.Usage{{Name: "nodes", Value: new(int64(75))}}},
 			},
 			TrustAnchors: certificates("the root", "another"),
-			Restriction: &v1alpha1.RestrictionStatus{
-				State: v1alpha1.RestrictionPaused, EffectiveTime: at(2029, 1, 31), MaxMode: v1alpha1.RestrictionReadOnly,
-				Pause:       &v1alpha1.RestrictionPause{SinceTime: at(2027, 3, 8), UntilTime: at(2027, 3, 11), Reason: "Jane is on it"},
-				Preview:     &v1alpha1.RestrictionPreview{Mode: v1alpha1.RestrictionReadOnly},
-				SparedTiers: []v1alpha1.SparedTier{{Name: "kube", Reason: v1alpha1.TierSparedSystem}, {Name: "payments", Reason: v1alpha1.TierSparedNever}},
+			Restriction: &api.RestrictionStatus{
+				State: api.RestrictionPaused, EffectiveTime: at(2029, 1, 31), MaxMode: api.RestrictionReadOnly,
+				Pause:       &api.RestrictionPause{SinceTime: at(2027, 3, 8), UntilTime: at(2027, 3, 11), Reason: "Jane is on it"},
+				Preview:     &api.RestrictionPreview{Mode: api.RestrictionReadOnly},
+				SparedTiers: []api.SparedTier{{Name: "kube", Reason: api.TierSparedSystem}, {Name: "payments", Reason: api.TierSparedNever}},
 			},
 		},
 	}
 }
 
 // gateway is a product whose license is over.
-func gateway() *v1alpha1.LicensedProduct {
-	return &v1alpha1.LicensedProduct{
+func gateway() *api.LicensedProduct {
+	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: "gateway", CreationTimestamp: *at(2025, 2, 1)},
-		Spec: v1alpha1.LicensedProductSpec{
+		Spec: api.LicensedProductSpec{
 			Vendor: "Initech", TrustAnchors: certificates("root of Initech"),
-			Restriction: &v1alpha1.RestrictionSpec{Mode: v1alpha1.RestrictionDefaultTierOnly},
+			Restriction: &api.RestrictionSpec{Mode: api.RestrictionDefaultTierOnly},
 		},
-		Status: v1alpha1.LicensedProductStatus{
-			State: v1alpha1.LicensedProductExpired, ActiveLicenseKeyName: "gateway-2026",
+		Status: api.LicensedProductStatus{
+			State: api.LicensedProductExpired, ActiveLicenseKeyName: "gateway-2026",
 			ExpiryTime: at(2027, 1, 1), GraceEndTime: at(2027, 1, 31), CoverageEndTime: at(2027, 1, 31), Usage: used(2, 8),
-			Restriction: &v1alpha1.RestrictionStatus{
-				State: v1alpha1.RestrictionActive, EffectiveTime: at(2027, 1, 31), MaxMode: v1alpha1.RestrictionDefaultTierOnly,
-				InForce: &v1alpha1.RestrictionInForce{
-					Mode: v1alpha1.RestrictionReadOnly, ModeReason: v1alpha1.ModeReasonWindowsNode, SinceTime: at(2027, 1, 31),
-					Tiers: []v1alpha1.RestrictedTier{{Name: "security"}, {Name: "platform"}},
+			Restriction: &api.RestrictionStatus{
+				State: api.RestrictionActive, EffectiveTime: at(2027, 1, 31), MaxMode: api.RestrictionDefaultTierOnly,
+				InForce: &api.RestrictionInForce{
+					Mode: api.RestrictionReadOnly, ModeReason: api.ModeReasonWindowsNode, SinceTime: at(2027, 1, 31),
+					Tiers: []api.RestrictedTier{{Name: "security"}, {Name: "platform"}},
 				},
 			},
 		},
@@ -97,30 +97,30 @@ func gateway() *v1alpha1.LicensedProduct {
 }
 
 // fresh is a product that nobody has a license for.
-func fresh() *v1alpha1.LicensedProduct {
-	return &v1alpha1.LicensedProduct{
+func fresh() *api.LicensedProduct {
+	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: "fresh", CreationTimestamp: *at(2027, 3, 9)},
-		Spec:       v1alpha1.LicensedProductSpec{Vendor: "Hooli", TrustAnchors: certificates("root of Hooli")},
-		Status: v1alpha1.LicensedProductStatus{
-			State: v1alpha1.LicensedProductUnlicensed, Usage: used(0, 0), Restriction: &v1alpha1.RestrictionStatus{EffectiveTime: at(2027, 4, 8)},
+		Spec:       api.LicensedProductSpec{Vendor: "Hooli", TrustAnchors: certificates("root of Hooli")},
+		Status: api.LicensedProductStatus{
+			State: api.LicensedProductUnlicensed, Usage: used(0, 0), Restriction: &api.RestrictionStatus{EffectiveTime: at(2027, 4, 8)},
 		},
 	}
 }
 
-func keyOf(product, name, id string) *v1alpha1.LicenseKey {
-	return &v1alpha1.LicenseKey{
-		ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.LicenseKeySpec{ProductName: product},
-		Status: v1alpha1.LicenseKeyStatus{LicenseID: id, NotBeforeTime: at(2027, 1, 1)},
+func keyOf(product, name, id string) *api.LicenseKey {
+	return &api.LicenseKey{
+		ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: api.LicenseKeySpec{ProductName: product},
+		Status: api.LicenseKeyStatus{LicenseID: id, NotBeforeTime: at(2027, 1, 1)},
 	}
 }
 
-func factsOf(products ...*v1alpha1.LicensedProduct) *Facts {
+func factsOf(products ...*api.LicensedProduct) *Facts {
 	return &Facts{
 		Time: present, OperatorVersion: "v1.2.3", ClusterUID: "11111111-2222-3333-4444-555555555555",
 		System:   SystemInfo{Cores: 4, Hostname: "license-operator-controller-manager-6d9f-x2v8k", Uname: "Linux x86_64"},
 		Cluster:  Cluster{Version: "v1.37.2", Namespaces: new(int64(12)), Users: new(int64(61))},
 		Products: products,
-		Keys:     map[string]*v1alpha1.LicenseKey{"acme-mesh-2027": keyOf("acme-mesh", "acme-mesh-2027", "L-2027"), "gateway-2026": keyOf("gateway", "gateway-2026", "G-2026")},
+		Keys:     map[string]*api.LicenseKey{"acme-mesh-2027": keyOf("acme-mesh", "acme-mesh-2027", "L-2027"), "gateway-2026": keyOf("gateway", "gateway-2026", "G-2026")},
 	}
 }
 
@@ -133,7 +133,7 @@ func TestReport(t *testing.T) {
 	poor := factsOf(fresh())
 	poor.Cluster = Cluster{Version: "v1.37.2", Warnings: []string{"rbac_users: missing, since the operator has no right to list rolebindings and clusterrolebindings."}}
 	unknown := mesh()
-	unknown.Status = v1alpha1.LicensedProductStatus{}
+	unknown.Status = api.LicensedProductStatus{}
 	unknown.Spec.TrustAnchors = certificates("the root")
 	lost, anothers, unread := mesh(), mesh(), mesh()
 	lost.Status.ActiveLicenseKeyName = "gone"
@@ -237,8 +237,8 @@ func TestReportTellsNoSecrets(t *testing.T) {
 	product := mesh()
 	product.Labels, product.Annotations = map[string]string{secret: secret}, map[string]string{secret: secret}
 	product.Spec.RenewalURL, product.Spec.Audience = secret, secret
-	product.Spec.Revocations = []v1alpha1.Revocation{{LicenseID: secret, CertificateSHA256: secret}}
-	product.Spec.Usage = &v1alpha1.UsageSpec{NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{secret: secret}}}
+	product.Spec.Revocations = []api.Revocation{{LicenseID: secret, CertificateSHA256: secret}}
+	product.Spec.Usage = &api.UsageSpec{NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{secret: secret}}}
 	product.Spec.Restriction.TierSelector = product.Spec.Usage.NodeSelector
 	product.Spec.TrustAnchors = certificates(secret)
 	product.Status.TrustAnchors = certificates(secret)
@@ -247,13 +247,13 @@ func TestReportTellsNoSecrets(t *testing.T) {
 	product.Status.LastHandledClockReset = secret
 	restriction := product.Status.Restriction
 	restriction.SparedNamespace, restriction.Pause.Reason = secret, secret
-	restriction.SparedTiers = append(restriction.SparedTiers, v1alpha1.SparedTier{Name: secret, Reason: v1alpha1.TierSparedNever})
-	restriction.InForce = &v1alpha1.RestrictionInForce{Mode: v1alpha1.RestrictionReadOnly, Message: secret, SinceTime: at(2027, 1, 1), Tiers: []v1alpha1.RestrictedTier{{Name: secret}}}
-	restriction.Bypasses = &v1alpha1.RestrictionBypasses{Total: 1, Policies: []v1alpha1.BypassingPolicy{{Name: secret, Namespace: secret, Tier: secret}}}
+	restriction.SparedTiers = append(restriction.SparedTiers, api.SparedTier{Name: secret, Reason: api.TierSparedNever})
+	restriction.InForce = &api.RestrictionInForce{Mode: api.RestrictionReadOnly, Message: secret, SinceTime: at(2027, 1, 1), Tiers: []api.RestrictedTier{{Name: secret}}}
+	restriction.Bypasses = &api.RestrictionBypasses{Total: 1, Policies: []api.BypassingPolicy{{Name: secret, Namespace: secret, Tier: secret}}}
 	key := keyOf("acme-mesh", "acme-mesh-2027", "L-2027")
 	key.Labels, key.Annotations = product.Labels, product.Annotations
 	key.Spec.Token, key.Spec.Certificate = secret, certificates(secret)
-	key.Spec.TokenSecretRef = &v1alpha1.SecretKeyReference{Name: secret, Key: secret}
+	key.Spec.TokenSecretRef = &api.SecretKeyReference{Name: secret, Key: secret}
 	key.Status.Customer, key.Status.Features = secret, []string{secret}
 	key.Status.Conditions = product.Status.Conditions
 	facts := factsOf(product)

@@ -54,7 +54,7 @@ func (s server) ServerVersionWithContext(context.Context) (*apiversion.Info, err
 
 func newTestHandler(log logr.Logger, cached client.Reader) *Handler {
 	return &Handler{
-		log: log, cache: cached, surveyor: &surveyor{reader: empty(), api: server{}}, turns: semaphore.NewWeighted(maxAtOnce), complaints: newComplaints(),
+		log: log, cache: cached, surveyor: &surveyor{reader: empty(), version: server{}}, turns: semaphore.NewWeighted(maxAtOnce), complaints: newComplaints(),
 		clock: clock.New(func() clock.Sample { return clock.Sample{Wall: present} }),
 	}
 }
@@ -191,7 +191,7 @@ func TestUsersAreCountedOnce(t *testing.T) {
 
 func TestWhatTheOperatorMayNotAskIsMissing(t *testing.T) {
 	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "namespaces"}, "", errors.New("system:serviceaccount:secret:operator may not"))
-	got, err := (&surveyor{reader: failing(forbidden), api: server{forbidden}}).survey(t.Context())
+	got, err := (&surveyor{reader: failing(forbidden), version: server{forbidden}}).survey(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,8 +204,8 @@ func TestWhatTheOperatorMayNotAskIsMissing(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	for name, s := range map[string]*surveyor{
-		"no version": {reader: empty(), api: server{errors.New("away")}},
-		"no lists":   {reader: failing(errors.New("away")), api: server{}},
+		"no version": {reader: empty(), version: server{errors.New("away")}},
+		"no lists":   {reader: failing(errors.New("away")), version: server{}},
 	} {
 		if _, err := s.survey(t.Context()); err == nil {
 			t.Errorf("%s: no error, and so nobody hears of it", name)

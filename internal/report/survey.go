@@ -27,9 +27,9 @@ const surveyTimeout = 10 * time.Second
 
 // surveyor asks the API server what reports say of the cluster. None of it grows with the number of nodes.
 type surveyor struct {
-	// reader asks the API server, and api is for what is no object.
+	// reader asks the API server, and version for its version.
 	reader  client.Reader
-	api     discovery.ServerVersionInterfaceWithContext
+	version discovery.ServerVersionInterfaceWithContext
 	flights singleflight.Group
 }
 
@@ -51,7 +51,7 @@ func (s *surveyor) survey(ctx context.Context) (Cluster, error) {
 }
 
 func (s *surveyor) ask(ctx context.Context) (cluster Cluster, err error) {
-	version, err := s.api.ServerVersionWithContext(ctx)
+	version, err := s.version.ServerVersionWithContext(ctx)
 	if err == nil {
 		cluster.Version = version.GitVersion
 	} else if err := cluster.lacks("kubernetes_version and db_version", "get /version", err); err != nil {

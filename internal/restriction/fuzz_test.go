@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/json"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
@@ -45,7 +45,7 @@ func FuzzPauseOf(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var stored v1alpha1.RestrictionPause
+		var stored api.RestrictionPause
 		if err := json.Unmarshal(text, &stored); err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}

@@ -3,14 +3,14 @@
 
 package restriction
 
-import "github.com/license-operator/license-operator/api/v1alpha1"
+import api "github.com/license-operator/license-operator/api/v1alpha1"
 
 // strength orders the modes. What is no mode at all is no stronger than Observe.
-func strength(mode v1alpha1.RestrictionMode) int {
+func strength(mode api.RestrictionMode) int {
 	switch mode {
-	case v1alpha1.RestrictionDefaultTierOnly:
+	case api.RestrictionDefaultTierOnly:
 		return 2
-	case v1alpha1.RestrictionReadOnly:
+	case api.RestrictionReadOnly:
 		return 1
 	default:
 		return 0
@@ -18,7 +18,7 @@ func strength(mode v1alpha1.RestrictionMode) int {
 }
 
 // Gentler is the gentler of two modes.
-func Gentler(a, b v1alpha1.RestrictionMode) v1alpha1.RestrictionMode {
+func Gentler(a, b api.RestrictionMode) api.RestrictionMode {
 	if strength(b) < strength(a) {
 		return b
 	}
@@ -26,28 +26,28 @@ func Gentler(a, b v1alpha1.RestrictionMode) v1alpha1.RestrictionMode {
 }
 
 // EffectiveMode is the mode that a product's mode comes to under the brakes, and why it is another one. No mode stays none; an unknown one becomes Observe.
-func EffectiveMode(asked v1alpha1.RestrictionMode, brakes Brakes) (v1alpha1.RestrictionMode, v1alpha1.RestrictionModeReason) {
+func EffectiveMode(asked api.RestrictionMode, brakes Brakes) (api.RestrictionMode, api.RestrictionModeReason) {
 	switch {
 	case asked == "":
 		return "", ""
 	case strength(brakes.MaxMode) < strength(asked):
 		if strength(brakes.MaxMode) == 0 {
-			return v1alpha1.RestrictionObserve, v1alpha1.ModeReasonMaxRestriction
+			return api.RestrictionObserve, api.ModeReasonMaxRestriction
 		}
-		return brakes.MaxMode, v1alpha1.ModeReasonMaxRestriction
-	case asked == v1alpha1.RestrictionDefaultTierOnly && brakes.WindowsNode:
-		return v1alpha1.RestrictionReadOnly, v1alpha1.ModeReasonWindowsNode
+		return brakes.MaxMode, api.ModeReasonMaxRestriction
+	case asked == api.RestrictionDefaultTierOnly && brakes.WindowsNode:
+		return api.RestrictionReadOnly, api.ModeReasonWindowsNode
 	case strength(asked) == 0:
-		return v1alpha1.RestrictionObserve, ""
+		return api.RestrictionObserve, ""
 	default:
 		return asked, ""
 	}
 }
 
 // modeIn is what a product's effective mode comes to in one tier.
-func modeIn(t *Tier, mode v1alpha1.RestrictionMode) (v1alpha1.RestrictionMode, v1alpha1.RestrictionModeReason) {
-	if t.Deleting && mode == v1alpha1.RestrictionDefaultTierOnly {
-		return v1alpha1.RestrictionReadOnly, v1alpha1.ModeReasonTierDeleting
+func modeIn(t *Tier, mode api.RestrictionMode) (api.RestrictionMode, api.RestrictionModeReason) {
+	if t.Deleting && mode == api.RestrictionDefaultTierOnly {
+		return api.RestrictionReadOnly, api.ModeReasonTierDeleting
 	}
 	return mode, ""
 }

@@ -8,23 +8,23 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
 const (
-	observe         = v1alpha1.RestrictionObserve
-	readOnly        = v1alpha1.RestrictionReadOnly
-	defaultTierOnly = v1alpha1.RestrictionDefaultTierOnly
+	observe         = api.RestrictionObserve
+	readOnly        = api.RestrictionReadOnly
+	defaultTierOnly = api.RestrictionDefaultTierOnly
 )
 
 func TestEffectiveMode(t *testing.T) {
 	type outcome struct {
-		Mode   v1alpha1.RestrictionMode
-		Reason v1alpha1.RestrictionModeReason
+		Mode   api.RestrictionMode
+		Reason api.RestrictionModeReason
 	}
 	for name, test := range map[string]struct {
-		asked, most v1alpha1.RestrictionMode
+		asked, most api.RestrictionMode
 		windows     bool
 		want        outcome
 	}{
@@ -33,14 +33,14 @@ func TestEffectiveMode(t *testing.T) {
 		"as asked":                            {defaultTierOnly, defaultTierOnly, false, outcome{Mode: defaultTierOnly}},
 		"gentler than at most":                {readOnly, defaultTierOnly, false, outcome{Mode: readOnly}},
 		"Observe":                             {observe, defaultTierOnly, true, outcome{Mode: observe}},
-		"at most ReadOnly":                    {defaultTierOnly, readOnly, false, outcome{readOnly, v1alpha1.ModeReasonMaxRestriction}},
-		"at most Observe":                     {defaultTierOnly, observe, false, outcome{observe, v1alpha1.ModeReasonMaxRestriction}},
-		"ReadOnly, at most Observe":           {readOnly, observe, false, outcome{observe, v1alpha1.ModeReasonMaxRestriction}},
-		"no brake at all restricts nothing":   {defaultTierOnly, "", false, outcome{observe, v1alpha1.ModeReasonMaxRestriction}},
-		"an unknown brake restricts nothing":  {readOnly, "Everything", false, outcome{observe, v1alpha1.ModeReasonMaxRestriction}},
+		"at most ReadOnly":                    {defaultTierOnly, readOnly, false, outcome{readOnly, api.ModeReasonMaxRestriction}},
+		"at most Observe":                     {defaultTierOnly, observe, false, outcome{observe, api.ModeReasonMaxRestriction}},
+		"ReadOnly, at most Observe":           {readOnly, observe, false, outcome{observe, api.ModeReasonMaxRestriction}},
+		"no brake at all restricts nothing":   {defaultTierOnly, "", false, outcome{observe, api.ModeReasonMaxRestriction}},
+		"an unknown brake restricts nothing":  {readOnly, "Everything", false, outcome{observe, api.ModeReasonMaxRestriction}},
 		"an unknown mode restricts nothing":   {"Everything", defaultTierOnly, false, outcome{Mode: observe}},
-		"a Windows node":                      {defaultTierOnly, defaultTierOnly, true, outcome{readOnly, v1alpha1.ModeReasonWindowsNode}},
-		"a Windows node, at most ReadOnly":    {defaultTierOnly, readOnly, true, outcome{readOnly, v1alpha1.ModeReasonMaxRestriction}},
+		"a Windows node":                      {defaultTierOnly, defaultTierOnly, true, outcome{readOnly, api.ModeReasonWindowsNode}},
+		"a Windows node, at most ReadOnly":    {defaultTierOnly, readOnly, true, outcome{readOnly, api.ModeReasonMaxRestriction}},
 		"a Windows node minds no ReadOnly":    {readOnly, defaultTierOnly, true, outcome{Mode: readOnly}},
 	} {
 		t.Run(name, func(t *testing.T) {

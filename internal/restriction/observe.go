@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // Version is the API version of tiers and policies, the only one that is spoken: which storage is behind it is Calico's affair.
@@ -79,7 +79,7 @@ func isMarked(policy *unstructured.Unstructured) bool {
 		return true
 	}
 	for _, owner := range policy.GetOwnerReferences() {
-		if group, err := schema.ParseGroupVersion(owner.APIVersion); err == nil && group.Group == v1alpha1.GroupVersion.Group && owner.Kind == "LicensedProduct" {
+		if group, err := schema.ParseGroupVersion(owner.APIVersion); err == nil && group.Group == api.GroupVersion.Group && owner.Kind == "LicensedProduct" {
 			return true
 		}
 	}

@@ -10,33 +10,33 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 const (
 	// MaxPause is how long a pause may be.
-	MaxPause = v1alpha1.MaxRestrictionPauseDays * 24 * time.Hour
+	MaxPause = api.MaxRestrictionPauseDays * 24 * time.Hour
 	// MaxPauseReason is the bound of status.restriction.pause.reason, in characters.
 	MaxPauseReason = 256
 )
 
 // PauseOf is what the cluster owner has asked for by annotations of the product; nil: no pause. One that is longer than MaxPause ends then. Its error says what is
 // wrong with an annotation, which then counts for nothing.
-func PauseOf(product *v1alpha1.LicensedProduct) (*v1alpha1.RestrictionPause, error) {
-	value, asked := product.Annotations[v1alpha1.RestrictionPauseAnnotation]
+func PauseOf(product *api.LicensedProduct) (*api.RestrictionPause, error) {
+	value, asked := product.Annotations[api.RestrictionPauseAnnotation]
 	if !asked {
 		return nil, nil
 	}
 	since, until, err := parsePause(value)
 	if err != nil {
-		return nil, fmt.Errorf("annotation %s pauses nothing: %w (kubectl license pause sets it)", v1alpha1.RestrictionPauseAnnotation, err)
+		return nil, fmt.Errorf("annotation %s pauses nothing: %w (kubectl license pause sets it)", api.RestrictionPauseAnnotation, err)
 	}
 	if longest := since.Add(MaxPause); until.After(longest) {
 		until = longest
 	}
-	reason := []rune(oneLine(strings.ToValidUTF8(product.Annotations[v1alpha1.RestrictionPauseReasonAnnotation], "?")))
+	reason := []rune(oneLine(strings.ToValidUTF8(product.Annotations[api.RestrictionPauseReasonAnnotation], "?")))
 	begin, end := metav1.NewTime(since), metav1.NewTime(until)
-	return &v1alpha1.RestrictionPause{
+	return &api.RestrictionPause{
 		SinceTime: &begin,
 		UntilTime: &end,
 		Reason:    string(reason[:min(len(reason), MaxPauseReason)]),
@@ -44,8 +44,8 @@ func PauseOf(product *v1alpha1.LicensedProduct) (*v1alpha1.RestrictionPause, err
 }
 
 // IsPauseCut tells whether the product's annotation asks for a pause that is longer than MaxPause.
-func IsPauseCut(product *v1alpha1.LicensedProduct) bool {
-	since, until, err := parsePause(product.Annotations[v1alpha1.RestrictionPauseAnnotation])
+func IsPauseCut(product *api.LicensedProduct) bool {
+	since, until, err := parsePause(product.Annotations[api.RestrictionPauseAnnotation])
 	return err == nil && until.Sub(since) > MaxPause
 }
 

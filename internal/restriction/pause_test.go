@@ -11,14 +11,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
 // annotated is a product with the annotations that ask for a pause.
-func annotated(value, reason string) *v1alpha1.LicensedProduct {
-	return &v1alpha1.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: "mesh", Annotations: map[string]string{
-		v1alpha1.RestrictionPauseAnnotation: value, v1alpha1.RestrictionPauseReasonAnnotation: reason,
+func annotated(value, reason string) *api.LicensedProduct {
+	return &api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: "mesh", Annotations: map[string]string{
+		api.RestrictionPauseAnnotation: value, api.RestrictionPauseReasonAnnotation: reason,
 	}}}
 }
 
@@ -32,12 +32,12 @@ func instant(t *testing.T, text string) time.Time {
 }
 
 func TestPauseOf(t *testing.T) {
-	pause := func(since, until, reason string) *v1alpha1.RestrictionPause {
-		return &v1alpha1.RestrictionPause{SinceTime: new(metav1.NewTime(instant(t, since))), UntilTime: new(metav1.NewTime(instant(t, until))), Reason: reason}
+	pause := func(since, until, reason string) *api.RestrictionPause {
+		return &api.RestrictionPause{SinceTime: new(metav1.NewTime(instant(t, since))), UntilTime: new(metav1.NewTime(instant(t, until))), Reason: reason}
 	}
 	for name, test := range map[string]struct {
 		value, reason string
-		want          *v1alpha1.RestrictionPause
+		want          *api.RestrictionPause
 	}{
 		"some days":            {"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", "change freeze", pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", "change freeze")},
 		"without a reason":     {"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", "", pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", "")},
@@ -75,10 +75,10 @@ func TestNoPause(t *testing.T) {
 	for name, annotations := range map[string]map[string]string{
 		"no annotations":     nil,
 		"others":             {"example.com/restriction-pause": "2027-03-01T08:00:00Z/2027-03-04T08:00:00Z"},
-		"a reason by itself": {v1alpha1.RestrictionPauseReasonAnnotation: "change freeze"},
+		"a reason by itself": {api.RestrictionPauseReasonAnnotation: "change freeze"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := restriction.PauseOf(&v1alpha1.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Annotations: annotations}})
+			got, err := restriction.PauseOf(&api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Annotations: annotations}})
 			if got != nil || err != nil {
 				t.Errorf("got %v, %v", got, err)
 			}
@@ -132,7 +132,7 @@ func TestPauseAnnotation(t *testing.T) {
 	if want := "2027-03-01T08:00:00Z/2027-03-04T08:00:00Z"; value != want {
 		t.Errorf("got %s, want %s", value, want)
 	}
-	want := &v1alpha1.RestrictionPause{SinceTime: new(metav1.NewTime(since.Truncate(time.Second))), UntilTime: new(metav1.NewTime(until)), Reason: "change freeze"}
+	want := &api.RestrictionPause{SinceTime: new(metav1.NewTime(since.Truncate(time.Second))), UntilTime: new(metav1.NewTime(until)), Reason: "change freeze"}
 	got, err := restriction.PauseOf(annotated(value, "change freeze"))
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v, -want +got:\n%s", err, diff)
@@ -164,7 +164,7 @@ func TestNextBoundary(t *testing.T) {
 			}
 		})
 	}
-	if got := restriction.NextBoundary(&v1alpha1.LicensedProduct{}, since); !got.IsZero() {
+	if got := restriction.NextBoundary(&api.LicensedProduct{}, since); !got.IsZero() {
 		t.Errorf("without an annotation: %s", got)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // Plan is what the restrictions of all products come to on what was seen. All lists are in an order of their own, whatever order things were seen in: tiers and
@@ -26,8 +26,8 @@ type Plan struct {
 type TierPlan struct {
 	Name string
 	// Mode is the strongest of the products', ReadOnly or DefaultTierOnly, and ModeReason tells why it is not the one that they have.
-	Mode       v1alpha1.RestrictionMode
-	ModeReason v1alpha1.RestrictionModeReason
+	Mode       api.RestrictionMode
+	ModeReason api.RestrictionModeReason
 	// Products are those that it is in force for: the ones whose mode is the strongest.
 	Products []string
 	// Pass has to exist; nil in ReadOnly.
@@ -40,8 +40,8 @@ type TierPlan struct {
 type ProductPlan struct {
 	Name string
 	// Mode is the product's under the brakes, and ModeReason tells why it is another than the one asked for.
-	Mode       v1alpha1.RestrictionMode
-	ModeReason v1alpha1.RestrictionModeReason
+	Mode       api.RestrictionMode
+	ModeReason api.RestrictionModeReason
 	// InForce tells whether the restriction restricts: it is due, not paused, and its mode is more than Observe.
 	InForce bool
 	// Affects are the tiers that it restricts, or, not in force, would. Under Observe that is by the mode that was asked for, or, where that is Observe, by
@@ -54,14 +54,14 @@ type ProductPlan struct {
 // SparedTier is a tier that a product selects and cannot restrict.
 type SparedTier struct {
 	Name   string
-	Reason v1alpha1.TierSpareReason
+	Reason api.TierSpareReason
 }
 
 // TierEffect is what the restriction of one product does in one tier.
 type TierEffect struct {
 	Tier       string
-	Mode       v1alpha1.RestrictionMode
-	ModeReason v1alpha1.RestrictionModeReason
+	Mode       api.RestrictionMode
+	ModeReason api.RestrictionModeReason
 	// Policies that stop being applied to pods, or, in ReadOnly, can no longer be changed. The former leaves out those that act on host endpoints only, those of the
 	// operator's namespace, and what bypasses. Plans share this list: it is not to be written to.
 	Policies []PolicyRef
@@ -82,7 +82,7 @@ func (e *TierEffect) Closes() []PolicyRef {
 }
 
 func (e *TierEffect) stopping(which func(PolicyRef) bool) []PolicyRef {
-	if e.Mode != v1alpha1.RestrictionDefaultTierOnly {
+	if e.Mode != api.RestrictionDefaultTierOnly {
 		return nil
 	}
 	var found []PolicyRef
@@ -107,14 +107,14 @@ func (p *ProductPlan) Counts() (policies, allow, deny int) {
 // Bypass is a policy that is applied to pods in spite of DefaultTierOnly.
 type Bypass struct {
 	Policy PolicyRef
-	Reason v1alpha1.BypassReason
+	Reason api.BypassReason
 }
 
 // MakePlan works out what the restrictions of products come to. It keeps nothing of what it is given but strings.
 func MakePlan(seen Seen, products []Product, brakes Brakes) Plan {
 	p := newPlanner(seen, brakes)
 	inForce := make(map[string][]*Product)
-	modes := make(map[string]v1alpha1.RestrictionMode, len(products))
+	modes := make(map[string]api.RestrictionMode, len(products))
 
 	sorted := make([]*Product, 0, len(products))
 	for i := range products {
@@ -223,10 +223,10 @@ func (p *planner) product(product *Product) ProductPlan {
 	if mode == "" || product.TierSelector == nil {
 		return plan
 	}
-	if mode == v1alpha1.RestrictionObserve {
+	if mode == api.RestrictionObserve {
 		asked := product.Mode
 		if strength(asked) == 0 {
-			asked = v1alpha1.RestrictionDefaultTierOnly
+			asked = api.RestrictionDefaultTierOnly
 		}
 		mode, _ = EffectiveMode(asked, Brakes{MaxMode: asked, WindowsNode: p.brakes.WindowsNode})
 	}
@@ -243,14 +243,14 @@ func (p *planner) product(product *Product) ProductPlan {
 	return plan
 }
 
-func (p *planner) effect(t *Tier, asked v1alpha1.RestrictionMode) TierEffect {
+func (p *planner) effect(t *Tier, asked api.RestrictionMode) TierEffect {
 	v := p.view(t)
 	mode, reason := modeIn(t, asked)
 	effect := TierEffect{Tier: t.Name, Mode: mode, ModeReason: reason, Policies: v.all}
 	switch {
-	case reason == v1alpha1.ModeReasonTierDeleting:
+	case reason == api.ModeReasonTierDeleting:
 		effect.Bypasses = v.applied
-	case mode == v1alpha1.RestrictionDefaultTierOnly:
+	case mode == api.RestrictionDefaultTierOnly:
 		effect.Policies, effect.Bypasses = v.stopping, v.first
 	}
 	for i := range effect.Policies {
@@ -265,11 +265,11 @@ func (p *planner) effect(t *Tier, asked v1alpha1.RestrictionMode) TierEffect {
 }
 
 // tier plans a tier for the products, sorted by name and of these modes, that have a restriction in force there.
-func (p *planner) tier(t *Tier, products []*Product, modes map[string]v1alpha1.RestrictionMode) TierPlan {
-	strongest := v1alpha1.RestrictionReadOnly
+func (p *planner) tier(t *Tier, products []*Product, modes map[string]api.RestrictionMode) TierPlan {
+	strongest := api.RestrictionReadOnly
 	for _, product := range products {
-		if modes[product.Name] == v1alpha1.RestrictionDefaultTierOnly {
-			strongest = v1alpha1.RestrictionDefaultTierOnly
+		if modes[product.Name] == api.RestrictionDefaultTierOnly {
+			strongest = api.RestrictionDefaultTierOnly
 		}
 	}
 	var by []*Product
@@ -281,7 +281,7 @@ func (p *planner) tier(t *Tier, products []*Product, modes map[string]v1alpha1.R
 	}
 	effect := p.effect(t, strongest)
 	plan := TierPlan{Name: t.Name, Mode: effect.Mode, ModeReason: effect.ModeReason, Products: names, Bypasses: effect.Bypasses}
-	if effect.Mode == v1alpha1.RestrictionDefaultTierOnly {
+	if effect.Mode == api.RestrictionDefaultTierOnly {
 		plan.Pass = passPolicy(p.view(t).passName, t, by, p.brakes.OperatorNamespace)
 	}
 	return plan
@@ -308,9 +308,9 @@ func (p *planner) view(t *Tier) *view {
 		if policy.Neutral {
 			continue
 		}
-		v.applied = append(v.applied, Bypass{Policy: ref, Reason: v1alpha1.BypassTierDeleting})
+		v.applied = append(v.applied, Bypass{Policy: ref, Reason: api.BypassTierDeleting})
 		if first {
-			v.first = append(v.first, Bypass{Policy: ref, Reason: v1alpha1.BypassSortsFirst})
+			v.first = append(v.first, Bypass{Policy: ref, Reason: api.BypassSortsFirst})
 		}
 	}
 	p.views[t.Name] = v

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"k8s.io/apimachinery/pkg/labels"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
@@ -54,7 +54,7 @@ func made(tier, name string) restriction.Policy {
 }
 
 // product restricts every tier, in force since the epoch.
-func product(name string, mode v1alpha1.RestrictionMode) restriction.Product {
+func product(name string, mode api.RestrictionMode) restriction.Product {
 	return restriction.Product{
 		Name: name, Vendor: "Acme", RenewalURL: "https://acme.example/renew", Mode: mode, TierSelector: every,
 		Due: true, Since: epoch, EffectiveTime: epoch,
@@ -73,7 +73,7 @@ func refs(policies ...restriction.Policy) []restriction.PolicyRef {
 	return list
 }
 
-func bypasses(reason v1alpha1.BypassReason, policies ...restriction.Policy) []restriction.Bypass {
+func bypasses(reason api.BypassReason, policies ...restriction.Policy) []restriction.Bypass {
 	var list []restriction.Bypass
 	for _, p := range policies {
 		list = append(list, restriction.Bypass{Policy: ref(p), Reason: reason})
@@ -98,7 +98,7 @@ func pass(tier, name string) *restriction.PassPolicy {
 }
 
 // mesh is the plan of product mesh, in force.
-func mesh(mode v1alpha1.RestrictionMode, affects ...restriction.TierEffect) []restriction.ProductPlan {
+func mesh(mode api.RestrictionMode, affects ...restriction.TierEffect) []restriction.ProductPlan {
 	return []restriction.ProductPlan{{Name: "mesh", Mode: mode, InForce: true, Affects: affects}}
 }
 
@@ -111,7 +111,7 @@ func freezes(tier string, policies ...restriction.Policy) restriction.TierEffect
 	return effect(tier, readOnly, policies)
 }
 
-func effect(tier string, mode v1alpha1.RestrictionMode, policies []restriction.Policy) restriction.TierEffect {
+func effect(tier string, mode api.RestrictionMode, policies []restriction.Policy) restriction.TierEffect {
 	e := restriction.TierEffect{Tier: tier, Mode: mode, Policies: refs(policies...)}
 	for _, p := range policies {
 		if p.Allows {
@@ -137,7 +137,7 @@ type world struct {
 }
 
 // restricted is tier security with some policies, of which product mesh restricts every one.
-func restricted(mode v1alpha1.RestrictionMode, policies ...restriction.Policy) world {
+func restricted(mode api.RestrictionMode, policies ...restriction.Policy) world {
 	return world{
 		tiers:    []restriction.Tier{tier("default"), tier("security")},
 		policies: policies,
@@ -146,7 +146,7 @@ func restricted(mode v1alpha1.RestrictionMode, policies ...restriction.Policy) w
 	}
 }
 
-var defaultSpared = []restriction.SparedTier{{Name: "default", Reason: v1alpha1.TierSparedBuiltIn}}
+var defaultSpared = []restriction.SparedTier{{Name: "default", Reason: api.TierSparedBuiltIn}}
 
 // spares adds the spared default tier to the only product.
 func spares(plan []restriction.ProductPlan) []restriction.ProductPlan {
@@ -279,7 +279,7 @@ func TestPlan(t *testing.T) {
 			want: restriction.Plan{
 				Products: []restriction.ProductPlan{{
 					Name: "mesh", Mode: defaultTierOnly, InForce: true,
-					Spared: append(defaultSpared[:1:1], restriction.SparedTier{Name: "security", Reason: v1alpha1.TierSparedNever}),
+					Spared: append(defaultSpared[:1:1], restriction.SparedTier{Name: "security", Reason: api.TierSparedNever}),
 				}},
 				Delete: []string{ours},
 			},
@@ -304,7 +304,7 @@ func TestPlan(t *testing.T) {
 			world: restricted(defaultTierOnly, allow, made("security", ours)).with(func(w *world) { w.brakes.MaxMode = readOnly }),
 			want: restriction.Plan{
 				Products: []restriction.ProductPlan{{
-					Name: "mesh", Mode: readOnly, ModeReason: v1alpha1.ModeReasonMaxRestriction, InForce: true,
+					Name: "mesh", Mode: readOnly, ModeReason: api.ModeReasonMaxRestriction, InForce: true,
 					Affects: []restriction.TierEffect{freezes("security", allow)}, Spared: defaultSpared,
 				}},
 				Tiers:  []restriction.TierPlan{{Name: "security", Mode: readOnly, Products: []string{"mesh"}}},
@@ -314,7 +314,7 @@ func TestPlan(t *testing.T) {
 		"--max-restriction=Observe: what the mode asked for would do": {
 			world: restricted(readOnly, allow).with(func(w *world) { w.brakes.MaxMode = observe }),
 			want: restriction.Plan{Products: []restriction.ProductPlan{{
-				Name: "mesh", Mode: observe, ModeReason: v1alpha1.ModeReasonMaxRestriction,
+				Name: "mesh", Mode: observe, ModeReason: api.ModeReasonMaxRestriction,
 				Affects: []restriction.TierEffect{freezes("security", allow)}, Spared: defaultSpared,
 			}}},
 		},
@@ -322,7 +322,7 @@ func TestPlan(t *testing.T) {
 			world: restricted(defaultTierOnly, allow, made("security", ours)).with(func(w *world) { w.brakes.WindowsNode = true }),
 			want: restriction.Plan{
 				Products: []restriction.ProductPlan{{
-					Name: "mesh", Mode: readOnly, ModeReason: v1alpha1.ModeReasonWindowsNode, InForce: true,
+					Name: "mesh", Mode: readOnly, ModeReason: api.ModeReasonWindowsNode, InForce: true,
 					Affects: []restriction.TierEffect{freezes("security", allow)}, Spared: defaultSpared,
 				}},
 				Tiers:  []restriction.TierPlan{{Name: "security", Mode: readOnly, Products: []string{"mesh"}}},
@@ -333,12 +333,12 @@ func TestPlan(t *testing.T) {
 			world: restricted(defaultTierOnly, allow, deny, host, made("security", ours)).with(func(w *world) { w.tiers[1] = deleting }),
 			want: restriction.Plan{
 				Products: spares(mesh(defaultTierOnly, restriction.TierEffect{
-					Tier: "security", Mode: readOnly, ModeReason: v1alpha1.ModeReasonTierDeleting,
-					Policies: refs(allow, host, deny), Allow: 2, Deny: 1, Bypasses: bypasses(v1alpha1.BypassTierDeleting, allow, deny),
+					Tier: "security", Mode: readOnly, ModeReason: api.ModeReasonTierDeleting,
+					Policies: refs(allow, host, deny), Allow: 2, Deny: 1, Bypasses: bypasses(api.BypassTierDeleting, allow, deny),
 				})),
 				Tiers: []restriction.TierPlan{{
-					Name: "security", Mode: readOnly, ModeReason: v1alpha1.ModeReasonTierDeleting, Products: []string{"mesh"},
-					Bypasses: bypasses(v1alpha1.BypassTierDeleting, allow, deny),
+					Name: "security", Mode: readOnly, ModeReason: api.ModeReasonTierDeleting, Products: []string{"mesh"},
+					Bypasses: bypasses(api.BypassTierDeleting, allow, deny),
 				}},
 				Delete: []string{ours},
 			},
@@ -364,24 +364,24 @@ func TestPlan(t *testing.T) {
 		},
 		"a bypass: the least order and a smaller name": {
 			world: restricted(defaultTierOnly, least(global("security", "security.a")), allow),
-			want:  passed(ours, bypassed(stops("security", allow), bypasses(v1alpha1.BypassSortsFirst, global("security", "security.a")))),
+			want:  passed(ours, bypassed(stops("security", allow), bypasses(api.BypassSortsFirst, global("security", "security.a")))),
 		},
 		"a bypass: less than the least, should there ever be one": {
 			world: restricted(defaultTierOnly, ordered(global("security", "security.z"), math.Inf(-1)), allow),
-			want:  passed(ours, bypassed(stops("security", allow), bypasses(v1alpha1.BypassSortsFirst, global("security", "security.z")))),
+			want:  passed(ours, bypassed(stops("security", allow), bypasses(api.BypassSortsFirst, global("security", "security.z")))),
 		},
 		"a bypass: names compare before namespaces, as in 3.32, where a hyphen sorts before the slash": {
 			world: restricted(defaultTierOnly, least(namespaced("security", "zoo", ours+"-")), least(namespaced("security", "zoo", ours+"0"))),
 			want: passed(ours, bypassed(
 				stops("security", namespaced("security", "zoo", ours+"0")),
-				bypasses(v1alpha1.BypassSortsFirst, namespaced("security", "zoo", ours+"-")),
+				bypasses(api.BypassSortsFirst, namespaced("security", "zoo", ours+"-")),
 			)),
 		},
 		"a bypass: namespaces compare before names, as before 3.32": {
 			world: restricted(defaultTierOnly, least(namespaced("security", "apps", "security.z")), least(namespaced("security", "shop", "security.z"))),
 			want: passed(ours, bypassed(
 				stops("security", namespaced("security", "shop", "security.z")),
-				bypasses(v1alpha1.BypassSortsFirst, namespaced("security", "apps", "security.z")),
+				bypasses(api.BypassSortsFirst, namespaced("security", "apps", "security.z")),
 			)),
 		},
 		"a namespaced policy of our very name sorts behind ours, and does not take the name": {
@@ -467,7 +467,7 @@ func TestPlan(t *testing.T) {
 
 // A tier is as restricted as the strongest product has it, and free when the last one lets go.
 func TestPlanOfOverlappingProducts(t *testing.T) {
-	byLabel := func(name string, mode v1alpha1.RestrictionMode, team string) restriction.Product {
+	byLabel := func(name string, mode api.RestrictionMode, team string) restriction.Product {
 		p := product(name, mode)
 		p.TierSelector = labels.SelectorFromSet(labels.Set{"team": team})
 		return p
@@ -480,7 +480,7 @@ func TestPlanOfOverlappingProducts(t *testing.T) {
 
 	type tierPlan struct {
 		Name     string
-		Mode     v1alpha1.RestrictionMode
+		Mode     api.RestrictionMode
 		Products []string
 		Pass     string
 		Notes    map[string]string
@@ -631,7 +631,7 @@ func TestOpensAndCloses(t *testing.T) {
 	allow, deny, both := global("t", "t.allow"), namespaced("t", "shop", "t.deny"), global("t", "t.both")
 	both.Denies = true
 	type told struct{ Opens, Closes []restriction.PolicyRef }
-	for mode, want := range map[v1alpha1.RestrictionMode]told{
+	for mode, want := range map[api.RestrictionMode]told{
 		defaultTierOnly: {Opens: refs(both, deny), Closes: refs(allow, both)},
 		readOnly:        {},
 	} {

@@ -17,7 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"pgregory.net/rapid"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
@@ -30,7 +30,7 @@ var (
 		"a-b-2e7336dc.license-operator-pass-2", "license-operator-pass.license-operator-pass", "default.license-operator-pass", "a.x", "0.x", "x",
 	}
 	drawnNamespaces = []string{"apps", "zoo", operatorNamespace}
-	drawnModes      = []v1alpha1.RestrictionMode{"", "Everything", observe, readOnly, defaultTierOnly, defaultTierOnly}
+	drawnModes      = []api.RestrictionMode{"", "Everything", observe, readOnly, defaultTierOnly, defaultTierOnly}
 	drawnSelectors  = []labels.Selector{
 		nil, labels.Everything(), labels.Everything(), labels.Nothing(), labels.SelectorFromSet(labels.Set{"team": "net"}),
 	}
@@ -196,7 +196,7 @@ func TestLiftingLeavesNothingBehind(t *testing.T) {
 
 // Whatever is asked for, no plan goes beyond the brakes.
 func TestPlanKeepsToTheBrakes(t *testing.T) {
-	rank := map[v1alpha1.RestrictionMode]int{readOnly: 1, defaultTierOnly: 2}
+	rank := map[api.RestrictionMode]int{readOnly: 1, defaultTierOnly: 2}
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawWorld(t)
 		most := rank[w.brakes.MaxMode]
@@ -346,10 +346,10 @@ func drawPause(t *rapid.T, from, to time.Time) (annotations map[string]string, s
 	case 0, 1:
 		return nil, since, until
 	case 2:
-		return map[string]string{v1alpha1.RestrictionPauseAnnotation: rapid.SampledFrom([]string{"", "72h", "/", "2026-11-01/2026-12-01"}).Draw(t, "no pause")}, since, until
+		return map[string]string{api.RestrictionPauseAnnotation: rapid.SampledFrom([]string{"", "72h", "/", "2026-11-01/2026-12-01"}).Draw(t, "no pause")}, since, until
 	default:
 		since, until = instant("since"), instant("until")
-		annotations = map[string]string{v1alpha1.RestrictionPauseAnnotation: written(since) + "/" + written(until)}
+		annotations = map[string]string{api.RestrictionPauseAnnotation: written(since) + "/" + written(until)}
 		if !since.Before(until) {
 			return annotations, time.Time{}, time.Time{}
 		}
@@ -394,7 +394,7 @@ func TestPausesLast14DaysAtMost(t *testing.T) {
 // A restriction starts, stays and ends as the design says, whatever happens to keys, terms, clocks and annotations: its status is fed back as a controller does.
 func TestRestrictionsStartAndEndAsDesigned(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := terms(rapid.SampledFrom(drawnModes).Draw(t, "mode"), func(p *v1alpha1.LicensedProduct) {
+		p := terms(rapid.SampledFrom(drawnModes).Draw(t, "mode"), func(p *api.LicensedProduct) {
 			p.Spec.UnlicensedGracePeriodDays = new(rapid.Int32Range(0, 3).Draw(t, "unlicensed period"))
 		})
 		brakes := restriction.Brakes{MaxMode: rapid.SampledFrom(drawnModes).Draw(t, "max mode"), WindowsNode: rapid.Bool().Draw(t, "windows")}
@@ -430,29 +430,29 @@ func TestRestrictionsStartAndEndAsDesigned(t *testing.T) {
 			mode, _ := restriction.EffectiveMode(p.Spec.Restriction.Mode, brakes)
 			wasInForce := before != nil && before.InForce != nil
 			disagree := clock.Agreement == license.ClocksDisagree
-			want := v1alpha1.RestrictionActive
+			want := api.RestrictionActive
 			switch {
 			case p.DeletionTimestamp != nil, mode == "", mode == observe:
-				want = v1alpha1.RestrictionNone
+				want = api.RestrictionNone
 			case paused(e.Time.Now):
-				want = v1alpha1.RestrictionPaused
+				want = api.RestrictionPaused
 			case wasInForce && !license.Usable(e.State):
 				// Whatever else happens, it stays.
 			case license.Usable(e.State), e.Time.Now.Before(e.EffectiveTime), disagree:
-				want = v1alpha1.RestrictionScheduled
+				want = api.RestrictionScheduled
 			}
 			if got != want {
 				t.Fatalf("at %s, %s, effective %s, keys %s, in force before: %t, clocks %v, annotations %v: %s, want %s",
 					now, mode, e.EffectiveTime, e.State, wasInForce, clock.Agreement, p.Annotations, got, want)
 			}
 
-			p.Status = v1alpha1.LicensedProductStatus{
+			p.Status = api.LicensedProductStatus{
 				State: e.State, ActiveLicenseKeyName: e.ActiveKeyName, TimeMark: stampOrNone(e.Time.Mark),
-				Restriction: &v1alpha1.RestrictionStatus{
+				Restriction: &api.RestrictionStatus{
 					State: got, EffectiveTime: stampOrNone(e.EffectiveTime), Basis: e.Basis, UsableUntilTime: stampOrNone(e.UsableUntil),
 				},
 			}
-			if got != v1alpha1.RestrictionActive {
+			if got != api.RestrictionActive {
 				continue
 			}
 			since := e.Time.Now
@@ -462,7 +462,7 @@ func TestRestrictionsStartAndEndAsDesigned(t *testing.T) {
 					t.Fatalf("in force since %s, and by now since %s", since, known.Since)
 				}
 			}
-			p.Status.Restriction.InForce = &v1alpha1.RestrictionInForce{Mode: mode, SinceTime: stamp(since)}
+			p.Status.Restriction.InForce = &api.RestrictionInForce{Mode: mode, SinceTime: stamp(since)}
 		}
 	})
 }

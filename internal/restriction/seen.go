@@ -8,7 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/labels"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // PolicyKind is a kind of policy that tiers hold and that is applied. Staged kinds never are, so none of them is here.
@@ -62,7 +62,7 @@ type Product struct {
 	// Vendor and RenewalURL are for the annotations of pass policies; RenewalURL may be empty.
 	Vendor, RenewalURL string
 	// Mode is the one that the product's terms ask for; empty: none, which restricts nothing and affects nothing.
-	Mode v1alpha1.RestrictionMode
+	Mode api.RestrictionMode
 	// TierSelector selects the tiers by their labels; nil: none of them.
 	TierSelector labels.Selector
 	// Due is true from the effective time on, once the restriction may start, and for as long as it is in force.
@@ -78,7 +78,7 @@ type Product struct {
 // Brakes are what the cluster owner and the cluster itself allow at most, other than by labels on tiers.
 type Brakes struct {
 	// MaxMode is the strongest mode of any product (--max-restriction). What is not a mode, the empty string too, counts as Observe: a mistake restricts nothing.
-	MaxMode v1alpha1.RestrictionMode
+	MaxMode api.RestrictionMode
 	// WindowsNode is true while the cluster has one. There a Pass in the last tier that applies to a pod blocks (projectcalico/calico#13208), so that ReadOnly takes
 	// the place of DefaultTierOnly.
 	WindowsNode bool

@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 )
 
@@ -20,7 +20,7 @@ import (
 // restriction has been in force before, and since when: that alone starts none.
 //
 // A tierSelector or a pause that cannot be understood counts as none. TierSelectorOf and PauseOf say why.
-func ProductOf(product *v1alpha1.LicensedProduct, e *license.Evaluation) Product {
+func ProductOf(product *api.LicensedProduct, e *license.Evaluation) Product {
 	p := Product{Name: product.Name, Vendor: product.Spec.Vendor, RenewalURL: product.Spec.RenewalURL, EffectiveTime: e.EffectiveTime}
 	if product.Spec.Restriction == nil || product.DeletionTimestamp != nil {
 		return p
@@ -37,13 +37,13 @@ func ProductOf(product *v1alpha1.LicensedProduct, e *license.Evaluation) Product
 	if status := product.Status.Restriction; status != nil && status.InForce != nil && status.InForce.SinceTime != nil && due {
 		p.Since = status.InForce.SinceTime.Time
 	}
-	p.Disputed = due && p.Since.IsZero() && e.Time.SkewReason == v1alpha1.ReasonNodeClock
+	p.Disputed = due && p.Since.IsZero() && e.Time.SkewReason == api.ReasonNodeClock
 	p.Due = due && !p.Disputed
 	return p
 }
 
 // TierSelectorOf is the product's; nil without an error where its terms have none.
-func TierSelectorOf(product *v1alpha1.LicensedProduct) (labels.Selector, error) {
+func TierSelectorOf(product *api.LicensedProduct) (labels.Selector, error) {
 	if product.Spec.Restriction == nil || product.Spec.Restriction.TierSelector == nil {
 		return nil, nil
 	}
@@ -51,7 +51,7 @@ func TierSelectorOf(product *v1alpha1.LicensedProduct) (labels.Selector, error) 
 }
 
 // NextBoundary is the first instant after now at which a product's pause begins or ends; zero: never.
-func NextBoundary(product *v1alpha1.LicensedProduct, now time.Time) time.Time {
+func NextBoundary(product *api.LicensedProduct, now time.Time) time.Time {
 	pause, err := PauseOf(product)
 	switch {
 	case err != nil || pause == nil || !now.Before(pause.UntilTime.Time):
@@ -64,21 +64,21 @@ func NextBoundary(product *v1alpha1.LicensedProduct, now time.Time) time.Time {
 }
 
 // Standing is how a product's restriction stands, and the reason of its condition Restricted.
-func (p *Product) Standing(brakes Brakes) (state v1alpha1.RestrictionState, reason string) {
+func (p *Product) Standing(brakes Brakes) (state api.RestrictionState, reason string) {
 	mode, _ := EffectiveMode(p.Mode, brakes)
 	switch {
 	case mode == "":
-		return v1alpha1.RestrictionNone, v1alpha1.ReasonNotRequested
+		return api.RestrictionNone, api.ReasonNotRequested
 	case strength(mode) == 0:
-		return v1alpha1.RestrictionNone, v1alpha1.ReasonObserved
+		return api.RestrictionNone, api.ReasonObserved
 	case p.Paused:
-		return v1alpha1.RestrictionPaused, v1alpha1.ReasonPaused
+		return api.RestrictionPaused, api.ReasonPaused
 	case p.Disputed:
-		return v1alpha1.RestrictionScheduled, v1alpha1.ReasonClockDisputed
+		return api.RestrictionScheduled, api.ReasonClockDisputed
 	case !p.Due:
-		return v1alpha1.RestrictionScheduled, v1alpha1.ReasonNotDue
+		return api.RestrictionScheduled, api.ReasonNotDue
 	default:
-		return v1alpha1.RestrictionActive, string(mode)
+		return api.RestrictionActive, string(mode)
 	}
 }
 

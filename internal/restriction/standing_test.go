@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
@@ -25,12 +25,12 @@ func at(days float64) time.Time { return epoch.Add(time.Duration(days * 24 * flo
 func stamp(t time.Time) *metav1.Time { return &metav1.Time{Time: t} }
 
 // terms are those of product mesh, created at the epoch: unlicensed for 30 days it is restricted, in every tier.
-func terms(mode v1alpha1.RestrictionMode, changes ...func(*v1alpha1.LicensedProduct)) *v1alpha1.LicensedProduct {
-	p := &v1alpha1.LicensedProduct{
+func terms(mode api.RestrictionMode, changes ...func(*api.LicensedProduct)) *api.LicensedProduct {
+	p := &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: "mesh", CreationTimestamp: metav1.NewTime(epoch), Annotations: map[string]string{}},
-		Spec: v1alpha1.LicensedProductSpec{
+		Spec: api.LicensedProductSpec{
 			Vendor: "Acme", RenewalURL: "https://acme.example/renew", UnlicensedGracePeriodDays: new(int32(30)),
-			Restriction: &v1alpha1.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{}},
+			Restriction: &api.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{}},
 		},
 	}
 	for _, change := range changes {
@@ -39,25 +39,25 @@ func terms(mode v1alpha1.RestrictionMode, changes ...func(*v1alpha1.LicensedProd
 	return p
 }
 
-func pausedBetween(since, until time.Time) func(*v1alpha1.LicensedProduct) {
-	return func(p *v1alpha1.LicensedProduct) {
-		p.Annotations[v1alpha1.RestrictionPauseAnnotation] = restriction.PauseAnnotation(since, until)
+func pausedBetween(since, until time.Time) func(*api.LicensedProduct) {
+	return func(p *api.LicensedProduct) {
+		p.Annotations[api.RestrictionPauseAnnotation] = restriction.PauseAnnotation(since, until)
 	}
 }
 
 // inForceSince is what the status of a product says whose restriction is, as from day 30 on it would be.
-func inForceSince(since time.Time) func(*v1alpha1.LicensedProduct) {
-	return func(p *v1alpha1.LicensedProduct) {
-		p.Status.State, p.Status.TimeMark = v1alpha1.LicensedProductUnlicensed, stamp(since)
-		p.Status.Restriction = &v1alpha1.RestrictionStatus{
-			State: v1alpha1.RestrictionActive, EffectiveTime: stamp(at(30)), Basis: v1alpha1.RestrictionBasisNeverLicensed,
-			InForce: &v1alpha1.RestrictionInForce{Mode: defaultTierOnly, SinceTime: stamp(since)},
+func inForceSince(since time.Time) func(*api.LicensedProduct) {
+	return func(p *api.LicensedProduct) {
+		p.Status.State, p.Status.TimeMark = api.LicensedProductUnlicensed, stamp(since)
+		p.Status.Restriction = &api.RestrictionStatus{
+			State: api.RestrictionActive, EffectiveTime: stamp(at(30)), Basis: api.RestrictionBasisNeverLicensed,
+			InForce: &api.RestrictionInForce{Mode: defaultTierOnly, SinceTime: stamp(since)},
 		}
 	}
 }
 
-func selecting(selector *metav1.LabelSelector) func(*v1alpha1.LicensedProduct) {
-	return func(p *v1alpha1.LicensedProduct) { p.Spec.Restriction.TierSelector = selector }
+func selecting(selector *metav1.LabelSelector) func(*api.LicensedProduct) {
+	return func(p *api.LicensedProduct) { p.Spec.Restriction.TierSelector = selector }
 }
 
 func keyOf(name string, from, to float64) license.Key {
@@ -90,24 +90,24 @@ func TestProductOf(t *testing.T) {
 	since := func(at time.Time) func(*restriction.Product) { return func(p *restriction.Product) { p.Since = at } }
 	unrestricted := func(p *restriction.Product) { p.Mode, p.TierSelector = "", nil }
 	unselecting := func(p *restriction.Product) { p.TierSelector = nil }
-	restrictsAtOnce := func(p *v1alpha1.LicensedProduct) { p.Spec.UnlicensedGracePeriodDays = new(int32(0)) }
+	restrictsAtOnce := func(p *api.LicensedProduct) { p.Spec.UnlicensedGracePeriodDays = new(int32(0)) }
 
 	for name, test := range map[string]struct {
-		product *v1alpha1.LicensedProduct
+		product *api.LicensedProduct
 		clock   license.ClockReading
 		keys    []license.Key
 		want    restriction.Product
 	}{
 		"terms without a restriction": {
-			product: terms(defaultTierOnly, func(p *v1alpha1.LicensedProduct) { p.Spec.Restriction = nil }),
+			product: terms(defaultTierOnly, func(p *api.LicensedProduct) { p.Spec.Restriction = nil }),
 			clock:   agreeing(40), want: mesh(at(30), unrestricted),
 		},
 		"terms that have lost theirs while it was in force": {
-			product: terms(defaultTierOnly, inForceSince(at(30)), func(p *v1alpha1.LicensedProduct) { p.Spec.Restriction = nil }),
+			product: terms(defaultTierOnly, inForceSince(at(30)), func(p *api.LicensedProduct) { p.Spec.Restriction = nil }),
 			clock:   agreeing(40), want: mesh(at(30), unrestricted),
 		},
 		"a product that is being deleted": {
-			product: terms(defaultTierOnly, inForceSince(at(30)), func(p *v1alpha1.LicensedProduct) { p.DeletionTimestamp = stamp(at(40)) }),
+			product: terms(defaultTierOnly, inForceSince(at(30)), func(p *api.LicensedProduct) { p.DeletionTimestamp = stamp(at(40)) }),
 			clock:   agreeing(40), want: mesh(at(30), unrestricted),
 		},
 		"to come":                      {product: terms(defaultTierOnly), clock: agreeing(29), want: mesh(at(30))},
@@ -120,8 +120,8 @@ func TestProductOf(t *testing.T) {
 			product: terms(defaultTierOnly, inForceSince(time.Time{})), clock: agreeing(40), want: mesh(at(30), due),
 		},
 		"a status alone starts nothing": {
-			product: terms(defaultTierOnly, func(p *v1alpha1.LicensedProduct) {
-				p.Status.Restriction = &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionActive, InForce: &v1alpha1.RestrictionInForce{Mode: defaultTierOnly, SinceTime: stamp(at(0))}}
+			product: terms(defaultTierOnly, func(p *api.LicensedProduct) {
+				p.Status.Restriction = &api.RestrictionStatus{State: api.RestrictionActive, InForce: &api.RestrictionInForce{Mode: defaultTierOnly, SinceTime: stamp(at(0))}}
 			}),
 			clock: agreeing(10), want: mesh(at(30)),
 		},
@@ -147,11 +147,11 @@ func TestProductOf(t *testing.T) {
 			product: terms(defaultTierOnly, inForceSince(at(31))), clock: disagreeing(10), want: mesh(at(30), due, since(at(31))),
 		},
 		"behind the mark, which counts": {
-			product: terms(defaultTierOnly, func(p *v1alpha1.LicensedProduct) { p.Status.TimeMark = stamp(at(35)) }),
+			product: terms(defaultTierOnly, func(p *api.LicensedProduct) { p.Status.TimeMark = stamp(at(35)) }),
 			clock:   agreeing(10), want: mesh(at(30), due),
 		},
 		"behind a mark from before": {
-			product: terms(defaultTierOnly, func(p *v1alpha1.LicensedProduct) { p.Status.TimeMark = stamp(at(25)) }),
+			product: terms(defaultTierOnly, func(p *api.LicensedProduct) { p.Status.TimeMark = stamp(at(25)) }),
 			clock:   agreeing(10), want: mesh(at(30)),
 		},
 		"behind the mark, which counts for pauses too": {
@@ -172,7 +172,7 @@ func TestProductOf(t *testing.T) {
 			product: terms(defaultTierOnly, pausedBetween(at(40), at(41))), clock: disagreeing(40), want: mesh(at(30), disputed, paused),
 		},
 		"paused by what is no pause": {
-			product: terms(defaultTierOnly, func(p *v1alpha1.LicensedProduct) { p.Annotations[v1alpha1.RestrictionPauseAnnotation] = "for ever" }),
+			product: terms(defaultTierOnly, func(p *api.LicensedProduct) { p.Annotations[api.RestrictionPauseAnnotation] = "for ever" }),
 			clock:   agreeing(40), want: mesh(at(30), due),
 		},
 		"in Observe": {product: terms(observe), clock: agreeing(40), want: mesh(at(30), due, func(p *restriction.Product) { p.Mode = observe })},
@@ -204,8 +204,8 @@ func TestProductOf(t *testing.T) {
 
 // What is usable is never restricted, even if an evaluation should once contradict itself.
 func TestAUsableKeyComesFirst(t *testing.T) {
-	for state, due := range map[v1alpha1.LicensedProductState]bool{
-		v1alpha1.LicensedProductValid: false, v1alpha1.LicensedProductGracePeriod: false, v1alpha1.LicensedProductExpired: true, v1alpha1.LicensedProductUnlicensed: true,
+	for state, due := range map[api.LicensedProductState]bool{
+		api.LicensedProductValid: false, api.LicensedProductGracePeriod: false, api.LicensedProductExpired: true, api.LicensedProductUnlicensed: true,
 	} {
 		e := license.Evaluation{Time: license.Reckoning{Now: at(40)}, State: state, EffectiveTime: at(30)}
 		if got := restriction.ProductOf(terms(defaultTierOnly, inForceSince(at(31))), &e).Due; got != due {
@@ -227,21 +227,21 @@ func selectSame(a, b labels.Selector) bool {
 
 func TestTierSelectorOf(t *testing.T) {
 	for name, test := range map[string]struct {
-		spec *v1alpha1.RestrictionSpec
+		spec *api.RestrictionSpec
 		want labels.Selector
 		err  string
 	}{
 		"no restriction": {nil, nil, ""},
-		"no selector":    {&v1alpha1.RestrictionSpec{Mode: observe}, nil, ""},
-		"every tier":     {&v1alpha1.RestrictionSpec{TierSelector: &metav1.LabelSelector{}}, labels.Everything(), ""},
-		"by a label":     {&v1alpha1.RestrictionSpec{TierSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "net"}}}, labels.SelectorFromSet(labels.Set{"team": "net"}), ""},
+		"no selector":    {&api.RestrictionSpec{Mode: observe}, nil, ""},
+		"every tier":     {&api.RestrictionSpec{TierSelector: &metav1.LabelSelector{}}, labels.Everything(), ""},
+		"by a label":     {&api.RestrictionSpec{TierSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "net"}}}, labels.SelectorFromSet(labels.Set{"team": "net"}), ""},
 		"by what is no operator": {
-			&v1alpha1.RestrictionSpec{TierSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "team", Operator: "Like"}}}},
+			&api.RestrictionSpec{TierSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "team", Operator: "Like"}}}},
 			nil, `"Like" is not a valid label selector operator`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := restriction.TierSelectorOf(&v1alpha1.LicensedProduct{Spec: v1alpha1.LicensedProductSpec{Restriction: test.spec}})
+			got, err := restriction.TierSelectorOf(&api.LicensedProduct{Spec: api.LicensedProductSpec{Restriction: test.spec}})
 			if !selectSame(got, test.want) {
 				t.Errorf("got %v, want %v", got, test.want)
 			}
@@ -262,31 +262,31 @@ func messageOf(err error) string {
 // Every combination of what a standing follows from. What ends a restriction for good comes before what puts it off, and that before when it is due.
 func TestStanding(t *testing.T) {
 	type standing struct {
-		State  v1alpha1.RestrictionState
+		State  api.RestrictionState
 		Reason string
 	}
-	for _, asked := range []v1alpha1.RestrictionMode{"", "Everything", observe, readOnly, defaultTierOnly} {
-		for _, most := range []v1alpha1.RestrictionMode{"", "Everything", observe, readOnly, defaultTierOnly} {
+	for _, asked := range []api.RestrictionMode{"", "Everything", observe, readOnly, defaultTierOnly} {
+		for _, most := range []api.RestrictionMode{"", "Everything", observe, readOnly, defaultTierOnly} {
 			for bits := range 16 {
 				windows, due, disputed, paused := bits&1 != 0, bits&2 != 0, bits&4 != 0, bits&8 != 0
 				if due && disputed {
 					continue // What is disputed is not due.
 				}
 				p := restriction.Product{Name: "mesh", Mode: asked, TierSelector: every, Due: due, Disputed: disputed, Paused: paused}
-				want := standing{v1alpha1.RestrictionScheduled, "NotDue"}
+				want := standing{api.RestrictionScheduled, "NotDue"}
 				switch {
 				case asked == "":
-					want = standing{v1alpha1.RestrictionNone, "NotRequested"}
+					want = standing{api.RestrictionNone, "NotRequested"}
 				case asked == observe, asked == "Everything", most == observe, most == "", most == "Everything":
-					want = standing{v1alpha1.RestrictionNone, "Observed"}
+					want = standing{api.RestrictionNone, "Observed"}
 				case paused:
-					want = standing{v1alpha1.RestrictionPaused, "Paused"}
+					want = standing{api.RestrictionPaused, "Paused"}
 				case disputed:
 					want.Reason = "ClockDisputed"
 				case due && asked == defaultTierOnly && most == defaultTierOnly && !windows:
-					want = standing{v1alpha1.RestrictionActive, "DefaultTierOnly"}
+					want = standing{api.RestrictionActive, "DefaultTierOnly"}
 				case due:
-					want = standing{v1alpha1.RestrictionActive, "ReadOnly"}
+					want = standing{api.RestrictionActive, "ReadOnly"}
 				}
 				t.Run(fmt.Sprintf("%q, at most %q, windows %t, due %t, disputed %t, paused %t", asked, most, windows, due, disputed, paused), func(t *testing.T) {
 					brakes := restriction.Brakes{MaxMode: most, WindowsNode: windows}
@@ -297,7 +297,7 @@ func TestStanding(t *testing.T) {
 					}
 					// What the status announces and what the plan does are the same.
 					plan := restriction.MakePlan(restriction.Seen{}, []restriction.Product{p}, brakes).Products[0]
-					if plan.InForce != (got.State == v1alpha1.RestrictionActive) {
+					if plan.InForce != (got.State == api.RestrictionActive) {
 						t.Errorf("it is %s, and in force: %t", got.State, plan.InForce)
 					}
 				})

@@ -3,7 +3,7 @@
 
 package restriction
 
-import "github.com/license-operator/license-operator/api/v1alpha1"
+import api "github.com/license-operator/license-operator/api/v1alpha1"
 
 // NeverLabel on a Tier, with the value NeverValue and no other, is the cluster owner's word that no product ever restricts that tier.
 const (
@@ -45,14 +45,14 @@ func setOf(names []string) map[string]bool {
 }
 
 // Spared tells why no product can restrict the tier; empty: one can.
-func Spared(t Tier) v1alpha1.TierSpareReason {
+func Spared(t Tier) api.TierSpareReason {
 	switch {
 	case builtIn[t.Name]:
-		return v1alpha1.TierSparedBuiltIn
+		return api.TierSparedBuiltIn
 	case system[t.Name], t.Labels[SystemTierLabel] == SystemTierValue:
-		return v1alpha1.TierSparedSystem
+		return api.TierSparedSystem
 	case t.Labels[NeverLabel] == NeverValue:
-		return v1alpha1.TierSparedNever
+		return api.TierSparedNever
 	default:
 		return ""
 	}

@@ -12,7 +12,7 @@ import (
 
 	"k8s.io/utils/lru"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // How many outcomes a Verifier remembers. A finding takes about as much memory as its claims, a few hundred bytes; signers are shared by findings.
@@ -50,7 +50,7 @@ func NewVerifier() *Verifier {
 }
 
 // Terms is NewTerms, with trust anchors and their errors remembered.
-func (v *Verifier) Terms(product *v1alpha1.LicensedProduct) (*Terms, error) {
+func (v *Verifier) Terms(product *api.LicensedProduct) (*Terms, error) {
 	return newTerms(product, v.rememberedAnchors)
 }
 

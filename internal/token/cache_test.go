@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // work counts what a Verifier did that costs cryptography or parsing.
@@ -36,7 +36,7 @@ func counting() (*Verifier, *work) {
 	return verifier, done
 }
 
-func mustTerms(t testing.TB, verifier *Verifier, product *v1alpha1.LicensedProduct) *Terms {
+func mustTerms(t testing.TB, verifier *Verifier, product *api.LicensedProduct) *Terms {
 	t.Helper()
 	terms, err := verifier.Terms(product)
 	if err != nil {
@@ -55,15 +55,15 @@ func TestUnchangedKeysCostNoCryptography(t *testing.T) {
 	for i := range 10 {
 		// Only what costs no cryptography changes.
 		product = product.DeepCopy()
-		product.Spec.Revocations = append(product.Spec.Revocations, v1alpha1.Revocation{LicenseID: fmt.Sprint("other-", i)})
+		product.Spec.Revocations = append(product.Spec.Revocations, api.Revocation{LicenseID: fmt.Sprint("other-", i)})
 		terms := mustTerms(t, verifier, product)
 		if result := verifier.Verify(good, "", terms, clusterUID, now.Add(time.Duration(i)*time.Hour)); result.Err != nil {
 			t.Fatal(result.Err)
 		}
-		if result := verifier.Verify(good, "", terms, "another", now); result.Err == nil || result.Err.Reason != v1alpha1.ReasonClusterMismatch {
+		if result := verifier.Verify(good, "", terms, "another", now); result.Err == nil || result.Err.Reason != api.ReasonClusterMismatch {
 			t.Fatal(result.Err)
 		}
-		for token, reason := range map[string]string{bad: v1alpha1.ReasonTokenMalformed, untrusted: v1alpha1.ReasonUntrustedCertificate} {
+		for token, reason := range map[string]string{bad: api.ReasonTokenMalformed, untrusted: api.ReasonUntrustedCertificate} {
 			if result := verifier.Verify(token, "", terms, "", now); result.Err == nil || result.Err.Reason != reason {
 				t.Fatal(result.Err)
 			}
@@ -114,19 +114,19 @@ func TestEveryInputCounts(t *testing.T) {
 		change func(*question)
 		reason string
 	}{
-		"token":           {func(q *question) { q.token = q.token[:len(q.token)-4] + "AAAA" }, v1alpha1.ReasonSignatureInvalid},
-		"certificate":     {func(q *question) { q.certificate = pemOf(chainOf(other.signer)...) }, v1alpha1.ReasonUntrustedCertificate},
-		"no certificate":  {func(q *question) { q.certificate = "" }, v1alpha1.ReasonUntrustedCertificate},
-		"anchors":         {func(q *question) { q.product = other.product }, v1alpha1.ReasonUntrustedCertificate},
-		"audience":        {func(q *question) { q.product.Spec.Audience = "acme-storage" }, v1alpha1.ReasonAudienceMismatch},
-		"name":            {func(q *question) { q.product.Name = "acme-storage" }, v1alpha1.ReasonAudienceMismatch},
-		"cluster":         {func(q *question) { q.clusterUID = "another" }, v1alpha1.ReasonClusterMismatch},
-		"license revoked": {func(q *question) { q.product.Spec.Revocations = []v1alpha1.Revocation{{LicenseID: "2026-0001"}} }, v1alpha1.ReasonLicenseRevoked},
+		"token":           {func(q *question) { q.token = q.token[:len(q.token)-4] + "AAAA" }, api.ReasonSignatureInvalid},
+		"certificate":     {func(q *question) { q.certificate = pemOf(chainOf(other.signer)...) }, api.ReasonUntrustedCertificate},
+		"no certificate":  {func(q *question) { q.certificate = "" }, api.ReasonUntrustedCertificate},
+		"anchors":         {func(q *question) { q.product = other.product }, api.ReasonUntrustedCertificate},
+		"audience":        {func(q *question) { q.product.Spec.Audience = "acme-storage" }, api.ReasonAudienceMismatch},
+		"name":            {func(q *question) { q.product.Name = "acme-storage" }, api.ReasonAudienceMismatch},
+		"cluster":         {func(q *question) { q.clusterUID = "another" }, api.ReasonClusterMismatch},
+		"license revoked": {func(q *question) { q.product.Spec.Revocations = []api.Revocation{{LicenseID: "2026-0001"}} }, api.ReasonLicenseRevoked},
 		"signer revoked": {func(q *question) {
-			q.product.Spec.Revocations = []v1alpha1.Revocation{{CertificateSHA256: hexOf(w.signer)}}
-		}, v1alpha1.ReasonCertificateRevoked},
-		"time":         {func(q *question) { q.now = now.AddDate(-1, 0, 0) }, v1alpha1.ReasonClaimsInvalid},
-		"moved border": {func(q *question) { q.token, q.certificate = q.token+q.certificate[:1], q.certificate[1:] }, v1alpha1.ReasonTokenMalformed},
+			q.product.Spec.Revocations = []api.Revocation{{CertificateSHA256: hexOf(w.signer)}}
+		}, api.ReasonCertificateRevoked},
+		"time":         {func(q *question) { q.now = now.AddDate(-1, 0, 0) }, api.ReasonClaimsInvalid},
+		"moved border": {func(q *question) { q.token, q.certificate = q.token+q.certificate[:1], q.certificate[1:] }, api.ReasonTokenMalformed},
 	} {
 		changed := good
 		changed.product = good.product.DeepCopy()

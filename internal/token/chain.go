@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // maxChainCertificates bounds how many certificates a key may present.
@@ -229,6 +229,6 @@ func explainPath(err error) error {
 }
 
 func untrusted(err error) *Error {
-	return fail(v1alpha1.ReasonUntrustedCertificate, "The key's certificate chain is not trusted: %v. Ask the vendor for a key with its complete chain, "+
+	return fail(api.ReasonUntrustedCertificate, "The key's certificate chain is not trusted: %v. Ask the vendor for a key with its complete chain, "+
 		"or check that the product's spec.trustAnchors are the vendor's.", err)
 }

@@ -18,7 +18,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 )
 
@@ -67,7 +67,7 @@ func parseClaims(payload []byte) (*license.Claims, *Error) {
 }
 
 func invalidClaims(err error) *Error {
-	return fail(v1alpha1.ReasonClaimsInvalid, "The license cannot be used: %v. Ask the vendor for a corrected key.", err)
+	return fail(api.ReasonClaimsInvalid, "The license cannot be used: %v. Ask the vendor for a corrected key.", err)
 }
 
 // checkIssued is the one check of a claim that time changes the outcome of. Its message does not depend on the time.
@@ -76,7 +76,7 @@ func checkIssued(claims *license.Claims, now time.Time) (failure *Error, recheck
 	if !now.Before(recheck) {
 		return nil, time.Time{}
 	}
-	return fail(v1alpha1.ReasonClaimsInvalid, "Claim iat, the time of issue, is %s, which is more than 5 minutes ahead of the clock here: "+
+	return fail(api.ReasonClaimsInvalid, "Claim iat, the time of issue, is %s, which is more than 5 minutes ahead of the clock here: "+
 		"correct the clock, or wait until the key has been issued.", instant(claims.IssuedTime)), recheck
 }
 

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // The pages that this package's behavior is documented on.
@@ -175,7 +175,7 @@ func TestOpenSSL(t *testing.T) {
 				t.Fatalf("%v\n%s", err, output)
 			}
 			read := func(name string) string { return readPage(t, filepath.Join(directory, name)) }
-			product := &v1alpha1.LicensedProduct{Spec: v1alpha1.LicensedProductSpec{Audience: "acme-mesh", TrustAnchors: read("ca.crt")}}
+			product := &api.LicensedProduct{Spec: api.LicensedProductSpec{Audience: "acme-mesh", TrustAnchors: read("ca.crt")}}
 			result := Verify(read("token"), "", termsOf(t, product), "", time.Now())
 			if result.Err != nil || result.Claims.Customer != "Initech" || result.Claims.Limits["nodes"] != 100 {
 				t.Errorf("got %+v (%v)", result.Claims, result.Err)
@@ -192,8 +192,8 @@ func TestOpenSSL(t *testing.T) {
 
 func TestBadKeysPageHasEveryReason(t *testing.T) {
 	page := readPage(t, badKeysPage)
-	for _, reason := range append(slices.Clone(readyReasons), v1alpha1.ReasonVerified, v1alpha1.ReasonProductNotFound, v1alpha1.ReasonSecretNotFound,
-		v1alpha1.ReasonTrustAnchorsInvalid) {
+	for _, reason := range append(slices.Clone(readyReasons), api.ReasonVerified, api.ReasonProductNotFound, api.ReasonSecretNotFound,
+		api.ReasonTrustAnchorsInvalid) {
 		if !strings.Contains(page, "`"+reason+"`") {
 			t.Errorf("no %s", reason)
 		}

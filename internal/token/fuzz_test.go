@@ -10,14 +10,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // readyReasons are the reasons that a verification may have.
 var readyReasons = []string{
-	v1alpha1.ReasonTokenMalformed, v1alpha1.ReasonAlgorithmNotAllowed, v1alpha1.ReasonUntrustedCertificate, v1alpha1.ReasonSignatureInvalid,
-	v1alpha1.ReasonClaimsInvalid, v1alpha1.ReasonOutsideCertificateValidity, v1alpha1.ReasonAudienceMismatch, v1alpha1.ReasonClusterMismatch,
-	v1alpha1.ReasonLicenseRevoked, v1alpha1.ReasonCertificateRevoked,
+	api.ReasonTokenMalformed, api.ReasonAlgorithmNotAllowed, api.ReasonUntrustedCertificate, api.ReasonSignatureInvalid,
+	api.ReasonClaimsInvalid, api.ReasonOutsideCertificateValidity, api.ReasonAudienceMismatch, api.ReasonClusterMismatch,
+	api.ReasonLicenseRevoked, api.ReasonCertificateRevoked,
 }
 
 // FuzzVerify looks for panics, for messages that a condition cannot show, and for a difference between the first and the second look at a

@@ -7,7 +7,7 @@ import (
 	"encoding/base64"
 	"strings"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // MaxTokenBytes is the size of the largest token that is looked at, white space around it excluded. The CRD has the same bound.
@@ -77,7 +77,7 @@ func checkShape(token string) *Error {
 	case token == "":
 		return malformed("The token is empty")
 	case len(token) > MaxTokenBytes:
-		return fail(v1alpha1.ReasonTokenMalformed, "The token is larger than %d bytes: apply the key exactly as the vendor issued it.", MaxTokenBytes)
+		return fail(api.ReasonTokenMalformed, "The token is larger than %d bytes: apply the key exactly as the vendor issued it.", MaxTokenBytes)
 	case strings.ContainsAny(token, " \t\r\n"):
 		return malformed("The token has white space or line breaks inside, as mail programs insert")
 	default:
@@ -89,18 +89,18 @@ func checkShape(token string) *Error {
 func checkHeader(header map[string]any) (string, *Error) {
 	for _, name := range []string{headerCritical, headerBase64} {
 		if _, present := header[name]; present {
-			return "", fail(v1alpha1.ReasonTokenMalformed,
+			return "", fail(api.ReasonTokenMalformed,
 				"The token's header has the member %s, which license keys never have: ask the vendor for a key in the documented format.", name)
 		}
 	}
 	algorithm, ok := header[headerAlgorithm].(string)
 	if !ok {
-		return "", fail(v1alpha1.ReasonTokenMalformed,
+		return "", fail(api.ReasonTokenMalformed,
 			"The token's header has no member alg that is a string: ask the vendor for a key in the documented format.")
 	}
 	return algorithm, nil
 }
 
 func malformed(what string) *Error {
-	return fail(v1alpha1.ReasonTokenMalformed, "%s: apply the key exactly as the vendor issued it.", what)
+	return fail(api.ReasonTokenMalformed, "%s: apply the key exactly as the vendor issued it.", what)
 }

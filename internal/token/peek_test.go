@@ -8,7 +8,7 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 )
 
@@ -27,9 +27,9 @@ func TestPeekUnverified(t *testing.T) {
 		"chain beside it":    {token: bare, certificate: pemOf(w.signer.certificate), claims: w.claims(), chain: chainOf(w.signer)[:1]},
 		"no chain":           {token: bare, claims: w.claims()},
 		"chain not readable": {token: bare, certificate: "?", claims: w.claims()},
-		"not a token":        {token: "hunter2", reason: v1alpha1.ReasonTokenMalformed},
+		"not a token":        {token: "hunter2", reason: api.ReasonTokenMalformed},
 		"claims out of bounds": {
-			token: sealed(t, w.signer.key, toJSON(t, w.header()), "{}"), chain: chainOf(w.signer), reason: v1alpha1.ReasonClaimsInvalid,
+			token: sealed(t, w.signer.key, toJSON(t, w.header()), "{}"), chain: chainOf(w.signer), reason: api.ReasonClaimsInvalid,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // Bounds of RSA keys in bits: shorter ones are weak, longer ones make the verifier work.
@@ -62,14 +62,14 @@ func checkAlgorithm(algorithm string) *Error {
 			return nil
 		}
 	}
-	return fail(v1alpha1.ReasonAlgorithmNotAllowed,
+	return fail(api.ReasonAlgorithmNotAllowed,
 		"The token's algorithm %s is not allowed, only EdDSA (Ed25519), ES256 and RS256 are: ask the vendor for a key signed with one of these.", quote(algorithm))
 }
 
 // checkKeyFits is the part of the step that needs the signer's key.
 func checkKeyFits(algorithm string, key crypto.PublicKey) *Error {
 	if fitting := algorithmOf(key); string(fitting) != algorithm {
-		return fail(v1alpha1.ReasonAlgorithmNotAllowed,
+		return fail(api.ReasonAlgorithmNotAllowed,
 			"The token's algorithm %s does not fit its signer's key, which is %s: ask the vendor for a key signed with the algorithm of the signer's certificate.",
 			quote(algorithm), describeKey(key))
 	}
@@ -81,7 +81,7 @@ func checkKeyFits(algorithm string, key crypto.PublicKey) *Error {
 func parseForVerification(jws *compactJWS) (*jose.JSONWebSignature, *Error) {
 	signed, err := jose.ParseSignedCompact(jws.token, algorithms)
 	if err != nil {
-		return nil, fail(v1alpha1.ReasonTokenMalformed,
+		return nil, fail(api.ReasonTokenMalformed,
 			"The token's header has a member (kid, jwk, nonce or the like) that is not of the form RFC 7515 demands: ask the vendor for a key in the documented format.")
 	}
 	return signed, nil
@@ -91,7 +91,7 @@ func parseForVerification(jws *compactJWS) (*jose.JSONWebSignature, *Error) {
 func checkSignature(signed *jose.JSONWebSignature, key crypto.PublicKey) ([]byte, *Error) {
 	payload, err := signed.Verify(key)
 	if err != nil {
-		return nil, fail(v1alpha1.ReasonSignatureInvalid,
+		return nil, fail(api.ReasonSignatureInvalid,
 			"The token's signature is not that of its signer's certificate: the key was altered, or comes with another key's certificate. Apply it exactly as the vendor issued it.")
 	}
 	return payload, nil

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 )
 
@@ -35,7 +35,7 @@ type Terms struct {
 // private key, not a certificate, not a CA, an RSA key outside 2048 to 4096 bits; or that there is no certificate, more than 64, or more than
 // MaxTrustAnchorsBytes. Duplicates are accepted. A revocation that the CRD would have refused is an error too: it must not be ignored. The error's text is a
 // fragment of a sentence of at most 1024 bytes.
-func NewTerms(product *v1alpha1.LicensedProduct) (*Terms, error) {
+func NewTerms(product *api.LicensedProduct) (*Terms, error) {
 	return newTerms(product, parseAnchors)
 }
 
@@ -48,7 +48,7 @@ func NewTermsFromAnchors(pem string) (*Terms, error) {
 	return &Terms{anchors: anchors, anyAudience: true}, nil
 }
 
-func newTerms(product *v1alpha1.LicensedProduct, parse anchorParser) (*Terms, error) {
+func newTerms(product *api.LicensedProduct, parse anchorParser) (*Terms, error) {
 	anchors, err := parse(product.Spec.TrustAnchors)
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func newTerms(product *v1alpha1.LicensedProduct, parse anchorParser) (*Terms, er
 	return terms, nil
 }
 
-func (t *Terms) revoke(revocations []v1alpha1.Revocation) error {
+func (t *Terms) revoke(revocations []api.Revocation) error {
 	t.revokedLicenses = make(map[string]struct{})
 	t.revokedCertificates = make(map[fingerprint]struct{})
 	for i, revocation := range revocations {
@@ -94,7 +94,7 @@ func (t *Terms) checkAudience(claims *license.Claims) *Error {
 	if t.anyAudience || slices.Contains(claims.Audience, t.audience) {
 		return nil
 	}
-	return fail(v1alpha1.ReasonAudienceMismatch, "The key was issued for %s, and this product's audience is %s: ask the vendor for a key issued for %s.",
+	return fail(api.ReasonAudienceMismatch, "The key was issued for %s, and this product's audience is %s: ask the vendor for a key issued for %s.",
 		quoteFirst(claims.Audience), quote(t.audience), quote(t.audience))
 }
 
@@ -102,13 +102,13 @@ func (t *Terms) checkLicenseRevocation(claims *license.Claims) *Error {
 	if _, revoked := t.revokedLicenses[claims.ID]; !revoked {
 		return nil
 	}
-	return fail(v1alpha1.ReasonLicenseRevoked, "The vendor has revoked the license %s: ask the vendor for another key.", quote(claims.ID))
+	return fail(api.ReasonLicenseRevoked, "The vendor has revoked the license %s: ask the vendor for another key.", quote(claims.ID))
 }
 
 func (t *Terms) checkChainRevocation(chain *chain) *Error {
 	for i, fingerprint := range chain.fingerprints {
 		if _, revoked := t.revokedCertificates[fingerprint]; revoked {
-			return fail(v1alpha1.ReasonCertificateRevoked,
+			return fail(api.ReasonCertificateRevoked,
 				"The vendor has revoked the certificate %s, with which the key was signed: ask the vendor for a key signed with another certificate.",
 				describe(chain.certificates[i]))
 		}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 func TestTrustAnchorsAccepted(t *testing.T) {
@@ -106,7 +106,7 @@ func TestRevocationsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			product := w.product.DeepCopy()
-			product.Spec.Revocations = []v1alpha1.Revocation{{LicenseID: "1"}, {CertificateSHA256: digits}}
+			product.Spec.Revocations = []api.Revocation{{LicenseID: "1"}, {CertificateSHA256: digits}}
 			const want = "revocation 2 has a certificateSHA256 that is not a SHA-256 in hexadecimal, as openssl x509 -noout -fingerprint -sha256 prints it"
 			if terms, err := NewTerms(product); terms != nil || err == nil || err.Error() != want {
 				t.Errorf("got %v, %v", terms, err)

@@ -25,7 +25,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // go test ./internal/token -run TestVectors -update writes the vectors anew. All but the one with an RSA key, which is kept if it is there, come out the same.
@@ -39,7 +39,7 @@ type vector struct {
 	TrustAnchors string                `json:"trustAnchors"`
 	Audience     string                `json:"audience"`
 	ClusterUID   string                `json:"clusterUID"`
-	Revocations  []v1alpha1.Revocation `json:"revocations,omitempty"`
+	Revocations  []api.Revocation `json:"revocations,omitempty"`
 	Now          time.Time             `json:"now"`
 	// Reason is Verified, or why it does not verify.
 	Reason string `json:"reason"`
@@ -108,7 +108,7 @@ func buildVectors(t *testing.T) map[string]vector {
 	t.Helper()
 	w := vectorWorld(t)
 	good := vector{
-		TrustAnchors: w.product.Spec.TrustAnchors, Audience: "acme-mesh", ClusterUID: clusterUID, Now: vectorNow, Reason: v1alpha1.ReasonVerified,
+		TrustAnchors: w.product.Spec.TrustAnchors, Audience: "acme-mesh", ClusterUID: clusterUID, Now: vectorNow, Reason: api.ReasonVerified,
 		Payload: json.RawMessage(vectorPayload),
 	}
 	seal := func(changes members, payload string) string {
@@ -123,7 +123,7 @@ func buildVectors(t *testing.T) map[string]vector {
 	vectorOf := func(description, reason string, change func(*vector)) vector {
 		made := good
 		made.Description, made.Reason, made.Token = description, reason, seal(nil, vectorPayload)
-		if reason != v1alpha1.ReasonVerified {
+		if reason != api.ReasonVerified {
 			made.Payload = nil
 		}
 		change(&made)
@@ -136,36 +136,36 @@ func buildVectors(t *testing.T) map[string]vector {
 	hmacHeader := vectorHeader(t, w.signer, members{"alg": "HS256"})
 
 	return map[string]vector{
-		vectorDocumentName: vectorOf("EdDSA, chain in x5c", v1alpha1.ReasonVerified, func(*vector) {}),
-		"certificate": vectorOf("EdDSA, chain in spec.certificate", v1alpha1.ReasonVerified, func(v *vector) {
+		vectorDocumentName: vectorOf("EdDSA, chain in x5c", api.ReasonVerified, func(*vector) {}),
+		"certificate": vectorOf("EdDSA, chain in spec.certificate", api.ReasonVerified, func(v *vector) {
 			v.Token, v.Certificate = seal(members{"x5c": absent}, vectorPayload), pemOf(w.signer.certificate)
 		}),
-		"minimal": vectorOf("required claims only, aud as an array", v1alpha1.ReasonVerified, func(v *vector) {
+		"minimal": vectorOf("required claims only, aud as an array", api.ReasonVerified, func(v *vector) {
 			v.Payload = json.RawMessage(`{"sub":"Initech","aud":["acme-storage","acme-mesh"],"jti":"2026-0002","iat":1795305600,"exp":1826928000}`)
 			v.Token = seal(nil, string(v.Payload))
 		}),
-		"es256": vectorOf("ES256, signature as in RFC 6979", v1alpha1.ReasonVerified, withToken(es256Input+"."+b64(signDeterministically(t, es256Input)))),
-		"ignored-headers": vectorOf("kid, jwk, jku and x5u are ignored", v1alpha1.ReasonVerified, withToken(seal(members{
+		"es256": vectorOf("ES256, signature as in RFC 6979", api.ReasonVerified, withToken(es256Input+"."+b64(signDeterministically(t, es256Input)))),
+		"ignored-headers": vectorOf("kid, jwk, jku and x5u are ignored", api.ReasonVerified, withToken(seal(members{
 			"kid": "1", "jku": "https://example.com/keys", "x5u": "https://example.com/chain", "jwk": members{"kty": "OKP", "crv": "Ed25519", "x": b64(w.root.key.Public().(ed25519.PublicKey))},
 		}, vectorPayload))),
 
-		"malformed-truncated":  vectorOf("the last part is missing", v1alpha1.ReasonTokenMalformed, withToken(goodToken[:strings.LastIndexByte(goodToken, '.')])),
-		"malformed-crit":       vectorOf("an extension that must be understood", v1alpha1.ReasonTokenMalformed, withToken(seal(members{"crit": []string{"exp"}, "exp": 1}, vectorPayload))),
-		"algorithm-none":       vectorOf("not signed", v1alpha1.ReasonAlgorithmNotAllowed, withToken(unsigned(vectorHeader(t, w.signer, members{"alg": "none"}), vectorPayload)+"AA")),
-		"algorithm-hs256":      vectorOf("HMAC keyed with the public key", v1alpha1.ReasonAlgorithmNotAllowed, withToken(hmacSealed(w.signer.key.Public().(ed25519.PublicKey), hmacHeader, vectorPayload))),
-		"untrusted-incomplete": vectorOf("no certificates at all", v1alpha1.ReasonUntrustedCertificate, withToken(seal(members{"x5c": absent}, vectorPayload))),
-		"untrusted-ca-signs":   vectorOf("signed by the CA itself", v1alpha1.ReasonUntrustedCertificate, withToken(sealed(t, w.root.key, vectorHeader(t, w.root, nil), vectorPayload))),
-		"signature-altered":    vectorOf("another expiry under the same signature", v1alpha1.ReasonSignatureInvalid, withToken(altered(goodToken, replaced("1826928000", "1858464000")))),
-		"claims-missing":       vectorOf("no exp", v1alpha1.ReasonClaimsInvalid, withToken(seal(nil, replaced(`"exp":1826928000,`, "")))),
-		"claims-fractional":    vectorOf("exp with a fraction", v1alpha1.ReasonClaimsInvalid, withToken(seal(nil, replaced("1826928000", "1826928000.0")))),
-		"claims-duplicate":     vectorOf("exp twice", v1alpha1.ReasonClaimsInvalid, withToken(seal(nil, replaced(`"exp":1826928000,`, `"exp":1826928000,"exp":1826928000,`)))),
-		"claims-issued-ahead":  vectorOf("issued more than 5 minutes ahead of now", v1alpha1.ReasonClaimsInvalid, func(v *vector) { v.Now = time.Date(2026, 11, 21, 23, 54, 59, 0, time.UTC) }),
-		"outlives-signer":      vectorOf("grace period ends a second after the signer's certificate", v1alpha1.ReasonOutsideCertificateValidity, withToken(seal(nil, replaced("1826928000", "2080166401")))),
-		"audience":             vectorOf("issued for another product", v1alpha1.ReasonAudienceMismatch, func(v *vector) { v.Audience = "acme-storage" }),
-		"cluster":              vectorOf("issued for another cluster", v1alpha1.ReasonClusterMismatch, func(v *vector) { v.ClusterUID = "00000000-0000-0000-0000-000000000000" }),
-		"revoked-license":      vectorOf("license revoked", v1alpha1.ReasonLicenseRevoked, func(v *vector) { v.Revocations = []v1alpha1.Revocation{{LicenseID: "2026-0001"}} }),
-		"revoked-certificate": vectorOf("signer's certificate revoked", v1alpha1.ReasonCertificateRevoked, func(v *vector) {
-			v.Revocations = []v1alpha1.Revocation{{CertificateSHA256: colons(hexOf(w.signer))}}
+		"malformed-truncated":  vectorOf("the last part is missing", api.ReasonTokenMalformed, withToken(goodToken[:strings.LastIndexByte(goodToken, '.')])),
+		"malformed-crit":       vectorOf("an extension that must be understood", api.ReasonTokenMalformed, withToken(seal(members{"crit": []string{"exp"}, "exp": 1}, vectorPayload))),
+		"algorithm-none":       vectorOf("not signed", api.ReasonAlgorithmNotAllowed, withToken(unsigned(vectorHeader(t, w.signer, members{"alg": "none"}), vectorPayload)+"AA")),
+		"algorithm-hs256":      vectorOf("HMAC keyed with the public key", api.ReasonAlgorithmNotAllowed, withToken(hmacSealed(w.signer.key.Public().(ed25519.PublicKey), hmacHeader, vectorPayload))),
+		"untrusted-incomplete": vectorOf("no certificates at all", api.ReasonUntrustedCertificate, withToken(seal(members{"x5c": absent}, vectorPayload))),
+		"untrusted-ca-signs":   vectorOf("signed by the CA itself", api.ReasonUntrustedCertificate, withToken(sealed(t, w.root.key, vectorHeader(t, w.root, nil), vectorPayload))),
+		"signature-altered":    vectorOf("another expiry under the same signature", api.ReasonSignatureInvalid, withToken(altered(goodToken, replaced("1826928000", "1858464000")))),
+		"claims-missing":       vectorOf("no exp", api.ReasonClaimsInvalid, withToken(seal(nil, replaced(`"exp":1826928000,`, "")))),
+		"claims-fractional":    vectorOf("exp with a fraction", api.ReasonClaimsInvalid, withToken(seal(nil, replaced("1826928000", "1826928000.0")))),
+		"claims-duplicate":     vectorOf("exp twice", api.ReasonClaimsInvalid, withToken(seal(nil, replaced(`"exp":1826928000,`, `"exp":1826928000,"exp":1826928000,`)))),
+		"claims-issued-ahead":  vectorOf("issued more than 5 minutes ahead of now", api.ReasonClaimsInvalid, func(v *vector) { v.Now = time.Date(2026, 11, 21, 23, 54, 59, 0, time.UTC) }),
+		"outlives-signer":      vectorOf("grace period ends a second after the signer's certificate", api.ReasonOutsideCertificateValidity, withToken(seal(nil, replaced("1826928000", "2080166401")))),
+		"audience":             vectorOf("issued for another product", api.ReasonAudienceMismatch, func(v *vector) { v.Audience = "acme-storage" }),
+		"cluster":              vectorOf("issued for another cluster", api.ReasonClusterMismatch, func(v *vector) { v.ClusterUID = "00000000-0000-0000-0000-000000000000" }),
+		"revoked-license":      vectorOf("license revoked", api.ReasonLicenseRevoked, func(v *vector) { v.Revocations = []api.Revocation{{LicenseID: "2026-0001"}} }),
+		"revoked-certificate": vectorOf("signer's certificate revoked", api.ReasonCertificateRevoked, func(v *vector) {
+			v.Revocations = []api.Revocation{{CertificateSHA256: colons(hexOf(w.signer))}}
 		}),
 	}
 }
@@ -197,7 +197,7 @@ func buildRSAVector(t *testing.T) vector {
 	signer := certify(t, w.root, rsaKey().Public(), rsaKey(), vectorTemplate(4, 10, signerTemplate("Acme License Signer RSA")))
 	return vector{
 		Description: "RS256", Token: sealed(t, signer.key, vectorHeader(t, signer, nil), vectorPayload), TrustAnchors: w.product.Spec.TrustAnchors,
-		Audience: "acme-mesh", ClusterUID: clusterUID, Now: vectorNow, Reason: v1alpha1.ReasonVerified, Payload: json.RawMessage(vectorPayload),
+		Audience: "acme-mesh", ClusterUID: clusterUID, Now: vectorNow, Reason: api.ReasonVerified, Payload: json.RawMessage(vectorPayload),
 	}
 }
 
@@ -240,7 +240,7 @@ func vectorPaths(t testing.TB) []string {
 
 func (v vector) terms(t testing.TB) *Terms {
 	t.Helper()
-	return termsOf(t, &v1alpha1.LicensedProduct{Spec: v1alpha1.LicensedProductSpec{
+	return termsOf(t, &api.LicensedProduct{Spec: api.LicensedProductSpec{
 		Audience: v.Audience, TrustAnchors: v.TrustAnchors, Revocations: v.Revocations,
 	}})
 }
@@ -263,7 +263,7 @@ func TestVectors(t *testing.T) {
 				t.Errorf("%s is not what the test makes: run it with -update", path)
 			}
 			result := Verify(vector.Token, vector.Certificate, vector.terms(t), vector.ClusterUID, vector.Now)
-			if vector.Reason != v1alpha1.ReasonVerified {
+			if vector.Reason != api.ReasonVerified {
 				if result.Err == nil || result.Err.Reason != vector.Reason {
 					t.Errorf("got %v, want %s", result.Err, vector.Reason)
 				}

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 )
 
@@ -126,11 +126,11 @@ func checkNesting(chain *chain, claims *license.Claims) *Error {
 	for _, certificate := range chain.certificates {
 		switch {
 		case claims.IssuedTime.Before(certificate.NotBefore):
-			return fail(v1alpha1.ReasonOutsideCertificateValidity,
+			return fail(api.ReasonOutsideCertificateValidity,
 				"The license was issued at %s, before the certificate %s of its chain began: that is valid from %s to %s. Ask the vendor for a key issued within that time.",
 				instant(claims.IssuedTime), describe(certificate), instant(certificate.NotBefore), instant(certificate.NotAfter))
 		case claims.GraceEnd().After(certificate.NotAfter):
-			return fail(v1alpha1.ReasonOutsideCertificateValidity,
+			return fail(api.ReasonOutsideCertificateValidity,
 				"The license and its grace period end at %s, after the certificate %s of its chain: that is valid from %s to %s. "+
 					"Ask the vendor for a key that ends earlier or is signed with a newer certificate.",
 				instant(claims.GraceEnd()), describe(certificate), instant(certificate.NotBefore), instant(certificate.NotAfter))
@@ -143,7 +143,7 @@ func checkCluster(claims *license.Claims, clusterUID string) *Error {
 	if clusterUID == "" || len(claims.ClusterUIDs) == 0 || slices.Contains(claims.ClusterUIDs, clusterUID) {
 		return nil
 	}
-	return fail(v1alpha1.ReasonClusterMismatch,
+	return fail(api.ReasonClusterMismatch,
 		"The key was issued for another cluster, %s, and this one is %s (uid of the namespace kube-system): ask the vendor for a key issued for this cluster.",
 		quoteFirst(claims.ClusterUIDs), quote(clusterUID))
 }

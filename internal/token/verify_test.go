@@ -23,14 +23,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 )
 
 // question is everything that a verification depends on.
 type question struct {
 	token, certificate string
-	product            *v1alpha1.LicensedProduct
+	product            *api.LicensedProduct
 	clusterUID         string
 	now                time.Time
 }
@@ -205,14 +205,14 @@ func TestVerifyAccepts(t *testing.T) {
 		"anchor issued again, the new one revoked": {
 			change: func(q *question) {
 				q.product = productWith(w.root, w.intermediate)
-				q.product.Spec.Revocations = []v1alpha1.Revocation{{CertificateSHA256: hexOf(w.root)}}
+				q.product.Spec.Revocations = []api.Revocation{{CertificateSHA256: hexOf(w.root)}}
 			},
 			want: answer{claims: w.claims(), chain: acmeChain[:2]},
 		},
 		"other revocations": {
 			change: func(q *question) {
 				q.product = w.product.DeepCopy()
-				q.product.Spec.Revocations = []v1alpha1.Revocation{{LicenseID: "2026-0002"}, {CertificateSHA256: hexOf(reissued)}}
+				q.product.Spec.Revocations = []api.Revocation{{LicenseID: "2026-0002"}, {CertificateSHA256: hexOf(reissued)}}
 			},
 			want: answer{claims: w.claims(), chain: acmeChain},
 		},
@@ -322,7 +322,7 @@ func TestVerifyRefusesTokens(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			asked := w.question(t)
 			asked.token = test.token
-			checkAnswers(t, w, asked, answer{reason: v1alpha1.ReasonTokenMalformed, message: test.message})
+			checkAnswers(t, w, asked, answer{reason: api.ReasonTokenMalformed, message: test.message})
 		})
 	}
 }
@@ -362,7 +362,7 @@ func TestVerifyRefusesAlgorithms(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			asked := w.question(t)
 			asked.token = test.token
-			checkAnswers(t, w, asked, answer{reason: v1alpha1.ReasonAlgorithmNotAllowed, message: test.message})
+			checkAnswers(t, w, asked, answer{reason: api.ReasonAlgorithmNotAllowed, message: test.message})
 		})
 	}
 }
@@ -447,7 +447,7 @@ func TestVerifyRefusesChains(t *testing.T) {
 
 	for name, test := range map[string]struct {
 		token, certificate string
-		product            *v1alpha1.LicensedProduct
+		product            *api.LicensedProduct
 		message            string
 	}{
 		"no certificates":          {token: withHeader(absent), message: "the key has no certificates, neither in spec.certificate nor in x5c of the token's header."},
@@ -519,7 +519,7 @@ func TestVerifyRefusesChains(t *testing.T) {
 			if test.product != nil {
 				asked.product = test.product
 			}
-			checkAnswers(t, w, asked, answer{reason: v1alpha1.ReasonUntrustedCertificate, message: notTrusted + test.message + completeChain})
+			checkAnswers(t, w, asked, answer{reason: api.ReasonUntrustedCertificate, message: notTrusted + test.message + completeChain})
 		})
 	}
 }
@@ -573,7 +573,7 @@ func TestVerifyRefusesSignatures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			asked := w.question(t)
 			asked.token = token
-			checkAnswers(t, w, asked, answer{reason: v1alpha1.ReasonSignatureInvalid, message: wrongSignature, chain: acmeChain})
+			checkAnswers(t, w, asked, answer{reason: api.ReasonSignatureInvalid, message: wrongSignature, chain: acmeChain})
 		})
 	}
 }
@@ -690,7 +690,7 @@ func TestVerifyRefusesClaims(t *testing.T) {
 			asked := w.question(t)
 			asked.token = sealed(t, w.signer.key, toJSON(t, w.header()), test.payload)
 			checkAnswers(t, w, asked, answer{
-				reason: v1alpha1.ReasonClaimsInvalid, message: cannotBeUsed + test.message + correctedKey, chain: acmeChain,
+				reason: api.ReasonClaimsInvalid, message: cannotBeUsed + test.message + correctedKey, chain: acmeChain,
 			})
 		})
 	}
@@ -709,7 +709,7 @@ func TestVerifyAtTheBoundsOfClaims(t *testing.T) {
 		"grace_period": maxGracePeriod, "features": []string{}, "limits": members{strings.Repeat("n", 63): int64(1<<63 - 1), "0": 0},
 	}))
 	checkAnswers(t, w, asked, answer{
-		chain: []string{"Acme Signer", "Acme Root"}, reason: v1alpha1.ReasonAudienceMismatch,
+		chain: []string{"Acme Signer", "Acme Root"}, reason: api.ReasonAudienceMismatch,
 		message: `The key was issued for "` + name[:2*64] + `…", and this product's audience is "acme-mesh": ask the vendor for a key issued for "acme-mesh".`,
 		claims: &license.Claims{
 			Customer: name, Issuer: name, ID: name[:2*253], Audience: []string{name[:2*253]}, IssuedTime: time.Unix(0, 0).UTC(), NotBefore: time.Unix(0, 0).UTC(),
@@ -727,7 +727,7 @@ func TestVerifyIssuedAhead(t *testing.T) {
 	for range 2 {
 		got := answerOf(verifier.Verify(asked.token, "", w.terms(t), clusterUID, asked.now))
 		want := answer{
-			reason: v1alpha1.ReasonClaimsInvalid,
+			reason: api.ReasonClaimsInvalid,
 			message: "Claim iat, the time of issue, is 2026-10-23T12:00:00Z, which is more than 5 minutes ahead of the clock here: " +
 				"correct the clock, or wait until the key has been issued.",
 			recheck: time.Date(2026, 10, 23, 11, 55, 0, 0, time.UTC),
@@ -779,7 +779,7 @@ func TestVerifyRefusesLicenses(t *testing.T) {
 	late := func(name string) func(*question) {
 		return under(narrow(name, now.Add(-60*day), graceEnd.Add(-time.Second)))
 	}
-	revoking := func(revocations ...v1alpha1.Revocation) func(*question) {
+	revoking := func(revocations ...api.Revocation) func(*question) {
 		return func(q *question) {
 			q.product = w.product.DeepCopy()
 			q.product.Spec.Revocations = revocations
@@ -793,41 +793,41 @@ func TestVerifyRefusesLicenses(t *testing.T) {
 		change          func(*question)
 		reason, message string
 	}{
-		"issued before the signer":         {early("signer"), v1alpha1.ReasonOutsideCertificateValidity, before("Acme Signer")},
-		"issued before the intermediate":   {early("intermediate"), v1alpha1.ReasonOutsideCertificateValidity, before("Acme Issuing CA")},
-		"issued before the anchor":         {early("root"), v1alpha1.ReasonOutsideCertificateValidity, before("Acme Root")},
-		"grace period outlives the signer": {late("signer"), v1alpha1.ReasonOutsideCertificateValidity, after("Acme Signer")},
-		"grace period outlives the CA":     {late("intermediate"), v1alpha1.ReasonOutsideCertificateValidity, after("Acme Issuing CA")},
-		"grace period outlives the anchor": {late("root"), v1alpha1.ReasonOutsideCertificateValidity, after("Acme Root")},
+		"issued before the signer":         {early("signer"), api.ReasonOutsideCertificateValidity, before("Acme Signer")},
+		"issued before the intermediate":   {early("intermediate"), api.ReasonOutsideCertificateValidity, before("Acme Issuing CA")},
+		"issued before the anchor":         {early("root"), api.ReasonOutsideCertificateValidity, before("Acme Root")},
+		"grace period outlives the signer": {late("signer"), api.ReasonOutsideCertificateValidity, after("Acme Signer")},
+		"grace period outlives the CA":     {late("intermediate"), api.ReasonOutsideCertificateValidity, after("Acme Issuing CA")},
+		"grace period outlives the anchor": {late("root"), api.ReasonOutsideCertificateValidity, after("Acme Root")},
 		"another product": {
 			func(q *question) { q.product = w.product.DeepCopy(); q.product.Name = "acme-storage" },
-			v1alpha1.ReasonAudienceMismatch,
+			api.ReasonAudienceMismatch,
 			`The key was issued for "acme-mesh", and this product's audience is "acme-storage": ask the vendor for a key issued for "acme-storage".`,
 		},
 		"another audience": {
 			func(q *question) { q.product = w.product.DeepCopy(); q.product.Spec.Audience = "ACME-MESH" },
-			v1alpha1.ReasonAudienceMismatch,
+			api.ReasonAudienceMismatch,
 			`The key was issued for "acme-mesh", and this product's audience is "ACME-MESH": ask the vendor for a key issued for "ACME-MESH".`,
 		},
 		"four other products": {
 			func(q *question) {
 				q.token = sealed(t, w.signer.key, toJSON(t, w.header()), toJSON(t, w.payload().plus(members{"aud": []string{"a", "b", "c", "d"}})))
 			},
-			v1alpha1.ReasonAudienceMismatch,
+			api.ReasonAudienceMismatch,
 			`The key was issued for "a", "b", "c" and 1 more, and this product's audience is "acme-mesh": ask the vendor for a key issued for "acme-mesh".`,
 		},
 		"another cluster": {
 			func(q *question) { q.clusterUID = "0d1b" },
-			v1alpha1.ReasonClusterMismatch,
+			api.ReasonClusterMismatch,
 			`The key was issued for another cluster, "` + clusterUID + `", and this one is "0d1b" (uid of the namespace kube-system): ask the vendor for a key issued for this cluster.`,
 		},
 		"license revoked": {
-			revoking(v1alpha1.Revocation{LicenseID: "other"}, v1alpha1.Revocation{LicenseID: "2026-0001"}),
-			v1alpha1.ReasonLicenseRevoked, `The vendor has revoked the license "2026-0001": ask the vendor for another key.`,
+			revoking(api.Revocation{LicenseID: "other"}, api.Revocation{LicenseID: "2026-0001"}),
+			api.ReasonLicenseRevoked, `The vendor has revoked the license "2026-0001": ask the vendor for another key.`,
 		},
-		"signer revoked":       {revoking(v1alpha1.Revocation{CertificateSHA256: hexOf(w.signer)}), v1alpha1.ReasonCertificateRevoked, revoked("Acme Signer")},
-		"intermediate revoked": {revoking(v1alpha1.Revocation{CertificateSHA256: strings.ToUpper(hexOf(w.intermediate))}), v1alpha1.ReasonCertificateRevoked, revoked("Acme Issuing CA")},
-		"anchor revoked":       {revoking(v1alpha1.Revocation{CertificateSHA256: colons(hexOf(w.root))}), v1alpha1.ReasonCertificateRevoked, revoked("Acme Root")},
+		"signer revoked":       {revoking(api.Revocation{CertificateSHA256: hexOf(w.signer)}), api.ReasonCertificateRevoked, revoked("Acme Signer")},
+		"intermediate revoked": {revoking(api.Revocation{CertificateSHA256: strings.ToUpper(hexOf(w.intermediate))}), api.ReasonCertificateRevoked, revoked("Acme Issuing CA")},
+		"anchor revoked":       {revoking(api.Revocation{CertificateSHA256: colons(hexOf(w.root))}), api.ReasonCertificateRevoked, revoked("Acme Root")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked := w.question(t)
@@ -848,7 +848,7 @@ func TestVerifyOrder(t *testing.T) {
 	header := headerOf(short).plus(members{"alg": "PS256", "crit": []string{"exp"}, "x5c": []string{"?"}})
 	badClaims := payload.plus(members{"exp": "never"})
 	product := w.product.DeepCopy()
-	product.Spec.Revocations = []v1alpha1.Revocation{{LicenseID: "2026-0001"}, {CertificateSHA256: hexOf(short)}}
+	product.Spec.Revocations = []api.Revocation{{LicenseID: "2026-0001"}, {CertificateSHA256: hexOf(short)}}
 	clusters := "another-cluster"
 	signedWith := w.root.key
 
@@ -856,17 +856,17 @@ func TestVerifyOrder(t *testing.T) {
 		reason string
 		mend   func()
 	}{
-		{v1alpha1.ReasonTokenMalformed, func() { header = header.plus(members{"crit": absent}) }},
-		{v1alpha1.ReasonAlgorithmNotAllowed, func() { header = header.plus(members{"alg": "EdDSA"}) }},
-		{v1alpha1.ReasonUntrustedCertificate, func() { header = header.plus(members{"x5c": x5c(chainOf(short)...)}) }},
-		{v1alpha1.ReasonSignatureInvalid, func() { signedWith = short.key }},
-		{v1alpha1.ReasonClaimsInvalid, func() { badClaims = payload.plus(members{"iat": now.Add(12 * time.Hour).Unix(), "nbf": absent}) }},
-		{v1alpha1.ReasonClaimsInvalid, func() { badClaims = payload }},
-		{v1alpha1.ReasonOutsideCertificateValidity, func() { badClaims = payload.plus(members{"exp": now.Unix(), "grace_period": 0}) }},
-		{v1alpha1.ReasonAudienceMismatch, func() { product.Spec.Audience = "acme-storage" }},
-		{v1alpha1.ReasonClusterMismatch, func() { clusters = "another" }},
-		{v1alpha1.ReasonLicenseRevoked, func() { product.Spec.Revocations = product.Spec.Revocations[1:] }},
-		{v1alpha1.ReasonCertificateRevoked, func() { product.Spec.Revocations = nil }},
+		{api.ReasonTokenMalformed, func() { header = header.plus(members{"crit": absent}) }},
+		{api.ReasonAlgorithmNotAllowed, func() { header = header.plus(members{"alg": "EdDSA"}) }},
+		{api.ReasonUntrustedCertificate, func() { header = header.plus(members{"x5c": x5c(chainOf(short)...)}) }},
+		{api.ReasonSignatureInvalid, func() { signedWith = short.key }},
+		{api.ReasonClaimsInvalid, func() { badClaims = payload.plus(members{"iat": now.Add(12 * time.Hour).Unix(), "nbf": absent}) }},
+		{api.ReasonClaimsInvalid, func() { badClaims = payload }},
+		{api.ReasonOutsideCertificateValidity, func() { badClaims = payload.plus(members{"exp": now.Unix(), "grace_period": 0}) }},
+		{api.ReasonAudienceMismatch, func() { product.Spec.Audience = "acme-storage" }},
+		{api.ReasonClusterMismatch, func() { clusters = "another" }},
+		{api.ReasonLicenseRevoked, func() { product.Spec.Revocations = product.Spec.Revocations[1:] }},
+		{api.ReasonCertificateRevoked, func() { product.Spec.Revocations = nil }},
 		{"", func() {}},
 	}
 	for i, step := range steps {
@@ -880,7 +880,7 @@ func TestVerifyOrder(t *testing.T) {
 	// The algorithm comes before the chain where the signer's key decides, too.
 	stranger := newEntity(t, nil, ed25519Key(t), signerTemplate("Stranger"))
 	token := sealed(t, stranger.key, toJSON(t, headerOf(stranger).plus(members{"alg": "ES256"})), toJSON(t, payload))
-	if got := answerOf(Verify(token, "", w.terms(t), "", now)).reason; got != v1alpha1.ReasonAlgorithmNotAllowed {
+	if got := answerOf(Verify(token, "", w.terms(t), "", now)).reason; got != api.ReasonAlgorithmNotAllowed {
 		t.Errorf("unfitting algorithm of a stranger: got %q", got)
 	}
 }
@@ -922,10 +922,10 @@ func TestMessagesAreSafe(t *testing.T) {
 func TestVerifyWithoutTerms(t *testing.T) {
 	w := newWorld(t)
 	for name, terms := range map[string]*Terms{"nil": nil, "zero": {}} {
-		if got := answerOf(Verify(w.token(t), "", terms, "", now)).reason; got != v1alpha1.ReasonUntrustedCertificate {
+		if got := answerOf(Verify(w.token(t), "", terms, "", now)).reason; got != api.ReasonUntrustedCertificate {
 			t.Errorf("%s: got %q", name, got)
 		}
-		if got := answerOf(NewVerifier().Verify(w.token(t), "", terms, "", now)).reason; got != v1alpha1.ReasonUntrustedCertificate {
+		if got := answerOf(NewVerifier().Verify(w.token(t), "", terms, "", now)).reason; got != api.ReasonUntrustedCertificate {
 			t.Errorf("%s, remembered: got %q", name, got)
 		}
 	}

@@ -23,7 +23,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 )
 
@@ -227,7 +227,7 @@ var absent any = absence{}
 // world is a vendor, a product and a signer, all in order.
 type world struct {
 	root, intermediate, signer *entity
-	product                    *v1alpha1.LicensedProduct
+	product                    *api.LicensedProduct
 }
 
 // newWorld has the chain root, intermediate, signer.
@@ -239,14 +239,14 @@ func newWorld(t testing.TB) *world {
 	return &world{root: root, intermediate: intermediate, signer: signer, product: productWith(root)}
 }
 
-func productWith(anchors ...*entity) *v1alpha1.LicensedProduct {
+func productWith(anchors ...*entity) *api.LicensedProduct {
 	var certificates []*x509.Certificate
 	for _, anchor := range anchors {
 		certificates = append(certificates, anchor.certificate)
 	}
-	return &v1alpha1.LicensedProduct{
+	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh"},
-		Spec:       v1alpha1.LicensedProductSpec{Vendor: "Acme", TrustAnchors: pemOf(certificates...)},
+		Spec:       api.LicensedProductSpec{Vendor: "Acme", TrustAnchors: pemOf(certificates...)},
 	}
 }
 
@@ -284,7 +284,7 @@ func (w *world) token(t testing.TB) string {
 
 func (w *world) terms(t testing.TB) *Terms { return termsOf(t, w.product) }
 
-func termsOf(t testing.TB, product *v1alpha1.LicensedProduct) *Terms {
+func termsOf(t testing.TB, product *api.LicensedProduct) *Terms {
 	t.Helper()
 	terms, err := NewTerms(product)
 	if err != nil {

@@ -10,11 +10,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // Selector selects the nodes that count for a product: all where its terms do not say. It fails where spec.usage.nodeSelector is none.
-func Selector(product *v1alpha1.LicensedProduct) (labels.Selector, error) {
+func Selector(product *api.LicensedProduct) (labels.Selector, error) {
 	if product.Spec.Usage == nil || product.Spec.Usage.NodeSelector == nil {
 		return labels.Everything(), nil
 	}
@@ -22,7 +22,7 @@ func Selector(product *v1alpha1.LicensedProduct) (labels.Selector, error) {
 }
 
 // Count is what the nodes that selector selects add up to: how many they are, and the CPU cores they have together, rounded up.
-func Count(nodes iter.Seq[*Node], selector labels.Selector) []v1alpha1.Usage {
+func Count(nodes iter.Seq[*Node], selector labels.Selector) []api.Usage {
 	var count, millicores int64
 	for node := range nodes {
 		if selector.Matches(node.labels) {
@@ -31,7 +31,7 @@ func Count(nodes iter.Seq[*Node], selector labels.Selector) []v1alpha1.Usage {
 		}
 	}
 	cores := (millicores + millicoresPerCore - 1) / millicoresPerCore
-	return []v1alpha1.Usage{{Name: v1alpha1.UsageNodes, Value: &count}, {Name: v1alpha1.UsageCores, Value: &cores}}
+	return []api.Usage{{Name: api.UsageNodes, Value: &count}, {Name: api.UsageCores, Value: &cores}}
 }
 
 // Excess is a limit that is exceeded.
@@ -43,7 +43,7 @@ type Excess struct {
 }
 
 // Compare tells how many of the limits are limits of what is counted, and which of these are exceeded.
-func Compare(limits []v1alpha1.Limit, used []v1alpha1.Usage) (counted int, exceeded []Excess) {
+func Compare(limits []api.Limit, used []api.Usage) (counted int, exceeded []Excess) {
 	for _, limit := range limits {
 		value, ok := find(used, limit.Name)
 		if !ok || limit.Value == nil {
@@ -57,7 +57,7 @@ func Compare(limits []v1alpha1.Limit, used []v1alpha1.Usage) (counted int, excee
 	return counted, exceeded
 }
 
-func find(used []v1alpha1.Usage, name string) (int64, bool) {
+func find(used []api.Usage, name string) (int64, bool) {
 	for _, u := range used {
 		if u.Name == name && u.Value != nil {
 			return *u.Value, true

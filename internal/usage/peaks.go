@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // monthLayout is that of MonthlyPeak.Month.
@@ -16,7 +16,7 @@ const monthLayout = "2006-01"
 
 // RaiseLast returns peaks with what is used now counted towards the latest month of them, for a time that no clock tells: a month that is over keeps its peak, and no month
 // begins. The peaks that it is given stay as they are.
-func RaiseLast(peaks []v1alpha1.MonthlyPeak, used []v1alpha1.Usage) []v1alpha1.MonthlyPeak {
+func RaiseLast(peaks []api.MonthlyPeak, used []api.Usage) []api.MonthlyPeak {
 	if len(used) == 0 || len(peaks) == 0 {
 		return peaks
 	}
@@ -28,20 +28,20 @@ func RaiseLast(peaks []v1alpha1.MonthlyPeak, used []v1alpha1.Usage) []v1alpha1.M
 
 // Raise returns peaks with what is used at an instant counted towards its month, in UTC. No peak is lowered; the last v1alpha1.MaxMonthlyPeaks months are kept, the
 // latest last. The peaks that it is given stay as they are.
-func Raise(peaks []v1alpha1.MonthlyPeak, at time.Time, used []v1alpha1.Usage) []v1alpha1.MonthlyPeak {
+func Raise(peaks []api.MonthlyPeak, at time.Time, used []api.Usage) []api.MonthlyPeak {
 	if len(used) == 0 {
 		return peaks
 	}
 	month := at.UTC().Format(monthLayout)
 	raised := slices.Clone(peaks)
-	i := slices.IndexFunc(raised, func(p v1alpha1.MonthlyPeak) bool { return p.Month == month })
+	i := slices.IndexFunc(raised, func(p api.MonthlyPeak) bool { return p.Month == month })
 	if i < 0 {
-		raised = append(raised, v1alpha1.MonthlyPeak{Month: month, Usage: slices.Clone(used)})
+		raised = append(raised, api.MonthlyPeak{Month: month, Usage: slices.Clone(used)})
 	} else {
 		raised[i].Usage = highest(raised[i].Usage, used)
 	}
-	slices.SortStableFunc(raised, func(a, b v1alpha1.MonthlyPeak) int { return cmp.Compare(a.Month, b.Month) })
-	for len(raised) > v1alpha1.MaxMonthlyPeaks {
+	slices.SortStableFunc(raised, func(a, b api.MonthlyPeak) int { return cmp.Compare(a.Month, b.Month) })
+	for len(raised) > api.MaxMonthlyPeaks {
 		// Months to come are those of a clock that was ahead: they do not push out the past.
 		if last := len(raised) - 1; raised[last].Month > month {
 			raised = raised[:last]
@@ -53,7 +53,7 @@ func Raise(peaks []v1alpha1.MonthlyPeak, at time.Time, used []v1alpha1.Usage) []
 }
 
 // highest is the peak of what is counted: of anything else that is in peak, nobody knows what it is.
-func highest(peak, used []v1alpha1.Usage) []v1alpha1.Usage {
+func highest(peak, used []api.Usage) []api.Usage {
 	raised := slices.Clone(used)
 	for i := range raised {
 		if before, ok := find(peak, raised[i].Name); ok && before > *raised[i].Value {

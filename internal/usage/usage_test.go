@@ -18,7 +18,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"pgregory.net/rapid"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/usage"
 )
 
@@ -33,8 +33,8 @@ func node(cpu string, nodeLabels ...string) corev1.Node {
 	return n
 }
 
-func used(nodes, cores int64) []v1alpha1.Usage {
-	return []v1alpha1.Usage{{Name: "nodes", Value: &nodes}, {Name: "cores", Value: &cores}}
+func used(nodes, cores int64) []api.Usage {
+	return []api.Usage{{Name: "nodes", Value: &nodes}, {Name: "cores", Value: &cores}}
 }
 
 func TestCount(t *testing.T) {
@@ -44,7 +44,7 @@ func TestCount(t *testing.T) {
 	for name, test := range map[string]struct {
 		nodes    []corev1.Node
 		selector string
-		want     []v1alpha1.Usage
+		want     []api.Usage
 	}{
 		"no nodes":                         {nil, "", used(0, 0)},
 		"every node":                       {[]corev1.Node{node("4"), node("8", "gpu")}, "", used(2, 12)},
@@ -137,16 +137,16 @@ func TestNodeInACache(t *testing.T) {
 }
 
 func TestCompare(t *testing.T) {
-	limits := func(pairs ...any) []v1alpha1.Limit {
-		var all []v1alpha1.Limit
+	limits := func(pairs ...any) []api.Limit {
+		var all []api.Limit
 		for i := 0; i < len(pairs); i += 2 {
-			all = append(all, v1alpha1.Limit{Name: pairs[i].(string), Value: new(int64(pairs[i+1].(int)))})
+			all = append(all, api.Limit{Name: pairs[i].(string), Value: new(int64(pairs[i+1].(int)))})
 		}
 		return all
 	}
 	for name, test := range map[string]struct {
-		limits   []v1alpha1.Limit
-		used     []v1alpha1.Usage
+		limits   []api.Limit
+		used     []api.Usage
 		counted  int
 		exceeded []usage.Excess
 	}{
@@ -172,37 +172,37 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-func peak(month string, nodes, cores int64) v1alpha1.MonthlyPeak {
-	return v1alpha1.MonthlyPeak{Month: month, Usage: used(nodes, cores)}
+func peak(month string, nodes, cores int64) api.MonthlyPeak {
+	return api.MonthlyPeak{Month: month, Usage: used(nodes, cores)}
 }
 
 func TestRaise(t *testing.T) {
 	march := time.Date(2027, 3, 31, 23, 59, 59, 0, time.UTC)
-	var year []v1alpha1.MonthlyPeak
-	for i := range v1alpha1.MaxMonthlyPeaks {
-		year = append(year, peak(march.AddDate(0, 0, -27).AddDate(0, i-v1alpha1.MaxMonthlyPeaks, 0).Format("2006-01"), 1, 1))
+	var year []api.MonthlyPeak
+	for i := range api.MaxMonthlyPeaks {
+		year = append(year, peak(march.AddDate(0, 0, -27).AddDate(0, i-api.MaxMonthlyPeaks, 0).Format("2006-01"), 1, 1))
 	}
 	if year[0].Month != "2026-02" || year[12].Month != "2027-02" {
 		t.Fatalf("the test's own months are wrong: %v", year)
 	}
 	for name, test := range map[string]struct {
-		peaks []v1alpha1.MonthlyPeak
+		peaks []api.MonthlyPeak
 		at    time.Time
-		used  []v1alpha1.Usage
-		want  []v1alpha1.MonthlyPeak
+		used  []api.Usage
+		want  []api.MonthlyPeak
 	}{
-		"the first":                          {nil, march, used(2, 8), []v1alpha1.MonthlyPeak{peak("2027-03", 2, 8)}},
-		"nothing counted":                    {[]v1alpha1.MonthlyPeak{peak("2027-02", 2, 8)}, march, nil, []v1alpha1.MonthlyPeak{peak("2027-02", 2, 8)}},
-		"none in use is a count too":         {nil, march, used(0, 0), []v1alpha1.MonthlyPeak{peak("2027-03", 0, 0)}},
-		"raised":                             {[]v1alpha1.MonthlyPeak{peak("2027-03", 2, 8)}, march, used(3, 12), []v1alpha1.MonthlyPeak{peak("2027-03", 3, 12)}},
-		"each for itself":                    {[]v1alpha1.MonthlyPeak{peak("2027-03", 2, 8)}, march, used(1, 12), []v1alpha1.MonthlyPeak{peak("2027-03", 2, 12)}},
-		"never lowered":                      {[]v1alpha1.MonthlyPeak{peak("2027-03", 2, 8)}, march, used(1, 4), []v1alpha1.MonthlyPeak{peak("2027-03", 2, 8)}},
-		"a new month":                        {[]v1alpha1.MonthlyPeak{peak("2027-03", 2, 8)}, march.Add(time.Second), used(1, 4), []v1alpha1.MonthlyPeak{peak("2027-03", 2, 8), peak("2027-04", 1, 4)}},
-		"months are in UTC":                  {nil, time.Date(2027, 4, 1, 1, 0, 0, 0, time.FixedZone("", 2*60*60)), used(1, 4), []v1alpha1.MonthlyPeak{peak("2027-03", 1, 4)}},
+		"the first":                          {nil, march, used(2, 8), []api.MonthlyPeak{peak("2027-03", 2, 8)}},
+		"nothing counted":                    {[]api.MonthlyPeak{peak("2027-02", 2, 8)}, march, nil, []api.MonthlyPeak{peak("2027-02", 2, 8)}},
+		"none in use is a count too":         {nil, march, used(0, 0), []api.MonthlyPeak{peak("2027-03", 0, 0)}},
+		"raised":                             {[]api.MonthlyPeak{peak("2027-03", 2, 8)}, march, used(3, 12), []api.MonthlyPeak{peak("2027-03", 3, 12)}},
+		"each for itself":                    {[]api.MonthlyPeak{peak("2027-03", 2, 8)}, march, used(1, 12), []api.MonthlyPeak{peak("2027-03", 2, 12)}},
+		"never lowered":                      {[]api.MonthlyPeak{peak("2027-03", 2, 8)}, march, used(1, 4), []api.MonthlyPeak{peak("2027-03", 2, 8)}},
+		"a new month":                        {[]api.MonthlyPeak{peak("2027-03", 2, 8)}, march.Add(time.Second), used(1, 4), []api.MonthlyPeak{peak("2027-03", 2, 8), peak("2027-04", 1, 4)}},
+		"months are in UTC":                  {nil, time.Date(2027, 4, 1, 1, 0, 0, 0, time.FixedZone("", 2*60*60)), used(1, 4), []api.MonthlyPeak{peak("2027-03", 1, 4)}},
 		"the last 13 are kept":               {year, march, used(1, 4), append(year[1:13:13], peak("2027-03", 1, 4))},
-		"a month before all":                 {[]v1alpha1.MonthlyPeak{peak("2027-05", 2, 8)}, march, used(1, 4), []v1alpha1.MonthlyPeak{peak("2027-03", 1, 4), peak("2027-05", 2, 8)}},
+		"a month before all":                 {[]api.MonthlyPeak{peak("2027-05", 2, 8)}, march, used(1, 4), []api.MonthlyPeak{peak("2027-03", 1, 4), peak("2027-05", 2, 8)}},
 		"a month to come does not push out":  {append(year[1:13:13], peak("2099-01", 2, 8)), march, used(1, 4), append(year[1:13:13], peak("2027-03", 1, 4))},
-		"a count that the peak did not know": {[]v1alpha1.MonthlyPeak{{Month: "2027-03", Usage: used(2, 8)[:1]}}, march, used(1, 4), []v1alpha1.MonthlyPeak{peak("2027-03", 2, 4)}},
+		"a count that the peak did not know": {[]api.MonthlyPeak{{Month: "2027-03", Usage: used(2, 8)[:1]}}, march, used(1, 4), []api.MonthlyPeak{peak("2027-03", 2, 4)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, usage.Raise(test.peaks, test.at, test.used)); diff != "" {
@@ -213,30 +213,30 @@ func TestRaise(t *testing.T) {
 }
 
 func TestRaiseWithGarbage(t *testing.T) {
-	var garbage []v1alpha1.Usage
+	var garbage []api.Usage
 	for i := range 64 {
-		garbage = append(garbage, v1alpha1.Usage{Name: fmt.Sprint("garbage-", i), Value: new(int64(i))})
+		garbage = append(garbage, api.Usage{Name: fmt.Sprint("garbage-", i), Value: new(int64(i))})
 	}
 	april := time.Date(2027, 4, 1, 0, 0, 0, 0, time.UTC)
-	got := usage.Raise([]v1alpha1.MonthlyPeak{{Month: "2027-04", Usage: garbage}}, april, used(1, 4))
-	if diff := cmp.Diff([]v1alpha1.MonthlyPeak{peak("2027-04", 1, 4)}, got); diff != "" {
+	got := usage.Raise([]api.MonthlyPeak{{Month: "2027-04", Usage: garbage}}, april, used(1, 4))
+	if diff := cmp.Diff([]api.MonthlyPeak{peak("2027-04", 1, 4)}, got); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestRaiseLast(t *testing.T) {
 	for name, test := range map[string]struct {
-		peaks []v1alpha1.MonthlyPeak
-		used  []v1alpha1.Usage
-		want  []v1alpha1.MonthlyPeak
+		peaks []api.MonthlyPeak
+		used  []api.Usage
+		want  []api.MonthlyPeak
 	}{
 		"no month has begun": {nil, used(5, 5), nil},
 		"the latest, and no other": {
-			[]v1alpha1.MonthlyPeak{peak("2027-01", 1, 1), peak("2027-02", 3, 9)},
+			[]api.MonthlyPeak{peak("2027-01", 1, 1), peak("2027-02", 3, 9)},
 			used(5, 5),
-			[]v1alpha1.MonthlyPeak{peak("2027-01", 1, 1), peak("2027-02", 5, 9)},
+			[]api.MonthlyPeak{peak("2027-01", 1, 1), peak("2027-02", 5, 9)},
 		},
-		"nothing counted": {[]v1alpha1.MonthlyPeak{peak("2027-01", 1, 1)}, nil, []v1alpha1.MonthlyPeak{peak("2027-01", 1, 1)}},
+		"nothing counted": {[]api.MonthlyPeak{peak("2027-01", 1, 1)}, nil, []api.MonthlyPeak{peak("2027-01", 1, 1)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, usage.RaiseLast(test.peaks, test.used)); diff != "" {
@@ -250,7 +250,7 @@ func TestRaiseLast(t *testing.T) {
 func TestPeaksAreMaxima(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		at := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
-		var peaks []v1alpha1.MonthlyPeak
+		var peaks []api.MonthlyPeak
 		want := map[string]int64{}
 		for i := range rapid.IntRange(1, 60).Draw(t, "counts") {
 			at = at.Add(time.Duration(rapid.Int64Range(0, int64(40*24*time.Hour)).Draw(t, fmt.Sprint("passes ", i))))
@@ -263,7 +263,7 @@ func TestPeaksAreMaxima(t *testing.T) {
 			peaks = raised
 			want[at.Format("2006-01")] = max(want[at.Format("2006-01")], nodes)
 		}
-		if len(peaks) > v1alpha1.MaxMonthlyPeaks || len(peaks) != min(len(want), v1alpha1.MaxMonthlyPeaks) {
+		if len(peaks) > api.MaxMonthlyPeaks || len(peaks) != min(len(want), api.MaxMonthlyPeaks) {
 			t.Fatalf("%d months kept, of %d", len(peaks), len(want))
 		}
 		for i, p := range peaks {

@@ -16,17 +16,17 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-const observe = v1alpha1.RestrictionObserve
+const observe = api.RestrictionObserve
 
 // terms are a restriction; those of no mode are none.
-func terms(mode v1alpha1.RestrictionMode, labels ...string) *v1alpha1.RestrictionSpec {
+func terms(mode api.RestrictionMode, labels ...string) *api.RestrictionSpec {
 	if mode == "" {
 		return nil
 	}
-	spec := &v1alpha1.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{}}
+	spec := &api.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{}}
 	for _, label := range labels {
 		spec.TierSelector.MatchExpressions = append(spec.TierSelector.MatchExpressions, metav1.LabelSelectorRequirement{Key: label, Operator: metav1.LabelSelectorOpExists})
 	}
@@ -42,7 +42,7 @@ func refusedToVendor(product string) gomegatypes.GomegaMatcher {
 }
 
 // makeProduct has the administrator make a product with that restriction, and deletes it after the spec.
-func makeProduct(ctx context.Context, restriction *v1alpha1.RestrictionSpec) *v1alpha1.LicensedProduct {
+func makeProduct(ctx context.Context, restriction *api.RestrictionSpec) *api.LicensedProduct {
 	GinkgoHelper()
 	product := newProduct(unique("product"))
 	product.Spec.Restriction = restriction
@@ -54,7 +54,7 @@ func makeProduct(ctx context.Context, restriction *v1alpha1.RestrictionSpec) *v1
 var _ = Describe("The guard", func() {
 	const asks, free = true, false
 
-	DescribeTable("asks whoever makes a product", func(ctx SpecContext, restriction *v1alpha1.RestrictionSpec, asked bool) {
+	DescribeTable("asks whoever makes a product", func(ctx SpecContext, restriction *api.RestrictionSpec, asked bool) {
 		product := newProduct(unique("product"))
 		product.Spec.Restriction = restriction
 		outcome := Succeed()
@@ -66,13 +66,13 @@ var _ = Describe("The guard", func() {
 	},
 		Entry("without a restriction: nothing", nil, free),
 		Entry("with Observe: nothing", terms(observe), free),
-		Entry("with Observe and no selector: nothing", &v1alpha1.RestrictionSpec{Mode: observe}, free),
+		Entry("with Observe and no selector: nothing", &api.RestrictionSpec{Mode: observe}, free),
 		Entry("with ReadOnly", terms(readOnly), asks),
 		Entry("with ReadOnly for few tiers", terms(readOnly, "licensed"), asks),
 		Entry("with DefaultTierOnly", terms(defaultTierOnly), asks),
 	)
 
-	DescribeTable("asks whoever changes the restriction", func(ctx SpecContext, from, to *v1alpha1.RestrictionSpec, asked bool) {
+	DescribeTable("asks whoever changes the restriction", func(ctx SpecContext, from, to *api.RestrictionSpec, asked bool) {
 		product := makeProduct(ctx, from)
 		product.Spec.Restriction = to
 		update := func(u *user) error { return u.Update(ctx, product.DeepCopy(), client.DryRunAll) }
@@ -96,7 +96,7 @@ var _ = Describe("The guard", func() {
 		Entry("from none to DefaultTierOnly", nil, terms(defaultTierOnly), asks),
 		Entry("from Observe to ReadOnly", terms(observe), terms(readOnly), asks),
 		Entry("from Observe to DefaultTierOnly", terms(observe), terms(defaultTierOnly), asks),
-		Entry("from Observe without a selector to ReadOnly", &v1alpha1.RestrictionSpec{Mode: observe}, terms(readOnly), asks),
+		Entry("from Observe without a selector to ReadOnly", &api.RestrictionSpec{Mode: observe}, terms(readOnly), asks),
 		Entry("from ReadOnly to DefaultTierOnly", terms(readOnly), terms(defaultTierOnly), asks),
 		Entry("from DefaultTierOnly to ReadOnly: nothing", terms(defaultTierOnly), terms(readOnly), free),
 		Entry("from DefaultTierOnly to Observe: nothing", terms(defaultTierOnly), terms(observe), free),
@@ -119,9 +119,9 @@ var _ = Describe("The guard", func() {
 		product := makeProduct(ctx, terms(defaultTierOnly))
 		product.Spec.RenewalURL = "https://acme.example/elsewhere"
 		product.Spec.UnlicensedGracePeriodDays = new(int32(1))
-		product.Spec.Revocations = []v1alpha1.Revocation{{LicenseID: "L-1"}}
+		product.Spec.Revocations = []api.Revocation{{LicenseID: "L-1"}}
 		product.Labels = map[string]string{"team": "shop"}
-		product.Annotations = map[string]string{v1alpha1.RestrictionPauseAnnotation: "2027-03-01T08:00:00Z/2027-03-04T08:00:00Z"}
+		product.Annotations = map[string]string{api.RestrictionPauseAnnotation: "2027-03-01T08:00:00Z/2027-03-04T08:00:00Z"}
 		product.Finalizers = []string{"shop.example/audit"}
 		Expect(vendor.Update(ctx, product)).To(Succeed())
 		Expect(vendor.Delete(ctx, product)).To(Succeed())
@@ -134,17 +134,17 @@ var _ = Describe("The guard", func() {
 
 	It("asks nothing of a GitOps tool that applies what is there, and asks it of one that would tighten it", func(ctx SpecContext) {
 		product := makeProduct(ctx, terms(defaultTierOnly, "licensed"))
-		manifest := func(restriction *v1alpha1.RestrictionSpec) runtime.ApplyConfiguration {
+		manifest := func(restriction *api.RestrictionSpec) runtime.ApplyConfiguration {
 			desired := newProduct(product.Name)
 			desired.Spec.Restriction = restriction
 			content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(desired)
 			Expect(err).NotTo(HaveOccurred())
 			delete(content, "status")
 			object := &unstructured.Unstructured{Object: content}
-			object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("LicensedProduct"))
+			object.SetGroupVersionKind(api.GroupVersion.WithKind("LicensedProduct"))
 			return client.ApplyConfigurationFromUnstructured(object)
 		}
-		applies := func(restriction *v1alpha1.RestrictionSpec) error {
+		applies := func(restriction *api.RestrictionSpec) error {
 			return vendor.Apply(ctx, manifest(restriction), client.FieldOwner("gitops"), client.ForceOwnership)
 		}
 		for range 2 {

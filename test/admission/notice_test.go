@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -92,7 +92,7 @@ var _ = Describe("The notice", func() {
 
 	It("tells everybody where the status names no namespace of the operator", func(ctx SpecContext) {
 		tier := unique("tier")
-		product := restricted(ctx, tiers{tier: defaultTierOnly}, func(s *v1alpha1.RestrictionStatus) { s.SparedNamespace = "" })
+		product := restricted(ctx, tiers{tier: defaultTierOnly}, func(s *api.RestrictionStatus) { s.SparedNamespace = "" })
 		policy := newPolicy(namespacedPolicy, tier+".operator", tier)
 		policy.SetNamespace(controlplane.OperatorNamespace)
 		Expect(toldOf(func() error { return engineer.Create(ctx, policy, client.DryRunAll) })).To(Equal([]string{stored(tier, product.Name)}))
@@ -125,7 +125,7 @@ var _ = Describe("Kubernetes' own controllers", func() {
 	bothModes := func(ctx context.Context, namespace string) (policies []*unstructured.Unstructured) {
 		GinkgoHelper()
 		restriction := tiers{}
-		for _, mode := range []v1alpha1.RestrictionMode{readOnly, defaultTierOnly} {
+		for _, mode := range []api.RestrictionMode{readOnly, defaultTierOnly} {
 			tier := unique("tier")
 			restriction[tier] = mode
 			for _, kind := range []string{namespacedPolicy, stagedNamespacedPolicy} {

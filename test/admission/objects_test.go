@@ -20,14 +20,14 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
 const (
-	readOnly        = v1alpha1.RestrictionReadOnly
-	defaultTierOnly = v1alpha1.RestrictionDefaultTierOnly
+	readOnly        = api.RestrictionReadOnly
+	defaultTierOnly = api.RestrictionDefaultTierOnly
 )
 
 const (
@@ -53,12 +53,12 @@ var uniqueNumber atomic.Int64
 func unique(prefix string) string { return fmt.Sprintf("%s-%d", prefix, uniqueNumber.Add(1)) }
 
 // tiers are those that a restriction is in force for, and how.
-type tiers map[string]v1alpha1.RestrictionMode
+type tiers map[string]api.RestrictionMode
 
-func newProduct(name string) *v1alpha1.LicensedProduct {
-	return &v1alpha1.LicensedProduct{
+func newProduct(name string) *api.LicensedProduct {
+	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       v1alpha1.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew", TrustAnchors: anchors},
+		Spec:       api.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew", TrustAnchors: anchors},
 	}
 }
 
@@ -69,22 +69,22 @@ func noticeOf(product string) string {
 }
 
 // inForce is the status of a product whose restriction is in force.
-func inForce(product string, restricted tiers) *v1alpha1.RestrictionStatus {
-	status := &v1alpha1.RestrictionStatus{
-		State:           v1alpha1.RestrictionActive,
+func inForce(product string, restricted tiers) *api.RestrictionStatus {
+	status := &api.RestrictionStatus{
+		State:           api.RestrictionActive,
 		SparedNamespace: controlplane.OperatorNamespace,
-		InForce: &v1alpha1.RestrictionInForce{
+		InForce: &api.RestrictionInForce{
 			Mode: defaultTierOnly, SinceTime: new(metav1.NewTime(since)), Message: noticeOf(product),
 		},
 	}
 	for _, name := range slices.Sorted(maps.Keys(restricted)) {
-		status.InForce.Tiers = append(status.InForce.Tiers, v1alpha1.RestrictedTier{Name: name, Mode: restricted[name]})
+		status.InForce.Tiers = append(status.InForce.Tiers, api.RestrictedTier{Name: name, Mode: restricted[name]})
 	}
 	return status
 }
 
 // restrict makes a product whose restriction is in force for the tiers, changed as told, and deletes it after the spec. The policies need not know of it yet.
-func restrict(ctx context.Context, restricted tiers, change ...func(*v1alpha1.RestrictionStatus)) *v1alpha1.LicensedProduct {
+func restrict(ctx context.Context, restricted tiers, change ...func(*api.RestrictionStatus)) *api.LicensedProduct {
 	GinkgoHelper()
 	product := newProduct(unique("product"))
 	Expect(admin.Create(ctx, product)).To(Succeed())
@@ -97,13 +97,13 @@ func restrict(ctx context.Context, restricted tiers, change ...func(*v1alpha1.Re
 	return product
 }
 
-func writeStatus(ctx context.Context, product *v1alpha1.LicensedProduct) {
+func writeStatus(ctx context.Context, product *api.LicensedProduct) {
 	GinkgoHelper()
 	Expect(admin.Status().Update(ctx, product)).To(Succeed())
 }
 
 // restricted is restrict, and waits until the policies know of it.
-func restricted(ctx context.Context, in tiers, change ...func(*v1alpha1.RestrictionStatus)) *v1alpha1.LicensedProduct {
+func restricted(ctx context.Context, in tiers, change ...func(*api.RestrictionStatus)) *api.LicensedProduct {
 	GinkgoHelper()
 	product := restrict(ctx, in, change...)
 	settle(ctx)

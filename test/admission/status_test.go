@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
@@ -38,7 +38,7 @@ var _ = Describe("The lock and what a status says", func() {
 		Expect(engineer.Create(ctx, first(policy.DeepCopy()), client.DryRunAll)).To(Succeed())
 	})
 
-	DescribeTable("never restricts tiers of Calico's own", func(ctx SpecContext, mode v1alpha1.RestrictionMode) {
+	DescribeTable("never restricts tiers of Calico's own", func(ctx SpecContext, mode api.RestrictionMode) {
 		spared := append(restriction.BuiltInTiers(), restriction.SystemTiers()...)
 		tampered := tiers{}
 		for _, tier := range spared {
@@ -61,28 +61,28 @@ var _ = Describe("The lock and what a status says", func() {
 		Entry("nor their order matter", defaultTierOnly),
 	)
 
-	DescribeTable("restricts nothing where none is in force", func(ctx SpecContext, change func(*v1alpha1.RestrictionStatus, []v1alpha1.RestrictedTier)) {
+	DescribeTable("restricts nothing where none is in force", func(ctx SpecContext, change func(*api.RestrictionStatus, []api.RestrictedTier)) {
 		tier := unique("tier")
-		restricted(ctx, tiers{tier: readOnly}, func(s *v1alpha1.RestrictionStatus) { change(s, s.InForce.Tiers) })
+		restricted(ctx, tiers{tier: readOnly}, func(s *api.RestrictionStatus) { change(s, s.InForce.Tiers) })
 		for _, kind := range kinds {
 			Expect(engineer.Create(ctx, first(newPolicy(kind, "policy", tier)), client.DryRunAll)).To(Succeed(), kind)
 		}
 	},
-		Entry("an empty one", func(s *v1alpha1.RestrictionStatus, _ []v1alpha1.RestrictedTier) { *s = v1alpha1.RestrictionStatus{} }),
-		Entry("a preview", func(s *v1alpha1.RestrictionStatus, restricted []v1alpha1.RestrictedTier) {
-			s.State, s.InForce, s.Preview = v1alpha1.RestrictionScheduled, nil, &v1alpha1.RestrictionPreview{Mode: readOnly, Tiers: restricted}
+		Entry("an empty one", func(s *api.RestrictionStatus, _ []api.RestrictedTier) { *s = api.RestrictionStatus{} }),
+		Entry("a preview", func(s *api.RestrictionStatus, restricted []api.RestrictedTier) {
+			s.State, s.InForce, s.Preview = api.RestrictionScheduled, nil, &api.RestrictionPreview{Mode: readOnly, Tiers: restricted}
 		}),
-		Entry("a pause", func(s *v1alpha1.RestrictionStatus, _ []v1alpha1.RestrictedTier) {
-			s.State, s.InForce = v1alpha1.RestrictionPaused, nil
-			s.Pause = &v1alpha1.RestrictionPause{SinceTime: new(metav1.NewTime(since)), UntilTime: new(metav1.NewTime(since.AddDate(0, 0, 3)))}
+		Entry("a pause", func(s *api.RestrictionStatus, _ []api.RestrictedTier) {
+			s.State, s.InForce = api.RestrictionPaused, nil
+			s.Pause = &api.RestrictionPause{SinceTime: new(metav1.NewTime(since)), UntilTime: new(metav1.NewTime(since.AddDate(0, 0, 3)))}
 		}),
-		Entry("in force for no tiers", func(s *v1alpha1.RestrictionStatus, _ []v1alpha1.RestrictedTier) { s.InForce.Tiers = nil }),
-		Entry("in force for tiers of a mode that touches nothing", func(s *v1alpha1.RestrictionStatus, _ []v1alpha1.RestrictedTier) {
+		Entry("in force for no tiers", func(s *api.RestrictionStatus, _ []api.RestrictedTier) { s.InForce.Tiers = nil }),
+		Entry("in force for tiers of a mode that touches nothing", func(s *api.RestrictionStatus, _ []api.RestrictedTier) {
 			s.InForce.Mode, s.InForce.Tiers[0].Mode = observe, observe
 		}),
-		Entry("tiers that are spared", func(s *v1alpha1.RestrictionStatus, restricted []v1alpha1.RestrictedTier) {
+		Entry("tiers that are spared", func(s *api.RestrictionStatus, restricted []api.RestrictedTier) {
 			s.InForce.Tiers = nil
-			s.SparedTiers = []v1alpha1.SparedTier{{Name: restricted[0].Name, Reason: v1alpha1.TierSparedNever}}
+			s.SparedTiers = []api.SparedTier{{Name: restricted[0].Name, Reason: api.TierSparedNever}}
 		}),
 	)
 
@@ -96,11 +96,11 @@ var _ = Describe("The lock and what a status says", func() {
 
 	It("restricts a thousand tiers", func(ctx SpecContext) {
 		many := tiers{}
-		for i := range v1alpha1.MaxListedTiers {
-			many[fmt.Sprintf("%s-%d", strings.Repeat("x", 240), i)] = []v1alpha1.RestrictionMode{readOnly, defaultTierOnly}[i%2]
+		for i := range api.MaxListedTiers {
+			many[fmt.Sprintf("%s-%d", strings.Repeat("x", 240), i)] = []api.RestrictionMode{readOnly, defaultTierOnly}[i%2]
 		}
 		product := restricted(ctx, many)
-		for i, want := range map[int]func(string, string) string{0: frozen, 1: sortsFirst, v1alpha1.MaxListedTiers - 2: frozen, v1alpha1.MaxListedTiers - 1: sortsFirst} {
+		for i, want := range map[int]func(string, string) string{0: frozen, 1: sortsFirst, api.MaxListedTiers - 2: frozen, api.MaxListedTiers - 1: sortsFirst} {
 			tier := product.Status.Restriction.InForce.Tiers[0].Name[:241] + fmt.Sprint(i)
 			policy := first(newPolicy(globalPolicy, "policy", tier))
 			Expect(engineer.Create(ctx, policy.DeepCopy())).To(refused(policy, want(tier, product.Name)))
@@ -110,7 +110,7 @@ var _ = Describe("The lock and what a status says", func() {
 	// What the operator writes is one line of a sane length: these are what else a status can hold.
 	DescribeTable("says", func(ctx SpecContext, message, want string) {
 		tier := unique("tier")
-		product := restricted(ctx, tiers{tier: readOnly}, func(s *v1alpha1.RestrictionStatus) { s.InForce.Message = message })
+		product := restricted(ctx, tiers{tier: readOnly}, func(s *api.RestrictionStatus) { s.InForce.Message = message })
 		policy := newPolicy(globalPolicy, tier+".policy", tier)
 		Expect(engineer.Create(ctx, policy.DeepCopy())).To(refused(policy, strings.NewReplacer("TIER", tier, "PRODUCT", product.Name).Replace(want)))
 	},

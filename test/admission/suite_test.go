@@ -18,7 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/token"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
@@ -61,7 +61,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		APIGroups: []string{calicoGroup}, Verbs: everything,
 		Resources: []string{"globalnetworkpolicies", "networkpolicies", "stagedglobalnetworkpolicies", "stagednetworkpolicies"},
 	}
-	products := rbacv1.PolicyRule{APIGroups: []string{v1alpha1.GroupVersion.Group}, Verbs: everything, Resources: []string{"licensedproducts"}}
+	products := rbacv1.PolicyRule{APIGroups: []string{api.GroupVersion.Group}, Verbs: everything, Resources: []string{"licensedproducts"}}
 	creation := rbacv1.PolicyRule{APIGroups: []string{calicoGroup}, Verbs: []string{"create"}, Resources: []string{"globalnetworkpolicies"}}
 	engineer = newUser(ctx, "engineer", policies)
 	vendor = newUser(ctx, "vendor", products)

@@ -20,7 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -288,14 +288,14 @@ func (r *nodesResult) startEmpty(ctx context.Context, s settings, c client.WithW
 	if err != nil {
 		return err
 	}
-	for name, usage := range map[string]*v1alpha1.UsageSpec{
+	for name, usage := range map[string]*api.UsageSpec{
 		everyNode:        nil,
 		everyNodeLimited: {NodeSelector: &metav1.LabelSelector{}},
 		licensedNodes:    {NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{poolLabel: licensedPool}}},
 	} {
-		product := &v1alpha1.LicensedProduct{
+		product := &api.LicensedProduct{
 			ObjectMeta: metav1.ObjectMeta{Name: name},
-			Spec:       v1alpha1.LicensedProductSpec{Vendor: "Acme", TrustAnchors: v.anchor, Usage: usage},
+			Spec:       api.LicensedProductSpec{Vendor: "Acme", TrustAnchors: v.anchor, Usage: usage},
 		}
 		if err := c.Create(ctx, product); err != nil {
 			return err
@@ -406,13 +406,13 @@ func awaitStatus(ctx context.Context, c client.WithWatch, want map[string]use) (
 	defer cancel()
 	got := map[string]use{}
 	for {
-		watcher, err := c.Watch(ctx, &v1alpha1.LicensedProductList{})
+		watcher, err := c.Watch(ctx, &api.LicensedProductList{})
 		if err != nil && ctx.Err() == nil {
 			return time.Time{}, fmt.Errorf("watching: %w", err)
 		}
 		if err == nil {
 			for event := range watcher.ResultChan() {
-				if product, ok := event.Object.(*v1alpha1.LicensedProduct); ok {
+				if product, ok := event.Object.(*api.LicensedProduct); ok {
 					delete(got, product.Name)
 					if u, counted := useIn(product.Status.Usage); counted {
 						got[product.Name] = u
@@ -433,15 +433,15 @@ func awaitStatus(ctx context.Context, c client.WithWatch, want map[string]use) (
 	}
 }
 
-func useIn(usage []v1alpha1.Usage) (use, bool) {
+func useIn(usage []api.Usage) (use, bool) {
 	values := map[string]int64{}
 	for _, u := range usage {
 		if u.Value != nil {
 			values[u.Name] = *u.Value
 		}
 	}
-	nodes, hasNodes := values[v1alpha1.UsageNodes]
-	cores, hasCores := values[v1alpha1.UsageCores]
+	nodes, hasNodes := values[api.UsageNodes]
+	cores, hasCores := values[api.UsageCores]
 	return use{nodes, cores}, hasNodes && hasCores
 }
 

@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 const (
@@ -81,9 +81,9 @@ func (p *population) closes() time.Time { return p.opens.Add(window) }
 
 func (p *population) createProducts(ctx context.Context, c client.Client, v *vendor) error {
 	err := atOnce(ctx, p.products, func(ctx context.Context, i int) error {
-		return c.Create(ctx, &v1alpha1.LicensedProduct{
+		return c.Create(ctx, &api.LicensedProduct{
 			ObjectMeta: metav1.ObjectMeta{Name: p.productOf(i).name},
-			Spec:       v1alpha1.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew", TrustAnchors: v.anchor},
+			Spec:       api.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew", TrustAnchors: v.anchor},
 		})
 	})
 	if err != nil {
@@ -100,9 +100,9 @@ func (p *population) createKeys(ctx context.Context, c client.Client, v *vendor,
 		if err != nil {
 			return err
 		}
-		return c.Create(ctx, &v1alpha1.LicenseKey{
+		return c.Create(ctx, &api.LicenseKey{
 			ObjectMeta: metav1.ObjectMeta{Name: key.name},
-			Spec:       v1alpha1.LicenseKeySpec{ProductName: product, Token: jws},
+			Spec:       api.LicenseKeySpec{ProductName: product, Token: jws},
 		})
 	})
 	if err != nil {

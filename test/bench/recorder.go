@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // recorder notes when a watch first showed each object in each state.
@@ -35,7 +35,7 @@ func record(ctx context.Context, c client.WithWatch, p *population) (*recorder, 
 	for _, state := range states {
 		r.missing[state] = map[string]int{keyResource: p.keys, productResource: p.products}
 	}
-	for _, list := range []client.ObjectList{&v1alpha1.LicenseKeyList{}, &v1alpha1.LicensedProductList{}} {
+	for _, list := range []client.ObjectList{&api.LicenseKeyList{}, &api.LicensedProductList{}} {
 		watcher, err := c.Watch(ctx, list)
 		if err != nil {
 			return nil, fmt.Errorf("watching: %w", err)
@@ -70,9 +70,9 @@ func (r *recorder) follow(ctx context.Context, c client.WithWatch, list client.O
 
 // The states that every object goes through; a key and a product call them the same.
 const (
-	stateValid       = string(v1alpha1.LicenseKeyValid)
-	stateGracePeriod = string(v1alpha1.LicenseKeyGracePeriod)
-	stateExpired     = string(v1alpha1.LicenseKeyExpired)
+	stateValid       = string(api.LicenseKeyValid)
+	stateGracePeriod = string(api.LicenseKeyGracePeriod)
+	stateExpired     = string(api.LicenseKeyExpired)
 )
 
 var states = []string{stateValid, stateGracePeriod, stateExpired}
@@ -98,9 +98,9 @@ func (r *recorder) note(at time.Time, event watch.Event) {
 
 func stateOf(event watch.Event) (object, string) {
 	switch o := event.Object.(type) {
-	case *v1alpha1.LicenseKey:
+	case *api.LicenseKey:
 		return object{keyResource, o.Name}, string(o.Status.State)
-	case *v1alpha1.LicensedProduct:
+	case *api.LicensedProduct:
 		return object{productResource, o.Name}, string(o.Status.State)
 	default:
 		return object{}, ""

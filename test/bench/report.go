@@ -22,7 +22,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/report"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
@@ -176,7 +176,7 @@ func monthsBefore(now time.Time) []string {
 	// From the first of a month: a month after the 29th of January may be March.
 	year, month, _ := now.UTC().Date()
 	var months []string
-	for before := v1alpha1.MaxMonthlyPeaks - 1; before > 0; before-- {
+	for before := api.MaxMonthlyPeaks - 1; before > 0; before-- {
 		months = append(months, time.Date(year, month-time.Month(before), 1, 0, 0, 0, 0, time.UTC).Format("2006-01"))
 	}
 	return months
@@ -184,10 +184,10 @@ func monthsBefore(now time.Time) []string {
 
 // rememberMonths gives each product a past of twelve months, which its operator goes on from.
 func rememberMonths(ctx context.Context, c client.Client, products int) error {
-	var peaks []v1alpha1.MonthlyPeak
+	var peaks []api.MonthlyPeak
 	for _, month := range monthsBefore(time.Now()) {
 		nodes, cores := int64(1000+len(peaks)), int64(16_000+len(peaks))
-		peaks = append(peaks, v1alpha1.MonthlyPeak{Month: month, Usage: []v1alpha1.Usage{{Name: "nodes", Value: &nodes}, {Name: "cores", Value: &cores}}})
+		peaks = append(peaks, api.MonthlyPeak{Month: month, Usage: []api.Usage{{Name: "nodes", Value: &nodes}, {Name: "cores", Value: &cores}}})
 	}
 	patch, err := json.Marshal(map[string]any{"status": map[string]any{"monthlyPeaks": peaks}})
 	if err != nil {
@@ -195,7 +195,7 @@ func rememberMonths(ctx context.Context, c client.Client, products int) error {
 	}
 	p := &population{products: products}
 	err = atOnce(ctx, products, func(ctx context.Context, i int) error {
-		product := &v1alpha1.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: p.productOf(i).name}}
+		product := &api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: p.productOf(i).name}}
 		return c.Status().Patch(ctx, product, client.RawPatch("application/merge-patch+json", patch))
 	})
 	if err != nil {
@@ -220,7 +220,7 @@ func (r *reportResult) awaitAll(ctx context.Context, s settings) error {
 		}
 		complete := 0
 		for i := range got.Products {
-			if p := &got.Products[i]; p.State == v1alpha1.LicensedProductValid && p.Usage["nodes"] == int64(s.nodes) && len(p.MonthlyPeaks) == v1alpha1.MaxMonthlyPeaks {
+			if p := &got.Products[i]; p.State == api.LicensedProductValid && p.Usage["nodes"] == int64(s.nodes) && len(p.MonthlyPeaks) == api.MaxMonthlyPeaks {
 				complete++
 			}
 		}

@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
@@ -179,11 +179,11 @@ func (b *restrictionBench) grow(ctx context.Context, manager *controlplane.Manag
 }
 
 func (b *restrictionBench) createProduct(ctx context.Context) error {
-	return b.client.Create(ctx, &v1alpha1.LicensedProduct{
+	return b.client.Create(ctx, &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: restricting},
-		Spec: v1alpha1.LicensedProductSpec{
+		Spec: api.LicensedProductSpec{
 			Vendor: "Acme", RenewalURL: "https://acme.example/renew", TrustAnchors: b.vendor.anchor,
-			Restriction: &v1alpha1.RestrictionSpec{Mode: v1alpha1.RestrictionDefaultTierOnly, TierSelector: &metav1.LabelSelector{}},
+			Restriction: &api.RestrictionSpec{Mode: api.RestrictionDefaultTierOnly, TierSelector: &metav1.LabelSelector{}},
 		},
 	})
 }
@@ -246,9 +246,9 @@ func (b *restrictionBench) applyKey(ctx context.Context, name string, issued, ex
 	if err != nil {
 		return err
 	}
-	return b.client.Create(ctx, &v1alpha1.LicenseKey{
+	return b.client.Create(ctx, &api.LicenseKey{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       v1alpha1.LicenseKeySpec{ProductName: restricting, Token: jws},
+		Spec:       api.LicenseKeySpec{ProductName: restricting, Token: jws},
 	})
 }
 
@@ -264,7 +264,7 @@ func (b *restrictionBench) follow(ctx context.Context, manager *controlplane.Man
 	if err != nil {
 		return fmt.Errorf("watching pass policies: %w", err)
 	}
-	productWatch, err := b.client.Watch(watching, &v1alpha1.LicensedProductList{})
+	productWatch, err := b.client.Watch(watching, &api.LicensedProductList{})
 	if err != nil {
 		return fmt.Errorf("watching products: %w", err)
 	}
@@ -307,7 +307,7 @@ func (t *turn) followPasses(ctx context.Context, watcher watch.Interface, of wat
 func (t *turn) followProduct(ctx context.Context, watcher watch.Interface, inForce bool) error {
 	defer watcher.Stop()
 	for event := range watcher.ResultChan() {
-		product, ok := event.Object.(*v1alpha1.LicensedProduct)
+		product, ok := event.Object.(*api.LicensedProduct)
 		if !ok || product.Status.Restriction == nil || (product.Status.Restriction.InForce != nil) != inForce {
 			continue
 		}
@@ -315,7 +315,7 @@ func (t *turn) followProduct(ctx context.Context, watcher watch.Interface, inFor
 		if t.told.IsZero() {
 			t.told = now
 		}
-		if ready := meta.FindStatusCondition(product.Status.Conditions, v1alpha1.ConditionRestrictionReady); ready != nil && ready.Reason != v1alpha1.ReasonApplying {
+		if ready := meta.FindStatusCondition(product.Status.Conditions, api.ConditionRestrictionReady); ready != nil && ready.Reason != api.ReasonApplying {
 			t.final, t.reason = now, ready.Reason
 			return nil
 		}
@@ -351,13 +351,13 @@ func (b *restrictionBench) awaitCounts(ctx context.Context, total, denying int) 
 	late := errors.New("late")
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, late)
 	defer cancel()
-	watcher, err := b.client.Watch(ctx, &v1alpha1.LicensedProductList{})
+	watcher, err := b.client.Watch(ctx, &api.LicensedProductList{})
 	if err != nil {
 		return time.Time{}, fmt.Errorf("watching products: %w", err)
 	}
 	defer watcher.Stop()
 	for event := range watcher.ResultChan() {
-		if product, ok := event.Object.(*v1alpha1.LicensedProduct); ok {
+		if product, ok := event.Object.(*api.LicensedProduct); ok {
 			if affected := affectedBy(product.Status.Restriction); affected != nil {
 				got = counts{int(*affected.Total), int(*affected.Denying)}
 			}
@@ -373,7 +373,7 @@ func (b *restrictionBench) awaitCounts(ctx context.Context, total, denying int) 
 }
 
 // affectedBy are how many policies a restriction affects, or would affect; nil: it does not say.
-func affectedBy(status *v1alpha1.RestrictionStatus) *v1alpha1.AffectedPolicies {
+func affectedBy(status *api.RestrictionStatus) *api.AffectedPolicies {
 	switch {
 	case status == nil:
 		return nil

@@ -20,7 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -267,14 +267,14 @@ func applyFor(ctx context.Context, c client.Client, products int) error {
 func createLimitedKey(ctx context.Context, c client.Client, v *vendor, name, product string) error {
 	issued := time.Now().UTC().Truncate(time.Second)
 	claims := v.claims(name, product, issued, issued.AddDate(1, 0, 0), 30*24*time.Hour)
-	claims.Limits = map[string]int64{v1alpha1.UsageNodes: 10_000, v1alpha1.UsageCores: 200_000}
+	claims.Limits = map[string]int64{api.UsageNodes: 10_000, api.UsageCores: 200_000}
 	jws, err := v.signer.Sign(claims)
 	if err != nil {
 		return err
 	}
-	return c.Create(ctx, &v1alpha1.LicenseKey{
+	return c.Create(ctx, &api.LicenseKey{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       v1alpha1.LicenseKeySpec{ProductName: product, Token: jws},
+		Spec:       api.LicenseKeySpec{ProductName: product, Token: jws},
 	})
 }
 

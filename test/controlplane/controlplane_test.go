@@ -26,7 +26,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -136,7 +136,7 @@ func openWatch(t *testing.T, config *rest.Config) {
 func testRights(t *testing.T, config *rest.Config) {
 	t.Helper()
 	operator := newClient(t, config)
-	if err := operator.List(t.Context(), &v1alpha1.LicensedProductList{}); err != nil {
+	if err := operator.List(t.Context(), &api.LicensedProductList{}); err != nil {
 		t.Errorf("listing LicensedProducts: %v", err)
 	}
 	if err := operator.List(t.Context(), &corev1.SecretList{}, client.InNamespace(controlplane.OperatorNamespace)); err != nil {
@@ -152,7 +152,7 @@ func testRights(t *testing.T, config *rest.Config) {
 func testAudit(t *testing.T, c *controlplane.ControlPlane, config *rest.Config) {
 	t.Helper()
 	// It reads from caches, which list and watch.
-	if err := newClient(t, config).Get(t.Context(), client.ObjectKey{Name: "audited"}, &v1alpha1.LicenseKey{}); !apierrors.IsForbidden(err) {
+	if err := newClient(t, config).Get(t.Context(), client.ObjectKey{Name: "audited"}, &api.LicenseKey{}); !apierrors.IsForbidden(err) {
 		t.Fatalf("want forbidden, got %v", err)
 	}
 	NewWithT(t).Eventually(c.AuditEvents, "10s").Should(ContainElement(And(
@@ -172,7 +172,7 @@ func testKubeconfig(t *testing.T, c *controlplane.ControlPlane, operator *rest.C
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := newClient(t, read).List(t.Context(), &v1alpha1.LicenseKeyList{}); err != nil {
+		if err := newClient(t, read).List(t.Context(), &api.LicenseKeyList{}); err != nil {
 			t.Error(err)
 		}
 	}

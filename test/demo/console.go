@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // width is as wide as the output gets, tables of kubectl excepted.
@@ -197,7 +197,7 @@ func (c *console) told(s *sighting) string {
 		return "applied"
 	case s.kind == aKey:
 		return fmt.Sprintf("%s  Ready: %s, Active: %s", c.change(s), s.reason, s.active)
-	case s.onlyAffects && s.affects != "" && s.restriction == v1alpha1.RestrictionActive:
+	case s.onlyAffects && s.affects != "" && s.restriction == api.RestrictionActive:
 		return "restricts " + s.affects
 	case s.onlyAffects && s.affects != "":
 		return "would restrict " + s.affects
@@ -211,9 +211,9 @@ func (c *console) told(s *sighting) string {
 // restricts says since when or from when on a product is restricted.
 func (c *console) restricts(s *sighting) string {
 	switch s.restriction {
-	case v1alpha1.RestrictionActive:
+	case api.RestrictionActive:
 		return c.in(red, "restricted")
-	case v1alpha1.RestrictionPaused:
+	case api.RestrictionPaused:
 		return "restriction paused"
 	default:
 		return "restricts at " + short(s.restricts, s.at)

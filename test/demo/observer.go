@@ -19,7 +19,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
@@ -56,7 +56,7 @@ type sighting struct {
 	active string
 	// restricts is when a product's restriction takes effect, restriction its state, and affects what it is about.
 	restricts   time.Time
-	restriction v1alpha1.RestrictionState
+	restriction api.RestrictionState
 	affects     string
 	// warning and note of an event.
 	warning bool
@@ -92,7 +92,7 @@ type observer struct {
 
 func startObserver(ctx context.Context, config *rest.Config, out *console) (*observer, error) {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, corev1.AddToScheme, eventsv1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{api.AddToScheme, corev1.AddToScheme, eventsv1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return nil, err
 		}
@@ -103,7 +103,7 @@ func startObserver(ctx context.Context, config *rest.Config, out *console) (*obs
 	}
 	o := &observer{client: c, out: out, last: map[string]sighting{}, news: make(chan struct{})}
 	for _, list := range []client.ObjectList{
-		&v1alpha1.LicensedProductList{}, &v1alpha1.LicenseKeyList{}, policyList(restriction.GlobalNetworkPolicy), policyList(restriction.NetworkPolicy), &eventsv1.EventList{},
+		&api.LicensedProductList{}, &api.LicenseKeyList{}, policyList(restriction.GlobalNetworkPolicy), policyList(restriction.NetworkPolicy), &eventsv1.EventList{},
 	} {
 		watcher, err := c.Watch(ctx, list)
 		if err != nil {
@@ -187,9 +187,9 @@ func (o *observer) cause(s *sighting) time.Time {
 
 func sightingOf(object runtime.Object) (sighting, bool) {
 	switch o := object.(type) {
-	case *v1alpha1.LicenseKey:
+	case *api.LicenseKey:
 		return ofKey(o), true
-	case *v1alpha1.LicensedProduct:
+	case *api.LicensedProduct:
 		return ofProduct(o), true
 	case *unstructured.Unstructured:
 		return ofPolicy(o), true
@@ -200,11 +200,11 @@ func sightingOf(object runtime.Object) (sighting, bool) {
 	}
 }
 
-func ofKey(k *v1alpha1.LicenseKey) sighting {
+func ofKey(k *api.LicenseKey) sighting {
 	s := sighting{
 		id: string(k.UID), kind: aKey, name: k.Name, state: string(k.Status.State),
-		reason: reasonOf(k.Status.Conditions, v1alpha1.ConditionReady),
-		active: reasonOf(k.Status.Conditions, v1alpha1.ConditionActive),
+		reason: reasonOf(k.Status.Conditions, api.ConditionReady),
+		active: reasonOf(k.Status.Conditions, api.ConditionActive),
 	}
 	for i, t := range []*metav1.Time{k.Status.NotBeforeTime, k.Status.ExpiryTime, k.Status.GraceEndTime} {
 		if t != nil {
@@ -214,7 +214,7 @@ func ofKey(k *v1alpha1.LicenseKey) sighting {
 	return s
 }
 
-func ofProduct(p *v1alpha1.LicensedProduct) sighting {
+func ofProduct(p *api.LicensedProduct) sighting {
 	s := sighting{id: string(p.UID), kind: aProduct, name: p.Name, state: string(p.Status.State), active: p.Status.ActiveLicenseKeyName}
 	r := p.Status.Restriction
 	if r == nil {
@@ -234,7 +234,7 @@ func ofProduct(p *v1alpha1.LicensedProduct) sighting {
 }
 
 // affected says what a restriction is about; empty: that has yet to be found out.
-func affected(tiers []v1alpha1.RestrictedTier, policies *v1alpha1.AffectedPolicies) string {
+func affected(tiers []api.RestrictedTier, policies *api.AffectedPolicies) string {
 	if policies == nil {
 		return ""
 	}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 const (
@@ -164,7 +164,7 @@ func (s *story) graceAndExpiry() error {
 	if err := s.tables("kubectl get lprod"); err != nil {
 		return err
 	}
-	expected := append(both(firstKey, "Expired"), restrictionInState(v1alpha1.RestrictionActive), pass(false), event(aProduct, product, "Restricted"),
+	expected := append(both(firstKey, "Expired"), restrictionInState(api.RestrictionActive), pass(false), event(aProduct, product, "Restricted"),
 		event(aProduct, product, "RestrictionComplete"))
 	if err := s.expectAt(graceEnd, expected...); err != nil {
 		return err
@@ -184,7 +184,7 @@ func (s *story) renewedLate() error {
 	if err := s.issueAndApply(renewalKey, "--valid-for 10s --grace 10s --nodes 5"); err != nil {
 		return err
 	}
-	expected := append(both(renewalKey, "Valid"), restrictionInState(v1alpha1.RestrictionScheduled), pass(true), event(aProduct, product, "RestrictionLifted"),
+	expected := append(both(renewalKey, "Valid"), restrictionInState(api.RestrictionScheduled), pass(true), event(aProduct, product, "RestrictionLifted"),
 		event(aProduct, product, "RestrictionComplete"))
 	if err := s.expectApplied(seen, aKey, renewalKey, expected...); err != nil {
 		return err
@@ -277,7 +277,7 @@ func productBy(key, state string) expectation {
 	}
 }
 
-func restrictionInState(state v1alpha1.RestrictionState) expectation {
+func restrictionInState(state api.RestrictionState) expectation {
 	return expectation{
 		what:    fmt.Sprintf("product %s with its restriction in state %s", product, state),
 		matches: func(s *sighting) bool { return s.kind == aProduct && s.restriction == state },

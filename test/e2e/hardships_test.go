@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 var _ = Describe("A cluster that is not as it should be", Ordered, func() {
@@ -41,7 +41,7 @@ var _ = Describe("A cluster that is not as it should be", Ordered, func() {
 			Expect(k8sClient.Apply(ctx, client.ApplyConfigurationFromUnstructured(older), client.FieldOwner("kubectl"))).To(Succeed())
 		}
 		create(ctx, acme.product("older", restricting(tier)))
-		stored := &v1alpha1.LicensedProduct{}
+		stored := &api.LicensedProduct{}
 		Expect(k8sClient.Get(ctx, client.ObjectKey{Name: "older"}, stored)).To(Succeed())
 		Expect(stored.Spec.Restriction).To(BeNil(), "these definitions do not know it")
 		create(ctx, acme.key("older"))
@@ -52,7 +52,7 @@ var _ = Describe("A cluster that is not as it should be", Ordered, func() {
 		patch, err := json.Marshal(map[string]any{"spec": map[string]any{"restriction": acme.product("older", restricting(tier)).Spec.Restriction}})
 		Expect(err).NotTo(HaveOccurred())
 		kubectl(ctx, "patch", "lprod", "older", "--type=merge", "-p", string(patch))
-		Eventually(condition(ctx, "older", v1alpha1.ConditionRestricted)).Should(Equal("False NotDue"))
+		Eventually(condition(ctx, "older", api.ConditionRestricted)).Should(Equal("False NotDue"))
 	})
 
 	It("may lose the definitions while the operator runs, and get them back", func(ctx SpecContext) {
@@ -102,8 +102,8 @@ current-context: skewed
 
 		create(ctx, acme.product("begins", restricting(tier)), acme.product("works"), acme.key("works"))
 		licensed(ctx, "works")
-		Eventually(condition(ctx, "begins", v1alpha1.ConditionClockSkewed)).Should(Equal("True NodeClock"))
-		Eventually(condition(ctx, "begins", v1alpha1.ConditionRestricted)).Should(Equal("False ClockDisputed"))
+		Eventually(condition(ctx, "begins", api.ConditionClockSkewed)).Should(Equal("True NodeClock"))
+		Eventually(condition(ctx, "begins", api.ConditionRestricted)).Should(Equal("False ClockDisputed"))
 		Expect(versions(ctx, "globalnetworkpolicies.projectcalico.org", "")).To(Equal(held))
 		output, err := command(ctx, "kubectl", "license", "doctor")
 		Expect(err).To(HaveOccurred(), output)
@@ -112,7 +112,7 @@ current-context: skewed
 		By("mending the clock")
 		kubectl(ctx, "rollout", "undo", "deployment/license-operator-controller-manager", "-n", defaultNamespace)
 		kubectl(ctx, "rollout", "status", "deployment/license-operator-controller-manager", "-n", defaultNamespace, "--timeout=120s")
-		Eventually(condition(ctx, "begins", v1alpha1.ConditionRestricted)).Should(Equal("True DefaultTierOnly"))
+		Eventually(condition(ctx, "begins", api.ConditionRestricted)).Should(Equal("True DefaultTierOnly"))
 		renew(ctx, "holds", "begins")
 		Eventually(passPolicies(ctx)).Should(BeEmpty())
 	})
@@ -130,8 +130,8 @@ var _ = Describe("An upgrade", Ordered, func() {
 		create(ctx, acme.product("restricted", restricting(tier)), acme.product("licensed"), acme.key("licensed"))
 		licensed(ctx, "licensed")
 		Eventually(passPolicies(ctx)).Should(Equal([]string{tier + ".license-operator-pass"}))
-		Eventually(condition(ctx, "restricted", v1alpha1.ConditionRestrictionReady), "90s").Should(Equal("True Complete"))
-		Eventually(condition(ctx, "restricted", v1alpha1.ConditionAlertsReady)).Should(Equal("True RuleApplied"))
+		Eventually(condition(ctx, "restricted", api.ConditionRestrictionReady), "90s").Should(Equal("True Complete"))
+		Eventually(condition(ctx, "restricted", api.ConditionAlertsReady)).Should(Equal("True RuleApplied"))
 
 		unchanged := holding(ctx)
 		first := reportOf(ctx, "licensed").OperatorVersion

@@ -12,7 +12,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 var _ = Describe("With Helm", Ordered, func() {
@@ -36,8 +36,8 @@ var _ = Describe("With Helm", Ordered, func() {
 		create(ctx, acme.product("restricted", restricting(tier)), acme.product("licensed"), acme.key("licensed"))
 		licensed(ctx, "licensed")
 		Eventually(passPolicies(ctx)).Should(Equal([]string{tier + ".license-operator-pass"}))
-		Eventually(condition(ctx, "restricted", v1alpha1.ConditionRestrictionReady), "90s").Should(Equal("True Complete"))
-		Eventually(condition(ctx, "licensed", v1alpha1.ConditionAlertsReady)).Should(Equal("True RuleApplied"))
+		Eventually(condition(ctx, "restricted", api.ConditionRestrictionReady), "90s").Should(Equal("True Complete"))
+		Eventually(condition(ctx, "licensed", api.ConditionAlertsReady)).Should(Equal("True RuleApplied"))
 		Expect(run(ctx, "kubectl", "license", "doctor")).To(MatchRegexp(`ok +Pods +2 pods are ready`))
 
 		unchanged := holding(ctx)

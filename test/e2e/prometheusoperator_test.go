@@ -27,7 +27,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // prometheus-operator, its admission webhook and a Prometheus that it runs.
@@ -125,7 +125,7 @@ var _ = Describe("With prometheus-operator", Ordered, func() {
 	It("has its rules and its monitor accepted, by the webhook and by the operator", func(ctx SpecContext) {
 		create(ctx, acme.product("soon"), acme.keyUntil("soon", time.Now().Add(10*days)))
 		licensed(ctx, "soon")
-		Eventually(condition(ctx, "soon", v1alpha1.ConditionAlertsReady)).Should(Equal("True RuleApplied"))
+		Eventually(condition(ctx, "soon", api.ConditionAlertsReady)).Should(Equal("True RuleApplied"))
 		Eventually(accepted(ctx, "PrometheusRule", "soon")).Should(Equal("Accepted True"))
 		Eventually(accepted(ctx, "ServiceMonitor", "license-operator-controller-manager-metrics-monitor")).Should(Equal("Accepted True"))
 		By("the webhook being one that says no")

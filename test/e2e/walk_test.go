@@ -16,7 +16,7 @@ import (
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // What the README has its readers do, on a cluster that gets Calico's tiers later.
@@ -68,8 +68,8 @@ spec:
 		issue(ctx, "acme-mesh-1", "--valid-for", "45s", "--grace", "15s")
 		Expect(kubectl(ctx, "get", "lk")).To(MatchRegexp(`acme-mesh-1 +acme-mesh +Valid +Initech`))
 		Expect(kubectl(ctx, "get", "lprod")).To(MatchRegexp(`acme-mesh +Valid +acme-mesh-1`))
-		Eventually(condition(ctx, product, v1alpha1.ConditionAlertsReady)).Should(Equal("False APINotInstalled"))
-		Eventually(condition(ctx, product, v1alpha1.ConditionRestrictionReady)).Should(Equal("False APINotInstalled"))
+		Eventually(condition(ctx, product, api.ConditionAlertsReady)).Should(Equal("False APINotInstalled"))
+		Eventually(condition(ctx, product, api.ConditionRestrictionReady)).Should(Equal("False APINotInstalled"))
 		Expect(kubectl(ctx, "license", "status")).To(MatchRegexp(`acme-mesh +Valid +acme-mesh-1`))
 	})
 
@@ -80,16 +80,16 @@ spec:
 		})
 
 		It("says which policies will stop being applied", func(ctx SpecContext) {
-			Eventually(condition(ctx, product, v1alpha1.ConditionRestrictionReady)).Should(Equal("True Complete"))
+			Eventually(condition(ctx, product, api.ConditionRestrictionReady)).Should(Equal("True Complete"))
 			Expect(kubectl(ctx, "license", "simulate", product)).To(ContainSubstring(tier + ".deny"))
 		})
 
 		It("goes into grace, and after that restricts the tier", func(ctx SpecContext) {
-			Eventually(condition(ctx, product, v1alpha1.ConditionLicensed), "50s").Should(Equal("True GracePeriod"))
+			Eventually(condition(ctx, product, api.ConditionLicensed), "50s").Should(Equal("True GracePeriod"))
 			Expect(passPolicies(ctx)(Default)).To(BeEmpty())
-			Eventually(condition(ctx, product, v1alpha1.ConditionLicensed), "20s").Should(Equal("False Expired"))
+			Eventually(condition(ctx, product, api.ConditionLicensed), "20s").Should(Equal("False Expired"))
 			Eventually(passPolicies(ctx)).Should(Equal([]string{pass}))
-			Eventually(condition(ctx, product, v1alpha1.ConditionRestrictionReady), "90s").Should(Equal("True Complete"))
+			Eventually(condition(ctx, product, api.ConditionRestrictionReady), "90s").Should(Equal("True Complete"))
 			Expect(kubectl(ctx, "get", "globalnetworkpolicies.projectcalico.org")).To(MatchRegexp(pass + ` +` + tier))
 			Expect(changingThePassPolicy(ctx, tier)).To(ContainSubstring("https://acme.example/renew"))
 			output, err := command(ctx, "kubectl", "license", "status")
@@ -127,9 +127,9 @@ spec:
 			Expect(kubectl(ctx, "license", "status")).To(MatchRegexp(`acme-mesh +Valid +acme-mesh-2`))
 			By("losing the key, and getting it again: the same event comes a second time")
 			kubectl(ctx, "delete", "lk", "acme-mesh-2")
-			Eventually(condition(ctx, product, v1alpha1.ConditionLicensed)).Should(Equal("False Expired"))
+			Eventually(condition(ctx, product, api.ConditionLicensed)).Should(Equal("False Expired"))
 			kubectl(ctx, "license", "apply", filepath.Join(dir, "acme-mesh-2.yaml"), "--yes")
-			Eventually(condition(ctx, product, v1alpha1.ConditionLicensed)).Should(Equal("True Valid"))
+			Eventually(condition(ctx, product, api.ConditionLicensed)).Should(Equal("True Valid"))
 		})
 	})
 })

@@ -29,7 +29,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/token"
@@ -56,10 +56,10 @@ func newVendor(now time.Time) *vendor {
 	return &vendor{authority, signer}
 }
 
-func (v *vendor) product(name string, change ...func(*v1alpha1.LicensedProduct)) *v1alpha1.LicensedProduct {
-	p := &v1alpha1.LicensedProduct{
+func (v *vendor) product(name string, change ...func(*api.LicensedProduct)) *api.LicensedProduct {
+	p := &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       v1alpha1.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew", TrustAnchors: string(v.authority.CertificatePEM())},
+		Spec:       api.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew", TrustAnchors: string(v.authority.CertificatePEM())},
 	}
 	for _, c := range change {
 		c(p)
@@ -68,28 +68,28 @@ func (v *vendor) product(name string, change ...func(*v1alpha1.LicensedProduct))
 }
 
 // restricting has a product restrict tiers with a label from its first second.
-func restricting(label string) func(*v1alpha1.LicensedProduct) {
-	return func(p *v1alpha1.LicensedProduct) {
+func restricting(label string) func(*api.LicensedProduct) {
+	return func(p *api.LicensedProduct) {
 		p.Spec.UnlicensedGracePeriodDays = new(int32(0))
-		p.Spec.Restriction = &v1alpha1.RestrictionSpec{
-			Mode: v1alpha1.RestrictionDefaultTierOnly, TierSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"of": label}},
+		p.Spec.Restriction = &api.RestrictionSpec{
+			Mode: api.RestrictionDefaultTierOnly, TierSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"of": label}},
 		}
 	}
 }
 
 // key is a license for a product of that name: it has been valid for a day, and is for a year.
-func (v *vendor) key(product string) *v1alpha1.LicenseKey {
+func (v *vendor) key(product string) *api.LicenseKey {
 	return v.keyUntil(product, time.Now().Add(364*days))
 }
 
-func (v *vendor) keyUntil(product string, end time.Time) *v1alpha1.LicenseKey {
+func (v *vendor) keyUntil(product string, end time.Time) *api.LicenseKey {
 	GinkgoHelper()
 	begin := time.Now().Add(-days).Truncate(time.Second)
 	jws, err := v.signer.Sign(&license.Claims{
 		ID: "L-" + product, Customer: "Initech", Audience: []string{product}, IssuedTime: begin, NotBefore: begin, Expiry: end.Truncate(time.Second), Limits: map[string]int64{"nodes": 100},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	return &v1alpha1.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: product}, Spec: v1alpha1.LicenseKeySpec{ProductName: product, Token: jws}}
+	return &api.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: product}, Spec: api.LicenseKeySpec{ProductName: product, Token: jws}}
 }
 
 func create(ctx context.Context, objects ...client.Object) {
@@ -104,7 +104,7 @@ func licensed(ctx context.Context, names ...string) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
 		states := map[string]string{}
-		var products v1alpha1.LicensedProductList
+		var products api.LicensedProductList
 		g.Expect(k8sClient.List(ctx, &products)).To(Succeed())
 		for _, p := range products.Items {
 			states[p.Name] = string(p.Status.State)
@@ -118,7 +118,7 @@ func licensed(ctx context.Context, names ...string) {
 // condition of a product: its status and its reason.
 func condition(ctx context.Context, product, conditionType string) func(Gomega) string {
 	return func(g Gomega) string {
-		var p v1alpha1.LicensedProduct
+		var p api.LicensedProduct
 		g.Expect(k8sClient.Get(ctx, client.ObjectKey{Name: product}, &p)).To(Succeed())
 		c := meta.FindStatusCondition(p.Status.Conditions, conditionType)
 		g.Expect(c).NotTo(BeNil(), "%s has no condition %s", product, conditionType)

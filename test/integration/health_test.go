@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // health is what tools for deployment make of an object: kstatus (Flux, Helm, kpt), and Argo CD by our health checks.
@@ -37,12 +37,12 @@ var _ = Describe("Tools for deployment", Ordered, func() {
 	})
 
 	key := func(name string) client.Object {
-		k := &v1alpha1.LicenseKey{}
+		k := &api.LicenseKey{}
 		k.Name = name
 		return k
 	}
 	productNamed := func(name string) client.Object {
-		p := &v1alpha1.LicensedProduct{}
+		p := &api.LicensedProduct{}
 		p.Name = name
 		return p
 	}
@@ -59,7 +59,7 @@ var _ = Describe("Tools for deployment", Ordered, func() {
 		Entry("a key that verifies", key(good), nil, fine),
 		Entry("a key that verified and has been changed since", key(good), func(o client.Object) { o.SetGeneration(o.GetGeneration() + 1) }, waiting),
 		Entry("a key that nobody has looked at", key(good), func(o client.Object) {
-			o.(*v1alpha1.LicenseKey).Status = v1alpha1.LicenseKeyStatus{ObservedGeneration: -1}
+			o.(*api.LicenseKey).Status = api.LicenseKeyStatus{ObservedGeneration: -1}
 		}, waiting),
 		Entry("a key that does not verify", key(bad), nil, failed),
 		Entry("a key whose Secret is not there yet", key(missing), nil, waiting),
@@ -67,7 +67,7 @@ var _ = Describe("Tools for deployment", Ordered, func() {
 		Entry("a product in order", productNamed(product), nil, fine),
 		Entry("a product that has been changed since", productNamed(product), func(o client.Object) { o.SetGeneration(o.GetGeneration() + 1) }, waiting),
 		Entry("a product that nobody has looked at", productNamed(product), func(o client.Object) {
-			o.(*v1alpha1.LicensedProduct).Status = v1alpha1.LicensedProductStatus{ObservedGeneration: -1}
+			o.(*api.LicensedProduct).Status = api.LicensedProductStatus{ObservedGeneration: -1}
 		}, waiting),
 		Entry("a product whose trust anchors cannot be used", productNamed(unusable), nil, failed),
 	)

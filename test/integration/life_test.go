@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 )
 
@@ -40,10 +40,10 @@ var _ = Describe("A license", Ordered, func() {
 		status := getKey(ctx, Default, first).Status
 		Expect(status.Customer).To(Equal("Initech"))
 		Expect(status.Features).To(Equal([]string{"mesh"}))
-		Expect(status.Limits).To(Equal([]v1alpha1.Limit{{Name: "nodes", Value: new(int64(100))}}))
+		Expect(status.Limits).To(Equal([]api.Limit{{Name: "nodes", Value: new(int64(100))}}))
 		productStatus := getProduct(ctx, Default, product).Status
 		Expect(productStatus.Features).To(Equal([]string{"mesh"}))
-		Expect(productStatus.Limits).To(Equal([]v1alpha1.Limit{{Name: "nodes", Value: new(int64(100))}}))
+		Expect(productStatus.Limits).To(Equal([]api.Limit{{Name: "nodes", Value: new(int64(100))}}))
 		Expect(productStatus.Restriction.EffectiveTime.Time).To(BeTemporally("==", start.Add(16*days)))
 		Expect(productStatus.TimeMark.Time).To(BeTemporally("==", start.Add(1*days)))
 	})
@@ -93,7 +93,7 @@ var _ = Describe("A license", Ordered, func() {
 		Expect(k8sClient.Delete(ctx, newKey(first, product, ""))).To(Succeed())
 		Expect(k8sClient.Delete(ctx, newKey(renewal, product, ""))).To(Succeed())
 		Eventually(productSummary(ctx, product)).Should(Equal(summary{"Unlicensed", "TermsAccepted", ""}))
-		Expect(getProduct(ctx, Default, product).Status.Restriction.Basis).To(Equal(v1alpha1.RestrictionBasisLicenseLost))
+		Expect(getProduct(ctx, Default, product).Status.Restriction.Basis).To(Equal(api.RestrictionBasisLicenseLost))
 	})
 })
 
@@ -144,7 +144,7 @@ var _ = Describe("A bad key", func() {
 		product := unique("poisoned")
 		other := newVendor("Other", now().AddDate(0, -1, 0))
 		p := newProduct(product)
-		p.Spec.Revocations = []v1alpha1.Revocation{{LicenseID: "REVOKED"}}
+		p.Spec.Revocations = []api.Revocation{{LicenseID: "REVOKED"}}
 		good := unique("good")
 		create(ctx, p, newKey(good, product, acme.issue(product, now(), 10*days, 0)))
 		fine := acme.issue(product, now(), 10*days, 0)

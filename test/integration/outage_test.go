@@ -17,7 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/config/admission"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/test/controlplane"
@@ -74,7 +74,7 @@ var _ = Describe("A restriction that is interrupted half-way", Ordered, func() {
 	}
 	ready := func(ctx context.Context, name string) func(Gomega) string {
 		return func(g Gomega) string {
-			product := &v1alpha1.LicensedProduct{}
+			product := &api.LicensedProduct{}
 			g.Expect(admin.Get(ctx, client.ObjectKey{Name: name}, product)).To(Succeed())
 			return reason(product.Status.Conditions, "RestrictionReady")
 		}
@@ -87,7 +87,7 @@ var _ = Describe("A restriction that is interrupted half-way", Ordered, func() {
 			return manager
 		}
 		manager := start()
-		product := newRestrictingProduct("mesh", v1alpha1.RestrictionDefaultTierOnly, nil)
+		product := newRestrictingProduct("mesh", api.RestrictionDefaultTierOnly, nil)
 		product.Spec.TrustAnchors = newVendor("Acme", time.Now().AddDate(0, -2, 0)).anchors()
 		Expect(admin.Create(ctx, restrictedAtOnce(product))).To(Succeed())
 		Eventually(passed(ctx)).Should(Equal(tiers-8), "some are refused, and keep none of the others")
@@ -111,7 +111,7 @@ var _ = Describe("A restriction that is interrupted half-way", Ordered, func() {
 		By("taking the lock away before the next restriction begins")
 		Expect(admin.Delete(ctx, refusalOf("license-operator-lock"))).To(Succeed())
 		Eventually(firstPolicy(ctx, admin, "tier-0")).Should(Succeed(), "the lock goes a moment later")
-		another := newRestrictingProduct("another", v1alpha1.RestrictionReadOnly, nil)
+		another := newRestrictingProduct("another", api.RestrictionReadOnly, nil)
 		another.Spec.TrustAnchors = product.Spec.TrustAnchors
 		Expect(admin.Create(ctx, restrictedAtOnce(another))).To(Succeed())
 		Eventually(ready(ctx, "another"), "60s").Should(Equal("Complete"))

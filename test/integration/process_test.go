@@ -16,7 +16,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -65,8 +65,8 @@ var _ = Describe("The operator's process", Ordered, func() {
 	statesNow := func(ctx context.Context) func(Gomega) map[string]string {
 		return func(g Gomega) map[string]string {
 			found := map[string]string{}
-			var keys v1alpha1.LicenseKeyList
-			var products v1alpha1.LicensedProductList
+			var keys api.LicenseKeyList
+			var products api.LicensedProductList
 			g.Expect(admin.List(ctx, &keys)).To(Succeed())
 			g.Expect(admin.List(ctx, &products)).To(Succeed())
 			for _, k := range keys.Items {

@@ -25,7 +25,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
@@ -46,14 +46,14 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 			create(ctx, p)
 		}
 		before := bytesOf(ctx, policies)
-		product := newRestrictingProduct(name, v1alpha1.RestrictionDefaultTierOnly, labels)
+		product := newRestrictingProduct(name, api.RestrictionDefaultTierOnly, labels)
 		expiry := now().Add(10 * days)
 		// The key first: by this clock the API server creates a product in the past, and its unlicensed period is over.
 		create(ctx, newKey(name+"-1", name, acme.issue(name, now(), 10*days, 5*days)), product)
 
 		By("announcing what will happen")
 		Eventually(restrictionStoryOf(ctx, name)).Should(Equal(restrictionStory{
-			State: v1alpha1.RestrictionScheduled, Restricted: "NotDue", Ready: "Complete",
+			State: api.RestrictionScheduled, Restricted: "NotDue", Ready: "Complete",
 			Preview: restricted("DefaultTierOnly", first, second), Policies: 3, Allowing: 1, Denying: 2,
 		}))
 		Expect(passPolicies(ctx, NewWithT(GinkgoT()), first, second, other)).To(BeEmpty())
@@ -68,7 +68,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, first, second, other) }).Should(ConsistOf(
 			first+".license-operator-pass", second+".license-operator-pass"))
 		Eventually(restrictionStoryOf(ctx, name), "40s").Should(Equal(restrictionStory{
-			State: v1alpha1.RestrictionActive, Restricted: "DefaultTierOnly", Ready: "Complete",
+			State: api.RestrictionActive, Restricted: "DefaultTierOnly", Ready: "Complete",
 			InForce: restricted("DefaultTierOnly", first, second), Policies: 3, Allowing: 1, Denying: 2,
 		}))
 		pass := getPass(ctx, NewWithT(GinkgoT()), first)
@@ -85,7 +85,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		create(ctx, newKey(name+"-2", name, acme.issue(name, now(), 10*days, 0)))
 		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, first, second, other) }).Should(BeEmpty())
 		Eventually(restrictionStoryOf(ctx, name)).Should(Equal(restrictionStory{
-			State: v1alpha1.RestrictionScheduled, Restricted: "NotDue", Ready: "Complete",
+			State: api.RestrictionScheduled, Restricted: "NotDue", Ready: "Complete",
 			Preview: restricted("DefaultTierOnly", first, second), Policies: 3, Allowing: 1, Denying: 2,
 		}))
 		Expect(bytesOf(ctx, policies)).To(Equal(before), "same uid, same resourceVersion, same bytes")
@@ -93,7 +93,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 	})
 
 	// inForce creates tiers with a policy each, and a product that restricts them from its first second.
-	inForce := func(ctx context.Context, mode v1alpha1.RestrictionMode, tiers ...string) (product string) {
+	inForce := func(ctx context.Context, mode api.RestrictionMode, tiers ...string) (product string) {
 		GinkgoHelper()
 		product = unique("mesh")
 		labels := map[string]string{"of": product}
@@ -111,7 +111,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 
 	It("starts in a product's first second where its terms want that", func(ctx SpecContext) {
 		tier := unique("tier")
-		product := inForce(ctx, v1alpha1.RestrictionDefaultTierOnly, tier)
+		product := inForce(ctx, api.RestrictionDefaultTierOnly, tier)
 		Expect(passPolicies(ctx, NewWithT(GinkgoT()), tier)).To(Equal([]string{tier + ".license-operator-pass"}))
 		By("ending with the product")
 		Expect(k8sClient.Delete(ctx, newProduct(product))).To(Succeed())
@@ -120,16 +120,16 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 
 	It("refuses changes in ReadOnly, and passes nothing", func(ctx SpecContext) {
 		tier := unique("tier")
-		inForce(ctx, v1alpha1.RestrictionReadOnly, tier)
+		inForce(ctx, api.RestrictionReadOnly, tier)
 		Expect(passPolicies(ctx, NewWithT(GinkgoT()), tier)).To(BeEmpty())
 		Expect(k8sClient.Create(ctx, newGlobalPolicy(tier, "another", "Allow"))).To(MatchError(ContainSubstring("Renew at https://acme.example/renew")))
 	})
 
 	It("holds a tier for as long as any product does", func(ctx SpecContext) {
 		tier := unique("tier")
-		first := inForce(ctx, v1alpha1.RestrictionDefaultTierOnly, tier)
+		first := inForce(ctx, api.RestrictionDefaultTierOnly, tier)
 		second := unique("gateway")
-		create(ctx, restrictedAtOnce(newRestrictingProduct(second, v1alpha1.RestrictionDefaultTierOnly, map[string]string{"of": first})))
+		create(ctx, restrictedAtOnce(newRestrictingProduct(second, api.RestrictionDefaultTierOnly, map[string]string{"of": first})))
 		owners := func(g Gomega) []string {
 			var names []string
 			for _, o := range getPass(ctx, g, tier).GetOwnerReferences() {
@@ -148,7 +148,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 
 	It("follows tiers that come, are labeled and go", func(ctx SpecContext) {
 		first, second := unique("tier"), unique("tier")
-		product := inForce(ctx, v1alpha1.RestrictionDefaultTierOnly, first)
+		product := inForce(ctx, api.RestrictionDefaultTierOnly, first)
 		labels := map[string]string{"of": product}
 		create(ctx, newTier(second, labels))
 		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, second) }).Should(HaveLen(1), "a tier that comes is restricted")
@@ -157,9 +157,9 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		By("the cluster owner's word")
 		label(ctx, newTier(second, nil), `{"license-operator.io/restriction":"never"}`)
 		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, second) }).Should(BeEmpty())
-		Eventually(func(g Gomega) []v1alpha1.SparedTier {
+		Eventually(func(g Gomega) []api.SparedTier {
 			return getProduct(ctx, g, product).Status.Restriction.SparedTiers
-		}).Should(Equal([]v1alpha1.SparedTier{{Name: second, Reason: "Never"}}))
+		}).Should(Equal([]api.SparedTier{{Name: second, Reason: "Never"}}))
 
 		By("a tier that waits for us to go")
 		tier := newTier(first, nil)
@@ -167,7 +167,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		Expect(k8sClient.Delete(ctx, tier)).To(Succeed())
 		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, first) }).Should(BeEmpty())
 		Eventually(restrictionStoryOf(ctx, product)).Should(And(HaveField("Ready", "Bypassed"), HaveField("InForce", restricted("ReadOnly", first))))
-		Expect(getProduct(ctx, NewWithT(GinkgoT()), product).Status.Restriction.Bypasses.Policies).To(Equal([]v1alpha1.BypassingPolicy{
+		Expect(getProduct(ctx, NewWithT(GinkgoT()), product).Status.Restriction.Bypasses.Policies).To(Equal([]api.BypassingPolicy{
 			{Kind: "GlobalNetworkPolicy", Name: first + ".deny", Tier: first, Reason: "TierDeleting"},
 		}))
 		Expect(k8sClient.Patch(ctx, tier, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`)))).To(Succeed())
@@ -177,7 +177,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 	DescribeTable("is repaired",
 		func(ctx SpecContext, harm func(ctx context.Context, pass *unstructured.Unstructured)) {
 			tier := unique("tier")
-			product := inForce(ctx, v1alpha1.RestrictionDefaultTierOnly, tier)
+			product := inForce(ctx, api.RestrictionDefaultTierOnly, tier)
 			whole := wholeOf(getPass(ctx, NewWithT(GinkgoT()), tier))
 			// As if the lock were not there: those who can change it can do this.
 			suspendLock(ctx, tier)
@@ -186,7 +186,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 				g.Expect(passPolicies(ctx, g, tier)).To(Equal([]string{tier + ".license-operator-pass"}))
 				g.Expect(wholeOf(getPass(ctx, g, tier))).To(Equal(whole))
 			}).Should(Succeed())
-			Expect(restrictionStoryOf(ctx, product)(NewWithT(GinkgoT())).State).To(Equal(v1alpha1.RestrictionActive))
+			Expect(restrictionStoryOf(ctx, product)(NewWithT(GinkgoT())).State).To(Equal(api.RestrictionActive))
 		},
 		Entry("when the pass policy was deleted", func(ctx context.Context, pass *unstructured.Unstructured) {
 			Expect(k8sClient.Delete(ctx, pass)).To(Succeed())
@@ -215,7 +215,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		mine := newGlobalPolicy(tier, "license-operator-pass", "Allow")
 		create(ctx, mine)
 		before := bytesOf(ctx, []*unstructured.Unstructured{mine})
-		product := inForce(ctx, v1alpha1.RestrictionDefaultTierOnly, tier)
+		product := inForce(ctx, api.RestrictionDefaultTierOnly, tier)
 		Expect(passPolicies(ctx, NewWithT(GinkgoT()), tier)).To(Equal([]string{tier + ".license-operator-pass-2"}))
 		create(ctx, newKey(product, product, acme.issue(product, now(), 10*days, 0)))
 		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, tier) }).Should(BeEmpty())
@@ -228,10 +228,10 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		Expect(unstructured.SetNestedField(sneaky.Object, restriction.PassOrder, "spec", "order")).To(Succeed())
 		create(ctx, sneaky)
 		product := unique("mesh")
-		create(ctx, newTier(tier, map[string]string{"of": product}), restrictedAtOnce(newRestrictingProduct(product, v1alpha1.RestrictionDefaultTierOnly, map[string]string{"of": product})))
+		create(ctx, newTier(tier, map[string]string{"of": product}), restrictedAtOnce(newRestrictingProduct(product, api.RestrictionDefaultTierOnly, map[string]string{"of": product})))
 		Eventually(restrictionStoryOf(ctx, product), "30s").Should(HaveField("Ready", "Bypassed"))
-		Expect(getProduct(ctx, NewWithT(GinkgoT()), product).Status.Restriction.Bypasses).To(Equal(&v1alpha1.RestrictionBypasses{
-			Total: 1, Policies: []v1alpha1.BypassingPolicy{{Kind: "GlobalNetworkPolicy", Name: tier + ".a", Tier: tier, Reason: "SortsFirst"}},
+		Expect(getProduct(ctx, NewWithT(GinkgoT()), product).Status.Restriction.Bypasses).To(Equal(&api.RestrictionBypasses{
+			Total: 1, Policies: []api.BypassingPolicy{{Kind: "GlobalNetworkPolicy", Name: tier + ".a", Tier: tier, Reason: "SortsFirst"}},
 		}))
 		Expect(k8sClient.Delete(ctx, sneaky)).To(Succeed())
 		Eventually(restrictionStoryOf(ctx, product)).Should(HaveField("Ready", "Complete"))
@@ -256,30 +256,30 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		builtIn := newTier("default", labels)
 		Expect(unstructured.SetNestedField(builtIn.Object, int64(1_000_000), "spec", "order")).To(Succeed())
 		create(ctx, newGlobalPolicy("nowhere", "deny", "Deny"), builtIn, newTier("odd.name", labels),
-			restrictedAtOnce(newRestrictingProduct(product, v1alpha1.RestrictionDefaultTierOnly, labels)))
+			restrictedAtOnce(newRestrictingProduct(product, api.RestrictionDefaultTierOnly, labels)))
 		want := restricted("DefaultTierOnly", append([]string{"odd.name"}, tiers...)...)
 		Eventually(inForceTiers(ctx, product)).Should(Equal(want))
 		Eventually(func(g Gomega) []string {
 			return passPolicies(ctx, g, append(tiers, "odd.name", "default", "nowhere")...)
 		}).Should(HaveLen(len(want)))
 		Expect(passPolicies(ctx, NewWithT(GinkgoT()), "default", "nowhere")).To(BeEmpty())
-		Expect(getProduct(ctx, NewWithT(GinkgoT()), product).Status.Restriction.SparedTiers).To(Equal([]v1alpha1.SparedTier{{Name: "default", Reason: "BuiltIn"}}))
+		Expect(getProduct(ctx, NewWithT(GinkgoT()), product).Status.Restriction.SparedTiers).To(Equal([]api.SparedTier{{Name: "default", Reason: "BuiltIn"}}))
 	})
 
 	It("is not to be had by writing a status", func(ctx SpecContext) {
 		product, tier := unique("mesh"), unique("tier")
 		create(ctx, newTier(tier, map[string]string{"of": product}), newKey(product, product, acme.issue(product, now(), 10*days, 0)),
-			newRestrictingProduct(product, v1alpha1.RestrictionDefaultTierOnly, map[string]string{"of": product}))
+			newRestrictingProduct(product, api.RestrictionDefaultTierOnly, map[string]string{"of": product}))
 		Eventually(restrictionStoryOf(ctx, product)).Should(HaveField("Ready", "Complete"))
 		before := passWrites()
 		tampered := getProduct(ctx, NewWithT(GinkgoT()), product)
 		good := tampered.Status.DeepCopy()
 		tampered.Status.Restriction.Preview = nil
-		tampered.Status.Restriction.InForce = &v1alpha1.RestrictionInForce{
+		tampered.Status.Restriction.InForce = &api.RestrictionInForce{
 			Mode: "ReadOnly", SinceTime: new(metav1.NewTime(now())), Tiers: restricted("ReadOnly", "default", tier), Message: "Pay.",
 		}
 		Expect(k8sClient.Status().Update(ctx, tampered)).To(Succeed())
-		Eventually(func(g Gomega) *v1alpha1.RestrictionStatus {
+		Eventually(func(g Gomega) *api.RestrictionStatus {
 			return getProduct(ctx, g, product).Status.Restriction
 		}).Should(Equal(good.Restriction))
 		Expect(passWrites()).To(Equal(before))
@@ -287,22 +287,22 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 
 	It("waits while it is paused, for 14 days at most", func(ctx SpecContext) {
 		tier := unique("tier")
-		product := inForce(ctx, v1alpha1.RestrictionDefaultTierOnly, tier)
+		product := inForce(ctx, api.RestrictionDefaultTierOnly, tier)
 		since := now().Truncate(time.Second)
-		annotate(ctx, product, fmt.Sprintf(`{%q:%q,%q:"freeze"}`, v1alpha1.RestrictionPauseAnnotation, restriction.PauseAnnotation(since, since.Add(365*days)), v1alpha1.RestrictionPauseReasonAnnotation))
+		annotate(ctx, product, fmt.Sprintf(`{%q:%q,%q:"freeze"}`, api.RestrictionPauseAnnotation, restriction.PauseAnnotation(since, since.Add(365*days)), api.RestrictionPauseReasonAnnotation))
 		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, tier) }).Should(BeEmpty())
-		Eventually(restrictionStoryOf(ctx, product)).Should(And(HaveField("State", v1alpha1.RestrictionPaused), HaveField("Restricted", "Paused"), HaveField("Ready", "Complete")))
+		Eventually(restrictionStoryOf(ctx, product)).Should(And(HaveField("State", api.RestrictionPaused), HaveField("Restricted", "Paused"), HaveField("Ready", "Complete")))
 		pause := getProduct(ctx, NewWithT(GinkgoT()), product).Status.Restriction.Pause
 		Expect(pause.UntilTime.Time).To(BeTemporally("==", since.Add(14*days)))
 		Expect(pause.Reason).To(Equal("freeze"))
 		By("coming back into force by itself")
 		machine.setTo(since.Add(14 * days))
 		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, tier) }).Should(HaveLen(1))
-		Eventually(func(g Gomega) *v1alpha1.RestrictionInForce {
+		Eventually(func(g Gomega) *api.RestrictionInForce {
 			return getProduct(ctx, g, product).Status.Restriction.InForce
 		}).Should(HaveValue(HaveField("SinceTime.Time", BeTemporally("==", since.Add(14*days)))))
 		By("a pause that nobody can read")
-		annotate(ctx, product, fmt.Sprintf(`{%q:"forever"}`, v1alpha1.RestrictionPauseAnnotation))
+		annotate(ctx, product, fmt.Sprintf(`{%q:"forever"}`, api.RestrictionPauseAnnotation))
 		Eventually(func(g Gomega) string {
 			return conditionMessage(getProduct(ctx, g, product).Status.Conditions, "Restricted")
 		}).Should(ContainSubstring(`annotation license-operator.io/restriction-pause pauses nothing: "forever" is not two instants`))
@@ -310,11 +310,11 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 
 	It("is ReadOnly while the cluster has a Windows node", func(ctx SpecContext) {
 		tier := unique("tier")
-		product := inForce(ctx, v1alpha1.RestrictionDefaultTierOnly, tier)
+		product := inForce(ctx, api.RestrictionDefaultTierOnly, tier)
 		// One for which no node counts, in a tier of its own: that nothing else of it changes must not keep it from hearing.
 		another, itsTier := unique("gateway"), unique("tier")
-		uncounted := restrictedAtOnce(newRestrictingProduct(another, v1alpha1.RestrictionDefaultTierOnly, map[string]string{"of": another}))
-		uncounted.Spec.Usage = &v1alpha1.UsageSpec{NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"pool": "none"}}}
+		uncounted := restrictedAtOnce(newRestrictingProduct(another, api.RestrictionDefaultTierOnly, map[string]string{"of": another}))
+		uncounted.Spec.Usage = &api.UsageSpec{NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"pool": "none"}}}
 		create(ctx, newTier(itsTier, map[string]string{"of": another}), uncounted)
 		Eventually(restrictionStoryOf(ctx, another)).Should(And(HaveField("Restricted", "DefaultTierOnly"), HaveField("Ready", "Complete")))
 		windows := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: unique("windows"), Labels: map[string]string{"kubernetes.io/os": "windows"}}}
@@ -329,14 +329,14 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 
 	It("does not start while the clocks disagree, and goes on if it has", func(ctx SpecContext) {
 		running, waiting := unique("tier"), unique("tier")
-		inForce(ctx, v1alpha1.RestrictionDefaultTierOnly, running)
+		inForce(ctx, api.RestrictionDefaultTierOnly, running)
 		DeferCleanup(func() { machine.setTo(now()) })
 		product := unique("mesh")
 		create(ctx, newTier(waiting, map[string]string{"of": product}), newKey(product, product, acme.issue(product, now(), days, 0)),
-			newRestrictingProduct(product, v1alpha1.RestrictionDefaultTierOnly, map[string]string{"of": product}))
+			newRestrictingProduct(product, api.RestrictionDefaultTierOnly, map[string]string{"of": product}))
 		Eventually(restrictionStoryOf(ctx, product)).Should(HaveField("Restricted", "NotDue"))
 		machine.setLocally(now().Add(2 * days))
-		Eventually(restrictionStoryOf(ctx, product)).Should(And(HaveField("State", v1alpha1.RestrictionScheduled), HaveField("Restricted", "ClockDisputed")))
+		Eventually(restrictionStoryOf(ctx, product)).Should(And(HaveField("State", api.RestrictionScheduled), HaveField("Restricted", "ClockDisputed")))
 		Expect(passPolicies(ctx, NewWithT(GinkgoT()), waiting)).To(BeEmpty())
 		Expect(passPolicies(ctx, NewWithT(GinkgoT()), running)).To(HaveLen(1))
 		machine.setTo(now())
@@ -361,7 +361,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		}
 		DeferCleanup(restore)
 		product, tier := unique("mesh"), unique("tier")
-		create(ctx, newTier(tier, map[string]string{"of": product}), restrictedAtOnce(newRestrictingProduct(product, v1alpha1.RestrictionDefaultTierOnly, map[string]string{"of": product})))
+		create(ctx, newTier(tier, map[string]string{"of": product}), restrictedAtOnce(newRestrictingProduct(product, api.RestrictionDefaultTierOnly, map[string]string{"of": product})))
 		Eventually(restrictionStoryOf(ctx, product)).Should(And(HaveField("Restricted", "DefaultTierOnly"), HaveField("Ready", "Forbidden")))
 		restore(ctx)
 		Eventually(restrictionStoryOf(ctx, product), "30s").Should(HaveField("Ready", "Complete"), "it tries again less and less often")
@@ -370,7 +370,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 
 	It("is not written again by an operator that starts where all is well, nor while nothing changes", func(ctx SpecContext) {
 		tier := unique("tier")
-		product := inForce(ctx, v1alpha1.RestrictionDefaultTierOnly, tier)
+		product := inForce(ctx, api.RestrictionDefaultTierOnly, tier)
 		before, status := passWrites(), getProduct(ctx, NewWithT(GinkgoT()), product).ResourceVersion
 		operator.stop()
 		operator = startOperator(ctx)
@@ -384,7 +384,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 
 	It("waits for a webhook that hangs, and nothing else waits with it", func(ctx SpecContext) {
 		slow, quick := unique("tier"), unique("tier")
-		held, free := inForce(ctx, v1alpha1.RestrictionDefaultTierOnly, slow), inForce(ctx, v1alpha1.RestrictionDefaultTierOnly, quick)
+		held, free := inForce(ctx, api.RestrictionDefaultTierOnly, slow), inForce(ctx, api.RestrictionDefaultTierOnly, quick)
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(listener.Close)
@@ -441,7 +441,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 			g.Expect(k8sClient.Create(ctx, probe, client.DryRunAll)).To(Succeed())
 			return probe.GetLabels()
 		}).Should(BeEmpty(), "the policy takes a moment")
-		create(ctx, newTier(tier, map[string]string{"of": product}), restrictedAtOnce(newRestrictingProduct(product, v1alpha1.RestrictionDefaultTierOnly, map[string]string{"of": product})))
+		create(ctx, newTier(tier, map[string]string{"of": product}), restrictedAtOnce(newRestrictingProduct(product, api.RestrictionDefaultTierOnly, map[string]string{"of": product})))
 		names := func(g Gomega) []string {
 			var names []string
 			for _, p := range listOf(ctx, g, "GlobalNetworkPolicy") {
@@ -460,7 +460,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 	})
 
 	It("goes with the kinds, and comes back with them", func(ctx SpecContext) {
-		product := inForce(ctx, v1alpha1.RestrictionDefaultTierOnly, unique("tier"))
+		product := inForce(ctx, api.RestrictionDefaultTierOnly, unique("tier"))
 		definitions, err := controlplane.CalicoDefinitions(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		for _, d := range definitions {
@@ -509,13 +509,13 @@ func wholeOf(pass *unstructured.Unstructured) map[string]any {
 }
 
 // restrictedAtOnce has a product restrict from its first second unless it is licensed.
-func restrictedAtOnce(product *v1alpha1.LicensedProduct) *v1alpha1.LicensedProduct {
+func restrictedAtOnce(product *api.LicensedProduct) *api.LicensedProduct {
 	product.Spec.UnlicensedGracePeriodDays = new(int32(0))
 	return product
 }
 
-func inForceTiers(ctx context.Context, product string) func(Gomega) []v1alpha1.RestrictedTier {
-	return func(g Gomega) []v1alpha1.RestrictedTier { return restrictionStoryOf(ctx, product)(g).InForce }
+func inForceTiers(ctx context.Context, product string) func(Gomega) []api.RestrictedTier {
+	return func(g Gomega) []api.RestrictedTier { return restrictionStoryOf(ctx, product)(g).InForce }
 }
 
 func label(ctx context.Context, o client.Object, labels string) {

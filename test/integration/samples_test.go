@@ -11,12 +11,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 var _ = Describe("The samples", func() {
 	It("are real: they verify", func(ctx SpecContext) {
-		product, key := &v1alpha1.LicensedProduct{}, &v1alpha1.LicenseKey{}
+		product, key := &api.LicensedProduct{}, &api.LicenseKey{}
 		for file, object := range map[string]client.Object{"licensedproduct": product, "licensekey": key} {
 			manifest, err := os.ReadFile("../../config/samples/v1alpha1_" + file + ".yaml")
 			Expect(err).NotTo(HaveOccurred())

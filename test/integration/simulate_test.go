@@ -12,7 +12,7 @@ import (
 	"github.com/onsi/gomega/gexec"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
@@ -23,14 +23,14 @@ type simulated struct {
 	Products []struct {
 		Name        string
 		Restriction struct {
-			State       v1alpha1.RestrictionState
+			State       api.RestrictionState
 			Reason      string
 			SinceTime   time.Time
-			SparedTiers []v1alpha1.SparedTier
+			SparedTiers []api.SparedTier
 			Tiers       []struct {
-				v1alpha1.RestrictedTier
+				api.RestrictedTier
 				Policies []simulatedPolicy
-				Bypasses []v1alpha1.BypassingPolicy
+				Bypasses []api.BypassingPolicy
 			}
 		}
 	}
@@ -59,7 +59,7 @@ var _ = Describe("What simulate says", Ordered, func() {
 			newGlobalPolicy(first, "dns", "Allow"), newNamespacedPolicy(first, "default", "deny", "Deny"), newNamespacedPolicy(first, controlplane.OperatorNamespace, "own", "Deny"),
 			newGlobalPolicy(second, "deny", "Deny"), newGlobalPolicy(never, "deny", "Deny"))
 		graceEnd := now().Add(15 * days).Truncate(time.Second)
-		create(ctx, newKey(name, name, acme.issue(name, now(), 10*days, 5*days)), newRestrictingProduct(name, v1alpha1.RestrictionDefaultTierOnly, labels))
+		create(ctx, newKey(name, name, acme.issue(name, now(), 10*days, 5*days)), newRestrictingProduct(name, api.RestrictionDefaultTierOnly, labels))
 		Eventually(restrictionStoryOf(ctx, name), "30s").Should(HaveField("Policies", int32(3)), "policies are counted some seconds after a change")
 
 		session := kubectlLicense(ctx, "simulate", name, "-o", "json")
@@ -69,8 +69,8 @@ var _ = Describe("What simulate says", Ordered, func() {
 		Expect(told.Time).To(BeTemporally("==", graceEnd))
 		Expect(told.Products).To(HaveLen(1))
 		foretold := told.Products[0].Restriction
-		var tiers []v1alpha1.RestrictedTier
-		var bypasses []v1alpha1.BypassingPolicy
+		var tiers []api.RestrictedTier
+		var bypasses []api.BypassingPolicy
 		policies := map[string][]simulatedPolicy{}
 		counts := restrictionStory{}
 		for _, tier := range foretold.Tiers {

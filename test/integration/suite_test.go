@@ -19,7 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/controllers"
 	"github.com/license-operator/license-operator/internal/alerting"
 	"github.com/license-operator/license-operator/internal/clock"
@@ -117,8 +117,8 @@ func startOperator(ctx context.Context) *runningOperator {
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	Expect(controllers.SetupWithManager(running, mgr, controllers.Options{
 		Clock: operatorClock, Namespace: controlplane.OperatorNamespace, ClusterUID: clusterUID,
-		MaxRestriction: v1alpha1.RestrictionDefaultTierOnly,
-		Alerts:         alerting.Options{MaxRestriction: v1alpha1.RestrictionDefaultTierOnly, Namespace: controlplane.OperatorNamespace, Labels: map[string]string{"release": "prometheus"}, RunbookBaseURL: "https://wiki.example/runbooks"},
+		MaxRestriction: api.RestrictionDefaultTierOnly,
+		Alerts:         alerting.Options{MaxRestriction: api.RestrictionDefaultTierOnly, Namespace: controlplane.OperatorNamespace, Labels: map[string]string{"release": "prometheus"}, RunbookBaseURL: "https://wiki.example/runbooks"},
 	})).To(Succeed())
 	o := &runningOperator{cancel: cancel, done: make(chan struct{})}
 	go func() {

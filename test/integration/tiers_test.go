@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
@@ -60,9 +60,9 @@ func installCalico(ctx context.Context, on *controlplane.ControlPlane) {
 }
 
 // newRestrictingProduct restricts the tiers with this label, 30 days after it is there without a license.
-func newRestrictingProduct(name string, mode v1alpha1.RestrictionMode, labels map[string]string) *v1alpha1.LicensedProduct {
+func newRestrictingProduct(name string, mode api.RestrictionMode, labels map[string]string) *api.LicensedProduct {
 	product := newProduct(name)
-	product.Spec.Restriction = &v1alpha1.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{MatchLabels: labels}}
+	product.Spec.Restriction = &api.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{MatchLabels: labels}}
 	return product
 }
 
@@ -88,9 +88,9 @@ func listOf(ctx context.Context, g Gomega, kind string, options ...client.ListOp
 
 // restrictionStory is what a product says of its restriction.
 type restrictionStory struct {
-	State                       v1alpha1.RestrictionState
+	State                       api.RestrictionState
 	Restricted, Ready           string
-	Preview, InForce            []v1alpha1.RestrictedTier
+	Preview, InForce            []api.RestrictedTier
 	Policies, Allowing, Denying int32
 }
 
@@ -103,7 +103,7 @@ func restrictionStoryOf(ctx context.Context, name string) func(Gomega) restricti
 			Restricted: reason(status.Conditions, "Restricted"),
 			Ready:      reason(status.Conditions, "RestrictionReady"),
 		}
-		var policies *v1alpha1.AffectedPolicies
+		var policies *api.AffectedPolicies
 		if preview := status.Restriction.Preview; preview != nil {
 			story.Preview, policies = preview.Tiers, preview.Policies
 		}
@@ -117,10 +117,10 @@ func restrictionStoryOf(ctx context.Context, name string) func(Gomega) restricti
 	}
 }
 
-func restricted(mode v1alpha1.RestrictionMode, tiers ...string) []v1alpha1.RestrictedTier {
-	var list []v1alpha1.RestrictedTier
+func restricted(mode api.RestrictionMode, tiers ...string) []api.RestrictedTier {
+	var list []api.RestrictedTier
 	for _, tier := range tiers {
-		list = append(list, v1alpha1.RestrictedTier{Name: tier, Mode: mode})
+		list = append(list, api.RestrictedTier{Name: tier, Mode: mode})
 	}
 	return list
 }

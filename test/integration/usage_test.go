@@ -16,7 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
@@ -67,9 +67,9 @@ func statusWrites(name string) int {
 
 var _ = Describe("What is in use", func() {
 	// productOf counts the nodes of a pool.
-	productOf := func(pool string) *v1alpha1.LicensedProduct {
+	productOf := func(pool string) *api.LicensedProduct {
 		p := newProduct(unique("used"))
-		p.Spec.Usage = &v1alpha1.UsageSpec{NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"pool": pool}}}
+		p.Spec.Usage = &api.UsageSpec{NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"pool": pool}}}
 		return p
 	}
 	limit := func(limits map[string]int64) func(*license.Claims) {
@@ -103,15 +103,15 @@ var _ = Describe("What is in use", func() {
 		Eventually(eventReasons(ctx, "LicensedProduct", product.Name)).Should(ContainElement("WithinLimits"))
 
 		By("keeping the peak of the month")
-		Expect(getProduct(ctx, NewWithT(GinkgoT()), product.Name).Status.MonthlyPeaks).To(Equal([]v1alpha1.MonthlyPeak{{
-			Month: now().Format("2006-01"), Usage: []v1alpha1.Usage{{Name: "nodes", Value: new(int64(3))}, {Name: "cores", Value: new(int64(36))}},
+		Expect(getProduct(ctx, NewWithT(GinkgoT()), product.Name).Status.MonthlyPeaks).To(Equal([]api.MonthlyPeak{{
+			Month: now().Format("2006-01"), Usage: []api.Usage{{Name: "nodes", Value: new(int64(3))}, {Name: "cores", Value: new(int64(36))}},
 		}}))
 
 		By("counting a new month from where it is")
 		machine.setTo(time.Date(now().Year(), now().Month()+1, 1, 0, 0, 0, 0, time.UTC))
-		Eventually(func(g Gomega) []v1alpha1.MonthlyPeak { return getProduct(ctx, g, product.Name).Status.MonthlyPeaks }).Should(HaveLen(2))
-		Expect(getProduct(ctx, NewWithT(GinkgoT()), product.Name).Status.MonthlyPeaks[1]).To(Equal(v1alpha1.MonthlyPeak{
-			Month: now().Format("2006-01"), Usage: []v1alpha1.Usage{{Name: "nodes", Value: new(int64(1))}, {Name: "cores", Value: new(int64(4))}},
+		Eventually(func(g Gomega) []api.MonthlyPeak { return getProduct(ctx, g, product.Name).Status.MonthlyPeaks }).Should(HaveLen(2))
+		Expect(getProduct(ctx, NewWithT(GinkgoT()), product.Name).Status.MonthlyPeaks[1]).To(Equal(api.MonthlyPeak{
+			Month: now().Format("2006-01"), Usage: []api.Usage{{Name: "nodes", Value: new(int64(1))}, {Name: "cores", Value: new(int64(4))}},
 		}))
 	})
 

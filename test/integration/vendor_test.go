@@ -18,7 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/token"
 	"github.com/license-operator/license-operator/test/controlplane"
@@ -78,21 +78,21 @@ func create(ctx context.Context, objects ...client.Object) {
 	}
 }
 
-func newProduct(name string) *v1alpha1.LicensedProduct {
-	return &v1alpha1.LicensedProduct{
+func newProduct(name string) *api.LicensedProduct {
+	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       v1alpha1.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew", TrustAnchors: acme.anchors()},
+		Spec:       api.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew", TrustAnchors: acme.anchors()},
 	}
 }
 
-func newKey(name, product, jws string) *v1alpha1.LicenseKey {
-	return &v1alpha1.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.LicenseKeySpec{ProductName: product, Token: jws}}
+func newKey(name, product, jws string) *api.LicenseKey {
+	return &api.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: api.LicenseKeySpec{ProductName: product, Token: jws}}
 }
 
-func newSecretKey(name, product, secret string) *v1alpha1.LicenseKey {
-	return &v1alpha1.LicenseKey{
+func newSecretKey(name, product, secret string) *api.LicenseKey {
+	return &api.LicenseKey{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       v1alpha1.LicenseKeySpec{ProductName: product, TokenSecretRef: &v1alpha1.SecretKeyReference{Name: secret, Key: "token"}},
+		Spec:       api.LicenseKeySpec{ProductName: product, TokenSecretRef: &api.SecretKeyReference{Name: secret, Key: "token"}},
 	}
 }
 
@@ -107,7 +107,7 @@ type summary struct {
 
 func keySummary(ctx context.Context, name string) func(Gomega) summary {
 	return func(g Gomega) summary {
-		key := &v1alpha1.LicenseKey{}
+		key := &api.LicenseKey{}
 		g.Expect(k8sClient.Get(ctx, client.ObjectKey{Name: name}, key)).To(Succeed())
 		if key.Status.ObservedGeneration != key.Generation {
 			return summary{State: "not observed"}
@@ -127,14 +127,14 @@ func productSummary(ctx context.Context, name string) func(Gomega) summary {
 	}
 }
 
-func getProduct(ctx context.Context, g Gomega, name string) *v1alpha1.LicensedProduct {
-	product := &v1alpha1.LicensedProduct{}
+func getProduct(ctx context.Context, g Gomega, name string) *api.LicensedProduct {
+	product := &api.LicensedProduct{}
 	g.Expect(k8sClient.Get(ctx, client.ObjectKey{Name: name}, product)).To(Succeed())
 	return product
 }
 
-func getKey(ctx context.Context, g Gomega, name string) *v1alpha1.LicenseKey {
-	key := &v1alpha1.LicenseKey{}
+func getKey(ctx context.Context, g Gomega, name string) *api.LicenseKey {
+	key := &api.LicenseKey{}
 	g.Expect(k8sClient.Get(ctx, client.ObjectKey{Name: name}, key)).To(Succeed())
 	return key
 }

@@ -28,7 +28,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/token"
 	"github.com/license-operator/license-operator/test/controlplane"
@@ -87,12 +87,12 @@ func keyManifest(name, jws string) string {
 }
 
 // product is a LicensedProduct of the vendor.
-func (a *applier) product(name string, change func(*v1alpha1.LicensedProductSpec)) *v1alpha1.LicensedProduct {
-	product := &v1alpha1.LicensedProduct{
+func (a *applier) product(name string, change func(*api.LicensedProductSpec)) *api.LicensedProduct {
+	product := &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec: v1alpha1.LicensedProductSpec{
+		Spec: api.LicensedProductSpec{
 			Vendor: "Acme", TrustAnchors: a.anchors,
-			Usage: &v1alpha1.UsageSpec{NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"pool": "mesh"}}},
+			Usage: &api.UsageSpec{NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"pool": "mesh"}}},
 		},
 	}
 	if change != nil {
@@ -112,7 +112,7 @@ func (a *applier) compareWithoutTokens(name string) {
 func admit(ctx SpecContext, objects ...client.Object) {
 	GinkgoHelper()
 	DeferCleanup(func(ctx SpecContext) {
-		Expect(k8sClient.DeleteAllOf(ctx, &v1alpha1.LicenseKey{})).To(Succeed())
+		Expect(k8sClient.DeleteAllOf(ctx, &api.LicenseKey{})).To(Succeed())
 		for _, object := range objects {
 			Expect(client.IgnoreNotFound(k8sClient.Delete(ctx, object))).To(Succeed())
 		}
@@ -133,16 +133,16 @@ func meshNode(n int) *corev1.Node {
 func looked(ctx SpecContext, name string, nodes int64) {
 	GinkgoHelper()
 	Eventually(ctx, func(g Gomega) {
-		product := &v1alpha1.LicensedProduct{}
+		product := &api.LicensedProduct{}
 		g.Expect(k8sClient.Get(ctx, client.ObjectKey{Name: name}, product)).To(Succeed())
 		g.Expect(product.Status.ObservedGeneration).To(Equal(product.Generation))
-		g.Expect(product.Status.Usage).To(ContainElement(v1alpha1.Usage{Name: v1alpha1.UsageNodes, Value: &nodes}))
+		g.Expect(product.Status.Usage).To(ContainElement(api.Usage{Name: api.UsageNodes, Value: &nodes}))
 	}).Should(Succeed())
 }
 
 func haveNoKeys(ctx SpecContext) {
 	GinkgoHelper()
-	var keys v1alpha1.LicenseKeyList
+	var keys api.LicenseKeyList
 	Expect(k8sClient.List(ctx, &keys)).To(Succeed())
 	Expect(keys.Items).To(BeEmpty())
 }
@@ -201,9 +201,9 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 
 	It("ends a restriction", func(ctx SpecContext) {
 		a := newApplier(adminKubeconfig)
-		admit(ctx, a.product("acme-mesh", func(spec *v1alpha1.LicensedProductSpec) {
+		admit(ctx, a.product("acme-mesh", func(spec *api.LicensedProductSpec) {
 			spec.UnlicensedGracePeriodDays = new(int32)
-			spec.Restriction = &v1alpha1.RestrictionSpec{Mode: v1alpha1.RestrictionDefaultTierOnly, TierSelector: &metav1.LabelSelector{}}
+			spec.Restriction = &api.RestrictionSpec{Mode: api.RestrictionDefaultTierOnly, TierSelector: &metav1.LabelSelector{}}
 		}))
 		looked(ctx, "acme-mesh", 0)
 		a.note("A license that has been over for long.")
@@ -238,7 +238,7 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 		pipe("apiVersion: v1\nkind: Secret\nmetadata:\n  name: license\nstringData:\n  license.jwt: "+a.issue("L-2", 0, nil)+"\n", "--yes", "-o", "name")
 		a.note("There are several products.")
 		other := newApplier(adminKubeconfig)
-		admit(ctx, other.product("acme-db", nil), a.product("acme-mesh-too", func(spec *v1alpha1.LicensedProductSpec) { spec.Audience = "both" }))
+		admit(ctx, other.product("acme-db", nil), a.product("acme-mesh-too", func(spec *api.LicensedProductSpec) { spec.Audience = "both" }))
 		pipe(a.issue("L-3", 0, nil), "--yes", "-o", "name")
 		pipe(a.issue("L-4", 0, func(c *license.Claims) { c.Audience = []string{"acme-mesh", "both"} }), "--yes")
 		pipe(a.issue("L-4", 0, func(c *license.Claims) { c.Audience = []string{"neither"} }), "--yes")
@@ -251,8 +251,8 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 
 	It("applies nothing that does not verify", func(ctx SpecContext) {
 		a := newApplier(adminKubeconfig)
-		admit(ctx, a.product("acme-mesh", func(spec *v1alpha1.LicensedProductSpec) {
-			spec.Revocations = []v1alpha1.Revocation{{LicenseID: "L-revoked"}}
+		admit(ctx, a.product("acme-mesh", func(spec *api.LicensedProductSpec) {
+			spec.Revocations = []api.Revocation{{LicenseID: "L-revoked"}}
 		}))
 		looked(ctx, "acme-mesh", 0)
 		claims, signature := strings.Split(a.issue("L-1", 0, nil), "."), strings.Split(a.issue("L-2", 0, nil), ".")
@@ -293,18 +293,18 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 
 	It("respects what others have applied", func(ctx SpecContext) {
 		a := newApplier(adminKubeconfig)
-		admit(ctx, a.product("acme-mesh", nil), a.product("acme-mesh-too", func(spec *v1alpha1.LicensedProductSpec) { spec.Audience = "acme-mesh" }))
+		admit(ctx, a.product("acme-mesh", nil), a.product("acme-mesh-too", func(spec *api.LicensedProductSpec) { spec.Audience = "acme-mesh" }))
 		looked(ctx, "acme-mesh", 0)
-		keyOf := func(name, product string) *v1alpha1.LicenseKey {
-			return &v1alpha1.LicenseKey{
+		keyOf := func(name, product string) *api.LicenseKey {
+			return &api.LicenseKey{
 				ObjectMeta: metav1.ObjectMeta{Name: name},
-				Spec:       v1alpha1.LicenseKeySpec{ProductName: product, Token: a.issue("L-1", 2, nil)},
+				Spec:       api.LicenseKeySpec{ProductName: product, Token: a.issue("L-1", 2, nil)},
 			}
 		}
 		Expect(k8sClient.Create(ctx, keyOf("acme-mesh-git", "acme-mesh"), client.FieldOwner("argocd-controller"))).To(Succeed())
 		Expect(k8sClient.Create(ctx, keyOf("acme-mesh-too", "acme-mesh-too"), client.FieldOwner("argocd-controller"))).To(Succeed())
 		secret := keyOf("acme-mesh-secret", "acme-mesh")
-		secret.Spec.Token, secret.Spec.TokenSecretRef = "", &v1alpha1.SecretKeyReference{Name: "license", Key: "token"}
+		secret.Spec.Token, secret.Spec.TokenSecretRef = "", &api.SecretKeyReference{Name: "license", Key: "token"}
 		Expect(k8sClient.Create(ctx, secret)).To(Succeed())
 		renewal := a.issue("L-2", 1, nil)
 		for _, name := range []string{"acme-mesh-git", "acme-mesh-too", "acme-mesh-secret"} {
@@ -321,7 +321,7 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 		a.show(ctx, "apply", "renewal.yaml", "--yes", "-o", "name")
 		a.compareWithoutTokens("apply-others")
 
-		applied := &v1alpha1.LicenseKey{}
+		applied := &api.LicenseKey{}
 		Expect(k8sClient.Get(ctx, client.ObjectKey{Name: "acme-mesh-hand"}, applied)).To(Succeed())
 		Expect(applied.Labels).To(Equal(map[string]string{"team": "network"}))
 		Expect(applied.Status.LicenseID).To(Equal("L-4"))
@@ -334,7 +334,7 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 		Expect(a.run(ctx, command{args: []string{"apply", "labeled.yaml", "--yes"}}).code).To(BeZero())
 		a.write("renewal.jwt", a.issue("L-2", 0, nil))
 		Expect(a.run(ctx, command{args: []string{"apply", "renewal.jwt", "--name", "acme-mesh-1", "--yes"}}).code).To(BeZero())
-		applied := &v1alpha1.LicenseKey{}
+		applied := &api.LicenseKey{}
 		Expect(k8sClient.Get(ctx, client.ObjectKey{Name: "acme-mesh-1"}, applied)).To(Succeed())
 		Expect(applied.Status.LicenseID).To(Equal("L-2"))
 		Expect(applied.Labels).To(Equal(map[string]string{"team": "network"}))
@@ -354,7 +354,7 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 		}
 		licenseOf := func(name string) string {
 			GinkgoHelper()
-			key := &v1alpha1.LicenseKey{}
+			key := &api.LicenseKey{}
 			Expect(k8sClient.Get(ctx, client.ObjectKey{Name: name}, key)).To(Succeed())
 			return key.Status.LicenseID
 		}
@@ -374,7 +374,7 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 		Expect(asked.ExitCode()).To(Equal(1))
 
 		asked = a.begin(ctx, "apply", "key.yaml", "-o", "name")
-		Expect(k8sClient.DeleteAllOf(ctx, &v1alpha1.LicenseKey{})).To(Succeed())
+		Expect(k8sClient.DeleteAllOf(ctx, &api.LicenseKey{})).To(Succeed())
 		asked.answer(ctx, "y\n")
 		Expect(asked.ExitCode()).To(Equal(1))
 		haveNoKeys(ctx)
@@ -434,7 +434,7 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 		a.writeKey("key.yaml", "acme-mesh-1", a.issue("L-1", 1, func(c *license.Claims) { c.ClusterUIDs = []string{string(namespace.UID)} }))
 		a.write("key.jwt", a.issue("L-1", 1, nil))
 		ours := func(resource string, verbs ...string) rbacv1.PolicyRule {
-			return rbacv1.PolicyRule{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{resource}, Verbs: verbs}
+			return rbacv1.PolicyRule{APIGroups: []string{api.GroupVersion.Group}, Resources: []string{resource}, Verbs: verbs}
 		}
 		as := func(name string, rules ...rbacv1.PolicyRule) {
 			GinkgoHelper()
@@ -447,9 +447,9 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 			for _, rule := range rules {
 				Eventually(ctx, func() error { // The API server takes a moment to know.
 					if rule.Resources[0] == "licensekeys" {
-						return user.List(ctx, &v1alpha1.LicenseKeyList{})
+						return user.List(ctx, &api.LicenseKeyList{})
 					}
-					return client.IgnoreNotFound(user.Get(ctx, client.ObjectKey{Name: "x"}, &v1alpha1.LicensedProduct{}))
+					return client.IgnoreNotFound(user.Get(ctx, client.ObjectKey{Name: "x"}, &api.LicensedProduct{}))
 				}).Should(Succeed())
 			}
 		}
@@ -498,7 +498,7 @@ var _ = Describe("kubectl license apply, without an operator", func() {
 		Expect(kubectl.Start()).To(Succeed())
 		// The key is there a moment before the command knows that it is.
 		Eventually(awaiting).Should(BeClosed(), "it looks what has become of the key")
-		Expect(k8sClient.Get(ctx, client.ObjectKey{Name: "acme-mesh-1"}, &v1alpha1.LicenseKey{})).To(Succeed())
+		Expect(k8sClient.Get(ctx, client.ObjectKey{Name: "acme-mesh-1"}, &api.LicenseKey{})).To(Succeed())
 		Expect(kubectl.Process.Signal(os.Interrupt)).To(Succeed())
 		Expect(kubectl.Wait()).To(MatchError("exit status 1"))
 		Expect(stderr.String()).To(Equal("error: interrupted before the operator answered\n" +

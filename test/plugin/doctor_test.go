@@ -26,7 +26,7 @@ import (
 	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -159,7 +159,7 @@ var _ = Describe("kubectl license doctor", Ordered, func() {
 		s.note("Without rights.")
 		s.record.WriteString(nobody.record.String())
 		some := newUserSession(ctx, "someone-examines",
-			may("list", v1alpha1.GroupVersion.Group, "licensedproducts", "licensekeys"), may("list", "", "pods"), may("list", "coordination.k8s.io", "leases"))
+			may("list", api.GroupVersion.Group, "licensedproducts", "licensekeys"), may("list", "", "pods"), may("list", "coordination.k8s.io", "leases"))
 		some.show(ctx, "doctor")
 		s.note("With some rights.")
 		s.record.WriteString(some.record.String())
@@ -228,14 +228,14 @@ var _ = Describe("kubectl license doctor", Ordered, func() {
 		})
 		product := newCountingProduct("acme-sick", nil)
 		for _, condition := range []metav1.Condition{
-			{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: "TrustAnchorsInvalid"},
-			{Type: v1alpha1.ConditionRestrictionReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonLockNotInForce, Message: "A write was \x1b[2Jnot refused."},
-			{Type: v1alpha1.ConditionClockSkewed, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonNodeClock, Message: "An hour ahead."},
+			{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: "TrustAnchorsInvalid"},
+			{Type: api.ConditionRestrictionReady, Status: metav1.ConditionFalse, Reason: api.ReasonLockNotInForce, Message: "A write was \x1b[2Jnot refused."},
+			{Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue, Reason: api.ReasonNodeClock, Message: "An hour ahead."},
 		} {
 			meta.SetStatusCondition(&product.Status.Conditions, condition)
 		}
-		key := &v1alpha1.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: "acme-sick-2027"}, Spec: v1alpha1.LicenseKeySpec{ProductName: "acme-sick", Token: "e30.e30.AA"}}
-		meta.SetStatusCondition(&key.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonSignatureInvalid})
+		key := &api.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: "acme-sick-2027"}, Spec: api.LicenseKeySpec{ProductName: "acme-sick", Token: "e30.e30.AA"}}
+		meta.SetStatusCondition(&key.Status.Conditions, metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: api.ReasonSignatureInvalid})
 		create(ctx, product, key)
 		s.show(ctx, "doctor")
 		s.compare("doctor-sick")
@@ -306,8 +306,8 @@ var _ = Describe("kubectl license doctor", Ordered, func() {
 			group := []any{map[string]any{"name": "acme", "rules": []any{map[string]any{"alert": "A", "expr": "vector(1)"}}}}
 			mesh := newCountingProduct("acme-mesh", nil)
 			for _, condition := range []metav1.Condition{
-				{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonTermsAccepted},
-				{Type: v1alpha1.ConditionAlertsReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonRuleApplied},
+				{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonTermsAccepted},
+				{Type: api.ConditionAlertsReady, Status: metav1.ConditionTrue, Reason: api.ReasonRuleApplied},
 			} {
 				meta.SetStatusCondition(&mesh.Status.Conditions, condition)
 			}

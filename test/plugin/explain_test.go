@@ -16,7 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -29,11 +29,11 @@ func newCountedNode(name, cpu string, labels map[string]string) *corev1.Node {
 }
 
 // newCountingProduct is a product whose trust anchors nobody reads.
-func newCountingProduct(name string, nodes *metav1.LabelSelector) *v1alpha1.LicensedProduct {
-	return &v1alpha1.LicensedProduct{
+func newCountingProduct(name string, nodes *metav1.LabelSelector) *api.LicensedProduct {
+	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec: v1alpha1.LicensedProductSpec{
-			Vendor: "Acme", TrustAnchors: "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", Usage: &v1alpha1.UsageSpec{NodeSelector: nodes},
+		Spec: api.LicensedProductSpec{
+			Vendor: "Acme", TrustAnchors: "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", Usage: &api.UsageSpec{NodeSelector: nodes},
 		},
 	}
 }
@@ -74,10 +74,10 @@ var _ = Describe("kubectl license explain", Ordered, func() {
 			MatchLabels:      map[string]string{"pool": "gpu"},
 			MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "spare", Operator: metav1.LabelSelectorOpDoesNotExist}},
 		})
-		mesh.Status = v1alpha1.LicensedProductStatus{
-			State: v1alpha1.LicensedProductValid, ActiveLicenseKeyName: "acme-mesh-2027", ObservedGeneration: 1,
-			Usage:  []v1alpha1.Usage{{Name: "nodes", Value: new(int64(2))}, {Name: "cores", Value: new(int64(192))}},
-			Limits: []v1alpha1.Limit{{Name: "nodes", Value: new(int64(2))}, {Name: "cores", Value: new(int64(400))}},
+		mesh.Status = api.LicensedProductStatus{
+			State: api.LicensedProductValid, ActiveLicenseKeyName: "acme-mesh-2027", ObservedGeneration: 1,
+			Usage:  []api.Usage{{Name: "nodes", Value: new(int64(2))}, {Name: "cores", Value: new(int64(192))}},
+			Limits: []api.Limit{{Name: "nodes", Value: new(int64(2))}, {Name: "cores", Value: new(int64(400))}},
 		}
 		bad := newCountingProduct("acme-bad", &metav1.LabelSelector{MatchLabels: map[string]string{"no name": "\x1b[2J"}})
 		create(ctx, mesh, newCountingProduct("acme-db", nil), bad)
@@ -99,7 +99,7 @@ var _ = Describe("kubectl license explain", Ordered, func() {
 		s.show(ctx, "explain", "acme-mesh", "-o", "csv")
 		nobody := newUserSession(ctx, "nobody-explains")
 		nobody.show(ctx, "explain", "acme-mesh")
-		someone := newUserSession(ctx, "someone-explains", may("get", v1alpha1.GroupVersion.Group, "licensedproducts"))
+		someone := newUserSession(ctx, "someone-explains", may("get", api.GroupVersion.Group, "licensedproducts"))
 		someone.show(ctx, "explain", "acme-mesh")
 		s.note("Without rights, and with half of them.")
 		s.record.WriteString(nobody.record.String() + someone.record.String())

@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 var _ = Describe("kubectl license keys", func() {
@@ -53,7 +53,7 @@ var _ = Describe("kubectl license keys", func() {
 		s.compare("keys-forbidden")
 
 		s = newSession(userKubeconfig(ctx, "keys-lister", rbacv1.PolicyRule{
-			APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"licensekeys"}, Verbs: []string{"list"},
+			APIGroups: []string{api.GroupVersion.Group}, Resources: []string{"licensekeys"}, Verbs: []string{"list"},
 		}))
 		Eventually(func() string { return s.run(ctx, command{args: []string{"keys", "acme-mash", "-o", "name"}}).stdout }).Should(Equal("licensekey.license-operator.io/acme-stray\n"))
 	})
@@ -61,33 +61,33 @@ var _ = Describe("kubectl license keys", func() {
 
 // manyKeys are keys in every state.
 func manyKeys() []client.Object {
-	verified := condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonVerified, "It verifies.")
+	verified := condition(api.ConditionReady, metav1.ConditionTrue, api.ReasonVerified, "It verifies.")
 
-	old := newKey("acme-mesh-2026", "acme-mesh", v1alpha1.LicenseKeyExpired, verified,
-		condition(v1alpha1.ConditionActive, metav1.ConditionFalse, v1alpha1.ReasonExpired, "The key expired; another decides."))
+	old := newKey("acme-mesh-2026", "acme-mesh", api.LicenseKeyExpired, verified,
+		condition(api.ConditionActive, metav1.ConditionFalse, api.ReasonExpired, "The key expired; another decides."))
 	old.Status.Customer, old.Status.LicenseID = "Example GmbH", "2025-0042"
 	old.Status.IssuedTime, old.Status.NotBeforeTime, old.Status.ExpiryTime, old.Status.GraceEndTime = at(-400), at(-400), at(-40), at(-10)
 
-	active := newKey("acme-mesh-2027", "acme-mesh", v1alpha1.LicenseKeyValid, verified,
-		condition(v1alpha1.ConditionActive, metav1.ConditionTrue, v1alpha1.ReasonInForce, "This key decides."))
+	active := newKey("acme-mesh-2027", "acme-mesh", api.LicenseKeyValid, verified,
+		condition(api.ConditionActive, metav1.ConditionTrue, api.ReasonInForce, "This key decides."))
 	active.Status.Customer, active.Status.LicenseID = "Example GmbH", "2026-0042"
 	active.Status.IssuedTime, active.Status.NotBeforeTime, active.Status.ExpiryTime, active.Status.GraceEndTime = at(-40), at(-40), at(40), at(70)
-	active.Status.Features, active.Status.Limits = []string{"fips"}, []v1alpha1.Limit{limit("nodes", 100), limit("sites", 5)}
+	active.Status.Features, active.Status.Limits = []string{"fips"}, []api.Limit{limit("nodes", 100), limit("sites", 5)}
 
-	next := newKey("acme-mesh-2028", "acme-mesh", v1alpha1.LicenseKeyNotYetValid, verified,
-		condition(v1alpha1.ConditionActive, metav1.ConditionFalse, v1alpha1.ReasonNotYetValid, "The key begins later."))
+	next := newKey("acme-mesh-2028", "acme-mesh", api.LicenseKeyNotYetValid, verified,
+		condition(api.ConditionActive, metav1.ConditionFalse, api.ReasonNotYetValid, "The key begins later."))
 	next.Status.Customer, next.Status.LicenseID = "Example GmbH", "2027-0042"
 	next.Status.IssuedTime, next.Status.NotBeforeTime, next.Status.ExpiryTime, next.Status.GraceEndTime = at(-1), at(39), at(400), at(430)
 
 	unseen := newKey("acme-mesh-new", "acme-mesh", "")
-	unseen.Status = v1alpha1.LicenseKeyStatus{ObservedGeneration: -1}
+	unseen.Status = api.LicenseKeyStatus{ObservedGeneration: -1}
 
-	stray := newKey("acme-stray", "acme-mash", v1alpha1.LicenseKeyInvalid,
-		condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonProductNotFound, `There is no LicensedProduct "acme-mash".`),
-		condition(v1alpha1.ConditionActive, metav1.ConditionFalse, v1alpha1.ReasonNotVerified, "The key does not verify."))
+	stray := newKey("acme-stray", "acme-mash", api.LicenseKeyInvalid,
+		condition(api.ConditionReady, metav1.ConditionFalse, api.ReasonProductNotFound, `There is no LicensedProduct "acme-mash".`),
+		condition(api.ConditionActive, metav1.ConditionFalse, api.ReasonNotVerified, "The key does not verify."))
 
-	wild := newKey("acme-wild", "acme-wild", v1alpha1.LicenseKeyInvalid,
-		condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonLicenseRevoked, hostileText))
+	wild := newKey("acme-wild", "acme-wild", api.LicenseKeyInvalid,
+		condition(api.ConditionReady, metav1.ConditionFalse, api.ReasonLicenseRevoked, hostileText))
 	wild.Status.Customer, wild.Status.LicenseID = hostileText, "\x1b]0;title\a"
 
 	return []client.Object{old, active, next, unseen, stray, wild}

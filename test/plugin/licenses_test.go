@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 // hostileText would clear the screen, turn the direction of writing, and ring the bell.
@@ -26,24 +26,24 @@ func at(days int) *metav1.Time {
 }
 
 // newProduct is a product with a status that the operator would write: its license is valid for 40 days, with renewals in place, and all is well.
-func newProduct(name string) *v1alpha1.LicensedProduct {
-	return &v1alpha1.LicensedProduct{
+func newProduct(name string) *api.LicensedProduct {
+	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       v1alpha1.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew", TrustAnchors: "-----BEGIN CERTIFICATE-----"},
-		Status: v1alpha1.LicensedProductStatus{
-			ObservedGeneration: 1, State: v1alpha1.LicensedProductValid, ActiveLicenseKeyName: name + "-2027",
+		Spec:       api.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew", TrustAnchors: "-----BEGIN CERTIFICATE-----"},
+		Status: api.LicensedProductStatus{
+			ObservedGeneration: 1, State: api.LicensedProductValid, ActiveLicenseKeyName: name + "-2027",
 			ExpiryTime: at(40), GraceEndTime: at(70), CoverageEndTime: at(400),
-			Limits:      []v1alpha1.Limit{limit("nodes", 100), limit("cores", 400)},
+			Limits:      []api.Limit{limit("nodes", 100), limit("cores", 400)},
 			Usage:       used(73, 292),
-			Restriction: &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionNone},
+			Restriction: &api.RestrictionStatus{State: api.RestrictionNone},
 		},
 	}
 }
 
-func limit(name string, value int64) v1alpha1.Limit { return v1alpha1.Limit{Name: name, Value: &value} }
+func limit(name string, value int64) api.Limit { return api.Limit{Name: name, Value: &value} }
 
-func used(nodes, cores int64) []v1alpha1.Usage {
-	return []v1alpha1.Usage{{Name: v1alpha1.UsageNodes, Value: &nodes}, {Name: v1alpha1.UsageCores, Value: &cores}}
+func used(nodes, cores int64) []api.Usage {
+	return []api.Usage{{Name: api.UsageNodes, Value: &nodes}, {Name: api.UsageCores, Value: &cores}}
 }
 
 func condition(conditionType string, is metav1.ConditionStatus, reason, message string) metav1.Condition {
@@ -51,11 +51,11 @@ func condition(conditionType string, is metav1.ConditionStatus, reason, message 
 }
 
 // newKey is a key with a status that the operator would write.
-func newKey(name, product string, state v1alpha1.LicenseKeyState, conditions ...metav1.Condition) *v1alpha1.LicenseKey {
-	return &v1alpha1.LicenseKey{
+func newKey(name, product string, state api.LicenseKeyState, conditions ...metav1.Condition) *api.LicenseKey {
+	return &api.LicenseKey{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       v1alpha1.LicenseKeySpec{ProductName: product, Token: "eyJ0b2tlbg"},
-		Status:     v1alpha1.LicenseKeyStatus{ObservedGeneration: 1, State: state, Conditions: conditions},
+		Spec:       api.LicenseKeySpec{ProductName: product, Token: "eyJ0b2tlbg"},
+		Status:     api.LicenseKeyStatus{ObservedGeneration: 1, State: state, Conditions: conditions},
 	}
 }
 

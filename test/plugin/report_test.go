@@ -21,7 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/report"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
@@ -51,14 +51,14 @@ var _ = Describe("kubectl license report", Ordered, func() {
 		Expect(plane.WriteKubeconfig(path, config)).To(Succeed())
 		return path
 	}
-	product := func(name string) *v1alpha1.LicensedProduct {
+	product := func(name string) *api.LicensedProduct {
 		GinkgoHelper()
 		manifest, err := os.ReadFile(filepath.Join("..", "..", "config", "samples", "v1alpha1_licensedproduct.yaml"))
 		Expect(err).NotTo(HaveOccurred())
-		product := &v1alpha1.LicensedProduct{}
+		product := &api.LicensedProduct{}
 		Expect(yaml.UnmarshalStrict(manifest, product)).To(Succeed())
 		product.Name = name
-		product.Status.State = v1alpha1.LicensedProductUnlicensed
+		product.Status.State = api.LicensedProductUnlicensed
 		return product
 	}
 	// kubectl is a command of kubectl itself, as the administrator.

@@ -10,7 +10,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 var _ = Describe("kubectl license request", func() {
@@ -31,10 +31,10 @@ var _ = Describe("kubectl license request", func() {
 	It("prints what there is", func(ctx SpecContext) {
 		unlicensed := newProduct("acme-db")
 		unlicensed.Spec.RenewalURL = ""
-		unlicensed.Status = v1alpha1.LicensedProductStatus{ObservedGeneration: 1, State: v1alpha1.LicensedProductUnlicensed}
+		unlicensed.Status = api.LicensedProductStatus{ObservedGeneration: 1, State: api.LicensedProductUnlicensed}
 		wild, key := newProduct("acme-wild"), activeKey("acme-wild")
 		wild.Spec.Vendor, wild.Spec.RenewalURL = hostileText, "https://acme.example/\x1b[2J"
-		wild.Status.Limits = []v1alpha1.Limit{limit("seats of \x1b[31mAcme", 7)}
+		wild.Status.Limits = []api.Limit{limit("seats of \x1b[31mAcme", 7)}
 		key.Status.Customer, key.Status.LicenseID = hostileText, "\x1b]0;title\a"
 		create(ctx, unlicensed, wild, key, newProduct("acme-keyless"))
 		s := newSession(adminKubeconfig)
@@ -54,7 +54,7 @@ var _ = Describe("kubectl license request", func() {
 		s.compare("request-forbidden")
 
 		s = newSession(userKubeconfig(ctx, "request-reader", rbacv1.PolicyRule{
-			APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"licensedproducts"}, Verbs: []string{"get"},
+			APIGroups: []string{api.GroupVersion.Group}, Resources: []string{"licensedproducts"}, Verbs: []string{"get"},
 		}))
 		Eventually(func() int { return s.run(ctx, command{args: []string{"request", "acme-mesh"}}).code }).Should(Equal(0))
 		s.show(ctx, "request", "acme-mesh")
@@ -63,15 +63,15 @@ var _ = Describe("kubectl license request", func() {
 })
 
 // renewedProduct is a product with a history.
-func renewedProduct(name string) *v1alpha1.LicensedProduct {
+func renewedProduct(name string) *api.LicensedProduct {
 	product := newProduct(name)
-	product.Status.MonthlyPeaks = []v1alpha1.MonthlyPeak{{Month: "2026-09", Usage: used(60, 240)}, {Month: "2026-10", Usage: used(80, 320)}, {Month: "2026-11", Usage: used(73, 292)}}
+	product.Status.MonthlyPeaks = []api.MonthlyPeak{{Month: "2026-09", Usage: used(60, 240)}, {Month: "2026-10", Usage: used(80, 320)}, {Month: "2026-11", Usage: used(73, 292)}}
 	return product
 }
 
 // activeKey is the one that decides the state of a newProduct.
-func activeKey(product string) *v1alpha1.LicenseKey {
-	key := newKey(product+"-2027", product, v1alpha1.LicenseKeyValid)
+func activeKey(product string) *api.LicenseKey {
+	key := newKey(product+"-2027", product, api.LicenseKeyValid)
 	key.Status.Customer, key.Status.LicenseID = "Example GmbH", "2026-0042"
 	return key
 }

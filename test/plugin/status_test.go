@@ -20,7 +20,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 var _ = Describe("kubectl license status", func() {
@@ -35,8 +35,8 @@ var _ = Describe("kubectl license status", func() {
 
 	It("shows how all licenses stand, and what to do next", func(ctx SpecContext) {
 		create(ctx, manyProducts()...)
-		create(ctx, newKey("acme-grace-stolen", "acme-grace", v1alpha1.LicenseKeyInvalid,
-			condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonLicenseRevoked, "The license is revoked: ask \x1b[31mfor another.")))
+		create(ctx, newKey("acme-grace-stolen", "acme-grace", api.LicenseKeyInvalid,
+			condition(api.ConditionReady, metav1.ConditionFalse, api.ReasonLicenseRevoked, "The license is revoked: ask \x1b[31mfor another.")))
 		s := newSession(adminKubeconfig)
 		s.show(ctx, "status")
 		s.showThis(ctx, command{args: []string{"status"}, width: 160})
@@ -53,9 +53,9 @@ var _ = Describe("kubectl license status", func() {
 		wild := newProduct("acme-wild")
 		wild.Spec.Vendor, wild.Spec.RenewalURL = hostileText, "https://acme.example/\x1b[2J"
 		wild.Status.ExpiryTime, wild.Status.GraceEndTime, wild.Status.CoverageEndTime = at(5), at(5), at(5)
-		wild.Status.Limits = []v1alpha1.Limit{limit("nodes", 9007199254740993), limit("seats of \x1b[31mAcme", 7), limit("sites", 0)}
+		wild.Status.Limits = []api.Limit{limit("nodes", 9007199254740993), limit("seats of \x1b[31mAcme", 7), limit("sites", 0)}
 		wild.Status.Usage = used(9007199254740992, 12)
-		wild.Status.Conditions = []metav1.Condition{condition(v1alpha1.ConditionClockSkewed, metav1.ConditionTrue, v1alpha1.ReasonNodeClock, hostileText)}
+		wild.Status.Conditions = []metav1.Condition{condition(api.ConditionClockSkewed, metav1.ConditionTrue, api.ReasonNodeClock, hostileText)}
 		create(ctx, wild)
 		s := newSession(adminKubeconfig)
 		s.show(ctx, "status", "acme-wild", "-o", "wide")
@@ -71,7 +71,7 @@ var _ = Describe("kubectl license status", func() {
 		s.compare("status-forbidden")
 
 		s = newSession(userKubeconfig(ctx, "status-one", rbacv1.PolicyRule{
-			APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"licensedproducts"}, ResourceNames: []string{"acme-mesh"}, Verbs: []string{"list"},
+			APIGroups: []string{api.GroupVersion.Group}, Resources: []string{"licensedproducts"}, ResourceNames: []string{"acme-mesh"}, Verbs: []string{"list"},
 		}))
 		s.note("With the right to list this product, and no other.")
 		Eventually(func() int { return s.run(ctx, command{args: []string{"status", "acme-mesh"}}).code }).Should(Equal(0))
@@ -88,7 +88,7 @@ var _ = Describe("kubectl license status", func() {
 		Eventually(watch.Out).Should(gbytes.Say("acme-mesh +Valid"))
 
 		grace := client.MergeFrom(second.DeepCopy())
-		second.Status.State, second.Status.ExpiryTime, second.Status.GraceEndTime = v1alpha1.LicensedProductGracePeriod, at(-1), at(29)
+		second.Status.State, second.Status.ExpiryTime, second.Status.GraceEndTime = api.LicensedProductGracePeriod, at(-1), at(29)
 		Expect(k8sClient.Status().Patch(ctx, second, grace)).To(Succeed())
 		Eventually(watch.Out).Should(gbytes.Say("acme-mesh +GracePeriod"))
 
@@ -131,7 +131,7 @@ var _ = Describe("kubectl license status", func() {
 		Eventually(watch.Err).Should(gbytes.Say("warning: .*; trying again"))
 		Expect(k8sClient.Delete(ctx, gone)).To(Succeed())
 		expire := client.MergeFrom(changing.DeepCopy())
-		changing.Status.State = v1alpha1.LicensedProductExpired
+		changing.Status.State = api.LicensedProductExpired
 		Expect(k8sClient.Status().Patch(ctx, changing, expire)).To(Succeed())
 		create(ctx, newProduct("acme-net"))
 		proxy.start()
@@ -146,33 +146,33 @@ var _ = Describe("kubectl license status", func() {
 // manyProducts are products in every state, with something to do about most.
 func manyProducts() []client.Object {
 	grace := newProduct("acme-grace")
-	grace.Status.State, grace.Status.ExpiryTime, grace.Status.GraceEndTime, grace.Status.CoverageEndTime = v1alpha1.LicensedProductGracePeriod, at(-18), at(12), at(12)
+	grace.Status.State, grace.Status.ExpiryTime, grace.Status.GraceEndTime, grace.Status.CoverageEndTime = api.LicensedProductGracePeriod, at(-18), at(12), at(12)
 	grace.Status.Usage = used(101, 380)
-	grace.Status.Restriction = &v1alpha1.RestrictionStatus{
-		State: v1alpha1.RestrictionScheduled, EffectiveTime: at(12), Preview: &v1alpha1.RestrictionPreview{Mode: v1alpha1.RestrictionReadOnly},
+	grace.Status.Restriction = &api.RestrictionStatus{
+		State: api.RestrictionScheduled, EffectiveTime: at(12), Preview: &api.RestrictionPreview{Mode: api.RestrictionReadOnly},
 	}
 
 	old := newProduct("acme-old")
-	old.Status.State, old.Status.ExpiryTime, old.Status.GraceEndTime, old.Status.CoverageEndTime = v1alpha1.LicensedProductExpired, at(-41), at(-11), at(-11)
+	old.Status.State, old.Status.ExpiryTime, old.Status.GraceEndTime, old.Status.CoverageEndTime = api.LicensedProductExpired, at(-41), at(-11), at(-11)
 	old.Status.Limits = nil
-	old.Status.Restriction = &v1alpha1.RestrictionStatus{State: v1alpha1.RestrictionActive, EffectiveTime: at(-11), InForce: &v1alpha1.RestrictionInForce{
-		Mode: v1alpha1.RestrictionDefaultTierOnly, SinceTime: at(-11), Tiers: []v1alpha1.RestrictedTier{
-			{Name: "platform", Mode: v1alpha1.RestrictionDefaultTierOnly}, {Name: "security", Mode: v1alpha1.RestrictionDefaultTierOnly},
+	old.Status.Restriction = &api.RestrictionStatus{State: api.RestrictionActive, EffectiveTime: at(-11), InForce: &api.RestrictionInForce{
+		Mode: api.RestrictionDefaultTierOnly, SinceTime: at(-11), Tiers: []api.RestrictedTier{
+			{Name: "platform", Mode: api.RestrictionDefaultTierOnly}, {Name: "security", Mode: api.RestrictionDefaultTierOnly},
 		},
-		Policies: &v1alpha1.AffectedPolicies{Total: new(int32(120)), Allowing: new(int32(20)), Denying: new(int32(100))},
+		Policies: &api.AffectedPolicies{Total: new(int32(120)), Allowing: new(int32(20)), Denying: new(int32(100))},
 	}}
 	old.Status.Conditions = []metav1.Condition{
-		condition(v1alpha1.ConditionRestrictionReady, metav1.ConditionFalse, v1alpha1.ReasonBypassed, "Policies go on being applied to pods: status.restriction.bypasses says which, and why."),
+		condition(api.ConditionRestrictionReady, metav1.ConditionFalse, api.ReasonBypassed, "Policies go on being applied to pods: status.restriction.bypasses says which, and why."),
 	}
 
 	paused := newProduct("acme-paused")
-	paused.Status = v1alpha1.LicensedProductStatus{ObservedGeneration: 1, State: v1alpha1.LicensedProductUnlicensed, Usage: used(0, 0)}
-	paused.Status.Restriction = &v1alpha1.RestrictionStatus{
-		State: v1alpha1.RestrictionPaused, EffectiveTime: at(-3), Pause: &v1alpha1.RestrictionPause{SinceTime: at(-4), UntilTime: at(3), Reason: "Freeze"},
+	paused.Status = api.LicensedProductStatus{ObservedGeneration: 1, State: api.LicensedProductUnlicensed, Usage: used(0, 0)}
+	paused.Status.Restriction = &api.RestrictionStatus{
+		State: api.RestrictionPaused, EffectiveTime: at(-3), Pause: &api.RestrictionPause{SinceTime: at(-4), UntilTime: at(3), Reason: "Freeze"},
 	}
 
 	unseen := newProduct("acme-unseen")
-	unseen.Status = v1alpha1.LicensedProductStatus{ObservedGeneration: -1}
+	unseen.Status = api.LicensedProductStatus{ObservedGeneration: -1}
 
 	return []client.Object{newProduct("acme-mesh"), grace, old, paused, unseen}
 }

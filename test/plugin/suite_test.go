@@ -16,7 +16,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -61,7 +61,7 @@ func create(ctx SpecContext, objects ...client.Object) {
 		Expect(k8sClient.Create(ctx, object)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(k8sClient.Delete(ctx, object))).To(Succeed()) })
 		switch wanted.(type) {
-		case *v1alpha1.LicensedProduct, *v1alpha1.LicenseKey:
+		case *api.LicensedProduct, *api.LicenseKey:
 			wanted.SetResourceVersion(object.GetResourceVersion())
 			Expect(k8sClient.Status().Update(ctx, wanted)).To(Succeed())
 		}

@@ -25,7 +25,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/report"
 	"github.com/license-operator/license-operator/internal/token"
@@ -55,9 +55,9 @@ var _ = Describe("The license report", Ordered, func() {
 		anchors string
 	)
 	// create creates a product that has a key or, for a term of 0, none; and waits until its state is known.
-	create := func(ctx SpecContext, name string, begin time.Time, term, grace time.Duration, state v1alpha1.LicensedProductState) {
+	create := func(ctx SpecContext, name string, begin time.Time, term, grace time.Duration, state api.LicensedProductState) {
 		GinkgoHelper()
-		product := &v1alpha1.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.LicensedProductSpec{Vendor: "Acme", TrustAnchors: anchors}}
+		product := &api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: api.LicensedProductSpec{Vendor: "Acme", TrustAnchors: anchors}}
 		Expect(k8sClient.Create(ctx, product)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(k8sClient.Delete(ctx, product)).To(Succeed()) })
 		if term > 0 {
@@ -66,7 +66,7 @@ var _ = Describe("The license report", Ordered, func() {
 				Limits: map[string]int64{"nodes": 100},
 			})
 			Expect(err).NotTo(HaveOccurred())
-			key := &v1alpha1.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.LicenseKeySpec{ProductName: name, Token: jws}}
+			key := &api.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: api.LicenseKeySpec{ProductName: name, Token: jws}}
 			Expect(k8sClient.Create(ctx, key)).To(Succeed())
 			DeferCleanup(func(ctx SpecContext) { Expect(k8sClient.Delete(ctx, key)).To(Succeed()) })
 		}
@@ -173,7 +173,7 @@ var _ = Describe("The license report", Ordered, func() {
 
 			r = decoded(get(ctx, call{replica: replica, token: reader, query: "product=over"}).body)
 			Expect(r.License).To(Equal(&report.License{LicenseKey: "L-over", ExpirationDate: begin.Add(-50 * days).Format(time.DateOnly)}))
-			Expect(r.Products[0].State).To(Equal(v1alpha1.LicensedProductExpired))
+			Expect(r.Products[0].State).To(Equal(api.LicensedProductExpired))
 
 			got = get(ctx, call{replica: replica, token: reader, query: "product=*"})
 			r = decoded(got.body)

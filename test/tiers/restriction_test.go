@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/test/tiers"
 )
@@ -136,7 +136,7 @@ func (w *world) checkFlows(plan restriction.Plan, users, present, lifted []*held
 
 // checkTiers works out anew which tiers are restricted, and by what.
 func (w *world) checkTiers(plan restriction.Plan) error {
-	want := map[string]v1alpha1.RestrictionMode{}
+	want := map[string]api.RestrictionMode{}
 	protected := []string{"default", "kube-admin", "kube-baseline", "adminnetworkpolicy", "baselineadminnetworkpolicy", "calico-system", "allow-tigera"}
 	for name, meta := range w.TierMeta {
 		if slices.Contains(protected, name) || meta.Labels["projectcalico.org/system-tier"] == "true" || meta.Labels["license-operator.io/restriction"] == "never" {
@@ -154,7 +154,7 @@ func (w *world) checkTiers(plan restriction.Plan) error {
 			}
 		}
 	}
-	got := map[string]v1alpha1.RestrictionMode{}
+	got := map[string]api.RestrictionMode{}
 	for _, t := range plan.Tiers {
 		got[t.Name] = t.Mode
 		if (t.Pass != nil) != (t.Mode == "DefaultTierOnly") {
@@ -174,7 +174,7 @@ func (w *world) takenAway(plan restriction.Plan, restricted tiers.Cluster, sum *
 	away, left := w.Cluster, false
 	away.Tiers, away.Policies = slices.Clone(away.Tiers), slices.Clone(away.Policies)
 	for _, t := range plan.Tiers {
-		if t.Mode != v1alpha1.RestrictionDefaultTierOnly {
+		if t.Mode != api.RestrictionDefaultTierOnly {
 			if w.TierMeta[t.Name].Deleting {
 				sum.deleting.Add(1)
 			}
@@ -213,7 +213,7 @@ func stopping(plan restriction.Plan, tier string) map[key]bool {
 	found := map[key]bool{}
 	for _, p := range plan.Products {
 		for _, e := range p.Affects {
-			if p.InForce && e.Tier == tier && e.Mode == v1alpha1.RestrictionDefaultTierOnly {
+			if p.InForce && e.Tier == tier && e.Mode == api.RestrictionDefaultTierOnly {
 				for _, ref := range e.Policies {
 					found[keyOfRef(ref)] = true
 				}

@@ -13,7 +13,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/labels"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/test/tiers"
 )
@@ -40,7 +40,7 @@ type tierMeta struct {
 // product is a restriction.Product in a form that can be printed.
 type product struct {
 	Name   string
-	Mode   v1alpha1.RestrictionMode
+	Mode   api.RestrictionMode
 	Team   string // empty: every tier
 	Due    bool
 	Paused bool
@@ -174,9 +174,9 @@ var (
 	ofNamespaces = []string{"", "", "", "all()", `team == "sales"`, `projectcalico.org/name != "apps"`, `has(team) && team != "sales"`}
 	peers        = []string{"", "", "", "", "", "", "all()", `app == "web"`, `app != "web"`, `projectcalico.org/namespace == "shop"`}
 	workloadsIn  = []string{"apps", "apps", "apps", "shop", "shop", "shop", operatorNamespace}
-	modes        = []v1alpha1.RestrictionMode{
-		v1alpha1.RestrictionDefaultTierOnly, v1alpha1.RestrictionDefaultTierOnly, v1alpha1.RestrictionDefaultTierOnly, v1alpha1.RestrictionReadOnly,
-		v1alpha1.RestrictionObserve,
+	modes        = []api.RestrictionMode{
+		api.RestrictionDefaultTierOnly, api.RestrictionDefaultTierOnly, api.RestrictionDefaultTierOnly, api.RestrictionReadOnly,
+		api.RestrictionObserve,
 	}
 )
 
@@ -282,7 +282,7 @@ func (s source) world(flows int) *world {
 		Dialect:  tiers.Dialect{NamespaceBreaksTies: s.once(2), TierWithoutOrderLast: s.once(2)},
 		TierMeta: map[string]tierMeta{},
 		Marked:   map[string]bool{},
-		Brakes:   restriction.Brakes{MaxMode: v1alpha1.RestrictionDefaultTierOnly, WindowsNode: s.once(16), OperatorNamespace: operatorNamespace},
+		Brakes:   restriction.Brakes{MaxMode: api.RestrictionDefaultTierOnly, WindowsNode: s.once(16), OperatorNamespace: operatorNamespace},
 	}
 	if s.once(16) {
 		w.Brakes.MaxMode = pick(s, modes)

@@ -22,7 +22,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
 func main() {
@@ -56,7 +56,7 @@ func run(args []string) error {
 func follow(ctx context.Context, client dynamic.Interface, name string) {
 	// A role can grant a single object to those who select it like this.
 	onlyIt := func(o *metav1.ListOptions) { o.FieldSelector = "metadata.name=" + name }
-	kind := v1alpha1.GroupVersion.WithResource("licensedproducts")
+	kind := api.GroupVersion.WithResource("licensedproducts")
 	informer := dynamicinformer.NewFilteredDynamicInformer(client, kind, metav1.NamespaceAll, 0, cache.Indexers{}, onlyIt).Informer()
 	go informer.RunWithContext(ctx)
 	if !cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
@@ -82,22 +82,22 @@ func follow(ctx context.Context, client dynamic.Interface, name string) {
 }
 
 // lastSeen is the product as it was last seen; nil: there was none.
-func lastSeen(store cache.Store, name string) (*v1alpha1.LicensedProduct, error) {
+func lastSeen(store cache.Store, name string) (*api.LicensedProduct, error) {
 	object, exists, err := store.GetByKey(name)
 	if err != nil || !exists {
 		return nil, err
 	}
-	product := &v1alpha1.LicensedProduct{}
+	product := &api.LicensedProduct{}
 	return product, runtime.DefaultUnstructuredConverter.FromUnstructured(object.(*unstructured.Unstructured).Object, product)
 }
 
 // verdict tells whether to collect data, and why. It goes by condition Licensed, and does not believe it for longer than what is known of the keys reaches: the
 // operator, or the way to the API server, may be down.
-func verdict(product *v1alpha1.LicensedProduct, now time.Time) (on bool, why string) {
+func verdict(product *api.LicensedProduct, now time.Time) (on bool, why string) {
 	if product == nil {
 		return false, "there is no such LicensedProduct"
 	}
-	licensed := meta.FindStatusCondition(product.Status.Conditions, v1alpha1.ConditionLicensed)
+	licensed := meta.FindStatusCondition(product.Status.Conditions, api.ConditionLicensed)
 	end := product.Status.CoverageEndTime
 	switch {
 	case licensed == nil:

@@ -17,7 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -103,7 +103,7 @@ func TestVerdict(t *testing.T) {
 		why string
 	}
 	for title, test := range map[string]struct {
-		status v1alpha1.LicensedProductStatus
+		status api.LicensedProductStatus
 		want   answer
 	}{
 		"a second before the end":  {licensed("GracePeriod", now.Add(time.Second)), answer{true, "GracePeriod, licensed until 2027-03-01T00:00:01Z"}},
@@ -115,7 +115,7 @@ func TestVerdict(t *testing.T) {
 	} {
 		t.Run(title, func(t *testing.T) {
 			var got answer
-			got.on, got.why = verdict(&v1alpha1.LicensedProduct{Status: test.status}, now)
+			got.on, got.why = verdict(&api.LicensedProduct{Status: test.status}, now)
 			NewWithT(t).Expect(got).To(Equal(test.want))
 		})
 	}
@@ -163,13 +163,13 @@ func (s *stage) checkRights() {
 	s.t.Helper()
 	ctx, account := s.t.Context(), newClient(s, s.account)
 	named := func(name string) client.ListOption { return client.MatchingFields{"metadata.name": name} }
-	var found v1alpha1.LicensedProductList
+	var found api.LicensedProductList
 	s.Expect(account.List(ctx, &found, named(name))).To(Succeed())
 	s.Expect(found.Items).To(HaveExactElements(HaveField("Name", name)))
 	for what, err := range map[string]error{
 		"listing another product": account.List(ctx, &found, named("other")),
 		"listing every product":   account.List(ctx, &found),
-		"listing the keys":        account.List(ctx, &v1alpha1.LicenseKeyList{}),
+		"listing the keys":        account.List(ctx, &api.LicenseKeyList{}),
 		"writing its own status":  account.Status().Update(ctx, newProduct(name)),
 		"changing the terms":      account.Update(ctx, newProduct(name)),
 		"deleting the product":    account.Delete(ctx, newProduct(name)),
@@ -190,10 +190,10 @@ func (s *stage) create(name string) {
 	s.Expect(s.admin.Create(s.t.Context(), newProduct(name))).To(Succeed())
 }
 
-func (s *stage) write(name string, status v1alpha1.LicensedProductStatus) {
+func (s *stage) write(name string, status api.LicensedProductStatus) {
 	s.t.Helper()
 	s.Eventually(func() error {
-		product := &v1alpha1.LicensedProduct{}
+		product := &api.LicensedProduct{}
 		if err := s.admin.Get(s.t.Context(), client.ObjectKey{Name: name}, product); err != nil {
 			return err
 		}
@@ -218,33 +218,33 @@ var farAway = time.Date(2999, 12, 31, 0, 0, 0, 0, time.UTC)
 
 var expired = ended("Expired", `LicenseKey "acme-1" expired. Renew at https://acme.example/renew.`, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 
-func licensed(state v1alpha1.LicensedProductState, end time.Time) v1alpha1.LicensedProductStatus {
+func licensed(state api.LicensedProductState, end time.Time) api.LicensedProductStatus {
 	return statusOf(metav1.Condition{Status: metav1.ConditionTrue, Reason: string(state)}, end)
 }
 
-func ended(state v1alpha1.LicensedProductState, message string, end time.Time) v1alpha1.LicensedProductStatus {
+func ended(state api.LicensedProductState, message string, end time.Time) api.LicensedProductStatus {
 	return statusOf(metav1.Condition{Status: metav1.ConditionFalse, Reason: string(state), Message: message}, end)
 }
 
-func statusOf(condition metav1.Condition, end time.Time) v1alpha1.LicensedProductStatus {
-	condition.Type, condition.LastTransitionTime = v1alpha1.ConditionLicensed, metav1.NewTime(farAway)
-	status := v1alpha1.LicensedProductStatus{Conditions: []metav1.Condition{condition}, State: v1alpha1.LicensedProductState(condition.Reason)}
+func statusOf(condition metav1.Condition, end time.Time) api.LicensedProductStatus {
+	condition.Type, condition.LastTransitionTime = api.ConditionLicensed, metav1.NewTime(farAway)
+	status := api.LicensedProductStatus{Conditions: []metav1.Condition{condition}, State: api.LicensedProductState(condition.Reason)}
 	if !end.IsZero() {
 		status.CoverageEndTime = &metav1.Time{Time: end}
 	}
 	return status
 }
 
-func newProduct(name string) *v1alpha1.LicensedProduct {
-	return &v1alpha1.LicensedProduct{
+func newProduct(name string) *api.LicensedProduct {
+	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       v1alpha1.LicensedProductSpec{Vendor: "Acme", TrustAnchors: "-----BEGIN CERTIFICATE-----"},
+		Spec:       api.LicensedProductSpec{Vendor: "Acme", TrustAnchors: "-----BEGIN CERTIFICATE-----"},
 	}
 }
 
 func newClient(g Gomega, config *rest.Config) client.Client {
 	scheme := runtime.NewScheme()
-	g.Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
+	g.Expect(api.AddToScheme(scheme)).To(Succeed())
 	c, err := client.New(config, client.Options{Scheme: scheme})
 	g.Expect(err).NotTo(HaveOccurred())
 	return c

@@ -17,7 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -72,7 +72,7 @@ func newStage(t *testing.T) *stage {
 	s.Expect(s.plane.Install(t.Context(), definition)).To(Succeed())
 	s.Expect(s.plane.InstallFolder(t.Context(), "docs/examples/flow-logs")).To(Succeed())
 	scheme := runtime.NewScheme()
-	s.Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
+	s.Expect(api.AddToScheme(scheme)).To(Succeed())
 	s.admin, err = client.New(s.plane.Admin(), client.Options{Scheme: scheme})
 	s.Expect(err).NotTo(HaveOccurred())
 	felix := felixConfiguration()
@@ -129,8 +129,8 @@ func (s *stage) write(licensed metav1.ConditionStatus, end time.Time) {
 	s.Expect(s.admin.Get(s.t.Context(), client.ObjectKeyFromObject(product), product)).To(Succeed())
 	product.Status.CoverageEndTime = &metav1.Time{Time: end}
 	product.Status.Conditions = []metav1.Condition{
-		{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonTermsAccepted, LastTransitionTime: metav1.NewTime(farAway)},
-		{Type: v1alpha1.ConditionLicensed, Status: licensed, Reason: "Tested", LastTransitionTime: metav1.NewTime(farAway)},
+		{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonTermsAccepted, LastTransitionTime: metav1.NewTime(farAway)},
+		{Type: api.ConditionLicensed, Status: licensed, Reason: "Tested", LastTransitionTime: metav1.NewTime(farAway)},
 	}
 	s.Expect(s.admin.Status().Update(s.t.Context(), product)).To(Succeed())
 }
@@ -138,10 +138,10 @@ func (s *stage) write(licensed metav1.ConditionStatus, end time.Time) {
 // farAway is after any run of this test.
 var farAway = time.Date(2999, 12, 31, 0, 0, 0, 0, time.UTC)
 
-func newProduct() *v1alpha1.LicensedProduct {
-	return &v1alpha1.LicensedProduct{
+func newProduct() *api.LicensedProduct {
+	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh"},
-		Spec:       v1alpha1.LicensedProductSpec{Vendor: "Acme", TrustAnchors: "-----BEGIN CERTIFICATE-----"},
+		Spec:       api.LicensedProductSpec{Vendor: "Acme", TrustAnchors: "-----BEGIN CERTIFICATE-----"},
 	}
 }
 

@@ -26,7 +26,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/alerting"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/token"
@@ -67,15 +67,15 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 			IssuedTime: begin, NotBefore: begin, Expiry: begin.Add(term), Limits: map[string]int64{"nodes": 100},
 		})
 		Expect(err).NotTo(HaveOccurred())
-		Expect(k8sClient.Create(ctx, &v1alpha1.LicenseKey{
-			ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.LicenseKeySpec{ProductName: product, Token: jws},
+		Expect(k8sClient.Create(ctx, &api.LicenseKey{
+			ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: api.LicenseKeySpec{ProductName: product, Token: jws},
 		})).To(Succeed())
 	}
 	alertsReady := func(ctx context.Context, product string) func(Gomega) string {
 		return func(g Gomega) string {
-			found := &v1alpha1.LicensedProduct{}
+			found := &api.LicensedProduct{}
 			g.Expect(k8sClient.Get(ctx, client.ObjectKey{Name: product}, found)).To(Succeed())
-			if c := meta.FindStatusCondition(found.Status.Conditions, v1alpha1.ConditionAlertsReady); c != nil {
+			if c := meta.FindStatusCondition(found.Status.Conditions, api.ConditionAlertsReady); c != nil {
 				return c.Reason
 			}
 			return ""
@@ -142,22 +142,22 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 		log = &operatorLog{}
 		manager = startManager(ctx)
 		for _, name := range []string{mesh, database} {
-			Expect(k8sClient.Create(ctx, &v1alpha1.LicensedProduct{
+			Expect(k8sClient.Create(ctx, &api.LicensedProduct{
 				ObjectMeta: metav1.ObjectMeta{Name: name},
-				Spec:       v1alpha1.LicensedProductSpec{Vendor: `Acme {{ "Ltd" }}`, RenewalURL: "https://acme.example/renew", TrustAnchors: anchors},
+				Spec:       api.LicensedProductSpec{Vendor: `Acme {{ "Ltd" }}`, RenewalURL: "https://acme.example/renew", TrustAnchors: anchors},
 			})).To(Succeed())
 		}
 		issue(ctx, "database-2026", database, 10*days)
 	})
 
 	It("says so where the kind PrometheusRule is not installed", func(ctx SpecContext) {
-		Eventually(alertsReady(ctx, mesh)).Should(Equal(v1alpha1.ReasonAPINotInstalled))
+		Eventually(alertsReady(ctx, mesh)).Should(Equal(api.ReasonAPINotInstalled))
 	})
 
 	It("writes the rule within seconds of the kind", func(ctx SpecContext) {
 		Expect(plane.Install(ctx, rulesCRD.DeepCopy())).To(Succeed())
 		began := time.Now()
-		Eventually(alertsReady(ctx, mesh), "10s").Should(Equal(v1alpha1.ReasonRuleApplied))
+		Eventually(alertsReady(ctx, mesh), "10s").Should(Equal(api.ReasonRuleApplied))
 		AddReportEntry("the rule was there after", time.Since(began).String())
 		found := ruleNow(ctx, controlplane.OperatorNamespace)(NewWithT(GinkgoT()))
 		Expect(found.GetLabels()).To(HaveKeyWithValue("release", "kube-prometheus-stack"))
@@ -188,7 +188,7 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 		Expect(k8sClient.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "monitoring"}})).To(Succeed())
 		apply(ctx, objects(fence("yaml", "prometheus-k8s"))...)
 		thresholds := objects(fence("yaml", "expiryWarningDays"))[0]
-		thresholds.SetAPIVersion(v1alpha1.GroupVersion.String())
+		thresholds.SetAPIVersion(api.GroupVersion.String())
 		apply(ctx, thresholds)
 		apply(ctx, build("trusted-certificate")...)
 		for _, name := range []string{"Service", "ConfigMap"} {
@@ -258,13 +258,13 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 		}
 		Expect(k8sClient.Delete(ctx, rule(controlplane.OperatorNamespace))).To(Succeed())
 		Eventually(ruleNow(ctx, controlplane.OperatorNamespace)).Should(sameSpec)
-		Expect(alertsReady(ctx, mesh)(NewWithT(GinkgoT()))).To(Equal(v1alpha1.ReasonRuleApplied))
+		Expect(alertsReady(ctx, mesh)(NewWithT(GinkgoT()))).To(Equal(api.ReasonRuleApplied))
 	})
 
 	It("goes on where the kind disappears, and writes the rule when it is back", func(ctx SpecContext) {
 		before := len(log.lines())
 		Expect(k8sClient.Delete(ctx, rulesCRD.DeepCopy())).To(Succeed())
-		Eventually(alertsReady(ctx, mesh)).Should(Equal(v1alpha1.ReasonAPINotInstalled))
+		Eventually(alertsReady(ctx, mesh)).Should(Equal(api.ReasonAPINotInstalled))
 		gone := len(log.lines())
 		Consistently(manager.Done(), "10s").ShouldNot(BeClosed(), "the operator goes on; %q", log.lines()[before:])
 		said := log.lines()[before:]
@@ -276,7 +276,7 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 		}).Should(MatchError(apierrors.IsNotFound, "not found"))
 		Expect(plane.Install(ctx, rulesCRD.DeepCopy())).To(Succeed())
 		began := time.Now()
-		Eventually(alertsReady(ctx, mesh)).Should(Equal(v1alpha1.ReasonRuleApplied))
+		Eventually(alertsReady(ctx, mesh)).Should(Equal(api.ReasonRuleApplied))
 		Eventually(ruleNow(ctx, controlplane.OperatorNamespace)).Should(Not(BeNil()))
 		AddReportEntry("the rule was back after", time.Since(began).String())
 	})
@@ -321,10 +321,10 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 		scratch := GinkgoT().TempDir()
 		at := "--alertmanager.url=http://" + alertmanager.address
 		haveURL := "amtool() { command amtool " + at + " \"$@\"; }\n" // people have it in a file
-		key := &v1alpha1.LicenseKey{}
+		key := &api.LicenseKey{}
 		Expect(k8sClient.Get(ctx, client.ObjectKey{Name: "acme-mesh-2027"}, key)).To(Succeed())
 		writeYAML(filepath.Join(scratch, "key.yaml"), map[string]any{
-			"apiVersion": v1alpha1.GroupVersion.String(), "kind": "LicenseKey", "metadata": map[string]any{"name": key.Name}, "spec": key.Spec,
+			"apiVersion": api.GroupVersion.String(), "kind": "LicenseKey", "metadata": map[string]any{"name": key.Name}, "spec": key.Spec,
 		})
 		for _, name := range alerting.AlertNames {
 			page, err := os.ReadFile(filepath.Join(root, "docs", "runbooks", name+".md"))
@@ -347,10 +347,10 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 
 	It("writes rules to another namespace with the Role that is documented", func(ctx SpecContext) {
 		manager = startManager(ctx, "--leader-elect=false", "--alerts-namespace=monitoring") // rather than wait for the lease of the one that was killed
-		Eventually(alertsReady(ctx, mesh)).Should(Equal(v1alpha1.ReasonForbidden))
+		Eventually(alertsReady(ctx, mesh)).Should(Equal(api.ReasonForbidden))
 		apply(ctx, objects(fence("yaml", "kind: Role\n"))...)
 		began := time.Now()
-		Eventually(alertsReady(ctx, mesh), "90s").Should(Equal(v1alpha1.ReasonRuleApplied))
+		Eventually(alertsReady(ctx, mesh), "90s").Should(Equal(api.ReasonRuleApplied))
 		AddReportEntry("the rule was there after the Role after", time.Since(began).String())
 		Expect(ruleNow(ctx, "monitoring")(NewWithT(GinkgoT()))).To(HaveField("GetName()", mesh))
 	})

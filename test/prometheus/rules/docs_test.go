@@ -21,7 +21,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/alerting"
 	"github.com/license-operator/license-operator/internal/metrics"
 	"github.com/license-operator/license-operator/internal/restriction"
@@ -68,7 +68,7 @@ func firstHeading(t *testing.T, page string) string {
 // TestAlertsKnowTheirMetrics: each metric and label in an expression of an alert is one that the collector has.
 func TestAlertsKnowTheirMetrics(t *testing.T) {
 	known := described(t)
-	for _, rule := range alerting.Rule(product("acme-mesh", 1).restricting(v1alpha1.RestrictionDefaultTierOnly).product, options).Spec.Groups[0].Rules {
+	for _, rule := range alerting.Rule(product("acme-mesh", 1).restricting(api.RestrictionDefaultTierOnly).product, options).Spec.Groups[0].Rules {
 		checkExpression(t, rule.Alert, rule.Expr.String(), known)
 	}
 }
@@ -236,7 +236,7 @@ func TestDashboardFigures(t *testing.T) {
 	limits := map[string]int64{"nodes": 30, "cores": 200}
 	w := newWorld(t,
 		product("acme-mesh", 730, limited(key("acme-2027", -100, 98, 10), limits)).using(10, 80),
-		product("bolt", 730, key("bolt-2026", -385, -20, 14)).restricting(v1alpha1.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
+		product("bolt", 730, key("bolt-2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
 		product("hidden", 730),
 	)
 	w.run(8*24, time.Hour, nil, func(w *world) {

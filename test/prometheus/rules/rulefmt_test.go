@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/alerting"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/restriction"
@@ -39,7 +39,7 @@ var hostile = map[string]struct{ name, vendor, renewalURL string }{
 func TestRuleFormat(t *testing.T) {
 	for name, test := range hostile {
 		t.Run(name, func(t *testing.T) {
-			s := withAlerts(product(test.name, 1), 3650, 1, 100).restricting(v1alpha1.RestrictionDefaultTierOnly)
+			s := withAlerts(product(test.name, 1), 3650, 1, 100).restricting(api.RestrictionDefaultTierOnly)
 			s.product.Spec.Vendor, s.product.Spec.RenewalURL = test.vendor, test.renewalURL
 			asJSON, err := json.Marshal(alerting.Rule(s.product, options).Spec)
 			if err != nil {
@@ -72,7 +72,7 @@ func TestRuleFormat(t *testing.T) {
 // TestTexts has Prometheus expand the texts of all alerts: what users wrote is in them as they wrote it.
 func TestTexts(t *testing.T) {
 	for name, test := range hostile {
-		for _, mode := range []v1alpha1.RestrictionMode{"", v1alpha1.RestrictionDefaultTierOnly} {
+		for _, mode := range []api.RestrictionMode{"", api.RestrictionDefaultTierOnly} {
 			t.Run(fmt.Sprintf("%s, %q", name, mode), func(t *testing.T) {
 				t.Parallel()
 				renewal := "Get a license at " + test.renewalURL + " and apply"
@@ -165,7 +165,7 @@ func TestDescriptions(t *testing.T) {
 			},
 		},
 		"LicenseInGracePeriod, and a restriction that makes policies read-only": {
-			subject: acme(key("2026", -370, -5, 14)).restricting(v1alpha1.RestrictionReadOnly),
+			subject: acme(key("2026", -370, -5, 14)).restricting(api.RestrictionReadOnly),
 			want: map[string]string{
 				"LicenseInGracePeriod acme-mesh critical": "The license of acme-mesh (Acme) has expired. " +
 					"Its grace period ends at 2027-03-10 12:00:00 +0000 UTC, and everything works until then.\n" +
@@ -175,7 +175,7 @@ func TestDescriptions(t *testing.T) {
 			},
 		},
 		"LicenseExpired, and a restriction that two policies get around": {
-			subject: acme(key("2026", -385, -20, 14)).restricting(v1alpha1.RestrictionDefaultTierOnly,
+			subject: acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly,
 				policy("first", restriction.PassOrder), policy("ahead", restriction.PassOrder)),
 			want: map[string]string{
 				"LicenseExpired acme-mesh critical": "The license of acme-mesh (Acme) has expired, and its grace period ended at 2027-02-23 12:00:00 +0000 UTC.\n" +

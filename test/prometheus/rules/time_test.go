@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/prometheus/rules"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
@@ -111,7 +111,7 @@ func TestStories(t *testing.T) {
 			},
 		},
 		"a policy gets around a restriction, and is then given another order": {
-			subject: acme(key("2026", -385, -20, 14)).restricting(v1alpha1.RestrictionDefaultTierOnly),
+			subject: acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly),
 			minutes: 40,
 			events: map[int]func(*world){
 				5: func(w *world) {
@@ -125,7 +125,7 @@ func TestStories(t *testing.T) {
 			},
 		},
 		"a policy gets around a restriction for too short to tell": {
-			subject: acme(key("2026", -385, -20, 14)).restricting(v1alpha1.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
+			subject: acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
 			minutes: 40,
 			events:  map[int]func(*world){10: func(w *world) { w.subjects[0].seen.Policies = nil }},
 			want: map[string]string{
@@ -134,7 +134,7 @@ func TestStories(t *testing.T) {
 			},
 		},
 		"a restriction comes, is got around, paused, and ends with a renewal": {
-			subject: acme(minutely("2026", -1000, 10, 10)).restricting(v1alpha1.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
+			subject: acme(minutely("2026", -1000, 10, 10)).restricting(api.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
 			minutes: 80,
 			events: map[int]func(*world){
 				40: func(w *world) { w.subjects[0].paused(w.now, 10*time.Minute) },
@@ -148,7 +148,7 @@ func TestStories(t *testing.T) {
 			},
 		},
 		"a restriction takes effect at the end of the unlicensed period": {
-			subject: withUnlicensed(product("acme-mesh", 1), 1, 20*time.Minute).restricting(v1alpha1.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
+			subject: withUnlicensed(product("acme-mesh", 1), 1, 20*time.Minute).restricting(api.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
 			minutes: 40,
 			want: map[string]string{
 				"LicenseMissing acme-mesh warning":             "0m pending, 15m firing, 20m resolved",
@@ -221,7 +221,7 @@ func TestHandover(t *testing.T) {
 				product("expired", 730, key("expired", -385, -20, 14)),
 				product("expiring", 730, limited(key("expiring", -360, 5, 0), map[string]int64{"cores": 10})).using(0, 10),
 				product("missing", 1),
-				product("restricted", 730, key("restricted", -385, -20, 14)).restricting(v1alpha1.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
+				product("restricted", 730, key("restricted", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
 			)
 			w.run(20, time.Minute, events, oneStory)
 			want := map[string]string{
@@ -273,7 +273,7 @@ func TestHandoverAtABoundary(t *testing.T) {
 			want: map[string]string{"LicenseExpired acme-mesh critical": "0m pending, 1m firing, 10m resolved"},
 		},
 		"into a restriction": {
-			subject: acme(minutely("2026", -1000, 10, 0)).restricting(v1alpha1.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
+			subject: acme(minutely("2026", -1000, 10, 0)).restricting(api.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
 			events:  map[int]func(*world){10: handover},
 			want: map[string]string{
 				"LicenseExpiring acme-mesh critical":           "0m pending, 5m firing, 10m resolved",
@@ -282,7 +282,7 @@ func TestHandoverAtABoundary(t *testing.T) {
 			},
 		},
 		"renewed, and restricted no longer": {
-			subject: acme(key("2026", -385, -20, 14)).restricting(v1alpha1.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
+			subject: acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
 			events: map[int]func(*world){20: func(w *world) {
 				handover(w)
 				w.subjects[0].keys = append(w.subjects[0].keys, key("2027", 0, 365, 14))
@@ -341,7 +341,7 @@ func TestLife(t *testing.T) {
 			},
 		},
 		"with a short grace period that a restriction follows": {
-			subject: acme(key("2027", 0, 10, 1)).restricting(v1alpha1.RestrictionReadOnly, policy("first", restriction.PassOrder)), renewal: 12,
+			subject: acme(key("2027", 0, 10, 1)).restricting(api.RestrictionReadOnly, policy("first", restriction.PassOrder)), renewal: 12,
 			want: map[string]string{
 				"LicenseExpiring acme-mesh warning":       "5d1h pending, 5d2h firing, 9d1h resolved",
 				"LicenseExpiring acme-mesh critical":      "9d1h pending, 9d2h firing, 10d resolved",
@@ -410,7 +410,7 @@ func minutely(name string, from, to, grace int) license.Key {
 
 // paused puts the restriction off from now on.
 func (s *subject) paused(now time.Time, duration time.Duration) {
-	s.product.Annotations = map[string]string{v1alpha1.RestrictionPauseAnnotation: restriction.PauseAnnotation(now, now.Add(duration))}
+	s.product.Annotations = map[string]string{api.RestrictionPauseAnnotation: restriction.PauseAnnotation(now, now.Add(duration))}
 }
 
 // withUnlicensed moves the creation so that the unlicensed period, some days, has a rest left at the start; none: it begins then.

@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/prometheus/rules"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
@@ -23,23 +23,23 @@ func acme(keys ...license.Key) *subject { return product("acme-mesh", 730, keys.
 // product was created that many days ago.
 func product(name string, daysAgo int, keys ...license.Key) *subject {
 	return &subject{
-		product: &v1alpha1.LicensedProduct{
+		product: &api.LicensedProduct{
 			ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: metav1.NewTime(start.Add(-days(daysAgo)))},
-			Spec:       v1alpha1.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew"},
+			Spec:       api.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew"},
 		},
 		keys: keys,
 	}
 }
 
 func (s *subject) using(nodes, cores int64) *subject {
-	s.usage = []v1alpha1.Usage{{Name: v1alpha1.UsageCores, Value: &cores}, {Name: v1alpha1.UsageNodes, Value: &nodes}}
+	s.usage = []api.Usage{{Name: api.UsageCores, Value: &cores}, {Name: api.UsageNodes, Value: &nodes}}
 	return s
 }
 
 // restricting gives the product a restriction of that mode, of every tier; empty: none. There is one tier that is not Calico's own, with these policies in it.
-func (s *subject) restricting(mode v1alpha1.RestrictionMode, policies ...restriction.Policy) *subject {
+func (s *subject) restricting(mode api.RestrictionMode, policies ...restriction.Policy) *subject {
 	if mode != "" {
-		s.product.Spec.Restriction = &v1alpha1.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{}}
+		s.product.Spec.Restriction = &api.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{}}
 	}
 	s.seen = restriction.Seen{Tiers: []restriction.Tier{{Name: "default"}, {Name: "security"}}, Policies: policies}
 	return s
@@ -256,31 +256,31 @@ func TestTruth(t *testing.T) {
 			},
 		},
 		"restricted": {
-			subjects: []*subject{acme(key("2026", -385, -20, 14)).restricting(v1alpha1.RestrictionDefaultTierOnly, policy("first", 0), policy("second", restriction.PassOrder))},
+			subjects: []*subject{acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly, policy("first", 0), policy("second", restriction.PassOrder))},
 			firing:   []string{"LicenseExpired acme-mesh critical"},
 		},
 		"restricted, and two policies get around it": {
-			subjects: []*subject{acme(key("2026", -385, -20, 14)).restricting(v1alpha1.RestrictionDefaultTierOnly,
+			subjects: []*subject{acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly,
 				policy("first", restriction.PassOrder), policy("ahead", restriction.PassOrder), policy("second", restriction.PassOrder))},
 			firing: []string{"LicenseExpired acme-mesh critical", "LicenseRestrictionBypassed acme-mesh warning"},
 		},
 		"restricted while an invalid key is there, and a policy gets around it": {
-			subjects: []*subject{product("acme-mesh", 31, invalid("2027")).restricting(v1alpha1.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder))},
+			subjects: []*subject{product("acme-mesh", 31, invalid("2027")).restricting(api.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder))},
 			firing:   []string{"LicenseKeyInvalid acme-mesh critical license_key=2027", "LicenseRestrictionBypassed acme-mesh warning"},
 		},
 		"restricted, and a tier is stuck in its deletion": {
-			subjects: []*subject{acme(key("2026", -385, -20, 14)).restricting(v1alpha1.RestrictionDefaultTierOnly, policy("any", 0)).deletingTiers()},
+			subjects: []*subject{acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly, policy("any", 0)).deletingTiers()},
 			firing:   []string{"LicenseExpired acme-mesh critical", "LicenseRestrictionBypassed acme-mesh warning"},
 		},
 		"restricted on a cluster without tiers": {
-			subjects: []*subject{withoutTiers(acme(key("2026", -385, -20, 14)).restricting(v1alpha1.RestrictionDefaultTierOnly))},
+			subjects: []*subject{withoutTiers(acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly))},
 			firing:   []string{"LicenseExpired acme-mesh critical"},
 		},
 		"in grace, comfortable renewal staged before a restriction": {
-			subjects: []*subject{acme(key("2026", -370, -5, 14), key("2027", 2, 367, 0)).restricting(v1alpha1.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder))},
+			subjects: []*subject{acme(key("2026", -370, -5, 14), key("2027", 2, 367, 0)).restricting(api.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder))},
 		},
 		"in grace, renewal staged before a restriction that ends soon": {
-			subjects: []*subject{acme(key("2026", -370, -5, 14), key("2027", 2, 32, 0)).restricting(v1alpha1.RestrictionReadOnly)},
+			subjects: []*subject{acme(key("2026", -370, -5, 14), key("2027", 2, 32, 0)).restricting(api.RestrictionReadOnly)},
 			firing:   []string{"LicenseInGracePeriod acme-mesh critical"},
 		},
 		"operator gone": {
@@ -348,7 +348,7 @@ func TestTruth(t *testing.T) {
 }
 
 func withAlerts(s *subject, warningDays, criticalDays, percent int32) *subject {
-	s.product.Spec.Alerts = &v1alpha1.AlertsSpec{ExpiryWarningDays: warningDays, ExpiryCriticalDays: criticalDays, UsageWarningPercent: percent}
+	s.product.Spec.Alerts = &api.AlertsSpec{ExpiryWarningDays: warningDays, ExpiryCriticalDays: criticalDays, UsageWarningPercent: percent}
 	return s
 }
 
@@ -368,9 +368,9 @@ func withoutTiers(s *subject) *subject {
 // TestRestriction has for each mode that terms ask for, and each that the cluster owner allows at most, what fires in each state of a product. A policy would get
 // around the restriction of each.
 func TestRestriction(t *testing.T) {
-	const none, observe, readOnly, defaultTierOnly = "", v1alpha1.RestrictionObserve, v1alpha1.RestrictionReadOnly, v1alpha1.RestrictionDefaultTierOnly
+	const none, observe, readOnly, defaultTierOnly = "", api.RestrictionObserve, api.RestrictionReadOnly, api.RestrictionDefaultTierOnly
 	for _, test := range []struct {
-		asked, max v1alpha1.RestrictionMode
+		asked, max api.RestrictionMode
 		// inGrace is the severity of LicenseInGracePeriod.
 		inGrace string
 		// bypassed tells whether something fires that only mode DefaultTierOnly has.

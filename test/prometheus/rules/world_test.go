@@ -29,7 +29,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	"github.com/license-operator/license-operator/api/v1alpha1"
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/alerting"
 	"github.com/license-operator/license-operator/internal/clock"
 	"github.com/license-operator/license-operator/internal/license"
@@ -43,7 +43,7 @@ const day = 24 * time.Hour
 var start = time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC)
 
 var options = alerting.Options{
-	Namespace: "license-operator-system", RunbookBaseURL: "https://docs.example/runbooks", MaxRestriction: v1alpha1.RestrictionDefaultTierOnly,
+	Namespace: "license-operator-system", RunbookBaseURL: "https://docs.example/runbooks", MaxRestriction: api.RestrictionDefaultTierOnly,
 }
 
 // world is a cluster with an operator, and a Prometheus that scrapes it and evaluates the rules of its products.
@@ -67,9 +67,9 @@ type world struct {
 
 // subject is a product with its keys, and the tiers and policies that it may restrict.
 type subject struct {
-	product *v1alpha1.LicensedProduct
+	product *api.LicensedProduct
 	keys    []license.Key
-	usage   []v1alpha1.Usage
+	usage   []api.Usage
 	seen    restriction.Seen
 }
 
@@ -135,7 +135,7 @@ func small(o *tsdb.Options) {
 }
 
 // ruleFile is what the Prometheus operator makes of a rule.
-func ruleFile(t *testing.T, product *v1alpha1.LicensedProduct, options alerting.Options) []byte {
+func ruleFile(t *testing.T, product *api.LicensedProduct, options alerting.Options) []byte {
 	t.Helper()
 	content, err := yaml.Marshal(alerting.Rule(product, options).Spec)
 	if err != nil {
@@ -192,9 +192,9 @@ func (s *subject) reconcile(reading license.ClockReading, options alerting.Optio
 	e := license.Evaluate(reckoning, s.product, s.keys)
 	var conditions []metav1.Condition
 	if e.Time.SkewReason != "" {
-		conditions = append(conditions, metav1.Condition{Type: v1alpha1.ConditionClockSkewed, Status: metav1.ConditionTrue, Reason: e.Time.SkewReason})
+		conditions = append(conditions, metav1.Condition{Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue, Reason: e.Time.SkewReason})
 	}
-	s.product.Status = v1alpha1.LicensedProductStatus{
+	s.product.Status = api.LicensedProductStatus{
 		Conditions:           conditions,
 		State:                e.State,
 		ActiveLicenseKeyName: e.ActiveKeyName,
@@ -209,40 +209,40 @@ func (s *subject) reconcile(reading license.ClockReading, options alerting.Optio
 }
 
 // restriction is how that of the product stands. What would get around one that is not in force is in the status, too: no alert is to tell of it.
-func (s *subject) restriction(e *license.Evaluation, options alerting.Options) *v1alpha1.RestrictionStatus {
+func (s *subject) restriction(e *license.Evaluation, options alerting.Options) *api.RestrictionStatus {
 	terms := restriction.ProductOf(s.product, e)
 	brakes := restriction.Brakes{MaxMode: options.MaxRestriction, OperatorNamespace: options.Namespace}
 	plan := restriction.MakePlan(s.seen, []restriction.Product{terms}, brakes).Products[0]
 
-	status := &v1alpha1.RestrictionStatus{EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis, UsableUntilTime: instant(e.UsableUntil)}
+	status := &api.RestrictionStatus{EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis, UsableUntilTime: instant(e.UsableUntil)}
 	if plan.InForce {
 		since := terms.Since
 		if since.IsZero() {
 			since = e.Time.Now
 		}
-		status.InForce = &v1alpha1.RestrictionInForce{Mode: plan.Mode, SinceTime: instant(since)}
+		status.InForce = &api.RestrictionInForce{Mode: plan.Mode, SinceTime: instant(since)}
 	}
 	total := 0
 	for _, affected := range plan.Affects {
 		total += len(affected.Bypasses)
 		if plan.InForce {
-			status.InForce.Tiers = append(status.InForce.Tiers, v1alpha1.RestrictedTier{Name: affected.Tier, Mode: affected.Mode})
+			status.InForce.Tiers = append(status.InForce.Tiers, api.RestrictedTier{Name: affected.Tier, Mode: affected.Mode})
 		}
 	}
 	if total > 0 {
-		status.Bypasses = &v1alpha1.RestrictionBypasses{Total: int32(total)}
+		status.Bypasses = &api.RestrictionBypasses{Total: int32(total)}
 	}
 	return status
 }
 
 // licenseKeys are the LicenseKeys of the product, each with its status.
-func (s *subject) licenseKeys(now time.Time) []v1alpha1.LicenseKey {
-	keys := make([]v1alpha1.LicenseKey, 0, len(s.keys))
+func (s *subject) licenseKeys(now time.Time) []api.LicenseKey {
+	keys := make([]api.LicenseKey, 0, len(s.keys))
 	for _, k := range s.keys {
-		key := v1alpha1.LicenseKey{
+		key := api.LicenseKey{
 			ObjectMeta: metav1.ObjectMeta{Name: k.Name},
-			Spec:       v1alpha1.LicenseKeySpec{ProductName: s.product.Name},
-			Status:     v1alpha1.LicenseKeyStatus{State: v1alpha1.LicenseKeyInvalid},
+			Spec:       api.LicenseKeySpec{ProductName: s.product.Name},
+			Status:     api.LicenseKeyStatus{State: api.LicenseKeyInvalid},
 		}
 		if c := k.Claims; c != nil {
 			key.Status.State = c.StateAt(now)
@@ -256,11 +256,11 @@ func (s *subject) licenseKeys(now time.Time) []v1alpha1.LicenseKey {
 // List makes of the world what the collector reads: the operator's cache.
 func (w *world) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
 	switch list := list.(type) {
-	case *v1alpha1.LicensedProductList:
+	case *api.LicensedProductList:
 		for _, s := range w.subjects {
 			list.Items = append(list.Items, *s.product)
 		}
-	case *v1alpha1.LicenseKeyList:
+	case *api.LicenseKeyList:
 		for _, s := range w.subjects {
 			list.Items = append(list.Items, s.licenseKeys(license.Reckon(w.clock.Read(), s.product).Now)...)
 		}
