@@ -39,7 +39,8 @@ import (
 // +kubebuilder:rbac:groups="",resources=namespaces,resourceNames=kube-system,verbs=get
 
 func main() {
-	// Errors say what they are about; where in the code they were logged is of no use to an operator, in a page of text each.
+	// Errors say what they are about; where in the code they were logged is of no use to an operator, in a page of text
+	// each.
 	ctrl.SetLogger(zap.New(zap.StacktraceLevel(zapcore.DPanicLevel)))
 	settings, err := parseSettings(os.Args[1:], os.LookupEnv)
 	switch {
@@ -63,7 +64,8 @@ func run(ctx context.Context, s settings) error {
 	}
 	restConfig.Wrap(operatorClock.WrapTransport)
 	restConfig.UserAgent = "license-operator/" + version.Get()
-	// The API server's priority and fairness decides how fast is too fast; a client-side limit would only make what is due late.
+	// The API server's priority and fairness decides how fast is too fast; a client-side limit would only make what is
+	// due late.
 	restConfig.QPS = -1
 
 	ready := &readiness{}
@@ -76,7 +78,8 @@ func run(ctx context.Context, s settings) error {
 			SecureServing:  true,
 			FilterProvider: access.Filter,
 			ListenConfig:   net.ListenConfig{Control: ready.listening},
-			// HTTP/2 lets one connection ask for hundreds of things at once, before it has said who it is. Nobody who comes here has a use for that.
+			// HTTP/2 lets one connection ask for hundreds of things at once, before it has said who it is. Nobody who
+			// comes here has a use for that.
 			TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }},
 		},
 		HealthProbeBindAddress:        s.healthProbeBindAddress,
@@ -99,15 +102,18 @@ func run(ctx context.Context, s settings) error {
 	if err := controllers.SetupWithManager(ctx, mgr, controllers.Options{
 		Clock: operatorClock, Namespace: s.namespace, ClusterUID: clusterUID,
 		MaxRestriction: s.maxRestriction, ManageAdmissionPolicies: s.manageAdmissionPolicies,
-		Alerts: alerting.Options{MaxRestriction: s.maxRestriction, Namespace: s.alertsNamespace, Labels: s.alertsLabels, RunbookBaseURL: s.runbookBaseURL},
+		Alerts: alerting.Options{MaxRestriction: s.maxRestriction, Namespace: s.alertsNamespace, Labels: s.alertsLabels,
+			RunbookBaseURL: s.runbookBaseURL},
 	}); err != nil {
 		return err
 	}
 	ready.caches, ready.reader = mgr.GetCache(), mgr.GetClient()
-	if err := errors.Join(mgr.AddHealthzCheck("healthz", healthz.Ping), mgr.AddReadyzCheck("readyz", ready.check)); err != nil {
+	if err := errors.Join(mgr.AddHealthzCheck("healthz", healthz.Ping),
+		mgr.AddReadyzCheck("readyz", ready.check)); err != nil {
 		return fmt.Errorf("adding the probes: %w", err)
 	}
-	ctrl.Log.Info("Starting license-operator", "version", version.Get(), "namespace", s.namespace, "clusterUID", clusterUID)
+	ctrl.Log.Info("Starting license-operator", "version", version.Get(), "namespace", s.namespace, "clusterUID",
+		clusterUID)
 	return mgr.Start(ctx)
 }
 
@@ -142,34 +148,45 @@ type settings struct {
 // defaultRunbookBaseURL is where this project has its runbooks.
 const defaultRunbookBaseURL = "https://github.com/license-operator/license-operator/blob/main/docs/runbooks"
 
-// environmentPrefix and a flag's name in capitals make the environment variable that stands in for the flag; OLM can pass nothing else.
+// environmentPrefix and a flag's name in capitals make the environment variable that stands in for the flag; OLM can
+// pass nothing else.
 const environmentPrefix = "LICENSE_OPERATOR_"
 
 // parseSettings reads flags, then for those not given their environment variables, then falls back to the defaults.
 func parseSettings(args []string, lookupEnv func(string) (string, bool)) (settings, error) {
 	var s settings
 	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
-	flags.StringVar(&s.metricsBindAddress, "metrics-bind-address", ":8443", "the address that metrics and the license report are served on, with TLS, authentication and authorization; 0 serves none")
-	flags.StringVar(&s.healthProbeBindAddress, "health-probe-bind-address", ":8081", "the address that /healthz and /readyz are served on; 0 serves none")
+	flags.StringVar(&s.metricsBindAddress, "metrics-bind-address", ":8443", "the address that metrics and the "+
+		"license report are served on, with TLS, authentication and authorization; 0 serves none")
+	flags.StringVar(&s.healthProbeBindAddress, "health-probe-bind-address", ":8081",
+		"the address that /healthz and /readyz are served on; 0 serves none")
 	flags.BoolVar(&s.leaderElect, "leader-elect", true, "elect a leader among replicas; only the leader acts")
-	flags.StringVar(&s.namespace, "namespace", ownNamespace(), "the operator's own namespace: that of its lease and of the Secrets that hold tokens")
-	flags.StringVar(&s.alertsNamespace, "alerts-namespace", "", "the namespace that PrometheusRules are written to; by default that of --namespace")
-	flags.Func("alerts-labels", "labels of the PrometheusRules, by which a Prometheus selects them: release=prometheus,team=platform", func(value string) (err error) {
+	flags.StringVar(&s.namespace, "namespace", ownNamespace(),
+		"the operator's own namespace: that of its lease and of the Secrets that hold tokens")
+	flags.StringVar(&s.alertsNamespace, "alerts-namespace", "",
+		"the namespace that PrometheusRules are written to; by default that of --namespace")
+	flags.Func("alerts-labels", "labels of the PrometheusRules, by which a Prometheus selects them: "+
+		"release=prometheus,team=platform", func(value string) (err error) {
 		s.alertsLabels, err = parseLabels(value)
 		return err
 	})
-	flags.StringVar(&s.runbookBaseURL, "runbook-base-url", defaultRunbookBaseURL, "what the runbooks that alerts link to are found under: <this>/LicenseExpired.md")
+	flags.StringVar(&s.runbookBaseURL, "runbook-base-url", defaultRunbookBaseURL,
+		"what the runbooks that alerts link to are found under: <this>/LicenseExpired.md")
 	s.maxRestriction = api.RestrictionDefaultTierOnly
-	flags.Func("max-restriction", "the strongest restriction that any product may put into force: Observe, which is none, ReadOnly or DefaultTierOnly (default DefaultTierOnly)", func(value string) (err error) {
+	flags.Func("max-restriction", "the strongest restriction that any product may put into force: Observe, which is "+
+		"none, ReadOnly or DefaultTierOnly (default DefaultTierOnly)", func(value string) (err error) {
 		s.maxRestriction, err = parseMode(value)
 		return err
 	})
-	flags.BoolVar(&s.manageAdmissionPolicies, "manage-admission-policies", false, "apply the admission policies of config/admission, for installers that cannot (OLM); the role admission-manager-role of config/rbac is needed for that")
+	flags.BoolVar(&s.manageAdmissionPolicies, "manage-admission-policies", false, "apply the admission policies of "+
+		"config/admission, for installers that cannot (OLM); the role admission-manager-role of config/rbac is "+
+		"needed for that")
 	if kubeconfig := flag.Lookup("kubeconfig"); kubeconfig != nil {
 		flags.Var(kubeconfig.Value, kubeconfig.Name, kubeconfig.Usage)
 	}
 	flags.Usage = func() {
-		fmt.Fprintf(flags.Output(), "The manager of license-operator %s.\n\nEach flag is also an environment variable: --leader-elect is %sLEADER_ELECT.\n\n", version.Get(), environmentPrefix)
+		fmt.Fprintf(flags.Output(), "The manager of license-operator %s.\n\nEach flag is also an environment "+
+			"variable: --leader-elect is %sLEADER_ELECT.\n\n", version.Get(), environmentPrefix)
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {
@@ -195,10 +212,12 @@ func parseSettings(args []string, lookupEnv func(string) (string, bool)) (settin
 	if s.alertsNamespace == "" {
 		s.alertsNamespace = s.namespace
 	} else if wrong := validation.IsDNS1123Label(s.alertsNamespace); len(wrong) > 0 {
-		problems = append(problems, fmt.Errorf("--alerts-namespace %q is no namespace: %s", s.alertsNamespace, strings.Join(wrong, "; ")))
+		problems = append(problems,
+			fmt.Errorf("--alerts-namespace %q is no namespace: %s", s.alertsNamespace, strings.Join(wrong, "; ")))
 	}
 	if u, err := url.Parse(s.runbookBaseURL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		problems = append(problems, fmt.Errorf("--runbook-base-url %q is not what alerts can link to: give an http or https URL, or leave it out for the project's own pages", s.runbookBaseURL))
+		problems = append(problems, fmt.Errorf("--runbook-base-url %q is not what alerts can link to: give an http "+
+			"or https URL, or leave it out for the project's own pages", s.runbookBaseURL))
 	}
 	return s, errors.Join(problems...)
 }

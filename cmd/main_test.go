@@ -24,7 +24,8 @@ func TestParseSettings(t *testing.T) {
 	}
 	everything := settings{
 		metricsBindAddress: "0", healthProbeBindAddress: ":1", namespace: "here",
-		alertsNamespace: "there", alertsLabels: map[string]string{"release": "prometheus", "team": "a"}, runbookBaseURL: "https://wiki.example/runbooks",
+		alertsNamespace: "there", alertsLabels: map[string]string{"release": "prometheus", "team": "a"},
+		runbookBaseURL: "https://wiki.example/runbooks",
 		maxRestriction: api.RestrictionReadOnly, manageAdmissionPolicies: true,
 	}
 	with := func(change func(*settings)) settings {
@@ -41,8 +42,10 @@ func TestParseSettings(t *testing.T) {
 		"defaults work with no flag at all": {want: defaults},
 		"flags": {
 			args: []string{
-				"--metrics-bind-address=0", "--health-probe-bind-address=:1", "--leader-elect=false", "--namespace=here",
-				"--alerts-namespace=there", "--alerts-labels=release=prometheus,team=a", "--runbook-base-url=https://wiki.example/runbooks",
+				"--metrics-bind-address=0", "--health-probe-bind-address=:1", "--leader-elect=false",
+				"--namespace=here",
+				"--alerts-namespace=there", "--alerts-labels=release=prometheus,team=a",
+				"--runbook-base-url=https://wiki.example/runbooks",
 				"--max-restriction=ReadOnly", "--manage-admission-policies",
 			},
 			want: everything,
@@ -50,9 +53,11 @@ func TestParseSettings(t *testing.T) {
 		"environment variables, as under OLM": {
 			env: map[string]string{
 				"LICENSE_OPERATOR_METRICS_BIND_ADDRESS": "0", "LICENSE_OPERATOR_HEALTH_PROBE_BIND_ADDRESS": ":1",
-				"LICENSE_OPERATOR_LEADER_ELECT": "false", "LICENSE_OPERATOR_NAMESPACE": "here", "LICENSE_OPERATOR_ALERTS_NAMESPACE": "there",
-				"LICENSE_OPERATOR_ALERTS_LABELS": "release=prometheus,team=a", "LICENSE_OPERATOR_RUNBOOK_BASE_URL": "https://wiki.example/runbooks",
-				"LICENSE_OPERATOR_MAX_RESTRICTION": "ReadOnly", "LICENSE_OPERATOR_MANAGE_ADMISSION_POLICIES": "true",
+				"LICENSE_OPERATOR_LEADER_ELECT": "false", "LICENSE_OPERATOR_NAMESPACE": "here",
+				"LICENSE_OPERATOR_ALERTS_NAMESPACE": "there",
+				"LICENSE_OPERATOR_ALERTS_LABELS":    "release=prometheus,team=a",
+				"LICENSE_OPERATOR_RUNBOOK_BASE_URL": "https://wiki.example/runbooks",
+				"LICENSE_OPERATOR_MAX_RESTRICTION":  "ReadOnly", "LICENSE_OPERATOR_MANAGE_ADMISSION_POLICIES": "true",
 			},
 			want: everything,
 		},
@@ -69,13 +74,18 @@ func TestParseSettings(t *testing.T) {
 			env:       map[string]string{"LICENSE_OPERATOR_ALERTS_LABELS": "release"},
 			wantError: `environment variable LICENSE_OPERATOR_ALERTS_LABELS is "release": "release" is not key=value`,
 		},
-		"a comma too many":              {args: []string{"--alerts-labels=a=b,"}, wantError: `"" is not key=value`},
-		"a label twice":                 {args: []string{"--alerts-labels=a=b,a=c"}, wantError: `there are two labels "a"`},
-		"a label that cannot be":        {args: []string{"--alerts-labels=a==b"}, wantError: `"a==b" is no label: a valid label must`},
-		"a namespace that cannot be":    {args: []string{"--alerts-namespace=a/b"}, wantError: `--alerts-namespace "a/b" is no namespace`},
-		"runbooks that cannot be found": {args: []string{"--runbook-base-url=nonsense"}, wantError: `--runbook-base-url "nonsense" is not what alerts can link to`},
-		"no runbooks":                   {env: map[string]string{"LICENSE_OPERATOR_RUNBOOK_BASE_URL": ""}, wantError: `--runbook-base-url "" is not what alerts can link to`},
-		"a mode that is none":           {args: []string{"--max-restriction=Nothing"}, wantError: `"Nothing" is no mode: give Observe, ReadOnly or DefaultTierOnly`},
+		"a comma too many": {args: []string{"--alerts-labels=a=b,"}, wantError: `"" is not key=value`},
+		"a label twice":    {args: []string{"--alerts-labels=a=b,a=c"}, wantError: `there are two labels "a"`},
+		"a label that cannot be": {args: []string{"--alerts-labels=a==b"},
+			wantError: `"a==b" is no label: a valid label must`},
+		"a namespace that cannot be": {args: []string{"--alerts-namespace=a/b"},
+			wantError: `--alerts-namespace "a/b" is no namespace`},
+		"runbooks that cannot be found": {args: []string{"--runbook-base-url=nonsense"},
+			wantError: `--runbook-base-url "nonsense" is not what alerts can link to`},
+		"no runbooks": {env: map[string]string{"LICENSE_OPERATOR_RUNBOOK_BASE_URL": ""},
+			wantError: `--runbook-base-url "" is not what alerts can link to`},
+		"a mode that is none": {args: []string{"--max-restriction=Nothing"},
+			wantError: `"Nothing" is no mode: give Observe, ReadOnly or DefaultTierOnly`},
 		"no namespace, which would be all": {
 			env:       map[string]string{"LICENSE_OPERATOR_NAMESPACE": ""},
 			wantError: "the namespace is empty",
@@ -100,7 +110,8 @@ func TestParseSettings(t *testing.T) {
 	}
 }
 
-// Whoever installs the operator reads in docs/installation.md what can be set; OLM passes nothing but the environment variables.
+// Whoever installs the operator reads in docs/installation.md what can be set; OLM passes nothing but the environment
+// variables.
 func TestEveryFlagIsDocumented(t *testing.T) {
 	page, err := os.ReadFile("../docs/installation.md")
 	if err != nil {
@@ -116,7 +127,8 @@ func TestEveryFlagIsDocumented(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	for _, row := range regexp.MustCompile("(?m)^\\| `(--[a-z-]+)` \\| `([A-Z_]+)` \\|").FindAllStringSubmatch(string(page), -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `(--[a-z-]+)` \\| `([A-Z_]+)` \\|").
+		FindAllStringSubmatch(string(page), -1) {
 		got = append(got, [2]string{row[1], row[2]})
 	}
 	byFlag := func(a, b [2]string) int { return strings.Compare(a[0], b[0]) }

@@ -20,8 +20,9 @@ import (
 // syncPatience is how long a probe waits for the caches. A kubelet waits for a second, and asks again.
 const syncPatience = 500 * time.Millisecond
 
-// readiness tells whether this replica, leader or not, has read everything and answers: whether it could take over at once and gives reports. Once it is ready it stays so, since what it
-// knows is as good as the API server lets it be, and nobody would gain anything by not asking it.
+// readiness tells whether this replica, leader or not, has read everything and answers: whether it could take over at
+// once and gives reports. Once it is ready it stays so, since what it knows is as good as the API server lets it be,
+// and nobody would gain anything by not asking it.
 type readiness struct {
 	// caches are those of the manager, and reader reads from them and fails for kinds that are not in them yet.
 	caches interface{ WaitForCacheSync(context.Context) bool }
@@ -59,7 +60,8 @@ func (r *readiness) check(request *http.Request) error {
 	return nil
 }
 
-// listening takes note of a socket that is about to be listened on, as the Control of a net.ListenConfig. If that fails the manager ends.
+// listening takes note of a socket that is about to be listened on, as the Control of a net.ListenConfig. If that fails
+// the manager ends.
 func (r *readiness) listening(string, string, syscall.RawConn) error {
 	r.listens.Store(true)
 	return nil

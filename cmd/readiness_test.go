@@ -40,7 +40,8 @@ func TestReadiness(t *testing.T) {
 	r := &readiness{caches: caches, reader: caches}
 	probe := func(want error) {
 		t.Helper()
-		if err := r.check(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", http.NoBody)); !errors.Is(err, want) {
+		if err := r.check(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz",
+			http.NoBody)); !errors.Is(err, want) {
 			t.Errorf("got %v, want %v", err, want)
 		}
 	}

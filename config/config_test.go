@@ -60,7 +60,8 @@ func findIn(t *testing.T, objects []*unstructured.Unstructured, kind, name strin
 	t.Helper()
 	for _, object := range objects {
 		if object.GetKind() == kind && object.GetName() == name {
-			if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, into, true); err != nil {
+			if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, into,
+				true); err != nil {
 				t.Fatal(err)
 			}
 			return
@@ -70,7 +71,8 @@ func findIn(t *testing.T, objects []*unstructured.Unstructured, kind, name strin
 }
 
 func TestNamespacesAreWhereTheyBelong(t *testing.T) {
-	namespaced := []string{"Deployment", "NetworkPolicy", "PodDisruptionBudget", "Role", "RoleBinding", "ServiceAccount"}
+	namespaced := []string{"Deployment", "NetworkPolicy", "PodDisruptionBudget", "Role", "RoleBinding",
+		"ServiceAccount"}
 	for _, object := range built(t) {
 		want := ""
 		if slices.Contains(namespaced, object.GetKind()) {
@@ -94,7 +96,8 @@ func TestCalicoReadsProducts(t *testing.T) {
 	}
 	var role rbacv1.ClusterRole
 	find(t, "ClusterRole", binding.RoleRef.Name, &role)
-	if got := role.Rules[0]; !slices.Equal(got.Resources, []string{"licensedproducts"}) || !slices.Equal(got.Verbs, []string{"get", "list", "watch"}) {
+	if got := role.Rules[0]; !slices.Equal(got.Resources, []string{"licensedproducts"}) ||
+		!slices.Equal(got.Verbs, []string{"get", "list", "watch"}) {
 		t.Errorf("they may %v", got)
 	}
 }
@@ -123,9 +126,11 @@ func TestNetworkPolicyIsForTheOperatorsPods(t *testing.T) {
 		return p
 	}
 	want := networkingv1.NetworkPolicySpec{
-		PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{"app.kubernetes.io/name": "license-operator", "control-plane": "controller-manager"}},
+		PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{"app.kubernetes.io/name": "license-operator",
+			"control-plane": "controller-manager"}},
 		PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress},
-		Ingress:     []networkingv1.NetworkPolicyIngressRule{{Ports: []networkingv1.NetworkPolicyPort{port(corev1.ProtocolTCP, 8443), port(corev1.ProtocolTCP, 8081)}}},
+		Ingress: []networkingv1.NetworkPolicyIngressRule{
+			{Ports: []networkingv1.NetworkPolicyPort{port(corev1.ProtocolTCP, 8443), port(corev1.ProtocolTCP, 8081)}}},
 		Egress: []networkingv1.NetworkPolicyEgressRule{{Ports: []networkingv1.NetworkPolicyPort{
 			port(corev1.ProtocolUDP, 53), port(corev1.ProtocolUDP, 5353), port(corev1.ProtocolTCP, 0),
 		}}},
@@ -141,7 +146,8 @@ func TestNetworkPolicyIsForTheOperatorsPods(t *testing.T) {
 		pod  labels.Set
 		want bool
 	}{
-		{labels.Set{"app.kubernetes.io/name": "license-operator", "control-plane": "controller-manager", "pod-template-hash": "1"}, true},
+		{labels.Set{"app.kubernetes.io/name": "license-operator", "control-plane": "controller-manager",
+			"pod-template-hash": "1"}, true},
 		{labels.Set{"app.kubernetes.io/name": "license-operator"}, false},
 		{labels.Set{"app.kubernetes.io/name": "another", "control-plane": "controller-manager"}, false},
 		{labels.Set{"control-plane": "controller-manager"}, false},
@@ -168,8 +174,9 @@ func TestWhatIsSelectedAreTheOperatorsPods(t *testing.T) {
 	// kubectl license finds them by these, and so do the NetworkPolicy and the Service.
 	want := map[string]string{"app.kubernetes.io/name": "license-operator", "control-plane": "controller-manager"}
 	for what, got := range map[string]map[string]string{
-		"pods": pods.Spec.Template.Labels, "Deployment": pods.Spec.Selector.MatchLabels, "PodDisruptionBudget": budget.Spec.Selector.MatchLabels,
-		"affinity": pods.Spec.Template.Spec.Affinity.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution[0].PodAffinityTerm.LabelSelector.MatchLabels,
+		"pods": pods.Spec.Template.Labels, "Deployment": pods.Spec.Selector.MatchLabels,
+		"PodDisruptionBudget": budget.Spec.Selector.MatchLabels,
+		"affinity":            pods.Spec.Template.Spec.Affinity.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution[0].PodAffinityTerm.LabelSelector.MatchLabels,
 	} {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", what, diff)
@@ -191,37 +198,43 @@ func TestSettingsOfOnesOwn(t *testing.T) {
 		names = append(names, variable.Name)
 	}
 	// Beside those of config/manager.
-	if diff := cmp.Diff([]string{"LICENSE_OPERATOR_MAX_RESTRICTION", "LICENSE_OPERATOR_ALERTS_LABELS", "GOMEMLIMIT"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"LICENSE_OPERATOR_MAX_RESTRICTION", "LICENSE_OPERATOR_ALERTS_LABELS", "GOMEMLIMIT"},
+		names); diff != "" {
 		t.Errorf("env: -want +got:\n%s", diff)
 	}
 }
 
 // Nobody but the operator writes statuses.
 func TestRolesForPeople(t *testing.T) {
-	read, write := []string{"get", "list", "watch"}, []string{"create", "delete", "get", "list", "patch", "update", "watch"}
+	read, write := []string{"get", "list", "watch"},
+		[]string{"create", "delete", "get", "list", "patch", "update", "watch"}
 	for _, kind := range []string{"licensedproduct", "licensekey"} {
 		for name, verbs := range map[string][]string{"admin": {"*"}, "editor": write, "viewer": read} {
 			var role rbacv1.ClusterRole
 			find(t, "ClusterRole", "license-operator-"+kind+"-"+name+"-role", &role)
 			want := []rbacv1.PolicyRule{
 				{APIGroups: []string{"license-operator.io"}, Resources: []string{kind + "s"}, Verbs: verbs},
-				{APIGroups: []string{"license-operator.io"}, Resources: []string{kind + "s/status"}, Verbs: []string{"get"}},
+				{APIGroups: []string{"license-operator.io"}, Resources: []string{kind + "s/status"},
+					Verbs: []string{"get"}},
 			}
 			if diff := cmp.Diff(want, role.Rules); diff != "" {
 				t.Errorf("%s: -want +got:\n%s", role.Name, diff)
 			}
 		}
 	}
-	for name, path := range map[string]string{"metrics-reader": "/metrics", "license-report-reader": "/license/report"} {
+	for name, path := range map[string]string{"metrics-reader": "/metrics",
+		"license-report-reader": "/license/report"} {
 		var role rbacv1.ClusterRole
 		find(t, "ClusterRole", "license-operator-"+name, &role)
-		if diff := cmp.Diff([]rbacv1.PolicyRule{{NonResourceURLs: []string{path}, Verbs: []string{"get"}}}, role.Rules); diff != "" {
+		if diff := cmp.Diff([]rbacv1.PolicyRule{{NonResourceURLs: []string{path}, Verbs: []string{"get"}}},
+			role.Rules); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", name, diff)
 		}
 	}
 }
 
-// The samples are real, and for long: a suite has the operator itself verify them, which tells nothing of the years to come.
+// The samples are real, and for long: a suite has the operator itself verify them, which tells nothing of the years to
+// come.
 func TestSamplesAreValidForYears(t *testing.T) {
 	samples := builtFrom(t, "samples")
 	var product api.LicensedProduct

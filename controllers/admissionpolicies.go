@@ -19,8 +19,8 @@ const (
 	lastAdmissionRetry  = 5 * time.Minute
 )
 
-// admissionPolicies are the lock and its like, which the operator applies itself where whoever installs it cannot. It is a manager.Runnable of the leader, and applies them when that begins:
-// another release may have others.
+// admissionPolicies are the lock and its like, which the operator applies itself where whoever installs it cannot. It
+// is a manager.Runnable of the leader, and applies them when that begins: another release may have others.
 type admissionPolicies struct {
 	client client.Client
 }
@@ -50,7 +50,8 @@ func (*admissionPolicies) NeedLeaderElection() bool { return true }
 
 func (a *admissionPolicies) apply(ctx context.Context) error {
 	for _, object := range admission.Objects() {
-		if err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), fieldOwner, client.ForceOwnership); err != nil {
+		if err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), fieldOwner,
+			client.ForceOwnership); err != nil {
 			return fmt.Errorf("applying %s %s: %w", object.GetKind(), object.GetName(), err)
 		}
 	}

@@ -18,8 +18,8 @@ import (
 	"github.com/license-operator/license-operator/internal/token"
 )
 
-// assessor reads a product with its keys, verifies them, and evaluates the whole. Both reconcilers judge by it, so that they agree without either trusting what
-// the other wrote.
+// assessor reads a product with its keys, verifies them, and evaluates the whole. Both reconcilers judge by it, so that
+// they agree without either trusting what the other wrote.
 type assessor struct {
 	reader     client.Reader
 	clock      *clock.Clock
@@ -65,7 +65,8 @@ func (a *assessor) assess(ctx context.Context, productName string) (*assessment,
 	found.time = license.Reckon(reading, found.product)
 
 	var keys api.LicenseKeyList
-	if err := a.reader.List(ctx, &keys, client.MatchingFields{productNameIndex: productName}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := a.reader.List(ctx, &keys, client.MatchingFields{productNameIndex: productName},
+		client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("listing the LicenseKeys of LicensedProduct %s: %w", productName, err)
 	}
 	judged := make([]license.Key, 0, len(keys.Items))
@@ -89,8 +90,8 @@ func (found *assessment) isRenewed() bool {
 	return license.Usable(e.State) && e.CoverageEnd.After(e.GraceEnd)
 }
 
-// terms are those of a product. Where its trust anchors cannot be used, and err says why, they are the last that could be: a slip of an editor takes nobody's
-// license away, and lets a renewal in. Its revocations always count.
+// terms are those of a product. Where its trust anchors cannot be used, and err says why, they are the last that could
+// be: a slip of an editor takes nobody's license away, and lets a renewal in. Its revocations always count.
 func (a *assessor) terms(product *api.LicensedProduct) (terms *token.Terms, err error) {
 	terms, err = a.verifier.Terms(product)
 	if err == nil || product.Status.TrustAnchors == "" {
@@ -104,12 +105,14 @@ func (a *assessor) terms(product *api.LicensedProduct) (terms *token.Terms, err 
 	return nil, err
 }
 
-// judge finds out what is to be said of one key. Its error is that of a read which told nothing: what was said before stands.
+// judge finds out what is to be said of one key. Its error is that of a read which told nothing: what was said before
+// stands.
 func (a *assessor) judge(ctx context.Context, key *api.LicenseKey, of *assessment) (finding, error) {
 	f := finding{Key: license.Key{Name: key.Name}}
 	if of.product == nil {
 		f.reason = api.ReasonProductNotFound
-		f.message = fmt.Sprintf("There is no LicensedProduct %q: apply the one that comes with the product, or correct spec.productName in a new LicenseKey.", key.Spec.ProductName)
+		f.message = fmt.Sprintf("There is no LicensedProduct %q: apply the one that comes with the product, or "+
+			"correct spec.productName in a new LicenseKey.", key.Spec.ProductName)
 		return f, nil
 	}
 	jws, missing, err := a.readToken(ctx, key)
@@ -122,7 +125,8 @@ func (a *assessor) judge(ctx context.Context, key *api.LicenseKey, of *assessmen
 		return f, nil
 	case of.terms == nil:
 		f.reason = api.ReasonUntrustedCertificate
-		f.message = fmt.Sprintf("The trust anchors of LicensedProduct %q cannot be used: mend spec.trustAnchors as the product's condition Ready says.", of.product.Name)
+		f.message = fmt.Sprintf("The trust anchors of LicensedProduct %q cannot be used: mend spec.trustAnchors as "+
+			"the product's condition Ready says.", of.product.Name)
 		return f, nil
 	}
 	f.settle(a.verifier.Verify(jws, key.Spec.Certificate, of.terms, a.clusterUID, of.time.Now))
@@ -147,15 +151,18 @@ func (a *assessor) readToken(ctx context.Context, key *api.LicenseKey) (jws, mis
 		return key.Spec.Token, "", nil
 	}
 	var secret corev1.Secret
-	switch err := a.reader.Get(ctx, types.NamespacedName{Namespace: a.namespace, Name: ref.Name}, &secret, client.UnsafeDisableDeepCopy); {
+	switch err := a.reader.Get(ctx, types.NamespacedName{Namespace: a.namespace, Name: ref.Name}, &secret,
+		client.UnsafeDisableDeepCopy); {
 	case apierrors.IsNotFound(err):
-		return "", fmt.Sprintf("There is no Secret %q in the operator's namespace %q: create it there, with the token under the key %q.", ref.Name, a.namespace, ref.Key), nil
+		return "", fmt.Sprintf("There is no Secret %q in the operator's namespace %q: create it there, with the "+
+			"token under the key %q.", ref.Name, a.namespace, ref.Key), nil
 	case err != nil:
 		return "", "", fmt.Errorf("reading Secret %s in namespace %s: %w", ref.Name, a.namespace, err)
 	}
 	value, ok := secret.Data[ref.Key]
 	if !ok {
-		return "", fmt.Sprintf("The Secret %q in namespace %q has no key %q: add the token under it, or correct spec.tokenSecretRef.key.", ref.Name, a.namespace, ref.Key), nil
+		return "", fmt.Sprintf("The Secret %q in namespace %q has no key %q: add the token under it, or correct "+
+			"spec.tokenSecretRef.key.", ref.Name, a.namespace, ref.Key), nil
 	}
 	return string(value), "", nil
 }

@@ -14,12 +14,15 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// maxMessage bounds the message of a condition, in bytes: well below what the API takes, since with a message beyond that the whole status would be refused. Some quote what
-// others say: an API server, a webhook, a certificate.
+// maxMessage bounds the message of a condition, in bytes: well below what the API takes, since with a message beyond
+// that the whole status would be refused. Some quote what others say: an API server, a webhook, a certificate.
 const maxMessage = 4096
 
-// conditionsSince is conditions as of generation, each with the time of its last transition: now, unless it was in the same status before.
-func conditionsSince(before []metav1.Condition, now metav1.Time, generation int64, conditions ...metav1.Condition) []metav1.Condition {
+// conditionsSince is conditions as of generation, each with the time of its last transition: now, unless it was in the
+// same status before.
+func conditionsSince(
+	before []metav1.Condition, now metav1.Time, generation int64, conditions ...metav1.Condition,
+) []metav1.Condition {
 	for i := range conditions {
 		c := &conditions[i]
 		c.ObservedGeneration, c.LastTransitionTime, c.Message = generation, now, cut(c.Message, maxMessage)
@@ -38,7 +41,8 @@ func cut(text string, most int) string {
 	return strings.ToValidUTF8(text[:most-3], "") + "..."
 }
 
-// transitionTime is the instant that a transition found by this assessment is stamped with, in whole seconds as the API keeps them.
+// transitionTime is the instant that a transition found by this assessment is stamped with, in whole seconds as the API
+// keeps them.
 func transitionTime(found *assessment) metav1.Time {
 	return metav1.NewTime(found.time.Now.UTC().Truncate(time.Second))
 }

@@ -24,7 +24,8 @@ const (
 	apiService               = "APIService"
 )
 
-// automanagedLabel is on the APIServices that the cluster's own API server makes of what it serves itself: they bring nothing that a CustomResourceDefinition does not.
+// automanagedLabel is on the APIServices that the cluster's own API server makes of what it serves itself: they bring
+// nothing that a CustomResourceDefinition does not.
 const automanagedLabel = "kube-aggregator.kubernetes.io/automanaged"
 
 // definitionReconciler tells optional kinds whether the cluster has them, by one kind of definition.

@@ -36,10 +36,12 @@ type licensedProductReconciler struct {
 // +kubebuilder:rbac:groups=license-operator.io,resources=licensedproducts,verbs=list;watch
 // +kubebuilder:rbac:groups=license-operator.io,resources=licensedproducts/status,verbs=patch
 
-// Reconcile brings the status of one LicensedProduct in line with its terms, its keys, its use and the time, and with what has come of its alerts and its restriction.
+// Reconcile brings the status of one LicensedProduct in line with its terms, its keys, its use and the time, and with
+// what has come of its alerts and its restriction.
 func (r *licensedProductReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	if !r.tally.isReady() || !r.rules.kind.isDecided() || !r.restrictions.policies.isDecided() {
-		// The operator has just started. A part of the nodes would be a wrong count, and what it does not know yet another write in a moment.
+		// The operator has just started. A part of the nodes would be a wrong count, and what it does not know yet
+		// another write in a moment.
 		return ctrl.Result{RequeueAfter: cacheCatchesUp}, nil
 	}
 	found, err := r.assessor.assess(ctx, request.Name)
@@ -70,10 +72,11 @@ func (r *licensedProductReconciler) Reconcile(ctx context.Context, request ctrl.
 	return nextLook(found), nil
 }
 
-// nextLook is when a product has to be looked at again if nothing happens until then: at the next boundary of its licenses, when a pause begins or ends, and when another
-// month's peak begins.
+// nextLook is when a product has to be looked at again if nothing happens until then: at the next boundary of its
+// licenses, when a pause begins or ends, and when another month's peak begins.
 func nextLook(found *assessment) ctrl.Result {
-	return wakeAt(found.time.Clock, found.evaluation.NextBoundary, restriction.NextBoundary(found.product, found.time.Now), usage.MonthEnd(found.time.Now))
+	return wakeAt(found.time.Clock, found.evaluation.NextBoundary,
+		restriction.NextBoundary(found.product, found.time.Now), usage.MonthEnd(found.time.Now))
 }
 
 func (r *licensedProductReconciler) setup(mgr ctrl.Manager, clockChanges <-chan event.GenericEvent) error {
@@ -81,8 +84,10 @@ func (r *licensedProductReconciler) setup(mgr ctrl.Manager, clockChanges <-chan 
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("licensedproduct").
 		For(&api.LicensedProduct{}).
-		Watches(&api.LicenseKey{}, handler.EnqueueRequestsFromMapFunc(productOfKey), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(lookup.productsOfSecret), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})).
+		Watches(&api.LicenseKey{}, handler.EnqueueRequestsFromMapFunc(productOfKey),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(lookup.productsOfSecret),
+			builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})).
 		WatchesRawSource(source.Channel(clockChanges, handler.EnqueueRequestsFromMapFunc(lookup.everyProduct))).
 		WatchesRawSource(r.wake).
 		WithOptions(controllerOptions()).

@@ -72,7 +72,8 @@ func licensedProductStatus(found *assessment, observed observations) api.License
 	}
 }
 
-// monthlyPeaks are those of before, with what is in use now. While the clocks disagree nobody knows what month it is, and none begins or has its peak raised afterwards.
+// monthlyPeaks are those of before, with what is in use now. While the clocks disagree nobody knows what month it is,
+// and none begins or has its peak raised afterwards.
 func monthlyPeaks(found *assessment, used []api.Usage) []api.MonthlyPeak {
 	before := found.product.Status.MonthlyPeaks
 	if found.time.SkewReason == api.ReasonNodeClock {
@@ -100,13 +101,16 @@ func termsCondition(found *assessment) metav1.Condition {
 		if found.terms != nil {
 			meanwhile = "the last that could be used count, those in status.trustAnchors"
 		}
-		ready.Message = fmt.Sprintf("spec.trustAnchors cannot be used: %v. Mend them; until then %s.", found.termsErr, meanwhile)
+		ready.Message = fmt.Sprintf("spec.trustAnchors cannot be used: %v. Mend them; until then %s.", found.termsErr,
+			meanwhile)
 	} else if _, err := usage.Selector(found.product); err != nil {
 		ready.Status, ready.Reason = metav1.ConditionFalse, api.ReasonNodeSelectorInvalid
-		ready.Message = fmt.Sprintf("spec.usage.nodeSelector is no label selector: %v. Mend it; until then nothing is counted.", err)
+		ready.Message = fmt.Sprintf("spec.usage.nodeSelector is no label selector: %v. Mend it; until then nothing "+
+			"is counted.", err)
 	} else if _, err := restriction.TierSelectorOf(found.product); err != nil {
 		ready.Status, ready.Reason = metav1.ConditionFalse, api.ReasonTierSelectorInvalid
-		ready.Message = fmt.Sprintf("spec.restriction.tierSelector is no label selector: %v. Mend it; until then nothing is restricted.", err)
+		ready.Message = fmt.Sprintf("spec.restriction.tierSelector is no label selector: %v. Mend it; until then "+
+			"nothing is restricted.", err)
 	}
 	return ready
 }
@@ -125,22 +129,27 @@ func licensedCondition(found *assessment) metav1.Condition {
 		if found.isRenewed() {
 			next = fmt.Sprintf("Other keys cover the product from then to %s without a gap.", rfc3339(e.CoverageEnd))
 		}
-		licensed.Message = fmt.Sprintf("LicenseKey %q expired at %s; its grace period ends at %s. %s", e.ActiveKeyName, expiry, graceEnd, next)
+		licensed.Message = fmt.Sprintf("LicenseKey %q expired at %s; its grace period ends at %s. %s", e.ActiveKeyName,
+			expiry, graceEnd, next)
 	case api.LicensedProductExpired:
-		licensed.Message = fmt.Sprintf("LicenseKey %q expired at %s, and its grace period ended at %s. %s", e.ActiveKeyName, expiry, graceEnd, renewal(found.product))
+		licensed.Message = fmt.Sprintf("LicenseKey %q expired at %s, and its grace period ended at %s. %s",
+			e.ActiveKeyName, expiry, graceEnd, renewal(found.product))
 	default:
-		licensed.Message = fmt.Sprintf("No LicenseKey with spec.productName %q verifies and has begun (kubectl get lk shows them). %s", found.product.Name, renewal(found.product))
+		licensed.Message = fmt.Sprintf("No LicenseKey with spec.productName %q verifies and has begun (kubectl get "+
+			"lk shows them). %s", found.product.Name, renewal(found.product))
 	}
 	return licensed
 }
 
 // withinLimitsCondition compares what is in use with what is licensed. It only tells: nothing waits for it.
 func withinLimitsCondition(found *assessment, used []api.Usage) metav1.Condition {
-	within := metav1.Condition{Type: api.ConditionWithinLimits, Status: metav1.ConditionTrue, Reason: api.ReasonWithinLimits}
+	within := metav1.Condition{Type: api.ConditionWithinLimits, Status: metav1.ConditionTrue,
+		Reason: api.ReasonWithinLimits}
 	if used == nil {
 		within.Status, within.Reason = metav1.ConditionUnknown, api.ReasonNodeSelectorInvalid
 		_, err := usage.Selector(found.product)
-		within.Message = fmt.Sprintf("Nothing is counted, since spec.usage.nodeSelector is no label selector: %v. Mend it.", err)
+		within.Message = fmt.Sprintf("Nothing is counted, since spec.usage.nodeSelector is no label selector: %v. "+
+			"Mend it.", err)
 		return within
 	}
 	counted, exceeded := usage.Compare(found.evaluation.Limits, used)
@@ -151,7 +160,8 @@ func withinLimitsCondition(found *assessment, used []api.Usage) metav1.Condition
 		for _, e := range exceeded {
 			excesses = append(excesses, fmt.Sprintf("%d of %d %s", e.Used, e.Limit, e.Name))
 		}
-		within.Message = fmt.Sprintf("More is in use than is licensed: %s. Nothing is blocked: new nodes join, and every feature works. Use less, or license more. %s", strings.Join(excesses, ", "), renewal(found.product))
+		within.Message = fmt.Sprintf("More is in use than is licensed: %s. Nothing is blocked: new nodes join, and "+
+			"every feature works. Use less, or license more. %s", strings.Join(excesses, ", "), renewal(found.product))
 	case counted > 0:
 		within.Message = "No more is in use than is licensed."
 	case found.evaluation.Limits != nil:
@@ -165,12 +175,16 @@ func withinLimitsCondition(found *assessment, used []api.Usage) metav1.Condition
 }
 
 func clockSkewedCondition(found *assessment) metav1.Condition {
-	skewed := metav1.Condition{Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue, Reason: found.time.SkewReason}
+	skewed := metav1.Condition{Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue,
+		Reason: found.time.SkewReason}
 	if skewed.Reason == api.ReasonBehindMark {
-		skewed.Message = fmt.Sprintf("The operator's clock is behind status.timeMark, %s, which counts as the time until the clock has passed it. "+
-			"Mend the clock of the operator's node; if the mark is what is wrong, run: kubectl license clock reset %s", rfc3339(found.evaluation.Time.Mark), found.product.Name)
+		skewed.Message = fmt.Sprintf("The operator's clock is behind status.timeMark, %s, which counts as the time "+
+			"until the clock has passed it. "+
+			"Mend the clock of the operator's node; if the mark is what is wrong, run: kubectl license clock reset %s",
+			rfc3339(found.evaluation.Time.Mark), found.product.Name)
 	} else {
-		skewed.Message = "The operator's clock and the API server's are more than 5 minutes apart. Mend the one that is wrong: until then no restriction starts and status.timeMark stands still."
+		skewed.Message = "The operator's clock and the API server's are more than 5 minutes apart. Mend the one " +
+			"that is wrong: until then no restriction starts and status.timeMark stands still."
 	}
 	return skewed
 }
@@ -181,7 +195,8 @@ func licensedProductEvents(from, to *api.LicensedProductStatus, found *assessmen
 	add := func(warning bool, c metav1.Condition) {
 		events = append(events, transition{warning: warning, reason: c.Reason, note: c.Message})
 	}
-	readyBefore, ready := conditionOf(from.Conditions, api.ConditionReady), conditionOf(to.Conditions, api.ConditionReady)
+	readyBefore, ready := conditionOf(from.Conditions, api.ConditionReady),
+		conditionOf(to.Conditions, api.ConditionReady)
 	if readyBefore.Reason != ready.Reason {
 		add(ready.Status != metav1.ConditionTrue, ready)
 	}
@@ -192,7 +207,8 @@ func licensedProductEvents(from, to *api.LicensedProductStatus, found *assessmen
 	case from.ActiveLicenseKeyName != to.ActiveLicenseKeyName:
 		events = append(events, transition{reason: "ActiveLicenseKeyChanged", note: licensed.Message})
 	}
-	withinBefore, within := conditionOf(from.Conditions, api.ConditionWithinLimits), conditionOf(to.Conditions, api.ConditionWithinLimits)
+	withinBefore, within := conditionOf(from.Conditions, api.ConditionWithinLimits),
+		conditionOf(to.Conditions, api.ConditionWithinLimits)
 	switch {
 	case withinBefore.Reason == within.Reason:
 	case within.Reason == api.ReasonLimitExceeded:
@@ -200,12 +216,15 @@ func licensedProductEvents(from, to *api.LicensedProductStatus, found *assessmen
 	case withinBefore.Reason == api.ReasonLimitExceeded:
 		add(false, within)
 	}
-	alertsBefore, alerts := conditionOf(from.Conditions, api.ConditionAlertsReady), conditionOf(to.Conditions, api.ConditionAlertsReady)
-	if alertsBefore.Reason != alerts.Reason && (alerts.Reason == api.ReasonForbidden || alerts.Reason == api.ReasonApplyFailed) {
+	alertsBefore, alerts := conditionOf(from.Conditions, api.ConditionAlertsReady),
+		conditionOf(to.Conditions, api.ConditionAlertsReady)
+	if alertsBefore.Reason != alerts.Reason &&
+		(alerts.Reason == api.ReasonForbidden || alerts.Reason == api.ReasonApplyFailed) {
 		events = append(events, transition{warning: true, reason: "AlertsNotReady", note: alerts.Message})
 	}
 	events = append(events, restrictionEvents(from, to)...)
-	skewedBefore, skewed := conditionOf(from.Conditions, api.ConditionClockSkewed), conditionOf(to.Conditions, api.ConditionClockSkewed)
+	skewedBefore, skewed := conditionOf(from.Conditions, api.ConditionClockSkewed),
+		conditionOf(to.Conditions, api.ConditionClockSkewed)
 	switch {
 	case skewedBefore.Reason == skewed.Reason:
 	case skewed.Reason != "":
@@ -214,7 +233,10 @@ func licensedProductEvents(from, to *api.LicensedProductStatus, found *assessmen
 		events = append(events, transition{reason: "ClockInOrder", note: "The operator's clock is believed again."})
 	}
 	if from.LastHandledClockReset != to.LastHandledClockReset {
-		events = append(events, transition{warning: true, reason: "ClockReset", note: fmt.Sprintf("As requested, the clock is believed again and status.timeMark is %s.", rfc3339(to.TimeMark.Time))})
+		events = append(events,
+			transition{warning: true, reason: "ClockReset",
+				note: fmt.Sprintf("As requested, the clock is believed again and status.timeMark is %s.",
+					rfc3339(to.TimeMark.Time))})
 	}
 	return events
 }

@@ -63,17 +63,22 @@ func (r *licenseKeyReconciler) setup(mgr ctrl.Manager, clockChanges <-chan event
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("licensekey").
 		For(&api.LicenseKey{}).
-		// Which key of a product is active is up to all of them, to the product's terms, and to the Secrets that hold tokens.
-		Watches(&api.LicenseKey{}, handler.EnqueueRequestsFromMapFunc(lookup.siblings), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&api.LicensedProduct{}, handler.EnqueueRequestsFromMapFunc(lookup.keysOfProduct), builder.WithPredicates(termsOrTimeChanged())).
-		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(lookup.keysOfSecret), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})).
+		// Which key of a product is active is up to all of them, to the product's terms, and to the Secrets that hold
+		// tokens.
+		Watches(&api.LicenseKey{}, handler.EnqueueRequestsFromMapFunc(lookup.siblings),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&api.LicensedProduct{}, handler.EnqueueRequestsFromMapFunc(lookup.keysOfProduct),
+			builder.WithPredicates(termsOrTimeChanged())).
+		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(lookup.keysOfSecret),
+			builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})).
 		WatchesRawSource(source.Channel(clockChanges, handler.EnqueueRequestsFromMapFunc(lookup.everyKey))).
 		WithOptions(controllerOptions()).
 		Complete(r)
 }
 
-// termsOrTimeChanged passes changes of a product that can change what is to be said of its keys: its terms, with the trust anchors that stand in for them, and
-// the mark or the request to forget it, but not what its own reconciler writes as time goes on.
+// termsOrTimeChanged passes changes of a product that can change what is to be said of its keys: its terms, with the
+// trust anchors that stand in for them, and the mark or the request to forget it, but not what its own reconciler
+// writes as time goes on.
 func termsOrTimeChanged() predicate.Predicate {
 	return predicate.Or(
 		predicate.GenerationChangedPredicate{},

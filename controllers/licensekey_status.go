@@ -33,10 +33,13 @@ func licenseKeyStatus(key *api.LicenseKey, f finding, found *assessment) api.Lic
 }
 
 func readyCondition(f finding) metav1.Condition {
-	return metav1.Condition{Type: api.ConditionReady, Status: statusOf(f.reason == api.ReasonVerified), Reason: f.reason, Message: f.message}
+	return metav1.Condition{Type: api.ConditionReady, Status: statusOf(f.reason == api.ReasonVerified),
+		Reason: f.reason, Message: f.message}
 }
 
-func activeCondition(key *api.LicenseKey, state api.LicenseKeyState, claims *license.Claims, found *assessment) metav1.Condition {
+func activeCondition(
+	key *api.LicenseKey, state api.LicenseKeyState, claims *license.Claims, found *assessment,
+) metav1.Condition {
 	active := metav1.Condition{Type: api.ConditionActive, Status: metav1.ConditionFalse}
 	switch {
 	case found.product != nil && found.evaluation.ActiveKeyName == key.Name:
@@ -50,12 +53,14 @@ func activeCondition(key *api.LicenseKey, state api.LicenseKeyState, claims *lic
 		active.Message = fmt.Sprintf("The key begins at %s and counts from then on.", rfc3339(claims.NotBefore))
 	case state == api.LicenseKeyExpired:
 		active.Reason = api.ReasonExpired
-		active.Message = fmt.Sprintf("The key expired at %s and its grace period ended at %s; another decides the state of LicensedProduct %q.",
+		active.Message = fmt.Sprintf("The key expired at %s and its grace period ended at %s; another decides the "+
+			"state of LicensedProduct %q.",
 			rfc3339(claims.Expiry), rfc3339(claims.GraceEnd()), key.Spec.ProductName)
 	default:
 		active.Reason = api.ReasonStandby
 		// Which one is for the product to say: with its name here, each change of it would be a write to every key.
-		active.Message = fmt.Sprintf("Another key decides the state of LicensedProduct %q: kubectl get lprod shows which.", key.Spec.ProductName)
+		active.Message = fmt.Sprintf("Another key decides the state of LicensedProduct %q: kubectl get lprod "+
+			"shows which.", key.Spec.ProductName)
 	}
 	return active
 }
@@ -70,7 +75,8 @@ func licenseKeyEvents(from, to *api.LicenseKeyStatus, found *assessment) []trans
 		return []transition{{warning: true, reason: after.Reason, note: after.Message}}
 	}
 	story := transition{reason: string(to.State), note: licenseKeyStory(to)}
-	if over := to.State == api.LicenseKeyGracePeriod || to.State == api.LicenseKeyExpired; over && isActive(to) && !found.isRenewed() {
+	if over := to.State == api.LicenseKeyGracePeriod || to.State == api.LicenseKeyExpired; over && isActive(to) &&
+		!found.isRenewed() {
 		// Of a key that has been renewed, its end is no news to worry about.
 		story.warning, story.note = true, story.note+" "+renewal(found.product)
 	}

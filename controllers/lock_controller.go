@@ -17,10 +17,12 @@ import (
 )
 
 const (
-	// The lock is asked for again soon at first: the API server hears of a restriction within a second, and of a new kind within half a minute.
+	// The lock is asked for again soon at first: the API server hears of a restriction within a second, and of a new
+	// kind within half a minute.
 	firstProbeRetry = 250 * time.Millisecond
 	lastProbeRetry  = 5 * time.Minute
-	// lockPatience is how many times the lock may be found wanting, within some 30 seconds, before it is said that it is.
+	// lockPatience is how many times the lock may be found wanting, within some 30 seconds, before it is said that it
+	// is.
 	lockPatience = 8
 )
 
@@ -36,7 +38,8 @@ type lockProof struct {
 	attempts int
 }
 
-// isFor tells whether it is a proof for the products that have these notices: where one of several is renewed, that of the others stands.
+// isFor tells whether it is a proof for the products that have these notices: where one of several is renewed, that of
+// the others stands.
 func (p *lockProof) isFor(notices []string) bool {
 	return !slices.ContainsFunc(notices, func(notice string) bool { return !slices.Contains(p.notices, notice) })
 }
@@ -44,7 +47,8 @@ func (p *lockProof) isFor(notices []string) bool {
 // isWanting tells whether the lock has been asked for often enough to say that it is not in force.
 func (p *lockProof) isWanting() bool { return p.err != nil && p.attempts >= lockPatience }
 
-// lockReconciler proves that the lock is in force, when a restriction comes into force. Of several products that restrict the same tiers one proof does.
+// lockReconciler proves that the lock is in force, when a restriction comes into force. Of several products that
+// restrict the same tiers one proof does.
 type lockReconciler struct {
 	enforcer *enforcement.Enforcer
 	// noticesIn are those of the products that have a restriction in force in a tier, as of the latest plan.
@@ -81,7 +85,8 @@ func (r *lockReconciler) Reconcile(ctx context.Context, request ctrl.Request) (c
 		}
 	}
 	if proof.attempts == lockPatience {
-		logf.FromContext(ctx).Error(proof.err, "Changes in a restricted tier are not refused, asking again less and less often", "tier", tier)
+		logf.FromContext(ctx).Error(proof.err,
+			"Changes in a restricted tier are not refused, asking again less and less often", "tier", tier)
 		r.changed()
 	}
 	return ctrl.Result{RequeueAfter: min(firstProbeRetry<<min(proof.attempts-1, 12), lastProbeRetry)}, nil

@@ -49,7 +49,8 @@ func (l lookup) keysOfProduct(ctx context.Context, o client.Object) []reconcile.
 	return requests(l.keys(ctx, client.MatchingFields{productNameIndex: o.GetName()}))
 }
 
-// keysOfSecret are the keys of every product that has a key whose token is in the Secret: which of a product's keys is active may depend on it.
+// keysOfSecret are the keys of every product that has a key whose token is in the Secret: which of a product's keys is
+// active may depend on it.
 func (l lookup) keysOfSecret(ctx context.Context, o client.Object) []reconcile.Request {
 	var all []reconcile.Request
 	for _, product := range l.productsOfSecret(ctx, o) {

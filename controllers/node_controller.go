@@ -16,7 +16,8 @@ import (
 	"github.com/license-operator/license-operator/internal/usage"
 )
 
-// recountDelay is how long a change of nodes waits for others to be counted with it: nodes come and go in crowds, and each count may be a write to every product.
+// recountDelay is how long a change of nodes waits for others to be counted with it: nodes come and go in crowds, and
+// each count may be a write to every product.
 const recountDelay = time.Second
 
 // allNodes is the one request of the node controller: how many nodes have changed makes no difference to the work.
@@ -80,7 +81,8 @@ func (r *nodeReconciler) setup(ctx context.Context, mgr ctrl.Manager) error {
 		Complete(r)
 }
 
-// countedNode has the cache keep of a node what is counted. The typed client cannot read that: nobody but the tally has a use for nodes.
+// countedNode has the cache keep of a node what is counted. The typed client cannot read that: nobody but the tally has
+// a use for nodes.
 func countedNode(object any) (any, error) {
 	if node, ok := object.(*corev1.Node); ok {
 		return usage.NodeOf(node), nil

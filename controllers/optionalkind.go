@@ -22,19 +22,20 @@ import (
 )
 
 const (
-	// firstObstructedRetry is how long the operator waits, where it cannot follow a kind, before it asks whether it can by now. At each further time it waits twice as long, up to
-	// lastRefusedRetry where it may not, since nothing tells it when it may, and up to lastUnservedRetry where the kind is not served: that it is has most often to do with its
-	// definition, of which it hears.
+	// firstObstructedRetry is how long the operator waits, where it cannot follow a kind, before it asks whether it can
+	// by now. At each further time it waits twice as long, up to lastRefusedRetry where it may not, since nothing tells
+	// it when it may, and up to lastUnservedRetry where the kind is not served: that it is has most often to do with
+	// its definition, of which it hears.
 	firstObstructedRetry = 250 * time.Millisecond
 	lastRefusedRetry     = 5 * time.Second
 	lastUnservedRetry    = 10 * time.Minute
-	// obstructionPatience is how many times it asks, some 8 seconds in all, before what it last knew counts for nothing: an API server that starts denies what it grants a
-	// moment later, and has yet to serve what it has stored.
+	// obstructionPatience is how many times it asks, some 8 seconds in all, before what it last knew counts for
+	// nothing: an API server that starts denies what it grants a moment later, and has yet to serve what it has stored.
 	obstructionPatience = 5
 )
 
-// optionalKind follows the objects of a kind that a cluster may have or not, and may get or lose while the operator runs. The reconcilers of what defines kinds tell it
-// which.
+// optionalKind follows the objects of a kind that a cluster may have or not, and may get or lose while the operator
+// runs. The reconcilers of what defines kinds tell it which.
 type optionalKind struct {
 	client   dynamic.Interface
 	resource schema.GroupVersionResource
@@ -45,14 +46,16 @@ type optionalKind struct {
 	selector  string
 	// transform makes of an object what is kept of it.
 	transform func(*unstructured.Unstructured) metav1.ObjectMetaAccessor
-	// kindChanged is called when there is news of the kind as a whole, and objectChanged when there is of one object, as it was or is.
+	// kindChanged is called when there is news of the kind as a whole, and objectChanged when there is of one object,
+	// as it was or is.
 	kindChanged   func()
 	objectChanged func(metav1.ObjectMetaAccessor)
 
 	mu sync.Mutex
 	// isDefined tells of those of definedBy that have been looked at whether they bring the kind.
 	isDefined map[string]bool
-	// end ends the following; nil while there is nothing to follow. On news the following hears that a definition is another now.
+	// end ends the following; nil while there is nothing to follow. On news the following hears that a definition is
+	// another now.
 	end  context.CancelFunc
 	news chan struct{}
 	// objects are those of the kind, and obstacle why they cannot be known. Both are nil until either is found out.
@@ -63,7 +66,8 @@ type optionalKind struct {
 // name of the kind, as a CustomResourceDefinition that brings it is called.
 func (k *optionalKind) name() string { return k.resource.GroupResource().String() }
 
-// apiServiceName is the name of the APIService that brings the kind where an API server other than the cluster's own serves it.
+// apiServiceName is the name of the APIService that brings the kind where an API server other than the cluster's own
+// serves it.
 func (k *optionalKind) apiServiceName() string {
 	return k.resource.Version + "." + k.resource.Group
 }
@@ -100,13 +104,15 @@ func (k *optionalKind) define(ctx context.Context, by string, isThere bool) {
 var (
 	// errNotInstalled: the cluster does not have a kind.
 	errNotInstalled = errors.New("the cluster does not have the kind")
-	// errNotServed is errNotInstalled of a kind that is defined all the same: it will come, or come back, and what was stored of it is still there.
+	// errNotServed is errNotInstalled of a kind that is defined all the same: it will come, or come back, and what was
+	// stored of it is still there.
 	errNotServed = fmt.Errorf("%w, though it is defined", errNotInstalled)
 	// errNotKnownYet: whether it does has still to be found out.
 	errNotKnownYet = errors.New("it is not known yet whether the cluster has the kind")
 )
 
-// store has what is kept of the objects. Its error is errNotKnownYet, errNotInstalled, or the API server's refusal to tell; when that changes, kindChanged is called.
+// store has what is kept of the objects. Its error is errNotKnownYet, errNotInstalled, or the API server's refusal to
+// tell; when that changes, kindChanged is called.
 func (k *optionalKind) store() (toolscache.Store, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -138,7 +144,8 @@ func (k *optionalKind) list() ([]any, error) {
 	return objects.List(), nil
 }
 
-// isDecided tells whether it has been found out, since the operator has started, that the cluster has the kind or that it does not.
+// isDecided tells whether it has been found out, since the operator has started, that the cluster has the kind or that
+// it does not.
 func (k *optionalKind) isDecided() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -188,10 +195,12 @@ func (k *optionalKind) follow(ctx context.Context, news <-chan struct{}) {
 		retry := min(firstObstructedRetry<<min(obstructions, 20), last)
 		if obstructions++; obstructions > obstructionPatience || !k.isKnown() {
 			if apierrors.IsNotFound(obstacle) {
-				// A definition is there some moments before what it defines is served, and gone some moments after; or it does not serve this version.
+				// A definition is there some moments before what it defines is served, and gone some moments after; or
+				// it does not serve this version.
 				obstacle = errNotServed
 			} else if k.isNews(obstacle) {
-				logf.FromContext(ctx).Error(obstacle, "Failed to watch an optional kind, trying again until it can be", "kind", k.name(), "namespace", k.namespace)
+				logf.FromContext(ctx).Error(obstacle, "Failed to watch an optional kind, trying again until it can be",
+					"kind", k.name(), "namespace", k.namespace)
 			}
 			k.learnUntil(ctx, nil, obstacle)
 		}
@@ -219,13 +228,15 @@ func (k *optionalKind) isNews(obstacle error) bool {
 	return !saysTheSame(k.obstacle, obstacle)
 }
 
-// followUntilObstructed follows the objects until ctx ends, or the API server says that there are none of the kind or that the operator may not: then it returns what it
-// said, and whether they were known until then.
+// followUntilObstructed follows the objects until ctx ends, or the API server says that there are none of the kind or
+// that the operator may not: then it returns what it said, and whether they were known until then.
 func (k *optionalKind) followUntilObstructed(ctx context.Context) (wereKnown bool, obstacle error) {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	objects := &pagedList{objects: k.client.Resource(k.resource).Namespace(k.namespace), selector: k.selector, transform: k.transform}
-	informer := toolscache.NewSharedIndexInformer(objects.listerWatcher(), &unstructured.Unstructured{}, 0, toolscache.Indexers{})
+	objects := &pagedList{objects: k.client.Resource(k.resource).Namespace(k.namespace), selector: k.selector,
+		transform: k.transform}
+	informer := toolscache.NewSharedIndexInformer(objects.listerWatcher(), &unstructured.Unstructured{}, 0,
+		toolscache.Indexers{})
 	err := errors.Join(
 		informer.SetTransform(func(object any) (any, error) {
 			switch o := object.(type) {

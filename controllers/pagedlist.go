@@ -15,7 +15,8 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 )
 
-// pageSize is how many objects are asked for at a time: as they arrive they take a hundred times what is kept of them. With 500, ten thousand policies take twice the memory.
+// pageSize is how many objects are asked for at a time: as they arrive they take a hundred times what is kept of them.
+// With 500, ten thousand policies take twice the memory.
 const pageSize = 100
 
 // pagedList lists objects page by page, and of each page no more than what is kept stays until the next.
@@ -25,16 +26,18 @@ type pagedList struct {
 	transform func(*unstructured.Unstructured) metav1.ObjectMetaAccessor
 }
 
-// listerWatcher lists in pages, and watches. It has no list streamed: Calico's aggregated API server does not end such a stream (projectcalico/calico#11114), others refuse
-// it, and pages are as small.
+// listerWatcher lists in pages, and watches. It has no list streamed: Calico's aggregated API server does not end such
+// a stream (projectcalico/calico#11114), others refuse it, and pages are as small.
 func (l *pagedList) listerWatcher() toolscache.ListerWatcher {
-	return toolscache.ToListWatcherWithWatchListSemantics(&toolscache.ListWatch{ListWithContextFunc: l.list, WatchFuncWithContext: l.watch}, l)
+	return toolscache.ToListWatcherWithWatchListSemantics(&toolscache.ListWatch{ListWithContextFunc: l.list,
+		WatchFuncWithContext: l.watch}, l)
 }
 
 // IsWatchListSemanticsUnSupported tells client-go not to ask for a streamed list.
 func (*pagedList) IsWatchListSemanticsUnSupported() bool { return true }
 
-// list asks for the latest version, whichever the options name: to any other the API server answers from its cache, all at once.
+// list asks for the latest version, whichever the options name: to any other the API server answers from its cache, all
+// at once.
 func (l *pagedList) list(ctx context.Context, _ metav1.ListOptions) (runtime.Object, error) {
 	options := metav1.ListOptions{LabelSelector: l.selector, Limit: pageSize}
 	list := &metav1.List{}

@@ -56,7 +56,8 @@ func TestPagedList(t *testing.T) {
 		server := &pages{count: count}
 		objects := &pagedList{objects: server, selector: "a=b", transform: nameOf}
 		// Whichever version was asked for, a cache would have ignored the limit.
-		list, err := toolscache.ToListerWatcherWithContext(objects.listerWatcher()).ListWithContext(t.Context(), metav1.ListOptions{ResourceVersion: "0", Limit: 1000})
+		list, err := toolscache.ToListerWatcherWithContext(objects.listerWatcher()).ListWithContext(t.Context(),
+			metav1.ListOptions{ResourceVersion: "0", Limit: 1000})
 		if err != nil {
 			t.Fatal(err)
 		}

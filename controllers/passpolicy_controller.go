@@ -21,16 +21,19 @@ import (
 )
 
 const (
-	// passPolicyWriters is how many tiers are worked on at a time: a webhook may hold each of them up for a minute, and must not hold up the others.
+	// passPolicyWriters is how many tiers are worked on at a time: a webhook may hold each of them up for a minute, and
+	// must not hold up the others.
 	passPolicyWriters = 32
-	// doneTrust is for how long what was done counts as done though the cache still has it otherwise. Should it be so by then, somebody has undone it unseen.
+	// doneTrust is for how long what was done counts as done though the cache still has it otherwise. Should it be so
+	// by then, somebody has undone it unseen.
 	doneTrust = 10 * time.Second
 	// After a failure a tier is worked on again, less and less often.
 	firstPassRetry = 500 * time.Millisecond
 	lastPassRetry  = time.Minute
 )
 
-// tierWork is what has to be done in one tier: put the pass policy there, then delete others of the operator's. While the name of a pass policy changes there are two, and never none.
+// tierWork is what has to be done in one tier: put the pass policy there, then delete others of the operator's. While
+// the name of a pass policy changes there are two, and never none.
 type tierWork struct {
 	// pass is nil where none has to be put; made is what there is under its name.
 	pass   *restriction.PassPolicy
@@ -45,7 +48,8 @@ type tierResult struct {
 	work tierWork
 	// done is when, on the clock of timers.
 	done time.Time
-	// err is why it could not be done, for so many times by now; nil: it is done, though the cache may have yet to hear of it.
+	// err is why it could not be done, for so many times by now; nil: it is done, though the cache may have yet to hear
+	// of it.
 	err      error
 	failures int
 }
@@ -72,7 +76,8 @@ func (r *passPolicyReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 		return ctrl.Result{}, nil
 	}
 	now := time.Now() //nolint:forbidigo // for how long to wait; no instant that a license knows
-	if trusted := doneTrust - now.Sub(was.done); known && was.err == nil && trusted > 0 && reflect.DeepEqual(was.work, work) {
+	if trusted := doneTrust - now.Sub(was.done); known && was.err == nil && trusted > 0 &&
+		reflect.DeepEqual(was.work, work) {
 		return ctrl.Result{RequeueAfter: trusted}, nil
 	}
 	result := tierResult{work: work, err: r.do(ctx, &work), done: now}
@@ -90,7 +95,8 @@ func (r *passPolicyReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 		return ctrl.Result{RequeueAfter: doneTrust}, nil
 	}
 	if result.failures == 1 {
-		logf.FromContext(ctx).Error(result.err, "Failed to put a restriction in order, trying again less and less often", "tier", tier)
+		logf.FromContext(ctx).Error(result.err,
+			"Failed to put a restriction in order, trying again less and less often", "tier", tier)
 	}
 	return ctrl.Result{RequeueAfter: min(firstPassRetry<<min(result.failures-1, 10), lastPassRetry)}, nil
 }
@@ -174,11 +180,13 @@ func workOf(plan *restriction.Plan, made map[string]*enforcement.Made, uids map[
 	return work
 }
 
-// ownersOf are the products that a pass policy is there for: it goes with the last of them, even while the operator is down.
+// ownersOf are the products that a pass policy is there for: it goes with the last of them, even while the operator is
+// down.
 func ownersOf(pass *restriction.PassPolicy, uids map[string]types.UID) []metav1.OwnerReference {
 	owners := make([]metav1.OwnerReference, 0, len(pass.Owners))
 	for _, product := range pass.Owners {
-		owners = append(owners, metav1.OwnerReference{APIVersion: api.GroupVersion.String(), Kind: "LicensedProduct", Name: product, UID: uids[product]})
+		owners = append(owners, metav1.OwnerReference{APIVersion: api.GroupVersion.String(), Kind: "LicensedProduct",
+			Name: product, UID: uids[product]})
 	}
 	return owners
 }

@@ -32,11 +32,13 @@ import (
 	"github.com/license-operator/license-operator/internal/restriction/enforcement"
 )
 
-// allRestrictions is the one request of the restriction controller: products may restrict the same tiers, so that there is one plan for all.
+// allRestrictions is the one request of the restriction controller: products may restrict the same tiers, so that there
+// is one plan for all.
 const allRestrictions = "all"
 
-// restrictionReconciler plans what the restrictions of all products come to. It starts one only once the product's status has announced it, and ends one whatever the status says. Others
-// carry the plan out, at their own pace: it waits for nothing. The reconciler of products, the one writer of their status, hears from it what has come of that.
+// restrictionReconciler plans what the restrictions of all products come to. It starts one only once the product's
+// status has announced it, and ends one whatever the status says. Others carry the plan out, at their own pace: it
+// waits for nothing. The reconciler of products, the one writer of their status, hears from it what has come of that.
 type restrictionReconciler struct {
 	reader   client.Reader
 	assessor *assessor
@@ -83,13 +85,16 @@ type restrictionOutcome struct {
 	isProving bool
 }
 
-// Calico asks whoever touches a policy for the right to get its tier, and for those on policies as tier.POLICIES, besides the ordinary ones.
+// Calico asks whoever touches a policy for the right to get its tier, and for those on policies as tier.POLICIES,
+// besides the ordinary ones.
 //
 // +kubebuilder:rbac:groups=projectcalico.org,resources=tiers,verbs=get;list;watch
 // +kubebuilder:rbac:groups=projectcalico.org,resources=globalnetworkpolicies;tier.globalnetworkpolicies,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups=projectcalico.org,resources=networkpolicies;tier.networkpolicies,verbs=list;watch
 
-func newRestrictionReconciler(mgr ctrl.Manager, options Options, assessor *assessor, tally *tally, products *wakeQueue) (*restrictionReconciler, error) {
+func newRestrictionReconciler(
+	mgr ctrl.Manager, options Options, assessor *assessor, tally *tally, products *wakeQueue,
+) (*restrictionReconciler, error) {
 	dynamicClient, err := dynamic.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
 	if err != nil {
 		return nil, err
@@ -125,14 +130,16 @@ func (r *restrictionReconciler) planAgain(after time.Duration) { r.changes.add(a
 
 // brakes are those of all products.
 func (r *restrictionReconciler) brakes() restriction.Brakes {
-	return restriction.Brakes{MaxMode: r.maxMode, WindowsNode: r.tally.hasWindows(), OperatorNamespace: r.assessor.namespace}
+	return restriction.Brakes{MaxMode: r.maxMode, WindowsNode: r.tally.hasWindows(),
+		OperatorNamespace: r.assessor.namespace}
 }
 
 // outcomeOf is what the restriction of a product, as it is now, comes to; nil where that has yet to be seen.
 func (r *restrictionReconciler) outcomeOf(product *api.LicensedProduct) *restrictionOutcome {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if outcome, ok := r.outcomes[product.Name]; ok && outcome.product == product.UID && outcome.generation == product.Generation {
+	if outcome, ok := r.outcomes[product.Name]; ok && outcome.product == product.UID &&
+		outcome.generation == product.Generation {
 		return &outcome
 	}
 	return nil
@@ -172,9 +179,12 @@ func isGone(obstacle error) bool {
 	return errors.Is(obstacle, errNotInstalled) && !errors.Is(obstacle, errNotServed)
 }
 
-// makeRestrictionPlan plans what the restrictions of products come to. A restriction that is due and has not been announced is not due yet: the state comes first. But what a product is
-// known to restrict by the pass policies that it owns stays so, should its status be lost.
-func makeRestrictionPlan(seen restriction.Seen, made map[string]*enforcement.Made, products []restrictingProduct, brakes restriction.Brakes) *restrictionPlan {
+// makeRestrictionPlan plans what the restrictions of products come to. A restriction that is due and has not been
+// announced is not due yet: the state comes first. But what a product is known to restrict by the pass policies that it
+// owns stays so, should its status be lost.
+func makeRestrictionPlan(
+	seen restriction.Seen, made map[string]*enforcement.Made, products []restrictingProduct, brakes restriction.Brakes,
+) *restrictionPlan {
 	plan := &restrictionPlan{products: products, made: made}
 	planned := make([]restriction.Product, 0, len(products))
 	for i := range products {
@@ -189,7 +199,8 @@ func makeRestrictionPlan(seen restriction.Seen, made map[string]*enforcement.Mad
 	return plan
 }
 
-// ownedSince is since when a product restricts a tier, by the annotation of a pass policy that it owns; zero: it owns none.
+// ownedSince is since when a product restricts a tier, by the annotation of a pass policy that it owns; zero: it owns
+// none.
 func (p *restrictionPlan) ownedSince(product *restrictingProduct) time.Time {
 	for _, made := range p.made {
 		for _, owner := range made.Owners {
@@ -205,8 +216,9 @@ func (p *restrictionPlan) ownedSince(product *restrictingProduct) time.Time {
 	return time.Time{}
 }
 
-// keepToWhatIsSeen takes out of a plan what nobody can know. Without the global policies there is nothing to write: what is there already, and whose? Without the tiers nothing is
-// restricted that was not, and what is restricted stays so; but what no product wants any more can go all the same.
+// keepToWhatIsSeen takes out of a plan what nobody can know. Without the global policies there is nothing to write:
+// what is there already, and whose? Without the tiers nothing is restricted that was not, and what is restricted stays
+// so; but what no product wants any more can go all the same.
 func (p *restrictionPlan) keepToWhatIsSeen(tiersErr, globalErr error) {
 	switch {
 	case globalErr != nil:
@@ -214,14 +226,16 @@ func (p *restrictionPlan) keepToWhatIsSeen(tiersErr, globalErr error) {
 	case tiersErr != nil && !isGone(tiersErr):
 		p.Tiers = nil
 		p.Delete = slices.DeleteFunc(p.Delete, func(name string) bool {
-			return slices.ContainsFunc(p.Products, func(product restriction.ProductPlan) bool { return product.InForce && p.isOwner(product.Name, name) })
+			return slices.ContainsFunc(p.Products,
+				func(product restriction.ProductPlan) bool { return product.InForce && p.isOwner(product.Name, name) })
 		})
 	}
 }
 
 func (p *restrictionPlan) isOwner(product, policy string) bool {
 	made := p.made[policy]
-	return made != nil && slices.ContainsFunc(made.Owners, func(owner metav1.OwnerReference) bool { return isProduct(&owner, product) })
+	return made != nil &&
+		slices.ContainsFunc(made.Owners, func(owner metav1.OwnerReference) bool { return isProduct(&owner, product) })
 }
 
 // settle finds out what has to be done for the plan, and which locks have to be proved.
@@ -247,12 +261,14 @@ func lockedTier(plan *restriction.ProductPlan) string {
 	return plan.Affects[0].Tier
 }
 
-// noticesIn are those of all products that have a restriction in force in a tier: of several that refuse the same the API server quotes one, whichever that is.
+// noticesIn are those of all products that have a restriction in force in a tier: of several that refuse the same the
+// API server quotes one, whichever that is.
 func (p *restrictionPlan) noticesIn(tier string) []string {
 	var notices []string
 	for i, product := range p.products {
 		plan := &p.Products[i]
-		if plan.InForce && slices.ContainsFunc(plan.Affects, func(e restriction.TierEffect) bool { return e.Tier == tier }) {
+		if plan.InForce &&
+			slices.ContainsFunc(plan.Affects, func(e restriction.TierEffect) bool { return e.Tier == tier }) {
 			notices = append(notices, product.Notice(product.Since))
 		}
 	}
@@ -312,7 +328,8 @@ func (r *restrictionReconciler) outcomesOf(plan *restrictionPlan) map[string]res
 	outcomes := map[string]restrictionOutcome{}
 	for i, p := range plan.products {
 		product := &plan.Products[i]
-		outcome := restrictionOutcome{product: p.object.UID, generation: p.object.Generation, mode: product.Mode, inForce: product.InForce}
+		outcome := restrictionOutcome{product: p.object.UID, generation: p.object.Generation, mode: product.Mode,
+			inForce: product.InForce}
 		if plan.unseen == nil || isGone(plan.unseen) {
 			outcome.effects = new(effectsOf(product))
 		}
@@ -322,33 +339,45 @@ func (r *restrictionReconciler) outcomesOf(plan *restrictionPlan) map[string]res
 	return outcomes
 }
 
-// readiness is the reason and the message of the condition RestrictionReady, the first that holds, what is worse before what is less; and whether nothing but the lock has yet to be proved.
-func (r *restrictionReconciler) readiness(plan *restrictionPlan, product *restriction.ProductPlan) (reason, message string, isProving bool) {
+// readiness is the reason and the message of the condition RestrictionReady, the first that holds, what is worse before
+// what is less; and whether nothing but the lock has yet to be proved.
+func (r *restrictionReconciler) readiness(
+	plan *restrictionPlan, product *restriction.ProductPlan,
+) (reason, message string, isProving bool) {
 	switch {
 	case errors.Is(plan.unseen, errNotServed):
-		return api.ReasonAPINotInstalled, "The cluster does not serve its network policy tiers (projectcalico.org/v3), or not all of that API. What is in force stays so meanwhile.", false
+		return api.ReasonAPINotInstalled, "The cluster does not serve its network policy tiers " +
+			"(projectcalico.org/v3), or not all of that API. What is in force stays so meanwhile.", false
 	case errors.Is(plan.unseen, errNotInstalled):
-		return api.ReasonAPINotInstalled, "The cluster has no network policy tiers (projectcalico.org/v3), or not all of that API: there is nothing to restrict. " +
+		return api.ReasonAPINotInstalled, "The cluster has no network policy tiers (projectcalico.org/v3), or not " +
+			"all of that API: there is nothing to restrict. " +
 			"Should it come, what is asked for happens within seconds.", false
 	case isForbiddenByRBAC(plan.unseen):
-		return api.ReasonForbidden, fmt.Sprintf("The operator may not see all tiers and policies: %s. Grant it what config/rbac does.", inALine(plan.unseen)), false
+		return api.ReasonForbidden,
+			fmt.Sprintf("The operator may not see all tiers and policies: %s. Grant it what config/rbac does.",
+				inALine(plan.unseen)), false
 	case plan.unseen != nil:
-		return api.ReasonApplyFailed, fmt.Sprintf("The operator cannot see all tiers and policies: %s.", inALine(plan.unseen)), false
+		return api.ReasonApplyFailed,
+			fmt.Sprintf("The operator cannot see all tiers and policies: %s.", inALine(plan.unseen)), false
 	}
 	pending, failures, first := r.progressOf(plan, product)
 	bypasses := bypassesOf(product)
 	switch {
 	case failures > 0 && isForbiddenByRBAC(first):
-		return api.ReasonForbidden, fmt.Sprintf("The operator may not keep the pass policies (tiers concerned: %d): %s. Grant it what config/rbac does.", failures, inALine(first)), false
+		return api.ReasonForbidden, fmt.Sprintf("The operator may not keep the pass policies (tiers concerned: %d): "+
+			"%s. Grant it what config/rbac does.", failures, inALine(first)), false
 	case failures > 0:
-		return api.ReasonApplyFailed, fmt.Sprintf("Pass policies are not as they have to be (tiers concerned: %d): %s. The operator goes on trying.", failures, inALine(first)), false
+		return api.ReasonApplyFailed,
+			fmt.Sprintf("Pass policies are not as they have to be (tiers concerned: %d): %s. The operator goes on "+
+				"trying.", failures, inALine(first)), false
 	case pending:
 		return api.ReasonApplying, applyingMessage, false
 	}
 	if tier := lockedTier(product); tier != "" {
 		switch proof := r.locks.proofFor(tier, plan.notices[tier]); {
 		case proof.isWanting():
-			message = fmt.Sprintf("What the restriction refuses is not refused: %s. Install config/admission, or run the operator with --manage-admission-policies.", inALine(proof.err))
+			message = fmt.Sprintf("What the restriction refuses is not refused: %s. Install config/admission, or "+
+				"run the operator with --manage-admission-policies.", inALine(proof.err))
 			if bypasses != nil {
 				message += " " + stillAppliedMessage
 			}
@@ -361,7 +390,8 @@ func (r *restrictionReconciler) readiness(plan *restrictionPlan, product *restri
 	case product.InForce && bypasses != nil:
 		return api.ReasonBypassed, stillAppliedMessage, false
 	case product.InForce && len(product.Affects) > api.MaxListedTiers:
-		return api.ReasonLockNotInForce, fmt.Sprintf("The restriction is in force in %d tiers, and the lock in the first %d of them. A tierSelector that selects fewer would help.",
+		return api.ReasonLockNotInForce, fmt.Sprintf("The restriction is in force in %d tiers, and the lock in the "+
+			"first %d of them. A tierSelector that selects fewer would help.",
 			len(product.Affects), api.MaxListedTiers), false
 	case product.InForce:
 		return api.ReasonComplete, "Everything is as the restriction wants it.", false
@@ -372,11 +402,15 @@ func (r *restrictionReconciler) readiness(plan *restrictionPlan, product *restri
 
 const (
 	stillAppliedMessage = "Policies go on being applied to pods: status.restriction.bypasses says which, and why."
-	applyingMessage     = "It is on its way: what has to be written is being written, and the API server asked whether it refuses what it has to."
+	applyingMessage     = "It is on its way: what has to be written is being written, and the API server asked " +
+		"whether it refuses what it has to."
 )
 
-// progressOf tells whether something is still to be done in tiers that concern a product, those that it selects or once restricted, and in how many of them that has failed.
-func (r *restrictionReconciler) progressOf(plan *restrictionPlan, product *restriction.ProductPlan) (pending bool, failures int, first error) {
+// progressOf tells whether something is still to be done in tiers that concern a product, those that it selects or once
+// restricted, and in how many of them that has failed.
+func (r *restrictionReconciler) progressOf(
+	plan *restrictionPlan, product *restriction.ProductPlan,
+) (pending bool, failures int, first error) {
 	concerned := map[string]bool{}
 	for i := range product.Affects {
 		concerned[product.Affects[i].Tier] = true
@@ -406,7 +440,8 @@ func (r *restrictionReconciler) progressOf(plan *restrictionPlan, product *restr
 // addresses are the two ends of a connection, of which one is another each time.
 var addresses = regexp.MustCompile(` \S+:\d+->\S+:\d+`)
 
-// inALine is an error as a part of a sentence, and the same for the same failure: several that are joined have a line each, and those of connections have their ports.
+// inALine is an error as a part of a sentence, and the same for the same failure: several that are joined have a line
+// each, and those of connections have their ports.
 func inALine(err error) string {
 	return addresses.ReplaceAllString(strings.ReplaceAll(err.Error(), "\n", "; "), "")
 }
@@ -417,7 +452,8 @@ func (r *restrictionReconciler) setup(mgr ctrl.Manager) error {
 	})
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("restriction").
-		Watches(&api.LicensedProduct{}, all, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, restrictionChanged))).
+		Watches(&api.LicensedProduct{}, all,
+			builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, restrictionChanged))).
 		WatchesRawSource(r.changes).
 		WithOptions(controllerOptions()).
 		Complete(r)

@@ -48,7 +48,8 @@ func bypassesOf(plan *restriction.ProductPlan) *api.RestrictionBypasses {
 				break
 			}
 			policies = append(policies, api.BypassingPolicy{
-				Kind: string(b.Policy.Kind), Namespace: b.Policy.Namespace, Name: b.Policy.Name, Tier: plan.Affects[i].Tier, Reason: b.Reason,
+				Kind: string(b.Policy.Kind), Namespace: b.Policy.Namespace, Name: b.Policy.Name,
+				Tier: plan.Affects[i].Tier, Reason: b.Reason,
 			})
 		}
 	}
@@ -103,7 +104,8 @@ func (s *standing) isInForce() bool { return s.state == api.RestrictionActive }
 func restrictionStatus(found *assessment, s *standing) *api.RestrictionStatus {
 	e := &found.evaluation
 	status := &api.RestrictionStatus{
-		State: s.state, EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis, UsableUntilTime: instant(e.UsableUntil),
+		State: s.state, EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis,
+		UsableUntilTime: instant(e.UsableUntil),
 	}
 	if s.Mode == "" {
 		return status
@@ -114,11 +116,13 @@ func restrictionStatus(found *assessment, s *standing) *api.RestrictionStatus {
 	}
 	status.MaxMode, status.SparedNamespace = s.brakes.MaxMode, s.brakes.OperatorNamespace
 	status.SparedTiers = effects.spared
-	if pause, err := restriction.PauseOf(found.product); err == nil && pause != nil && found.time.Now.Before(pause.UntilTime.Time) {
+	if pause, err := restriction.PauseOf(found.product); err == nil && pause != nil &&
+		found.time.Now.Before(pause.UntilTime.Time) {
 		status.Pause = pause
 	}
 	if !s.isInForce() {
-		status.Preview = &api.RestrictionPreview{Mode: s.mode, ModeReason: s.modeReason, Tiers: effects.tiers, Policies: effects.policies}
+		status.Preview = &api.RestrictionPreview{Mode: s.mode, ModeReason: s.modeReason, Tiers: effects.tiers,
+			Policies: effects.policies}
 		return status
 	}
 	status.Bypasses = effects.bypasses
@@ -127,7 +131,8 @@ func restrictionStatus(found *assessment, s *standing) *api.RestrictionStatus {
 		since = new(transitionTime(found))
 	}
 	status.InForce = &api.RestrictionInForce{
-		Mode: s.mode, ModeReason: s.modeReason, SinceTime: since, Tiers: effects.tiers, Policies: effects.policies, Message: s.Notice(since.Time),
+		Mode: s.mode, ModeReason: s.modeReason, SinceTime: since, Tiers: effects.tiers, Policies: effects.policies,
+		Message: s.Notice(since.Time),
 	}
 	return status
 }
@@ -145,7 +150,8 @@ func restrictedCondition(found *assessment, s *standing, status *api.Restriction
 	case api.ReasonObserved:
 		restricted.Message = "The product's terms have a restriction that is only observed: nothing is ever restricted."
 		if s.modeReason == api.ModeReasonMaxRestriction {
-			restricted.Message = fmt.Sprintf("The operator runs with --max-restriction=%s: nothing is ever restricted, though the product's terms ask for %s.",
+			restricted.Message = fmt.Sprintf("The operator runs with --max-restriction=%s: nothing is ever "+
+				"restricted, though the product's terms ask for %s.",
 				cmp.Or(s.brakes.MaxMode, api.RestrictionObserve), s.Mode)
 		}
 	case api.ReasonPaused:
@@ -155,49 +161,61 @@ func restrictedCondition(found *assessment, s *standing, status *api.Restriction
 		}
 		restricted.Message += fmt.Sprintf(". kubectl license resume %s ends the pause.", found.product.Name)
 	case api.ReasonClockDisputed:
-		restricted.Message = "The restriction would be due, but the operator's clock and the API server's disagree, and it does not start while they do: condition ClockSkewed tells what to mend."
+		restricted.Message = "The restriction would be due, but the operator's clock and the API server's disagree, " +
+			"and it does not start while they do: condition ClockSkewed tells what to mend."
 	case api.ReasonNotDue:
-		restricted.Message = fmt.Sprintf("A restriction (%s) takes effect at %s, unless the product is licensed for longer by then. %s", s.mode, rfc3339(found.evaluation.EffectiveTime), preview)
+		restricted.Message = fmt.Sprintf("A restriction (%s) takes effect at %s, unless the product is licensed for "+
+			"longer by then. %s", s.mode, rfc3339(found.evaluation.EffectiveTime), preview)
 	case api.ReasonReadOnly:
-		restricted.Message = fmt.Sprintf("Since %s policies in the tiers of status.restriction.inForce can be neither created nor changed. They can be read and deleted. %s",
+		restricted.Message = fmt.Sprintf("Since %s policies in the tiers of status.restriction.inForce can be "+
+			"neither created nor changed. They can be read and deleted. %s",
 			rfc3339(status.InForce.SinceTime.Time), renewal(found.product))
 	default:
-		restricted.Message = fmt.Sprintf("Since %s policies in the tiers of status.restriction.inForce are not applied to pods; those in the default tier are. None of them is changed, and a renewal applies them again. %s",
+		restricted.Message = fmt.Sprintf("Since %s policies in the tiers of status.restriction.inForce are not "+
+			"applied to pods; those in the default tier are. None of them is changed, and a renewal applies them "+
+			"again. %s",
 			rfc3339(status.InForce.SinceTime.Time), renewal(found.product))
 	}
 	switch s.modeReason {
 	case api.ModeReasonWindowsNode:
-		restricted.Message += " The cluster has a Windows node, on which DefaultTierOnly would block traffic, so the mode is ReadOnly."
+		restricted.Message += " The cluster has a Windows node, on which DefaultTierOnly would block traffic, so " +
+			"the mode is ReadOnly."
 	case api.ModeReasonMaxRestriction:
 		if s.mode != api.RestrictionObserve {
-			restricted.Message += fmt.Sprintf(" The product's terms ask for %s; the operator runs with --max-restriction=%s.", s.Mode, s.brakes.MaxMode)
+			restricted.Message += fmt.Sprintf(" The product's terms ask for %s; the operator runs with "+
+				"--max-restriction=%s.", s.Mode, s.brakes.MaxMode)
 		}
 	default: // The mode is the one that the terms ask for.
 	}
 	if _, err := restriction.PauseOf(found.product); err != nil {
 		restricted.Message += fmt.Sprintf(" The %v.", err)
 	} else if restriction.IsPauseCut(found.product) {
-		restricted.Message += fmt.Sprintf(" The pause that is asked for is longer than the %d days that one may last, and ends then.", api.MaxRestrictionPauseDays)
+		restricted.Message += fmt.Sprintf(" The pause that is asked for is longer than the %d days that one may "+
+			"last, and ends then.", api.MaxRestrictionPauseDays)
 	}
 	return restricted
 }
 
-// restrictionReadyCondition tells whether the restriction is in force, or lifted, completely; nil where that has yet to be seen, and a condition without a type where there is
-// nothing to tell.
+// restrictionReadyCondition tells whether the restriction is in force, or lifted, completely; nil where that has yet to
+// be seen, and a condition without a type where there is nothing to tell.
 func restrictionReadyCondition(found *assessment, s *standing) *metav1.Condition {
 	if s.outcome == nil {
 		if (announced(found.product).SinceTime != nil) == s.isInForce() {
 			return nil
 		}
-		return &metav1.Condition{Type: api.ConditionRestrictionReady, Status: metav1.ConditionFalse, Reason: api.ReasonApplying, Message: applyingMessage}
+		return &metav1.Condition{Type: api.ConditionRestrictionReady, Status: metav1.ConditionFalse,
+			Reason: api.ReasonApplying, Message: applyingMessage}
 	}
 	if s.outcome.isProving && s.isInForce() && announced(found.product).SinceTime != nil {
 		switch conditionOf(found.product.Status.Conditions, api.ConditionRestrictionReady).Reason {
 		case api.ReasonComplete, api.ReasonBypassed, api.ReasonLockNotInForce:
-			return nil // The lock is asked for again, by an operator that has just started, say: that is no news of what holds already.
+			// The lock is asked for again, by an operator that has just started, say: that is no news of what holds
+			// already.
+			return nil
 		}
 	}
-	ready := &metav1.Condition{Type: api.ConditionRestrictionReady, Status: metav1.ConditionFalse, Reason: s.outcome.reason, Message: s.outcome.message}
+	ready := &metav1.Condition{Type: api.ConditionRestrictionReady, Status: metav1.ConditionFalse,
+		Reason: s.outcome.reason, Message: s.outcome.message}
 	switch {
 	case s.outcome.reason == api.ReasonAPINotInstalled:
 	case s.isInForce() && !s.outcome.inForce:
@@ -207,7 +225,8 @@ func restrictionReadyCondition(found *assessment, s *standing) *metav1.Condition
 	case s.outcome.reason == api.ReasonComplete:
 		ready.Status = metav1.ConditionTrue
 	}
-	if s.Mode == "" && ready.Reason != api.ReasonForbidden && ready.Reason != api.ReasonApplyFailed && ready.Reason != api.ReasonApplying {
+	if s.Mode == "" && ready.Reason != api.ReasonForbidden && ready.Reason != api.ReasonApplyFailed &&
+		ready.Reason != api.ReasonApplying {
 		return &metav1.Condition{}
 	}
 	return ready
@@ -216,7 +235,8 @@ func restrictionReadyCondition(found *assessment, s *standing) *metav1.Condition
 // restrictionEvents are the events of going from one restriction to another.
 func restrictionEvents(from, to *api.LicensedProductStatus) []transition {
 	var events []transition
-	wasRestricted, restricted := conditionOf(from.Conditions, api.ConditionRestricted), conditionOf(to.Conditions, api.ConditionRestricted)
+	wasRestricted, restricted := conditionOf(from.Conditions, api.ConditionRestricted),
+		conditionOf(to.Conditions, api.ConditionRestricted)
 	switch {
 	case wasRestricted.Reason == restricted.Reason:
 	case restricted.Status == metav1.ConditionTrue:
@@ -224,11 +244,13 @@ func restrictionEvents(from, to *api.LicensedProductStatus) []transition {
 	case restricted.Reason == api.ReasonPaused:
 		events = append(events, transition{reason: "RestrictionPaused", note: restricted.Message})
 	case wasRestricted.Status == metav1.ConditionTrue:
-		events = append(events, transition{reason: "RestrictionLifted", note: "The restriction has ended. " + restricted.Message})
+		events = append(events,
+			transition{reason: "RestrictionLifted", note: "The restriction has ended. " + restricted.Message})
 	case restricted.Reason == api.ReasonClockDisputed:
 		events = append(events, transition{warning: true, reason: "RestrictionClockDisputed", note: restricted.Message})
 	}
-	wasReady, ready := conditionOf(from.Conditions, api.ConditionRestrictionReady), conditionOf(to.Conditions, api.ConditionRestrictionReady)
+	wasReady, ready := conditionOf(from.Conditions, api.ConditionRestrictionReady),
+		conditionOf(to.Conditions, api.ConditionRestrictionReady)
 	told := []string{api.ReasonForbidden, api.ReasonApplyFailed, api.ReasonBypassed, api.ReasonLockNotInForce}
 	switch {
 	case wasReady.Reason == ready.Reason:

@@ -51,15 +51,18 @@ func annotatedWith(value string) func(*api.LicensedProduct) {
 	return func(p *api.LicensedProduct) { p.Annotations[api.RestrictionPauseAnnotation] = value }
 }
 
-// restrictedBefore is what the status of a product says by day 39 whose restriction came into force on day 35, in tiers that are not there any more.
+// restrictedBefore is what the status of a product says by day 39 whose restriction came into force on day 35, in tiers
+// that are not there any more.
 func restrictedBefore(p *api.LicensedProduct) {
 	p.Status = api.LicensedProductStatus{
 		State: api.LicensedProductUnlicensed, TimeMark: on(39),
 		Restriction: &api.RestrictionStatus{
-			State: api.RestrictionActive, EffectiveTime: on(30), Basis: api.RestrictionBasisNeverLicensed, MaxMode: defaultTierOnly,
+			State: api.RestrictionActive, EffectiveTime: on(30), Basis: api.RestrictionBasisNeverLicensed,
+			MaxMode:         defaultTierOnly,
 			SparedNamespace: "license-operator-system",
 			InForce: &api.RestrictionInForce{
-				Mode: defaultTierOnly, SinceTime: on(35), Tiers: tiersOf(defaultTierOnly, "former"), Policies: counted(9, 8, 7), Message: "As it was.",
+				Mode: defaultTierOnly, SinceTime: on(35), Tiers: tiersOf(defaultTierOnly, "former"),
+				Policies: counted(9, 8, 7), Message: "As it was.",
 			},
 			SparedTiers: []api.SparedTier{{Name: "kube-admin", Reason: api.TierSparedBuiltIn}},
 			Bypasses:    bypassing("former", "former.first"),
@@ -73,7 +76,8 @@ func announcedBefore(p *api.LicensedProduct) {
 		State: api.LicensedProductUnlicensed, TimeMark: on(29),
 		Restriction: &api.RestrictionStatus{
 			State: api.RestrictionScheduled, EffectiveTime: on(30), Basis: api.RestrictionBasisNeverLicensed,
-			Preview:     &api.RestrictionPreview{Mode: defaultTierOnly, Tiers: tiersOf(defaultTierOnly, "former"), Policies: counted(9, 8, 7)},
+			Preview: &api.RestrictionPreview{Mode: defaultTierOnly, Tiers: tiersOf(defaultTierOnly, "former"),
+				Policies: counted(9, 8, 7)},
 			SparedTiers: []api.SparedTier{{Name: "kube-admin", Reason: api.TierSparedBuiltIn}},
 		},
 	}
@@ -107,7 +111,8 @@ func planned(mode api.RestrictionMode, inForce bool, changes ...func(*restrictio
 	}
 	o := &restrictionOutcome{
 		generation: 3, mode: mode, inForce: inForce, reason: api.ReasonComplete, message: "So it is.",
-		effects: &restrictionEffects{tiers: tiersOf(tierMode, "platform", "security"), policies: counted(3, 1, 2), spared: defaultSpared},
+		effects: &restrictionEffects{tiers: tiersOf(tierMode, "platform", "security"), policies: counted(3, 1, 2),
+			spared: defaultSpared},
 	}
 	for _, change := range changes {
 		change(o)
@@ -124,10 +129,12 @@ func TestRestrictionStatus(t *testing.T) {
 	const (
 		simulate = " kubectl license simulate acme-mesh tells what that would do."
 		renew    = " Get a license at https://acme.example/renew and apply it as a LicenseKey."
-		stopped  = " policies in the tiers of status.restriction.inForce are not applied to pods; those in the default tier are. None of them is changed, and a renewal applies them again." + renew
-		frozen   = " policies in the tiers of status.restriction.inForce can be neither created nor changed. They can be read and deleted." + renew
-		notice   = `No license covers LicensedProduct "acme-mesh" (Acme): restricted since `
-		resume   = " kubectl license resume acme-mesh ends the pause."
+		stopped  = " policies in the tiers of status.restriction.inForce are not applied to pods; those in the " +
+			"default tier are. None of them is changed, and a renewal applies them again." + renew
+		frozen = " policies in the tiers of status.restriction.inForce can be neither created nor changed. They " +
+			"can be read and deleted." + renew
+		notice = `No license covers LicensedProduct "acme-mesh" (Acme): restricted since `
+		resume = " kubectl license resume acme-mesh ends the pause."
 	)
 	windows := unbraked
 	windows.WindowsNode = true
@@ -136,8 +143,9 @@ func TestRestrictionStatus(t *testing.T) {
 	// status is that of an unlicensed product, with what a plan says of it.
 	status := func(state api.RestrictionState, changes ...func(*api.RestrictionStatus)) api.RestrictionStatus {
 		s := api.RestrictionStatus{
-			State: state, EffectiveTime: on(30), Basis: api.RestrictionBasisNeverLicensed, MaxMode: defaultTierOnly, SparedNamespace: "license-operator-system",
-			SparedTiers: defaultSpared,
+			State: state, EffectiveTime: on(30), Basis: api.RestrictionBasisNeverLicensed, MaxMode: defaultTierOnly,
+			SparedNamespace: "license-operator-system",
+			SparedTiers:     defaultSpared,
 		}
 		for _, change := range changes {
 			change(&s)
@@ -146,14 +154,17 @@ func TestRestrictionStatus(t *testing.T) {
 	}
 	preview := func(mode, tierMode api.RestrictionMode, reason api.RestrictionModeReason) func(*api.RestrictionStatus) {
 		return func(s *api.RestrictionStatus) {
-			s.Preview = &api.RestrictionPreview{Mode: mode, ModeReason: reason, Tiers: tiersOf(tierMode, "platform", "security"), Policies: counted(3, 1, 2)}
+			s.Preview = &api.RestrictionPreview{Mode: mode, ModeReason: reason,
+				Tiers: tiersOf(tierMode, "platform", "security"), Policies: counted(3, 1, 2)}
 		}
 	}
-	inForce := func(mode api.RestrictionMode, reason api.RestrictionModeReason, since int) func(*api.RestrictionStatus) {
+	inForce := func(mode api.RestrictionMode, reason api.RestrictionModeReason,
+		since int) func(*api.RestrictionStatus) {
 		return func(s *api.RestrictionStatus) {
 			s.InForce = &api.RestrictionInForce{
-				Mode: mode, ModeReason: reason, SinceTime: on(since), Tiers: tiersOf(mode, "platform", "security"), Policies: counted(3, 1, 2),
-				Message: notice + rfc3339(day(since)) + ". Renew at https://acme.example/renew",
+				Mode: mode, ModeReason: reason, SinceTime: on(since), Tiers: tiersOf(mode, "platform", "security"),
+				Policies: counted(3, 1, 2),
+				Message:  notice + rfc3339(day(since)) + ". Renew at https://acme.example/renew",
 			}
 		}
 	}
@@ -195,109 +206,146 @@ func TestRestrictionStatus(t *testing.T) {
 		ready *metav1.Condition
 	}{
 		"not requested": {
-			product: acme(), day: 40, outcome: &restrictionOutcome{generation: 3, reason: api.ReasonComplete, message: "So it is."},
-			want:       api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30), Basis: api.RestrictionBasisNeverLicensed},
+			product: acme(), day: 40,
+			outcome: &restrictionOutcome{generation: 3, reason: api.ReasonComplete, message: "So it is."},
+			want: api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
+				Basis: api.RestrictionBasisNeverLicensed},
 			restricted: restricted(isFalse, "NotRequested", "The product's terms have no restriction."),
 			ready:      nothing,
 		},
 		"not requested any more": {
-			product: restricting(defaultTierOnly, restrictedBefore, func(p *api.LicensedProduct) { p.Spec.Restriction = nil }), day: 40,
-			want:       api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30), Basis: api.RestrictionBasisNeverLicensed},
+			product: restricting(defaultTierOnly,
+				restrictedBefore, func(p *api.LicensedProduct) { p.Spec.Restriction = nil }), day: 40,
+			want: api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
+				Basis: api.RestrictionBasisNeverLicensed},
 			restricted: restricted(isFalse, "NotRequested", "The product's terms have no restriction."),
 			ready:      ready(isFalse, "Applying", applyingMessage),
 		},
 		"being deleted": {
-			product: restricting(defaultTierOnly, restrictedBefore, func(p *api.LicensedProduct) { p.DeletionTimestamp = on(40) }), day: 40,
-			want:       api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30), Basis: api.RestrictionBasisNeverLicensed},
-			restricted: restricted(isFalse, "NotRequested", "The product is being deleted, and restricts nothing any more."),
-			ready:      ready(isFalse, "Applying", applyingMessage),
+			product: restricting(defaultTierOnly,
+				restrictedBefore, func(p *api.LicensedProduct) { p.DeletionTimestamp = on(40) }), day: 40,
+			want: api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
+				Basis: api.RestrictionBasisNeverLicensed},
+			restricted: restricted(isFalse, "NotRequested",
+				"The product is being deleted, and restricts nothing any more."),
+			ready: ready(isFalse, "Applying", applyingMessage),
 		},
 		"not requested, and an annotation that is no pause": {
-			product: restricting(observe, annotatedWith("72h"), func(p *api.LicensedProduct) { p.Spec.Restriction = nil }), day: 40,
-			want: api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30), Basis: api.RestrictionBasisNeverLicensed},
-			restricted: restricted(isFalse, "NotRequested", `The product's terms have no restriction. The annotation license-operator.io/restriction-pause pauses nothing: `+
-				`"72h" is not two instants with a slash between them, as in 2027-03-01T08:00:00Z/2027-03-04T08:00:00Z (kubectl license pause sets it).`),
+			product: restricting(observe,
+				annotatedWith("72h"), func(p *api.LicensedProduct) { p.Spec.Restriction = nil }), day: 40,
+			want: api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
+				Basis: api.RestrictionBasisNeverLicensed},
+			restricted: restricted(isFalse, "NotRequested",
+				`The product's terms have no restriction. The annotation license-operator.io/restriction-pause `+
+					`pauses nothing: `+
+					`"72h" is not two instants with a slash between them, as in `+
+					`2027-03-01T08:00:00Z/2027-03-04T08:00:00Z (kubectl license pause sets it).`),
 		},
 		"observed by its terms": {
 			product: restricting(observe), day: 40, outcome: planned(observe, false),
-			want:       status(api.RestrictionNone, preview(observe, defaultTierOnly, "")),
-			restricted: restricted(isFalse, "Observed", "The product's terms have a restriction that is only observed: nothing is ever restricted."),
-			ready:      complete,
+			want: status(api.RestrictionNone, preview(observe, defaultTierOnly, "")),
+			restricted: restricted(isFalse, "Observed",
+				"The product's terms have a restriction that is only observed: nothing is ever restricted."),
+			ready: complete,
 		},
 		"observed by its terms, paused, and on a cluster with a Windows node": {
-			product: restricting(observe, pausing(39, 41, "")), day: 40, brakes: &windows, outcome: planned(observe, false, as(readOnly)),
-			want:       status(api.RestrictionNone, preview(observe, readOnly, ""), paused(39, 41, "")),
-			restricted: restricted(isFalse, "Observed", "The product's terms have a restriction that is only observed: nothing is ever restricted."),
-			ready:      complete,
+			product: restricting(observe, pausing(39, 41, "")), day: 40, brakes: &windows,
+			outcome: planned(observe, false, as(readOnly)),
+			want:    status(api.RestrictionNone, preview(observe, readOnly, ""), paused(39, 41, "")),
+			restricted: restricted(isFalse, "Observed",
+				"The product's terms have a restriction that is only observed: nothing is ever restricted."),
+			ready: complete,
 		},
 		"observed by --max-restriction": {
-			product: restricting(defaultTierOnly), day: 40, brakes: new(upTo(observe)), outcome: planned(observe, false),
-			want: status(api.RestrictionNone, atMost(observe), preview(observe, defaultTierOnly, api.ModeReasonMaxRestriction)),
+			product: restricting(defaultTierOnly), day: 40, brakes: new(upTo(observe)),
+			outcome: planned(observe, false),
+			want: status(api.RestrictionNone, atMost(observe),
+				preview(observe, defaultTierOnly, api.ModeReasonMaxRestriction)),
 			restricted: restricted(isFalse, "Observed",
-				"The operator runs with --max-restriction=Observe: nothing is ever restricted, though the product's terms ask for DefaultTierOnly."),
+				"The operator runs with --max-restriction=Observe: nothing is ever restricted, though the product's "+
+					"terms ask for DefaultTierOnly."),
 			ready: complete,
 		},
 		"observed by its terms and by --max-restriction": {
 			product: restricting(observe), day: 40, brakes: new(upTo(observe)), outcome: planned(observe, false),
-			want:       status(api.RestrictionNone, atMost(observe), preview(observe, defaultTierOnly, "")),
-			restricted: restricted(isFalse, "Observed", "The product's terms have a restriction that is only observed: nothing is ever restricted."),
-			ready:      complete,
+			want: status(api.RestrictionNone, atMost(observe), preview(observe, defaultTierOnly, "")),
+			restricted: restricted(isFalse, "Observed",
+				"The product's terms have a restriction that is only observed: nothing is ever restricted."),
+			ready: complete,
 		},
 		"observed by an operator that was told nothing": {
-			product: restricting(readOnly), day: 40, brakes: new(upTo("")), outcome: planned(observe, false, as(readOnly)),
-			want:       status(api.RestrictionNone, atMost(""), preview(observe, readOnly, api.ModeReasonMaxRestriction)),
-			restricted: restricted(isFalse, "Observed", "The operator runs with --max-restriction=Observe: nothing is ever restricted, though the product's terms ask for ReadOnly."),
-			ready:      complete,
+			product: restricting(readOnly), day: 40, brakes: new(upTo("")),
+			outcome: planned(observe, false, as(readOnly)),
+			want:    status(api.RestrictionNone, atMost(""), preview(observe, readOnly, api.ModeReasonMaxRestriction)),
+			restricted: restricted(isFalse, "Observed", "The operator runs with --max-restriction=Observe: nothing "+
+				"is ever restricted, though the product's terms ask for ReadOnly."),
+			ready: complete,
 		},
 
 		"not due, unlicensed": {
 			product: restricting(defaultTierOnly), day: 10, outcome: planned(defaultTierOnly, false),
 			want: status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
 			restricted: restricted(isFalse, "NotDue",
-				"A restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is licensed for longer by then."+simulate),
+				"A restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is "+
+					"licensed for longer by then."+simulate),
 			ready: complete,
 		},
 		"not due, licensed": {
-			product: restricting(defaultTierOnly), day: 40, keys: []finding{k}, outcome: planned(defaultTierOnly, false),
-			want: status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, ""), licensed),
+			product: restricting(defaultTierOnly), day: 40, keys: []finding{k},
+			outcome: planned(defaultTierOnly, false),
+			want:    status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, ""), licensed),
 			restricted: restricted(isFalse, "NotDue",
-				"A restriction (DefaultTierOnly) takes effect at 2026-04-21T00:00:00Z, unless the product is licensed for longer by then."+simulate),
+				"A restriction (DefaultTierOnly) takes effect at 2026-04-21T00:00:00Z, unless the product is "+
+					"licensed for longer by then."+simulate),
 			ready: complete,
 		},
 		"not due: what would bypass it bypasses nothing": {
 			product: restricting(defaultTierOnly), day: 10,
-			outcome: planned(defaultTierOnly, false, func(o *restrictionOutcome) { o.effects.bypasses = bypassing("security", "security.first") }),
-			want:    status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
+			outcome: planned(defaultTierOnly,
+				false, func(o *restrictionOutcome) { o.effects.bypasses = bypassing("security", "security.first") }),
+			want: status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
 			restricted: restricted(isFalse, "NotDue",
-				"A restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is licensed for longer by then."+simulate),
+				"A restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is "+
+					"licensed for longer by then."+simulate),
 			ready: complete,
 		},
 		"not due, and the clocks disagree": {
-			product: restricting(defaultTierOnly), day: 10, clocks: license.ClocksDisagree, outcome: planned(defaultTierOnly, false),
-			want: status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
+			product: restricting(defaultTierOnly), day: 10, clocks: license.ClocksDisagree,
+			outcome: planned(defaultTierOnly, false),
+			want:    status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
 			restricted: restricted(isFalse, "NotDue",
-				"A restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is licensed for longer by then."+simulate),
+				"A restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is "+
+					"licensed for longer by then."+simulate),
 			ready: complete,
 		},
 		"not due, and a Windows node": {
 			product: restricting(defaultTierOnly), day: 10, brakes: &windows, outcome: planned(readOnly, false),
 			want: status(api.RestrictionScheduled, preview(readOnly, readOnly, api.ModeReasonWindowsNode)),
-			restricted: restricted(isFalse, "NotDue", "A restriction (ReadOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is licensed for longer by then."+simulate+
-				" The cluster has a Windows node, on which DefaultTierOnly would block traffic, so the mode is ReadOnly."),
+			restricted: restricted(isFalse, "NotDue",
+				"A restriction (ReadOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is licensed for "+
+					"longer by then."+simulate+
+					" The cluster has a Windows node, on which DefaultTierOnly would block traffic, so the mode is "+
+					"ReadOnly."),
 			ready: complete,
 		},
 		"not due, and at most ReadOnly": {
-			product: restricting(defaultTierOnly), day: 10, brakes: new(upTo(readOnly)), outcome: planned(readOnly, false),
-			want: status(api.RestrictionScheduled, atMost(readOnly), preview(readOnly, readOnly, api.ModeReasonMaxRestriction)),
-			restricted: restricted(isFalse, "NotDue", "A restriction (ReadOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is licensed for longer by then."+simulate+
-				" The product's terms ask for DefaultTierOnly; the operator runs with --max-restriction=ReadOnly."),
+			product: restricting(defaultTierOnly), day: 10, brakes: new(upTo(readOnly)),
+			outcome: planned(readOnly, false),
+			want: status(api.RestrictionScheduled, atMost(readOnly),
+				preview(readOnly, readOnly, api.ModeReasonMaxRestriction)),
+			restricted: restricted(isFalse, "NotDue",
+				"A restriction (ReadOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is licensed for "+
+					"longer by then."+simulate+
+					" The product's terms ask for DefaultTierOnly; the operator runs with --max-restriction=ReadOnly."),
 			ready: complete,
 		},
 		"due, and the clocks disagree": {
-			product: restricting(defaultTierOnly), day: 40, clocks: license.ClocksDisagree, outcome: planned(defaultTierOnly, false),
-			want: status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
-			restricted: restricted(isFalse, "ClockDisputed", "The restriction would be due, but the operator's clock and the API server's disagree, "+
-				"and it does not start while they do: condition ClockSkewed tells what to mend."),
+			product: restricting(defaultTierOnly), day: 40, clocks: license.ClocksDisagree,
+			outcome: planned(defaultTierOnly, false),
+			want:    status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
+			restricted: restricted(isFalse, "ClockDisputed",
+				"The restriction would be due, but the operator's clock and the API server's disagree, "+
+					"and it does not start while they do: condition ClockSkewed tells what to mend."),
 			ready: complete,
 		},
 
@@ -308,12 +356,15 @@ func TestRestrictionStatus(t *testing.T) {
 			ready:      ready(isFalse, "Applying", applyingMessage),
 		},
 		"in force in its first second": {
-			product: restricting(readOnly, func(p *api.LicensedProduct) { p.Spec.UnlicensedGracePeriodDays = new(int32(0)) }), day: 0,
+			product: restricting(readOnly,
+				func(p *api.LicensedProduct) { p.Spec.UnlicensedGracePeriodDays = new(int32(0)) }), day: 0,
 			want: api.RestrictionStatus{
-				State: api.RestrictionActive, EffectiveTime: on(0), Basis: api.RestrictionBasisNeverLicensed, MaxMode: defaultTierOnly,
+				State: api.RestrictionActive, EffectiveTime: on(0), Basis: api.RestrictionBasisNeverLicensed,
+				MaxMode:         defaultTierOnly,
 				SparedNamespace: "license-operator-system",
 				InForce: &api.RestrictionInForce{
-					Mode: readOnly, SinceTime: on(0), Message: notice + "2026-01-01T00:00:00Z. Renew at https://acme.example/renew",
+					Mode: readOnly, SinceTime: on(0),
+					Message: notice + "2026-01-01T00:00:00Z. Renew at https://acme.example/renew",
 				},
 			},
 			restricted: restricted(isTrue, "ReadOnly", "Since 2026-01-01T00:00:00Z"+frozen),
@@ -326,7 +377,8 @@ func TestRestrictionStatus(t *testing.T) {
 			ready:      complete,
 		},
 		"in force since, and the clocks have come to disagree": {
-			product: restricting(defaultTierOnly, restrictedBefore), day: 40, clocks: license.ClocksDisagree, outcome: planned(defaultTierOnly, true),
+			product: restricting(defaultTierOnly, restrictedBefore), day: 40, clocks: license.ClocksDisagree,
+			outcome:    planned(defaultTierOnly, true),
 			want:       status(api.RestrictionActive, inForce(defaultTierOnly, "", 35)),
 			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-02-05T00:00:00Z"+stopped),
 			ready:      complete,
@@ -334,7 +386,8 @@ func TestRestrictionStatus(t *testing.T) {
 		"in force, and bypassed": {
 			product: restricting(defaultTierOnly, restrictedBefore), day: 40,
 			outcome: planned(defaultTierOnly, true, func(o *restrictionOutcome) {
-				o.reason, o.message, o.effects.bypasses = api.ReasonBypassed, "One does.", bypassing("security", "security.first")
+				o.reason, o.message, o.effects.bypasses = api.ReasonBypassed, "One does.",
+					bypassing("security", "security.first")
 			}),
 			want: status(api.RestrictionActive, inForce(defaultTierOnly, "", 35), func(s *api.RestrictionStatus) {
 				s.Bypasses = bypassing("security", "security.first")
@@ -349,32 +402,40 @@ func TestRestrictionStatus(t *testing.T) {
 			ready:      complete,
 		},
 		"in force, and a Windows node": {
-			product: restricting(defaultTierOnly, restrictedBefore), day: 40, brakes: &windows, outcome: planned(readOnly, true),
-			want: status(api.RestrictionActive, inForce(readOnly, api.ModeReasonWindowsNode, 35)),
+			product: restricting(defaultTierOnly, restrictedBefore), day: 40, brakes: &windows,
+			outcome: planned(readOnly, true),
+			want:    status(api.RestrictionActive, inForce(readOnly, api.ModeReasonWindowsNode, 35)),
 			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z"+frozen+
-				" The cluster has a Windows node, on which DefaultTierOnly would block traffic, so the mode is ReadOnly."),
+				" The cluster has a Windows node, on which DefaultTierOnly would block traffic, so the mode is "+
+				"ReadOnly."),
 			ready: complete,
 		},
 		"in force, and at most ReadOnly": {
-			product: restricting(defaultTierOnly, restrictedBefore), day: 40, brakes: new(upTo(readOnly)), outcome: planned(readOnly, true),
-			want: status(api.RestrictionActive, atMost(readOnly), inForce(readOnly, api.ModeReasonMaxRestriction, 35)),
+			product: restricting(defaultTierOnly, restrictedBefore), day: 40, brakes: new(upTo(readOnly)),
+			outcome: planned(readOnly, true),
+			want: status(api.RestrictionActive, atMost(readOnly),
+				inForce(readOnly, api.ModeReasonMaxRestriction, 35)),
 			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z"+frozen+
 				" The product's terms ask for DefaultTierOnly; the operator runs with --max-restriction=ReadOnly."),
 			ready: complete,
 		},
 		"in force, and an annotation that is no pause": {
-			product: restricting(defaultTierOnly, restrictedBefore, annotatedWith("2026-02-10/2026-02-12")), day: 40, outcome: planned(defaultTierOnly, true),
-			want: status(api.RestrictionActive, inForce(defaultTierOnly, "", 35)),
+			product: restricting(defaultTierOnly, restrictedBefore, annotatedWith("2026-02-10/2026-02-12")), day: 40,
+			outcome: planned(defaultTierOnly, true),
+			want:    status(api.RestrictionActive, inForce(defaultTierOnly, "", 35)),
 			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-02-05T00:00:00Z"+stopped+
-				` The annotation license-operator.io/restriction-pause pauses nothing: "2026-02-10" is no instant as RFC 3339 has them, as in 2027-03-01T08:00:00Z (kubectl license pause sets it).`),
+				` The annotation license-operator.io/restriction-pause pauses nothing: "2026-02-10" is no instant `+
+				`as RFC 3339 has them, as in 2027-03-01T08:00:00Z (kubectl license pause sets it).`),
 			ready: complete,
 		},
 		"in force, and the product has no renewal URL": {
-			product: restricting(readOnly, restrictedBefore, func(p *api.LicensedProduct) { p.Spec.RenewalURL = "" }), day: 40, outcome: planned(readOnly, true),
+			product: restricting(readOnly, restrictedBefore, func(p *api.LicensedProduct) { p.Spec.RenewalURL = "" }),
+			day:     40, outcome: planned(readOnly, true),
 			want: status(api.RestrictionActive, inForce(readOnly, "", 35), func(s *api.RestrictionStatus) {
 				s.InForce.Message = notice + "2026-02-05T00:00:00Z. Ask Acme for a license"
 			}),
-			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z policies in the tiers of status.restriction.inForce can be neither created nor changed. "+
+			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z policies in the tiers of "+
+				"status.restriction.inForce can be neither created nor changed. "+
 				"They can be read and deleted. Ask Acme for a license and apply it as a LicenseKey."),
 			ready: complete,
 		},
@@ -388,22 +449,30 @@ func TestRestrictionStatus(t *testing.T) {
 		},
 
 		"paused, with a reason": {
-			product: restricting(defaultTierOnly, restrictedBefore, pausing(40, 43, "change freeze")), day: 40, outcome: planned(defaultTierOnly, false),
-			want:       status(api.RestrictionPaused, preview(defaultTierOnly, defaultTierOnly, ""), paused(40, 43, "change freeze")),
-			restricted: restricted(isFalse, "Paused", "The restriction is paused until 2026-02-13T00:00:00Z (change freeze)."+resume),
-			ready:      complete,
+			product: restricting(defaultTierOnly, restrictedBefore, pausing(40, 43, "change freeze")), day: 40,
+			outcome: planned(defaultTierOnly, false),
+			want: status(api.RestrictionPaused, preview(defaultTierOnly, defaultTierOnly, ""),
+				paused(40, 43, "change freeze")),
+			restricted: restricted(isFalse, "Paused",
+				"The restriction is paused until 2026-02-13T00:00:00Z (change freeze)."+resume),
+			ready: complete,
 		},
 		"paused, without a reason, and being lifted": {
-			product: restricting(defaultTierOnly, restrictedBefore, pausing(40, 43, "")), day: 40, outcome: planned(defaultTierOnly, true),
-			want:       status(api.RestrictionPaused, preview(defaultTierOnly, defaultTierOnly, ""), paused(40, 43, "")),
+			product: restricting(defaultTierOnly, restrictedBefore, pausing(40, 43, "")), day: 40,
+			outcome: planned(defaultTierOnly, true),
+			want: status(api.RestrictionPaused, preview(defaultTierOnly, defaultTierOnly, ""),
+				paused(40, 43, "")),
 			restricted: restricted(isFalse, "Paused", "The restriction is paused until 2026-02-13T00:00:00Z."+resume),
 			ready:      ready(isFalse, "Applying", applyingMessage),
 		},
 		"paused for a year": {
-			product: restricting(defaultTierOnly, pausing(40, 405, "")), day: 40, outcome: planned(defaultTierOnly, false),
-			want:       status(api.RestrictionPaused, preview(defaultTierOnly, defaultTierOnly, ""), paused(40, 54, "")),
-			restricted: restricted(isFalse, "Paused", "The restriction is paused until 2026-02-24T00:00:00Z."+resume+" The pause that is asked for is longer than the 14 days that one may last, and ends then."),
-			ready:      complete,
+			product: restricting(defaultTierOnly, pausing(40, 405, "")), day: 40,
+			outcome: planned(defaultTierOnly, false),
+			want:    status(api.RestrictionPaused, preview(defaultTierOnly, defaultTierOnly, ""), paused(40, 54, "")),
+			restricted: restricted(isFalse, "Paused",
+				"The restriction is paused until 2026-02-24T00:00:00Z."+resume+
+					" The pause that is asked for is longer than the 14 days that one may last, and ends then."),
+			ready: complete,
 		},
 		"paused before it is due": {
 			product: restricting(readOnly, pausing(9, 11, "")), day: 10, outcome: planned(readOnly, false),
@@ -412,37 +481,45 @@ func TestRestrictionStatus(t *testing.T) {
 			ready:      complete,
 		},
 		"paused, and a Windows node": {
-			product: restricting(defaultTierOnly, pausing(40, 43, "")), day: 40, brakes: &windows, outcome: planned(readOnly, false),
-			want: status(api.RestrictionPaused, preview(readOnly, readOnly, api.ModeReasonWindowsNode), paused(40, 43, "")),
+			product: restricting(defaultTierOnly, pausing(40, 43, "")), day: 40, brakes: &windows,
+			outcome: planned(readOnly, false),
+			want: status(api.RestrictionPaused, preview(readOnly, readOnly, api.ModeReasonWindowsNode),
+				paused(40, 43, "")),
 			restricted: restricted(isFalse, "Paused", "The restriction is paused until 2026-02-13T00:00:00Z."+resume+
-				" The cluster has a Windows node, on which DefaultTierOnly would block traffic, so the mode is ReadOnly."),
+				" The cluster has a Windows node, on which DefaultTierOnly would block traffic, so the mode is "+
+				"ReadOnly."),
 			ready: complete,
 		},
 		"to be paused": {
-			product: restricting(readOnly, restrictedBefore, pausing(41, 43, "change freeze")), day: 40, outcome: planned(readOnly, true),
+			product: restricting(readOnly, restrictedBefore, pausing(41, 43, "change freeze")), day: 40,
+			outcome:    planned(readOnly, true),
 			want:       status(api.RestrictionActive, inForce(readOnly, "", 35), paused(41, 43, "change freeze")),
 			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z"+frozen),
 			ready:      complete,
 		},
 		"paused once, and in force again": {
-			product: restricting(readOnly, pausing(37, 40, "change freeze")), day: 40, outcome: planned(readOnly, false),
+			product: restricting(readOnly, pausing(37, 40, "change freeze")), day: 40,
+			outcome:    planned(readOnly, false),
 			want:       status(api.RestrictionActive, inForce(readOnly, "", 40)),
 			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-10T00:00:00Z"+frozen),
 			ready:      ready(isFalse, "Applying", applyingMessage),
 		},
 
 		"renewed, and being lifted": {
-			product: restricting(defaultTierOnly, restrictedBefore), day: 40, keys: []finding{k}, outcome: planned(defaultTierOnly, true),
-			want: status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, ""), licensed),
+			product: restricting(defaultTierOnly, restrictedBefore), day: 40, keys: []finding{k},
+			outcome: planned(defaultTierOnly, true),
+			want:    status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, ""), licensed),
 			restricted: restricted(isFalse, "NotDue",
-				"A restriction (DefaultTierOnly) takes effect at 2026-04-21T00:00:00Z, unless the product is licensed for longer by then."+simulate),
+				"A restriction (DefaultTierOnly) takes effect at 2026-04-21T00:00:00Z, unless the product is "+
+					"licensed for longer by then."+simulate),
 			ready: ready(isFalse, "Applying", applyingMessage),
 		},
 		"not planned yet, and in force before: what was stays": {
 			product: restricting(defaultTierOnly, restrictedBefore), day: 40,
 			want: status(api.RestrictionActive, inForce(defaultTierOnly, "", 35), func(s *api.RestrictionStatus) {
 				s.InForce.Tiers, s.InForce.Policies = tiersOf(defaultTierOnly, "former"), counted(9, 8, 7)
-				s.SparedTiers, s.Bypasses = []api.SparedTier{{Name: "kube-admin", Reason: api.TierSparedBuiltIn}}, bypassing("former", "former.first")
+				s.SparedTiers, s.Bypasses = []api.SparedTier{{Name: "kube-admin", Reason: api.TierSparedBuiltIn}},
+					bypassing("former", "former.first")
 			}),
 			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-02-05T00:00:00Z"+stopped),
 		},
@@ -461,12 +538,14 @@ func TestRestrictionStatus(t *testing.T) {
 				s.Preview, s.SparedTiers = &api.RestrictionPreview{Mode: defaultTierOnly}, nil
 			}),
 			restricted: restricted(isFalse, "NotDue",
-				"A restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is licensed for longer by then."+simulate),
+				"A restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is "+
+					"licensed for longer by then."+simulate),
 		},
 		"without tiers": {
 			product: restricting(defaultTierOnly), day: 40,
 			outcome: planned(defaultTierOnly, true, func(o *restrictionOutcome) {
-				o.effects, o.reason, o.message = new(effectsOf(&restriction.ProductPlan{})), api.ReasonAPINotInstalled, "There are none."
+				o.effects, o.reason, o.message = new(effectsOf(&restriction.ProductPlan{})), api.ReasonAPINotInstalled,
+					"There are none."
 			}),
 			want: status(api.RestrictionActive, inForce(defaultTierOnly, "", 40), func(s *api.RestrictionStatus) {
 				s.SparedTiers, s.InForce.Tiers, s.InForce.Policies = nil, nil, counted(0, 0, 0)
@@ -485,7 +564,8 @@ func TestRestrictionStatus(t *testing.T) {
 			}
 			// look is what is found and written so long after that day has begun.
 			look := func(product *api.LicensedProduct, later time.Duration) (*assessment, *standing) {
-				found := assessedBy(license.ClockReading{Now: day(test.day).Add(later), Agreement: test.clocks}, product, test.keys...)
+				found := assessedBy(license.ClockReading{Now: day(test.day).Add(later), Agreement: test.clocks},
+					product, test.keys...)
 				return found, standingOf(found, brakes, test.outcome)
 			}
 			found, s := look(test.product, 300*time.Millisecond)
@@ -508,7 +588,8 @@ func TestRestrictionStatus(t *testing.T) {
 				found, s := look(again, later)
 				rewritten := licensedProductStatus(found, observations{inUse(1, 4), nil, s})
 				if !equality.Semantic.DeepEqual(again.Status, rewritten) {
-					t.Errorf("written again %s into the day: -first +again:\n%s", later, cmp.Diff(again.Status, rewritten))
+					t.Errorf("written again %s into the day: -first +again:\n%s", later,
+						cmp.Diff(again.Status, rewritten))
 				}
 			}
 		})
@@ -529,7 +610,8 @@ func stored(t *testing.T, status api.LicensedProductStatus) api.LicensedProductS
 	return back
 }
 
-// What an outcome says is what the condition says, unless the restriction has begun or ended since. Of a product that asks for no restriction only trouble is told.
+// What an outcome says is what the condition says, unless the restriction has begun or ended since. Of a product that
+// asks for no restriction only trouble is told.
 func TestRestrictionReadyCondition(t *testing.T) {
 	type told struct {
 		Status metav1.ConditionStatus
@@ -543,28 +625,38 @@ func TestRestrictionReadyCondition(t *testing.T) {
 		want map[string]told
 	}{
 		{active, true, map[string]told{
-			"Complete": {isTrue, "Complete"}, "APINotInstalled": {isFalse, "APINotInstalled"}, "Forbidden": {isFalse, "Forbidden"}, "ApplyFailed": {isFalse, "ApplyFailed"},
-			"LockNotInForce": {isFalse, "LockNotInForce"}, "Bypassed": {isFalse, "Bypassed"}, "Applying": {isFalse, "Applying"},
+			"Complete": {isTrue, "Complete"}, "APINotInstalled": {isFalse, "APINotInstalled"},
+			"Forbidden": {isFalse, "Forbidden"}, "ApplyFailed": {isFalse, "ApplyFailed"},
+			"LockNotInForce": {isFalse, "LockNotInForce"}, "Bypassed": {isFalse, "Bypassed"},
+			"Applying": {isFalse, "Applying"},
 		}},
 		{scheduled, false, map[string]told{
-			"Complete": {isTrue, "Complete"}, "APINotInstalled": {isFalse, "APINotInstalled"}, "Forbidden": {isFalse, "Forbidden"}, "ApplyFailed": {isFalse, "ApplyFailed"},
-			"LockNotInForce": {isFalse, "LockNotInForce"}, "Bypassed": {isFalse, "Bypassed"}, "Applying": {isFalse, "Applying"},
+			"Complete": {isTrue, "Complete"}, "APINotInstalled": {isFalse, "APINotInstalled"},
+			"Forbidden": {isFalse, "Forbidden"}, "ApplyFailed": {isFalse, "ApplyFailed"},
+			"LockNotInForce": {isFalse, "LockNotInForce"}, "Bypassed": {isFalse, "Bypassed"},
+			"Applying": {isFalse, "Applying"},
 		}},
 		{active, false, map[string]told{
-			"Complete": {isFalse, "Applying"}, "APINotInstalled": {isFalse, "APINotInstalled"}, "Forbidden": {isFalse, "Applying"}, "ApplyFailed": {isFalse, "Applying"},
+			"Complete": {isFalse, "Applying"}, "APINotInstalled": {isFalse, "APINotInstalled"},
+			"Forbidden": {isFalse, "Applying"}, "ApplyFailed": {isFalse, "Applying"},
 		}},
 		{scheduled, true, map[string]told{
-			"Complete": {isFalse, "Applying"}, "APINotInstalled": {isFalse, "APINotInstalled"}, "Forbidden": {isFalse, "Applying"}, "ApplyFailed": {isFalse, "Applying"},
+			"Complete": {isFalse, "Applying"}, "APINotInstalled": {isFalse, "APINotInstalled"},
+			"Forbidden": {isFalse, "Applying"}, "ApplyFailed": {isFalse, "Applying"},
 			"LockNotInForce": {isFalse, "Applying"}, "Bypassed": {isFalse, "Applying"},
 		}},
 		{none, false, map[string]told{
-			"Complete": {}, "APINotInstalled": {}, "Forbidden": {isFalse, "Forbidden"}, "ApplyFailed": {isFalse, "ApplyFailed"}, "LockNotInForce": {}, "Bypassed": {}, "Applying": {isFalse, "Applying"},
+			"Complete": {}, "APINotInstalled": {}, "Forbidden": {isFalse, "Forbidden"},
+			"ApplyFailed": {isFalse, "ApplyFailed"}, "LockNotInForce": {}, "Bypassed": {},
+			"Applying": {isFalse, "Applying"},
 		}},
-		{none, true, map[string]told{"Complete": {isFalse, "Applying"}, "APINotInstalled": {}, "Forbidden": {isFalse, "Applying"}}},
+		{none, true, map[string]told{"Complete": {isFalse, "Applying"}, "APINotInstalled": {},
+			"Forbidden": {isFalse, "Applying"}}},
 	} {
 		for reason, want := range test.want {
 			t.Run(fmt.Sprintf("%s, %s in force %t", reason, test.state, test.inForce), func(t *testing.T) {
-				s := &standing{state: test.state, outcome: &restrictionOutcome{inForce: test.inForce, reason: reason, message: "So it is."}}
+				s := &standing{state: test.state,
+					outcome: &restrictionOutcome{inForce: test.inForce, reason: reason, message: "So it is."}}
 				if test.state != none {
 					s.Mode = defaultTierOnly
 				}
@@ -580,7 +672,8 @@ func TestRestrictionReadyCondition(t *testing.T) {
 	}
 }
 
-// An operator that has just started, or is asked for another product's lock in the same tier, has no news of a restriction that holds already.
+// An operator that has just started, or is asked for another product's lock in the same tier, has no news of a
+// restriction that holds already.
 func TestRestrictionReadyIsKeptWhileTheLockIsAskedForAgain(t *testing.T) {
 	for name, test := range map[string]struct {
 		reason       string
@@ -596,11 +689,14 @@ func TestRestrictionReadyIsKeptWhileTheLockIsAskedForAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			product := acme()
-			product.Status.Conditions = []metav1.Condition{{Type: api.ConditionRestrictionReady, Status: metav1.ConditionFalse, Reason: test.reason}}
+			product.Status.Conditions = []metav1.Condition{{Type: api.ConditionRestrictionReady,
+				Status: metav1.ConditionFalse, Reason: test.reason}}
 			if test.heldBefore {
-				product.Status.Restriction = &api.RestrictionStatus{InForce: &api.RestrictionInForce{Mode: defaultTierOnly, SinceTime: new(metav1.NewTime(day(1)))}}
+				product.Status.Restriction = &api.RestrictionStatus{
+					InForce: &api.RestrictionInForce{Mode: defaultTierOnly, SinceTime: new(metav1.NewTime(day(1)))}}
 			}
-			s := &standing{state: api.RestrictionActive, outcome: &restrictionOutcome{inForce: true, reason: api.ReasonApplying, isProving: true}}
+			s := &standing{state: api.RestrictionActive,
+				outcome: &restrictionOutcome{inForce: true, reason: api.ReasonApplying, isProving: true}}
 			s.Mode = defaultTierOnly
 			got := ""
 			if ready := restrictionReadyCondition(&assessment{product: product}, s); ready != nil {
@@ -621,12 +717,17 @@ func TestEffectsAreBounded(t *testing.T) {
 	var bypasses []api.BypassingPolicy
 	for i := range 1001 {
 		name := fmt.Sprintf("tier-%04d", i)
-		effect := restriction.TierEffect{Tier: name, Mode: defaultTierOnly, Policies: make([]restriction.PolicyRef, 3), Allow: 2, Deny: 1}
+		effect := restriction.TierEffect{Tier: name, Mode: defaultTierOnly, Policies: make([]restriction.PolicyRef, 3),
+			Allow: 2, Deny: 1}
 		if i%100 == 7 {
 			for _, bypass := range []string{"a", "b"} {
-				ref := restriction.PolicyRef{Kind: restriction.NetworkPolicy, Namespace: "shop", Name: name + "." + bypass}
-				effect.Bypasses = append(effect.Bypasses, restriction.Bypass{Policy: ref, Reason: api.BypassTierDeleting})
-				bypasses = append(bypasses, api.BypassingPolicy{Kind: "NetworkPolicy", Namespace: "shop", Name: ref.Name, Tier: name, Reason: api.BypassTierDeleting})
+				ref := restriction.PolicyRef{Kind: restriction.NetworkPolicy, Namespace: "shop",
+					Name: name + "." + bypass}
+				effect.Bypasses = append(effect.Bypasses,
+					restriction.Bypass{Policy: ref, Reason: api.BypassTierDeleting})
+				bypasses = append(bypasses,
+					api.BypassingPolicy{Kind: "NetworkPolicy", Namespace: "shop", Name: ref.Name, Tier: name,
+						Reason: api.BypassTierDeleting})
 			}
 		}
 		plan.Affects = append(plan.Affects, effect)
@@ -646,22 +747,29 @@ func TestEffectsAreBounded(t *testing.T) {
 // What a plan says is what the status says.
 func TestEffectsOfAPlan(t *testing.T) {
 	first := restriction.Policy{
-		Kind: restriction.GlobalNetworkPolicy, Name: "security.first", Tier: "security", Order: new(restriction.PassOrder), ForPods: true, Denies: true,
+		Kind: restriction.GlobalNetworkPolicy, Name: "security.first", Tier: "security",
+		Order: new(restriction.PassOrder), ForPods: true, Denies: true,
 	}
 	plan := restriction.MakePlan(restriction.Seen{
-		Tiers: []restriction.Tier{{Name: "default"}, {Name: "security"}, {Name: "leaving", Deleting: true}, {Name: "mine", Labels: labels.Set{restriction.NeverLabel: restriction.NeverValue}}},
+		Tiers: []restriction.Tier{{Name: "default"}, {Name: "security"}, {Name: "leaving", Deleting: true},
+			{Name: "mine", Labels: labels.Set{restriction.NeverLabel: restriction.NeverValue}}},
 		Policies: []restriction.Policy{
 			first,
-			{Kind: restriction.NetworkPolicy, Namespace: "shop", Name: "security.allow", Tier: "security", ForPods: true, Allows: true},
-			{Kind: restriction.NetworkPolicy, Namespace: "shop", Name: "leaving.deny", Tier: "leaving", ForPods: true, Denies: true},
+			{Kind: restriction.NetworkPolicy, Namespace: "shop", Name: "security.allow", Tier: "security",
+				ForPods: true, Allows: true},
+			{Kind: restriction.NetworkPolicy, Namespace: "shop", Name: "leaving.deny", Tier: "leaving", ForPods: true,
+				Denies: true},
 		},
-	}, []restriction.Product{{Name: "acme-mesh", Mode: defaultTierOnly, TierSelector: labels.Everything(), Due: true, Since: day(1)}}, unbraked)
+	}, []restriction.Product{{Name: "acme-mesh", Mode: defaultTierOnly, TierSelector: labels.Everything(), Due: true,
+		Since: day(1)}}, unbraked)
 	want := restrictionEffects{
 		tiers:    []api.RestrictedTier{{Name: "leaving", Mode: readOnly}, {Name: "security", Mode: defaultTierOnly}},
 		policies: counted(2, 1, 1),
-		spared:   []api.SparedTier{{Name: "default", Reason: api.TierSparedBuiltIn}, {Name: "mine", Reason: api.TierSparedNever}},
+		spared: []api.SparedTier{{Name: "default", Reason: api.TierSparedBuiltIn},
+			{Name: "mine", Reason: api.TierSparedNever}},
 		bypasses: &api.RestrictionBypasses{Total: 2, Policies: []api.BypassingPolicy{
-			{Kind: "NetworkPolicy", Namespace: "shop", Name: "leaving.deny", Tier: "leaving", Reason: api.BypassTierDeleting},
+			{Kind: "NetworkPolicy", Namespace: "shop", Name: "leaving.deny", Tier: "leaving",
+				Reason: api.BypassTierDeleting},
 			{Kind: "GlobalNetworkPolicy", Name: "security.first", Tier: "security", Reason: api.BypassSortsFirst},
 		}},
 	}
@@ -675,10 +783,12 @@ func TestRestrictionEvents(t *testing.T) {
 		s := &api.LicensedProductStatus{}
 		if restricted != "" {
 			inForce := statusOf(restricted == "ReadOnly" || restricted == "DefaultTierOnly")
-			s.Conditions = append(s.Conditions, condition("Restricted", inForce, 3, 20, restricted, "It is "+restricted+"."))
+			s.Conditions = append(s.Conditions,
+				condition("Restricted", inForce, 3, 20, restricted, "It is "+restricted+"."))
 		}
 		if ready != "" {
-			s.Conditions = append(s.Conditions, condition("RestrictionReady", statusOf(ready == "Complete"), 3, 20, ready, "All is "+ready+"."))
+			s.Conditions = append(s.Conditions,
+				condition("RestrictionReady", statusOf(ready == "Complete"), 3, 20, ready, "All is "+ready+"."))
 		}
 		return s
 	}
@@ -686,38 +796,60 @@ func TestRestrictionEvents(t *testing.T) {
 		from, to *api.LicensedProductStatus
 		want     []transition
 	}{
-		"new, and to come":                      {status("", ""), status("NotDue", ""), nil},
-		"new, and not requested":                {status("", ""), status("NotRequested", ""), nil},
-		"new, and complete":                     {status("NotDue", ""), status("NotDue", "Complete"), nil},
-		"new, and in force":                     {status("", ""), status("DefaultTierOnly", ""), []transition{{true, "Restricted", "It is DefaultTierOnly."}}},
-		"new, and paused":                       {status("", ""), status("Paused", ""), []transition{{false, "RestrictionPaused", "It is Paused."}}},
-		"new, and disputed":                     {status("", ""), status("ClockDisputed", ""), []transition{{true, "RestrictionClockDisputed", "It is ClockDisputed."}}},
-		"nothing":                               {status("ReadOnly", "Complete"), status("ReadOnly", "Complete"), nil},
-		"it comes into force":                   {status("NotDue", "Complete"), status("ReadOnly", "Applying"), []transition{{true, "Restricted", "It is ReadOnly."}}},
-		"and completely":                        {status("ReadOnly", "Applying"), status("ReadOnly", "Complete"), []transition{{false, "RestrictionComplete", "All is Complete."}}},
-		"and gets stronger":                     {status("ReadOnly", "Complete"), status("DefaultTierOnly", "Complete"), []transition{{true, "Restricted", "It is DefaultTierOnly."}}},
-		"and gets gentler":                      {status("DefaultTierOnly", "Complete"), status("ReadOnly", "Complete"), []transition{{true, "Restricted", "It is ReadOnly."}}},
-		"it is lifted by a key":                 {status("ReadOnly", "Complete"), status("NotDue", "Applying"), []transition{{false, "RestrictionLifted", "The restriction has ended. It is NotDue."}}},
-		"it is lifted by the terms":             {status("ReadOnly", "Complete"), status("NotRequested", ""), []transition{{false, "RestrictionLifted", "The restriction has ended. It is NotRequested."}}},
-		"it is lifted by the owner":             {status("ReadOnly", "Complete"), status("Observed", "Complete"), []transition{{false, "RestrictionLifted", "The restriction has ended. It is Observed."}}},
-		"it is lifted by a pause":               {status("ReadOnly", "Complete"), status("Paused", "Applying"), []transition{{false, "RestrictionPaused", "It is Paused."}}},
-		"a pause is over, and it is in force":   {status("Paused", "Complete"), status("ReadOnly", "Complete"), []transition{{true, "Restricted", "It is ReadOnly."}}},
-		"a pause is over, and it is to come":    {status("Paused", "Complete"), status("NotDue", "Complete"), nil},
-		"the clocks come to agree":              {status("ClockDisputed", "Complete"), status("ReadOnly", "Complete"), []transition{{true, "Restricted", "It is ReadOnly."}}},
-		"the clocks agree, and it is to come":   {status("ClockDisputed", "Complete"), status("NotDue", "Complete"), nil},
-		"a right is missing":                    {status("ReadOnly", "Applying"), status("ReadOnly", "Forbidden"), []transition{{true, "RestrictionNotReady", "All is Forbidden."}}},
-		"a write fails":                         {status("ReadOnly", "Complete"), status("ReadOnly", "ApplyFailed"), []transition{{true, "RestrictionNotReady", "All is ApplyFailed."}}},
-		"the lock is not in force":              {status("ReadOnly", "Applying"), status("ReadOnly", "LockNotInForce"), []transition{{true, "RestrictionNotReady", "All is LockNotInForce."}}},
-		"bypassed":                              {status("ReadOnly", "Complete"), status("ReadOnly", "Bypassed"), []transition{{true, "RestrictionNotReady", "All is Bypassed."}}},
-		"from one trouble to another":           {status("ReadOnly", "Forbidden"), status("ReadOnly", "Bypassed"), []transition{{true, "RestrictionNotReady", "All is Bypassed."}}},
-		"out of trouble":                        {status("ReadOnly", "Bypassed"), status("ReadOnly", "Complete"), []transition{{false, "RestrictionComplete", "All is Complete."}}},
-		"out of trouble, since nobody asks":     {status("Observed", "Forbidden"), status("NotRequested", ""), nil},
-		"there are no tiers":                    {status("NotDue", "Complete"), status("NotDue", "APINotInstalled"), nil},
-		"there are tiers":                       {status("NotDue", "APINotInstalled"), status("NotDue", "Complete"), []transition{{false, "RestrictionComplete", "All is Complete."}}},
-		"it comes into force, and into trouble": {status("NotDue", "Complete"), status("ReadOnly", "Forbidden"), []transition{{true, "Restricted", "It is ReadOnly."}, {true, "RestrictionNotReady", "All is Forbidden."}}},
+		"new, and to come":       {status("", ""), status("NotDue", ""), nil},
+		"new, and not requested": {status("", ""), status("NotRequested", ""), nil},
+		"new, and complete":      {status("NotDue", ""), status("NotDue", "Complete"), nil},
+		"new, and in force": {status("", ""), status("DefaultTierOnly", ""),
+			[]transition{{true, "Restricted", "It is DefaultTierOnly."}}},
+		"new, and paused": {status("", ""), status("Paused", ""),
+			[]transition{{false, "RestrictionPaused", "It is Paused."}}},
+		"new, and disputed": {status("", ""), status("ClockDisputed", ""),
+			[]transition{{true, "RestrictionClockDisputed", "It is ClockDisputed."}}},
+		"nothing": {status("ReadOnly", "Complete"), status("ReadOnly", "Complete"), nil},
+		"it comes into force": {status("NotDue", "Complete"), status("ReadOnly", "Applying"),
+			[]transition{{true, "Restricted", "It is ReadOnly."}}},
+		"and completely": {status("ReadOnly", "Applying"), status("ReadOnly", "Complete"),
+			[]transition{{false, "RestrictionComplete", "All is Complete."}}},
+		"and gets stronger": {status("ReadOnly", "Complete"), status("DefaultTierOnly", "Complete"),
+			[]transition{{true, "Restricted", "It is DefaultTierOnly."}}},
+		"and gets gentler": {status("DefaultTierOnly", "Complete"), status("ReadOnly", "Complete"),
+			[]transition{{true, "Restricted", "It is ReadOnly."}}},
+		"it is lifted by a key": {status("ReadOnly", "Complete"), status("NotDue", "Applying"),
+			[]transition{{false, "RestrictionLifted", "The restriction has ended. It is NotDue."}}},
+		"it is lifted by the terms": {status("ReadOnly", "Complete"), status("NotRequested", ""),
+			[]transition{{false, "RestrictionLifted", "The restriction has ended. It is NotRequested."}}},
+		"it is lifted by the owner": {status("ReadOnly", "Complete"), status("Observed", "Complete"),
+			[]transition{{false, "RestrictionLifted", "The restriction has ended. It is Observed."}}},
+		"it is lifted by a pause": {status("ReadOnly", "Complete"), status("Paused", "Applying"),
+			[]transition{{false, "RestrictionPaused", "It is Paused."}}},
+		"a pause is over, and it is in force": {status("Paused", "Complete"), status("ReadOnly", "Complete"),
+			[]transition{{true, "Restricted", "It is ReadOnly."}}},
+		"a pause is over, and it is to come": {status("Paused", "Complete"), status("NotDue", "Complete"), nil},
+		"the clocks come to agree": {status("ClockDisputed", "Complete"), status("ReadOnly", "Complete"),
+			[]transition{{true, "Restricted", "It is ReadOnly."}}},
+		"the clocks agree, and it is to come": {status("ClockDisputed", "Complete"), status("NotDue", "Complete"), nil},
+		"a right is missing": {status("ReadOnly", "Applying"), status("ReadOnly", "Forbidden"),
+			[]transition{{true, "RestrictionNotReady", "All is Forbidden."}}},
+		"a write fails": {status("ReadOnly", "Complete"), status("ReadOnly", "ApplyFailed"),
+			[]transition{{true, "RestrictionNotReady", "All is ApplyFailed."}}},
+		"the lock is not in force": {status("ReadOnly", "Applying"), status("ReadOnly", "LockNotInForce"),
+			[]transition{{true, "RestrictionNotReady", "All is LockNotInForce."}}},
+		"bypassed": {status("ReadOnly", "Complete"), status("ReadOnly", "Bypassed"),
+			[]transition{{true, "RestrictionNotReady", "All is Bypassed."}}},
+		"from one trouble to another": {status("ReadOnly", "Forbidden"), status("ReadOnly", "Bypassed"),
+			[]transition{{true, "RestrictionNotReady", "All is Bypassed."}}},
+		"out of trouble": {status("ReadOnly", "Bypassed"), status("ReadOnly", "Complete"),
+			[]transition{{false, "RestrictionComplete", "All is Complete."}}},
+		"out of trouble, since nobody asks": {status("Observed", "Forbidden"), status("NotRequested", ""), nil},
+		"there are no tiers":                {status("NotDue", "Complete"), status("NotDue", "APINotInstalled"), nil},
+		"there are tiers": {status("NotDue", "APINotInstalled"), status("NotDue", "Complete"),
+			[]transition{{false, "RestrictionComplete", "All is Complete."}}},
+		"it comes into force, and into trouble": {status("NotDue", "Complete"), status("ReadOnly", "Forbidden"),
+			[]transition{{true, "Restricted", "It is ReadOnly."}, {true, "RestrictionNotReady", "All is Forbidden."}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, restrictionEvents(test.from, test.to), cmp.AllowUnexported(transition{})); diff != "" {
+			if diff := cmp.Diff(test.want, restrictionEvents(test.from, test.to),
+				cmp.AllowUnexported(transition{})); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
@@ -735,7 +867,8 @@ func TestNextLookAtAPause(t *testing.T) {
 		"after it":         {day(43), time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
-			found := assessedBy(license.ClockReading{Now: test.now, Agreement: license.ClocksUnknown}, restricting(defaultTierOnly, pausing(40, 43, "")))
+			found := assessedBy(license.ClockReading{Now: test.now, Agreement: license.ClocksUnknown},
+				restricting(defaultTierOnly, pausing(40, 43, "")))
 			if got := nextLook(found).RequeueAfter; got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
@@ -743,7 +876,8 @@ func TestNextLookAtAPause(t *testing.T) {
 	}
 }
 
-// Whatever vendors and cluster owners write, the API takes it: the message of a restriction in at most 2048 characters, that of a condition in what conditions take.
+// Whatever vendors and cluster owners write, the API takes it: the message of a restriction in at most 2048 characters,
+// that of a condition in what conditions take.
 func TestLongTextsFitTheStatus(t *testing.T) {
 	p := restricting(defaultTierOnly, pausing(50, 60, strings.Repeat("€", 300)))
 	p.Name = strings.Repeat("n", 253)
@@ -756,7 +890,8 @@ func TestLongTextsFitTheStatus(t *testing.T) {
 		if reason := []rune(status.Restriction.Pause.Reason); len(reason) != 256 {
 			t.Errorf("the reason of the pause has %d characters", len(reason))
 		}
-		if message := conditionOf(status.Conditions, "Restricted").Message; len(message) > 4096 || !strings.HasSuffix(message, ".") {
+		if message := conditionOf(status.Conditions, "Restricted").Message; len(message) > 4096 ||
+			!strings.HasSuffix(message, ".") {
 			t.Errorf("Restricted says, in %d bytes: %s", len(message), message)
 		}
 	}

@@ -31,17 +31,20 @@ import (
 )
 
 const (
-	// repairDelay is how long a PrometheusRule that somebody has changed stays so: should it be another controller, the two do not race each other.
+	// repairDelay is how long a PrometheusRule that somebody has changed stays so: should it be another controller, the
+	// two do not race each other.
 	repairDelay = time.Second
 	// After a failure the rule is tried again, less and less often.
 	firstRuleRetry = time.Second
 	lastRuleRetry  = 5 * time.Minute
 )
 
-var prometheusRules = schema.GroupVersionResource{Group: "monitoring.coreos.com", Version: "v1", Resource: "prometheusrules"}
+var prometheusRules = schema.GroupVersionResource{Group: "monitoring.coreos.com", Version: "v1",
+	Resource: "prometheusrules"}
 
-// ruleReconciler keeps the PrometheusRule of each product, where the cluster has that kind. It has a queue of its own, since a webhook that is slow to admit a rule must not
-// delay the state of a product, and tells the product's reconciler, the one writer of its status, what has come of it.
+// ruleReconciler keeps the PrometheusRule of each product, where the cluster has that kind. It has a queue of its own,
+// since a webhook that is slow to admit a rule must not delay the state of a product, and tells the product's
+// reconciler, the one writer of its status, what has come of it.
 type ruleReconciler struct {
 	reader  client.Reader
 	client  dynamic.Interface
@@ -80,7 +83,8 @@ func newRuleReconciler(mgr ctrl.Manager, options alerting.Options, products *wak
 		return nil, err
 	}
 	r := &ruleReconciler{
-		reader: mgr.GetClient(), client: rules, options: options, changes: &wakeQueue{}, products: products, kept: map[string]keptRule{},
+		reader: mgr.GetClient(), client: rules, options: options, changes: &wakeQueue{}, products: products,
+		kept: map[string]keptRule{},
 	}
 	lookup := lookup{reader: mgr.GetClient()}
 	r.kind = &optionalKind{
@@ -118,7 +122,8 @@ func (r *ruleReconciler) Reconcile(ctx context.Context, request ctrl.Request) (c
 	}
 	object, err := r.kind.get(alerting.RuleName(product.Name))
 	if err != nil {
-		return ctrl.Result{}, nil //nolint:nilerr // the condition AlertsReady tells of it, and when it changes, all products are looked at again
+		return ctrl.Result{},
+			nil //nolint:nilerr // the condition AlertsReady tells of it, and when it changes, all products are looked at again
 	}
 	observed, _ := object.(*observedRule)
 	rule, err := r.desired(product)
@@ -134,7 +139,8 @@ func (r *ruleReconciler) Reconcile(ctx context.Context, request ctrl.Request) (c
 		now.failures = was.failures + 1
 		result.RequeueAfter = min(firstRuleRetry<<min(was.failures, 10), lastRuleRetry)
 		if was.failures == 0 {
-			logf.FromContext(ctx).Error(now.err, "Failed to write the PrometheusRule, trying again less and less often", "namespace", r.options.Namespace)
+			logf.FromContext(ctx).Error(now.err, "Failed to write the PrometheusRule, trying again less and less often",
+				"namespace", r.options.Namespace)
 		}
 	}
 	r.keep(product.Name, &now)
@@ -193,7 +199,8 @@ func (r *ruleReconciler) desired(product *api.LicensedProduct) (*unstructured.Un
 func (r *ruleReconciler) observe(rule *unstructured.Unstructured) metav1.ObjectMetaAccessor {
 	return &observedRule{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: rule.GetNamespace(), Name: rule.GetName(), UID: rule.GetUID(), ResourceVersion: rule.GetResourceVersion(), OwnerReferences: rule.GetOwnerReferences(),
+			Namespace: rule.GetNamespace(), Name: rule.GetName(), UID: rule.GetUID(),
+			ResourceVersion: rule.GetResourceVersion(), OwnerReferences: rule.GetOwnerReferences(),
 		},
 		digest: r.digest(rule),
 	}
@@ -217,8 +224,8 @@ func (r *ruleReconciler) digest(rule *unstructured.Unstructured) [sha256.Size]by
 
 // write writes the whole rule, and returns its resource version.
 //
-// It creates or patches, and is no server-side apply: that would take over an object of the same name that is somebody else's, and would leave in place what others
-// have added to the rule's groups.
+// It creates or patches, and is no server-side apply: that would take over an object of the same name that is somebody
+// else's, and would leave in place what others have added to the rule's groups.
 func (r *ruleReconciler) write(
 	ctx context.Context, product *api.LicensedProduct, rule *unstructured.Unstructured, observed *observedRule,
 ) (resourceVersion string, err error) {
@@ -253,7 +260,8 @@ func (r *ruleReconciler) write(
 	if err != nil {
 		return "", err
 	}
-	patched, err := rules.Patch(ctx, rule.GetName(), types.MergePatchType, patch, metav1.PatchOptions{FieldManager: string(fieldOwner)})
+	patched, err := rules.Patch(ctx, rule.GetName(), types.MergePatchType, patch,
+		metav1.PatchOptions{FieldManager: string(fieldOwner)})
 	if err != nil {
 		return "", err
 	}
@@ -267,7 +275,8 @@ func isProduct(owner *metav1.OwnerReference, name string) bool {
 }
 
 func (r *ruleReconciler) nameTaken(rule *unstructured.Unstructured) error {
-	return fmt.Errorf("there is a PrometheusRule %q in namespace %q already, and it is not this product's: rename it, or have the operator write to another namespace (--alerts-namespace)",
+	return fmt.Errorf("there is a PrometheusRule %q in namespace %q already, and it is not this product's: rename "+
+		"it, or have the operator write to another namespace (--alerts-namespace)",
 		rule.GetName(), r.options.Namespace)
 }
 
@@ -276,14 +285,16 @@ func (r *ruleReconciler) condition(product *api.LicensedProduct, err error) meta
 	switch {
 	case err == nil:
 		ready.Status, ready.Reason = metav1.ConditionTrue, api.ReasonRuleApplied
-		ready.Message = fmt.Sprintf("PrometheusRule %q in namespace %q has the product's alerts.", alerting.RuleName(product.Name), r.options.Namespace)
+		ready.Message = fmt.Sprintf("PrometheusRule %q in namespace %q has the product's alerts.",
+			alerting.RuleName(product.Name), r.options.Namespace)
 	case errors.Is(err, errNotInstalled):
 		ready.Reason = api.ReasonAPINotInstalled
 		ready.Message = "The cluster has no PrometheusRules (" + r.kind.name() + "), so nobody is alerted: " +
 			"install prometheus-operator, or that CustomResourceDefinition alone, and the rule is there within seconds."
 	case isForbiddenByRBAC(err):
 		ready.Reason = api.ReasonForbidden
-		ready.Message = fmt.Sprintf("The operator may not keep the PrometheusRule in namespace %q, or there is no such namespace: %v. Grant it there what config/rbac grants it in its own.",
+		ready.Message = fmt.Sprintf("The operator may not keep the PrometheusRule in namespace %q, or there is no "+
+			"such namespace: %v. Grant it there what config/rbac grants it in its own.",
 			r.options.Namespace, err)
 	default:
 		ready.Reason = api.ReasonApplyFailed
@@ -292,7 +303,8 @@ func (r *ruleReconciler) condition(product *api.LicensedProduct, err error) meta
 	return ready
 }
 
-// isForbiddenByRBAC tells whether a right is missing: a webhook, a quota and a namespace that is being deleted forbid as well, and a Role would not help.
+// isForbiddenByRBAC tells whether a right is missing: a webhook, a quota and a namespace that is being deleted forbid
+// as well, and a Role would not help.
 func isForbiddenByRBAC(err error) bool {
 	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), " cannot ")
 }

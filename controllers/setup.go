@@ -1,7 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package controllers has one reconciler per kind. Each reads, evaluates, applies the status once, and then tells of transitions in events.
+// Package controllers has one reconciler per kind. Each reads, evaluates, applies the status once, and then tells of
+// transitions in events.
 package controllers
 
 import (
@@ -60,12 +61,13 @@ type Options struct {
 func controllerOptions() controller.Options {
 	return controller.Options{
 		MaxConcurrentReconciles: concurrency,
-		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
+		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry,
+			lastRetry),
 	}
 }
 
-// CacheOptions are those the reconcilers need: Secrets of namespace alone, and of those no more than a token can be; of nodes what is counted; of
-// CustomResourceDefinitions and APIServices that they are there.
+// CacheOptions are those the reconcilers need: Secrets of namespace alone, and of those no more than a token can be; of
+// nodes what is counted; of CustomResourceDefinitions and APIServices that they are there.
 func CacheOptions(namespace string) cache.Options {
 	return cache.Options{
 		ReaderFailOnMissingInformer: true,
@@ -79,8 +81,8 @@ func CacheOptions(namespace string) cache.Options {
 	}
 }
 
-// CheckReadable says at once what would otherwise show as a cache with CacheOptions that does not sync: its error names what the operator may not read. The
-// reader is one that asks the API server.
+// CheckReadable says at once what would otherwise show as a cache with CacheOptions that does not sync: its error names
+// what the operator may not read. The reader is one that asks the API server.
 func CheckReadable(ctx context.Context, reader client.Reader, namespace string) error {
 	crds, apiServices := &metav1.PartialObjectMetadataList{}, &metav1.PartialObjectMetadataList{}
 	crds.SetGroupVersionKind(definitionMetadata(customResourceDefinition).GroupVersionKind())
@@ -90,9 +92,12 @@ func CheckReadable(ctx context.Context, reader client.Reader, namespace string) 
 		options []client.ListOption
 		what    string
 	}{
-		{&corev1.SecretList{}, []client.ListOption{client.InNamespace(namespace)}, "Secrets in the operator's namespace " + namespace + ", where tokens may be kept (--namespace says which namespace it is)"},
+		{&corev1.SecretList{}, []client.ListOption{client.InNamespace(namespace)},
+			"Secrets in the operator's namespace " + namespace +
+				", where tokens may be kept (--namespace says which namespace it is)"},
 		{&corev1.NodeList{}, nil, "nodes, which are counted against limits"},
-		{crds, nil, "CustomResourceDefinitions, by which the operator knows whether the cluster has PrometheusRules and network policy tiers"},
+		{crds, nil, "CustomResourceDefinitions, by which the operator knows whether the cluster has PrometheusRules " +
+			"and network policy tiers"},
 		{apiServices, nil, "APIServices, by which the operator knows whether the cluster has network policy tiers"},
 	} {
 		if err := reader.List(ctx, needed.list, append(needed.options, client.Limit(1))...); err != nil {
@@ -102,8 +107,8 @@ func CheckReadable(ctx context.Context, reader client.Reader, namespace string) 
 	return nil
 }
 
-// boundSecret cuts what a Secret holds to one byte more than a token may have: enough to tell that it is too large, and the cache stays small whatever else
-// lies in the namespace.
+// boundSecret cuts what a Secret holds to one byte more than a token may have: enough to tell that it is too large, and
+// the cache stays small whatever else lies in the namespace.
 func boundSecret(object any) (any, error) {
 	secret, ok := object.(*corev1.Secret)
 	if !ok {
@@ -121,7 +126,8 @@ func boundSecret(object any) (any, error) {
 // SetupWithManager adds the reconcilers to mgr, whose cache has CacheOptions.
 func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err := indexKeys(ctx, mgr.GetFieldIndexer()); meta.IsNoMatchError(err) {
-		return fmt.Errorf("the cluster does not know the kinds of license-operator: install the CRDs (make install): %w", err)
+		return fmt.Errorf("the cluster does not know the kinds of license-operator: install the CRDs (make "+
+			"install): %w", err)
 	} else if err != nil {
 		return fmt.Errorf("indexing LicenseKeys: %w", err)
 	}
@@ -132,9 +138,11 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 		namespace:  options.Namespace,
 		clusterUID: options.ClusterUID,
 	}
-	// Each controller hears of the clock on a channel of its own; one entry is enough, since it means: look at everything.
+	// Each controller hears of the clock on a channel of its own; one entry is enough, since it means: look at
+	// everything.
 	keyChanges, productChanges := make(chan event.GenericEvent, 1), make(chan event.GenericEvent, 1)
-	keys := &licenseKeyReconciler{client: mgr.GetClient(), recorder: mgr.GetEventRecorder(eventReporter), assessor: shared}
+	keys := &licenseKeyReconciler{client: mgr.GetClient(), recorder: mgr.GetEventRecorder(eventReporter),
+		assessor: shared}
 	if err := keys.setup(mgr, keyChanges); err != nil {
 		return fmt.Errorf("setting up the LicenseKey controller: %w", err)
 	}
@@ -161,11 +169,13 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 		}
 	}
 	nodes.windowsChanged = func() { restrictions.planAgain(0) }
-	if err := errors.Join(restrictions.setup(mgr), restrictions.passes.setup(mgr), restrictions.locks.setup(mgr)); err != nil {
+	if err := errors.Join(restrictions.setup(mgr), restrictions.passes.setup(mgr),
+		restrictions.locks.setup(mgr)); err != nil {
 		return fmt.Errorf("setting up the controllers of restrictions: %w", err)
 	}
 	products := &licensedProductReconciler{
-		client: mgr.GetClient(), recorder: mgr.GetEventRecorder(eventReporter), assessor: shared, tally: nodes.tally, rules: rules, restrictions: restrictions, wake: wake,
+		client: mgr.GetClient(), recorder: mgr.GetEventRecorder(eventReporter), assessor: shared, tally: nodes.tally,
+		rules: rules, restrictions: restrictions, wake: wake,
 	}
 	if err := products.setup(mgr, productChanges); err != nil {
 		return fmt.Errorf("setting up the LicensedProduct controller: %w", err)
@@ -177,7 +187,8 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 		return fmt.Errorf("adding the metrics: %w", err)
 	}
 	reports, err := report.NewHandler(report.Options{
-		Log: mgr.GetLogger().WithName("report"), Cache: mgr.GetClient(), API: mgr.GetAPIReader(), Config: mgr.GetConfig(), HTTPClient: mgr.GetHTTPClient(),
+		Log: mgr.GetLogger().WithName("report"), Cache: mgr.GetClient(), API: mgr.GetAPIReader(),
+		Config: mgr.GetConfig(), HTTPClient: mgr.GetHTTPClient(),
 		Clock: options.Clock, ClusterUID: options.ClusterUID,
 	})
 	if err != nil {

@@ -33,7 +33,8 @@ func acme() *api.LicensedProduct {
 	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh", Generation: 3, CreationTimestamp: *on(0)},
 		Spec: api.LicensedProductSpec{
-			Vendor: "Acme", RenewalURL: "https://acme.example/renew", TrustAnchors: "anchors", UnlicensedGracePeriodDays: new(int32(30)),
+			Vendor: "Acme", RenewalURL: "https://acme.example/renew", TrustAnchors: "anchors",
+			UnlicensedGracePeriodDays: new(int32(30)),
 		},
 	}
 }
@@ -41,8 +42,9 @@ func acme() *api.LicensedProduct {
 // licenseOf is issued on the first day of its term and has 10 days of grace.
 func licenseOf(id string, from, to int) *license.Claims {
 	return &license.Claims{
-		ID: id, Customer: "Initech", IssuedTime: day(from), NotBefore: day(from), Expiry: day(to), GracePeriod: 10 * 24 * time.Hour,
-		Features: []string{"mesh"}, Limits: map[string]int64{"nodes": 100},
+		ID: id, Customer: "Initech", IssuedTime: day(from), NotBefore: day(from), Expiry: day(to),
+		GracePeriod: 10 * 24 * time.Hour,
+		Features:    []string{"mesh"}, Limits: map[string]int64{"nodes": 100},
 	}
 }
 
@@ -52,12 +54,14 @@ func issuedOn(d int, c *license.Claims) *license.Claims {
 }
 
 func verified(name string, c *license.Claims) finding {
-	return finding{Key: license.Key{Name: name, Claims: c}, shown: c, reason: api.ReasonVerified, message: "License verifies."}
+	return finding{Key: license.Key{Name: name, Claims: c}, shown: c, reason: api.ReasonVerified,
+		message: "License verifies."}
 }
 
 // assessedOn is the assessment on a day, by a clock that is confirmed, of a product, nil for none, with these keys.
 func assessedOn(d int, product *api.LicensedProduct, findings ...finding) *assessment {
-	return assessedBy(license.ClockReading{Now: day(d).Add(300 * time.Millisecond), Agreement: license.ClocksAgree}, product, findings...)
+	return assessedBy(license.ClockReading{Now: day(d).Add(300 * time.Millisecond), Agreement: license.ClocksAgree},
+		product, findings...)
 }
 
 func assessedBy(clock license.ClockReading, product *api.LicensedProduct, findings ...finding) *assessment {
@@ -73,8 +77,11 @@ func assessedBy(clock license.ClockReading, product *api.LicensedProduct, findin
 	return found
 }
 
-func condition(conditionType string, status metav1.ConditionStatus, generation int64, since int, reason, message string) metav1.Condition {
-	return metav1.Condition{Type: conditionType, Status: status, ObservedGeneration: generation, LastTransitionTime: *on(since), Reason: reason, Message: message}
+func condition(
+	conditionType string, status metav1.ConditionStatus, generation int64, since int, reason, message string,
+) metav1.Condition {
+	return metav1.Condition{Type: conditionType, Status: status, ObservedGeneration: generation,
+		LastTransitionTime: *on(since), Reason: reason, Message: message}
 }
 
 func inUse(nodes, cores int64) []api.Usage {
@@ -90,7 +97,8 @@ const (
 	isFalse = metav1.ConditionFalse
 )
 
-// productStatusOf is the status of a product whose terms have no restriction, or whose restriction has not been planned yet.
+// productStatusOf is the status of a product whose terms have no restriction, or whose restriction has not been planned
+// yet.
 func productStatusOf(found *assessment, used []api.Usage, alertsReady *metav1.Condition) api.LicensedProductStatus {
 	return licensedProductStatus(found, observations{used, alertsReady, standingOf(found, unbraked, nil)})
 }
@@ -102,7 +110,8 @@ func unrestricted(since int) metav1.Condition {
 }
 
 func TestLicenseKeyStatus(t *testing.T) {
-	rejected := finding{Key: license.Key{Name: "k"}, reason: api.ReasonLicenseRevoked, message: "Revoked.", shown: licenseOf("L1", 10, 100)}
+	rejected := finding{Key: license.Key{Name: "k"}, reason: api.ReasonLicenseRevoked, message: "Revoked.",
+		shown: licenseOf("L1", 10, 100)}
 	orphan := finding{Key: license.Key{Name: "k"}, reason: api.ReasonProductNotFound, message: "No product."}
 	claimed := func(state api.LicenseKeyState, from, to int, conditions ...metav1.Condition) api.LicenseKeyStatus {
 		s := api.LicenseKeyStatus{
@@ -126,49 +135,61 @@ func TestLicenseKeyStatus(t *testing.T) {
 		"valid and active": {
 			found: assessedOn(20, acme(), verified("k", licenseOf("L1", 10, 100))),
 			want: claimed(api.LicenseKeyValid, 10, 100, ready(20),
-				condition("Active", isTrue, 2, 20, "InForce", `This key decides the state of LicensedProduct "acme-mesh".`)),
+				condition("Active", isTrue, 2, 20, "InForce",
+					`This key decides the state of LicensedProduct "acme-mesh".`)),
 		},
 		"a condition that stays keeps its time": {
 			before: validBefore,
 			found:  assessedOn(100, acme(), verified("k", licenseOf("L1", 10, 100))),
 			want: claimed(api.LicenseKeyGracePeriod, 10, 100, ready(10),
-				condition("Active", isTrue, 2, 10, "InForce", `This key decides the state of LicensedProduct "acme-mesh".`)),
+				condition("Active", isTrue, 2, 10, "InForce",
+					`This key decides the state of LicensedProduct "acme-mesh".`)),
 		},
 		"valid, and another is active": {
 			before: validBefore,
-			found:  assessedOn(30, acme(), verified("k", licenseOf("L1", 10, 100)), verified("newer", licenseOf("L2", 30, 200))),
+			found: assessedOn(30, acme(), verified("k", licenseOf("L1", 10, 100)),
+				verified("newer", licenseOf("L2", 30, 200))),
 			want: claimed(api.LicenseKeyValid, 10, 100, ready(10),
-				condition("Active", isFalse, 2, 30, "Standby", `Another key decides the state of LicensedProduct "acme-mesh": kubectl get lprod shows which.`)),
+				condition("Active", isFalse, 2, 30, "Standby",
+					`Another key decides the state of LicensedProduct "acme-mesh": kubectl get lprod shows which.`)),
 		},
 		"not yet valid": {
 			found: assessedOn(5, acme(), verified("k", licenseOf("L1", 10, 100))),
 			want: claimed(api.LicenseKeyNotYetValid, 10, 100, ready(5),
-				condition("Active", isFalse, 2, 5, "NotYetValid", "The key begins at 2026-01-11T00:00:00Z and counts from then on.")),
+				condition("Active", isFalse, 2, 5, "NotYetValid",
+					"The key begins at 2026-01-11T00:00:00Z and counts from then on.")),
 		},
 		"expired and, for want of a better one, active": {
 			found: assessedOn(110, acme(), verified("k", licenseOf("L1", 10, 100))),
 			want: claimed(api.LicenseKeyExpired, 10, 100, ready(110),
-				condition("Active", isTrue, 2, 110, "InForce", `This key decides the state of LicensedProduct "acme-mesh".`)),
+				condition("Active", isTrue, 2, 110, "InForce",
+					`This key decides the state of LicensedProduct "acme-mesh".`)),
 		},
 		"expired, and another is active": {
-			found: assessedOn(110, acme(), verified("k", licenseOf("L1", 10, 100)), verified("newer", licenseOf("L2", 30, 200))),
+			found: assessedOn(110, acme(), verified("k", licenseOf("L1", 10, 100)),
+				verified("newer", licenseOf("L2", 30, 200))),
 			want: claimed(api.LicenseKeyExpired, 10, 100, ready(110),
-				condition("Active", isFalse, 2, 110, "Expired", `The key expired at 2026-04-11T00:00:00Z and its grace period ended at 2026-04-21T00:00:00Z; another decides the state of LicensedProduct "acme-mesh".`)),
+				condition("Active", isFalse, 2, 110, "Expired",
+					`The key expired at 2026-04-11T00:00:00Z and its grace period ended at 2026-04-21T00:00:00Z; `+
+						`another decides the state of LicensedProduct "acme-mesh".`)),
 		},
 		"rejected after its signature held: what it says is shown, and grants nothing": {
 			before: validBefore,
 			found:  assessedOn(20, acme(), rejected),
 			want: claimed(api.LicenseKeyInvalid, 10, 100,
 				condition("Ready", isFalse, 2, 20, "LicenseRevoked", "Revoked."),
-				condition("Active", isFalse, 2, 20, "NotVerified", "The key does not verify: condition Ready says why.")),
+				condition("Active", isFalse, 2, 20, "NotVerified",
+					"The key does not verify: condition Ready says why.")),
 		},
 		"without a product": {
 			before: validBefore,
 			found:  assessedOn(20, nil, orphan),
-			want: api.LicenseKeyStatus{ObservedGeneration: 2, State: api.LicenseKeyInvalid, Conditions: []metav1.Condition{
-				condition("Ready", isFalse, 2, 20, "ProductNotFound", "No product."),
-				condition("Active", isFalse, 2, 20, "NotVerified", "The key does not verify: condition Ready says why."),
-			}},
+			want: api.LicenseKeyStatus{ObservedGeneration: 2, State: api.LicenseKeyInvalid,
+				Conditions: []metav1.Condition{
+					condition("Ready", isFalse, 2, 20, "ProductNotFound", "No product."),
+					condition("Active", isFalse, 2, 20, "NotVerified",
+						"The key does not verify: condition Ready says why."),
+				}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -205,7 +226,8 @@ func TestLicensedProductStatus(t *testing.T) {
 		}
 		return p
 	}
-	anchorsInvalid := assessedOn(30, withStatus(valid, func(p *api.LicensedProduct) { p.Spec.TrustAnchors = "garbled" }), k)
+	anchorsInvalid := assessedOn(30,
+		withStatus(valid, func(p *api.LicensedProduct) { p.Spec.TrustAnchors = "garbled" }), k)
 	anchorsInvalid.terms, anchorsInvalid.termsErr = &token.Terms{}, errors.New("block 1 is no certificate")
 	anchorsNeverValid := assessedOn(1, acme())
 	anchorsNeverValid.termsErr = errors.New("block 1 is no certificate")
@@ -219,18 +241,24 @@ func TestLicensedProductStatus(t *testing.T) {
 				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4)},
 				TrustAnchors: "anchors", State: api.LicensedProductUnlicensed, TimeMark: on(1),
 				Conditions: []metav1.Condition{accepted(1), condition("Licensed", isFalse, 3, 1, "Unlicensed",
-					`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk shows them). Get a license at https://acme.example/renew and apply it as a LicenseKey.`), noLimit(1), unrestricted(1)},
-				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30), Basis: api.RestrictionBasisNeverLicensed},
+					`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk shows `+
+						`them). Get a license at https://acme.example/renew and apply it as a LicenseKey.`), noLimit(1),
+					unrestricted(1)},
+				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
+					Basis: api.RestrictionBasisNeverLicensed},
 			},
 		},
 		"unlicensed, and the vendor has no URL": {
-			found: assessedOn(1, withStatus(api.LicensedProductStatus{}, func(p *api.LicensedProduct) { p.Spec.RenewalURL = "" })),
+			found: assessedOn(1,
+				withStatus(api.LicensedProductStatus{}, func(p *api.LicensedProduct) { p.Spec.RenewalURL = "" })),
 			want: api.LicensedProductStatus{
 				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4)},
 				TrustAnchors: "anchors", State: api.LicensedProductUnlicensed, TimeMark: on(1),
 				Conditions: []metav1.Condition{accepted(1), condition("Licensed", isFalse, 3, 1, "Unlicensed",
-					`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk shows them). Ask Acme for a license and apply it as a LicenseKey.`), noLimit(1), unrestricted(1)},
-				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30), Basis: api.RestrictionBasisNeverLicensed},
+					`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk shows `+
+						`them). Ask Acme for a license and apply it as a LicenseKey.`), noLimit(1), unrestricted(1)},
+				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
+					Basis: api.RestrictionBasisNeverLicensed},
 			},
 		},
 		"valid": {
@@ -238,42 +266,65 @@ func TestLicensedProductStatus(t *testing.T) {
 			want: api.LicensedProductStatus{
 				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4)},
 				TrustAnchors: "anchors", State: api.LicensedProductValid, TimeMark: on(20), ActiveLicenseKeyName: "k",
-				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110), Features: []string{"mesh"}, Limits: limits,
-				Conditions:  []metav1.Condition{accepted(20), condition("Licensed", isTrue, 3, 20, "Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`), within(20), unrestricted(20)},
-				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(110), Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
+				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110), Features: []string{"mesh"},
+				Limits: limits,
+				Conditions: []metav1.Condition{accepted(20),
+					condition("Licensed", isTrue, 3, 20, "Valid",
+						`LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`), within(20), unrestricted(20)},
+				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(110),
+					Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
 			},
 		},
 		"in grace": {
 			found: assessedOn(100, withStatus(valid), k),
 			want: api.LicensedProductStatus{
-				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4), peak("2026-04", 1, 4)},
-				TrustAnchors: "anchors", State: api.LicensedProductGracePeriod, TimeMark: on(100), ActiveLicenseKeyName: "k",
-				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110), Features: []string{"mesh"}, Limits: limits,
+				ObservedGeneration: 3, Usage: inUse(1, 4),
+				MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4), peak("2026-04", 1, 4)},
+				TrustAnchors: "anchors", State: api.LicensedProductGracePeriod, TimeMark: on(100),
+				ActiveLicenseKeyName: "k",
+				ExpiryTime:           on(100), GraceEndTime: on(110), CoverageEndTime: on(110),
+				Features: []string{"mesh"},
+				Limits:   limits,
 				Conditions: []metav1.Condition{accepted(20), condition("Licensed", isTrue, 3, 20, "GracePeriod",
-					`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. Get a license at https://acme.example/renew and apply it as a LicenseKey.`), within(20), unrestricted(20)},
-				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(110), Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
+					`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. `+
+						`Get a license at https://acme.example/renew and apply it as a LicenseKey.`), within(20),
+					unrestricted(20)},
+				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(110),
+					Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
 			},
 		},
 		"in grace, and renewed": {
 			found: assessedOn(100, withStatus(valid), k, verified("next", issuedOn(50, licenseOf("L2", 110, 200)))),
 			want: api.LicensedProductStatus{
-				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4), peak("2026-04", 1, 4)},
-				TrustAnchors: "anchors", State: api.LicensedProductGracePeriod, TimeMark: on(100), ActiveLicenseKeyName: "k",
-				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(210), Features: []string{"mesh"}, Limits: limits,
+				ObservedGeneration: 3, Usage: inUse(1, 4),
+				MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4), peak("2026-04", 1, 4)},
+				TrustAnchors: "anchors", State: api.LicensedProductGracePeriod, TimeMark: on(100),
+				ActiveLicenseKeyName: "k",
+				ExpiryTime:           on(100), GraceEndTime: on(110), CoverageEndTime: on(210),
+				Features: []string{"mesh"},
+				Limits:   limits,
 				Conditions: []metav1.Condition{accepted(20), condition("Licensed", isTrue, 3, 20, "GracePeriod",
-					`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. Other keys cover the product from then to 2026-07-30T00:00:00Z without a gap.`), within(20), unrestricted(20)},
-				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(210), Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
+					`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. `+
+						`Other keys cover the product from then to 2026-07-30T00:00:00Z without a gap.`), within(20),
+					unrestricted(20)},
+				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(210),
+					Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
 			},
 		},
 		"expired": {
 			found: assessedOn(110, withStatus(valid), k),
 			want: api.LicensedProductStatus{
-				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4), peak("2026-04", 1, 4)},
-				TrustAnchors: "anchors", State: api.LicensedProductExpired, TimeMark: on(110), ActiveLicenseKeyName: "k",
-				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110),
+				ObservedGeneration: 3, Usage: inUse(1, 4),
+				MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4), peak("2026-04", 1, 4)},
+				TrustAnchors: "anchors", State: api.LicensedProductExpired, TimeMark: on(110),
+				ActiveLicenseKeyName: "k",
+				ExpiryTime:           on(100), GraceEndTime: on(110), CoverageEndTime: on(110),
 				Conditions: []metav1.Condition{accepted(20), condition("Licensed", isFalse, 3, 110, "Expired",
-					`LicenseKey "k" expired at 2026-04-11T00:00:00Z, and its grace period ended at 2026-04-21T00:00:00Z. Get a license at https://acme.example/renew and apply it as a LicenseKey.`), noLimit(20), unrestricted(20)},
-				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(110), Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
+					`LicenseKey "k" expired at 2026-04-11T00:00:00Z, and its grace period ended at `+
+						`2026-04-21T00:00:00Z. Get a license at https://acme.example/renew and apply it as a `+
+						`LicenseKey.`), noLimit(20), unrestricted(20)},
+				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(110),
+					Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
 			},
 		},
 		"trust anchors unusable: not Ready, and licensed as before": {
@@ -281,13 +332,18 @@ func TestLicensedProductStatus(t *testing.T) {
 			want: api.LicensedProductStatus{
 				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4)},
 				TrustAnchors: "anchors", State: api.LicensedProductValid, TimeMark: on(30), ActiveLicenseKeyName: "k",
-				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110), Features: []string{"mesh"}, Limits: limits,
+				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110), Features: []string{"mesh"},
+				Limits: limits,
 				Conditions: []metav1.Condition{
-					condition("Ready", isFalse, 3, 30, "TrustAnchorsInvalid", "spec.trustAnchors cannot be used: block 1 is no certificate. Mend them; until then the last that could be used count, those in status.trustAnchors."),
-					condition("Licensed", isTrue, 3, 20, "Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`),
+					condition("Ready", isFalse, 3, 30, "TrustAnchorsInvalid", "spec.trustAnchors cannot be used: "+
+						"block 1 is no certificate. Mend them; until then the last that could be used count, those "+
+						"in status.trustAnchors."),
+					condition("Licensed", isTrue, 3, 20, "Valid",
+						`LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`),
 					within(20), unrestricted(20),
 				},
-				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(110), Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
+				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(110),
+					Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
 			},
 		},
 		"trust anchors unusable from the beginning": {
@@ -296,12 +352,15 @@ func TestLicensedProductStatus(t *testing.T) {
 				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4)},
 				State: api.LicensedProductUnlicensed, TimeMark: on(1),
 				Conditions: []metav1.Condition{
-					condition("Ready", isFalse, 3, 1, "TrustAnchorsInvalid", "spec.trustAnchors cannot be used: block 1 is no certificate. Mend them; until then no key can be verified."),
+					condition("Ready", isFalse, 3, 1, "TrustAnchorsInvalid", "spec.trustAnchors cannot be used: "+
+						"block 1 is no certificate. Mend them; until then no key can be verified."),
 					condition("Licensed", isFalse, 3, 1, "Unlicensed",
-						`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk shows them). Get a license at https://acme.example/renew and apply it as a LicenseKey.`),
+						`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk `+
+							`shows them). Get a license at https://acme.example/renew and apply it as a LicenseKey.`),
 					noLimit(1), unrestricted(1),
 				},
-				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30), Basis: api.RestrictionBasisNeverLicensed},
+				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
+					Basis: api.RestrictionBasisNeverLicensed},
 			},
 		},
 		"the clock is behind the mark": {
@@ -309,17 +368,21 @@ func TestLicensedProductStatus(t *testing.T) {
 			want: func() api.LicensedProductStatus {
 				s := *valid.DeepCopy()
 				s.Conditions = append(s.Conditions, condition("ClockSkewed", isTrue, 3, 20, "BehindMark",
-					"The operator's clock is behind status.timeMark, 2026-01-21T00:00:00Z, which counts as the time until the clock has passed it. "+
-						"Mend the clock of the operator's node; if the mark is what is wrong, run: kubectl license clock reset acme-mesh"))
+					"The operator's clock is behind status.timeMark, 2026-01-21T00:00:00Z, which counts as the time "+
+						"until the clock has passed it. "+
+						"Mend the clock of the operator's node; if the mark is what is wrong, run: kubectl license "+
+						"clock reset acme-mesh"))
 				return s
 			}(),
 		},
 		"the clocks disagree": {
-			found: assessedBy(license.ClockReading{Now: day(20), Agreement: license.ClocksDisagree}, withStatus(valid), k),
+			found: assessedBy(license.ClockReading{Now: day(20), Agreement: license.ClocksDisagree}, withStatus(valid),
+				k),
 			want: func() api.LicensedProductStatus {
 				s := *valid.DeepCopy()
 				s.Conditions = append(s.Conditions, condition("ClockSkewed", isTrue, 3, 20, "NodeClock",
-					"The operator's clock and the API server's are more than 5 minutes apart. Mend the one that is wrong: until then no restriction starts and status.timeMark stands still."))
+					"The operator's clock and the API server's are more than 5 minutes apart. Mend the one that is "+
+						"wrong: until then no restriction starts and status.timeMark stands still."))
 				return s
 			}(),
 		},
@@ -341,7 +404,9 @@ func TestUseInStatus(t *testing.T) {
 	}
 	selecting := func(operator metav1.LabelSelectorOperator) *api.LicensedProduct {
 		p := acme()
-		p.Spec.Usage = &api.UsageSpec{NodeSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "gpu", Operator: operator}}}}
+		p.Spec.Usage = &api.UsageSpec{
+			NodeSelector: &metav1.LabelSelector{
+				MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "gpu", Operator: operator}}}}
 		return p
 	}
 	undated := acme()
@@ -356,26 +421,35 @@ func TestUseInStatus(t *testing.T) {
 		peaks  []api.MonthlyPeak
 	}{
 		"at the limit": {
-			found: assessedOn(20, acme(), limited(map[string]int64{"nodes": 2})), used: inUse(2, 8), ready: "TermsAccepted",
+			found: assessedOn(20, acme(), limited(map[string]int64{"nodes": 2})), used: inUse(2, 8),
+			ready:  "TermsAccepted",
 			within: condition("WithinLimits", isTrue, 3, 20, "WithinLimits", "No more is in use than is licensed."),
 			peaks:  []api.MonthlyPeak{peak("2026-01", 2, 8)},
 		},
 		"over the limit": {
-			found: assessedOn(20, acme(), limited(map[string]int64{"nodes": 2})), used: inUse(3, 8), ready: "TermsAccepted",
+			found: assessedOn(20, acme(), limited(map[string]int64{"nodes": 2})), used: inUse(3, 8),
+			ready: "TermsAccepted",
 			within: condition("WithinLimits", isFalse, 3, 20, "LimitExceeded",
-				"More is in use than is licensed: 3 of 2 nodes. Nothing is blocked: new nodes join, and every feature works. Use less, or license more. Get a license at https://acme.example/renew and apply it as a LicenseKey."),
+				"More is in use than is licensed: 3 of 2 nodes. Nothing is blocked: new nodes join, and every "+
+					"feature works. Use less, or license more. Get a license at https://acme.example/renew and "+
+					"apply it as a LicenseKey."),
 			peaks: []api.MonthlyPeak{peak("2026-01", 3, 8)},
 		},
 		"over both limits, one of them 0": {
-			found: assessedOn(20, acme(), limited(map[string]int64{"nodes": 2, "cores": 0})), used: inUse(3, 8), ready: "TermsAccepted",
+			found: assessedOn(20, acme(), limited(map[string]int64{"nodes": 2, "cores": 0})), used: inUse(3, 8),
+			ready: "TermsAccepted",
 			within: condition("WithinLimits", isFalse, 3, 20, "LimitExceeded",
-				"More is in use than is licensed: 8 of 0 cores, 3 of 2 nodes. Nothing is blocked: new nodes join, and every feature works. Use less, or license more. Get a license at https://acme.example/renew and apply it as a LicenseKey."),
+				"More is in use than is licensed: 8 of 0 cores, 3 of 2 nodes. Nothing is blocked: new nodes join, "+
+					"and every feature works. Use less, or license more. Get a license at "+
+					"https://acme.example/renew and apply it as a LicenseKey."),
 			peaks: []api.MonthlyPeak{peak("2026-01", 3, 8)},
 		},
 		"limits of what is not counted": {
-			found: assessedOn(20, acme(), limited(map[string]int64{"seats": 2})), used: inUse(3, 8), ready: "TermsAccepted",
-			within: condition("WithinLimits", isTrue, 3, 20, "NoLimits", "The license sets no limit on nodes or cores."),
-			peaks:  []api.MonthlyPeak{peak("2026-01", 3, 8)},
+			found: assessedOn(20, acme(), limited(map[string]int64{"seats": 2})), used: inUse(3, 8),
+			ready: "TermsAccepted",
+			within: condition("WithinLimits", isTrue, 3, 20, "NoLimits",
+				"The license sets no limit on nodes or cores."),
+			peaks: []api.MonthlyPeak{peak("2026-01", 3, 8)},
 		},
 		"counted without a key": {
 			found: assessedOn(20, acme()), used: inUse(3, 8), ready: "TermsAccepted",
@@ -383,8 +457,11 @@ func TestUseInStatus(t *testing.T) {
 			peaks:  []api.MonthlyPeak{peak("2026-01", 3, 8)},
 		},
 		"a selector that is none": {
-			found: assessedOn(20, selecting("Like"), limited(map[string]int64{"nodes": 2})), used: nil, ready: "NodeSelectorInvalid",
-			within: condition("WithinLimits", metav1.ConditionUnknown, 3, 20, "NodeSelectorInvalid", `Nothing is counted, since spec.usage.nodeSelector is no label selector: "Like" is not a valid label selector operator. Mend it.`),
+			found: assessedOn(20, selecting("Like"), limited(map[string]int64{"nodes": 2})), used: nil,
+			ready: "NodeSelectorInvalid",
+			within: condition("WithinLimits", metav1.ConditionUnknown, 3, 20, "NodeSelectorInvalid",
+				`Nothing is counted, since spec.usage.nodeSelector is no label selector: "Like" is not a valid `+
+					`label selector operator. Mend it.`),
 		},
 		"peaks are kept": {
 			found: assessedOn(40, january), used: inUse(3, 8), ready: "TermsAccepted",
@@ -392,12 +469,14 @@ func TestUseInStatus(t *testing.T) {
 			peaks:  []api.MonthlyPeak{peak("2026-01", 9, 2), peak("2026-02", 3, 8)},
 		},
 		"while the clocks disagree no month begins": {
-			found: assessedBy(license.ClockReading{Now: day(400), Agreement: license.ClocksDisagree}, january), used: inUse(3, 8), ready: "TermsAccepted",
+			found: assessedBy(license.ClockReading{Now: day(400), Agreement: license.ClocksDisagree}, january),
+			used:  inUse(3, 8), ready: "TermsAccepted",
 			within: condition("WithinLimits", isTrue, 3, 400, "NoLimits", "There is no limit in force."),
 			peaks:  []api.MonthlyPeak{peak("2026-01", 9, 8)},
 		},
 		"while the clocks have never agreed there is no month": {
-			found: assessedBy(license.ClockReading{Now: day(400), Agreement: license.ClocksDisagree}, undated), used: inUse(3, 8), ready: "TermsAccepted",
+			found: assessedBy(license.ClockReading{Now: day(400), Agreement: license.ClocksDisagree}, undated),
+			used:  inUse(3, 8), ready: "TermsAccepted",
 			within: condition("WithinLimits", isTrue, 3, 400, "NoLimits", "There is no limit in force."),
 		},
 	} {
@@ -425,7 +504,8 @@ func TestAlertsReady(t *testing.T) {
 	p := acme()
 	p.Status = productStatusOf(assessedOn(20, acme(), verified("k", licenseOf("L1", 10, 100))), inUse(1, 4), nil)
 	p.Status.Conditions = slices.Insert(p.Status.Conditions, 3, before)
-	skewed := assessedBy(license.ClockReading{Now: day(20), Agreement: license.ClocksDisagree}, p, verified("k", licenseOf("L1", 10, 100)))
+	skewed := assessedBy(license.ClockReading{Now: day(20), Agreement: license.ClocksDisagree}, p,
+		verified("k", licenseOf("L1", 10, 100)))
 	for name, test := range map[string]struct {
 		found *assessment
 		ready *metav1.Condition
@@ -433,18 +513,21 @@ func TestAlertsReady(t *testing.T) {
 	}{
 		"not known yet": {assessedOn(21, p, verified("k", licenseOf("L1", 10, 100))), nil, before},
 		"as it was": {
-			assessedOn(21, p, verified("k", licenseOf("L1", 10, 100))), &metav1.Condition{Type: "AlertsReady", Status: isTrue, Reason: "RuleApplied", Message: "It is there."},
+			assessedOn(21, p, verified("k", licenseOf("L1", 10, 100))),
+			&metav1.Condition{Type: "AlertsReady", Status: isTrue, Reason: "RuleApplied", Message: "It is there."},
 			condition("AlertsReady", isTrue, 3, 7, "RuleApplied", "It is there."),
 		},
 		"worse": {
-			assessedOn(21, p, verified("k", licenseOf("L1", 10, 100))), &metav1.Condition{Type: "AlertsReady", Status: isFalse, Reason: "Forbidden", Message: "It may not."},
+			assessedOn(21, p, verified("k", licenseOf("L1", 10, 100))),
+			&metav1.Condition{Type: "AlertsReady", Status: isFalse, Reason: "Forbidden", Message: "It may not."},
 			condition("AlertsReady", isFalse, 3, 21, "Forbidden", "It may not."),
 		},
 		"not known yet, and the clock skewed": {skewed, nil, before},
 	} {
 		t.Run(name, func(t *testing.T) {
 			// In the same place always: the order alone would be a change.
-			if diff := cmp.Diff(test.want, productStatusOf(test.found, inUse(1, 4), test.ready).Conditions[3]); diff != "" {
+			if diff := cmp.Diff(test.want, productStatusOf(test.found, inUse(1, 4), test.ready).Conditions[3]); diff !=
+				"" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
@@ -454,7 +537,8 @@ func TestAlertsReady(t *testing.T) {
 // A message that changed with every look would be written with every look.
 func TestMessagesHoldNoRelativeTimes(t *testing.T) {
 	k := verified("k", licenseOf("L1", 10, 100))
-	earlier, later := productStatusOf(assessedOn(20, acme(), k), inUse(1, 4), nil), productStatusOf(assessedOn(99, acme(), k), inUse(1, 4), nil)
+	earlier, later := productStatusOf(assessedOn(20, acme(), k), inUse(1, 4), nil),
+		productStatusOf(assessedOn(99, acme(), k), inUse(1, 4), nil)
 	ignoreTimes := cmpopts.IgnoreTypes(metav1.Time{})
 	if diff := cmp.Diff(earlier.Conditions, later.Conditions, ignoreTimes); diff != "" {
 		t.Error(diff)
@@ -473,53 +557,91 @@ func TestEvents(t *testing.T) {
 		return new(productStatusOf(assessedOn(d, acme(), findings...), inUse(1, 4), nil))
 	}
 	skewed := productStatus(20, k)
-	skewed.Conditions = append(skewed.Conditions, condition("ClockSkewed", isTrue, 3, 20, "NodeClock", "The clocks are apart."))
+	skewed.Conditions = append(skewed.Conditions,
+		condition("ClockSkewed", isTrue, 3, 20, "NodeClock", "The clocks are apart."))
 	exceeded := new(productStatusOf(assessedOn(20, acme(), k), inUse(101, 4), nil))
 	furtherExceeded := new(productStatusOf(assessedOn(20, acme(), k), inUse(102, 4), nil))
 	alertsReady, alertsRefused := productStatus(20, k), productStatus(20, k)
-	alertsReady.Conditions = append(alertsReady.Conditions, condition("AlertsReady", isTrue, 3, 20, "RuleApplied", "It is there."))
-	alertsRefused.Conditions = append(alertsRefused.Conditions, condition("AlertsReady", isFalse, 3, 20, "Forbidden", "It may not."))
+	alertsReady.Conditions = append(alertsReady.Conditions,
+		condition("AlertsReady", isTrue, 3, 20, "RuleApplied", "It is there."))
+	alertsRefused.Conditions = append(alertsRefused.Conditions,
+		condition("AlertsReady", isFalse, 3, 20, "Forbidden", "It may not."))
 	reset := productStatus(20, k)
 	reset.LastHandledClockReset = "now"
-	bad := finding{Key: license.Key{Name: "k"}, reason: api.ReasonSignatureInvalid, message: "The signature does not hold."}
+	bad := finding{Key: license.Key{Name: "k"}, reason: api.ReasonSignatureInvalid,
+		message: "The signature does not hold."}
 	const renew = "Get a license at https://acme.example/renew and apply it as a LicenseKey."
 	for name, test := range map[string]struct {
 		got, want []transition
 	}{
 		"key: nothing changed": {licenseKeyEvents(keyStatus(20, k), keyStatus(30, k), assessedOn(100, acme(), k)), nil},
-		"key: staged":          {licenseKeyEvents(&api.LicenseKeyStatus{}, keyStatus(5, k), assessedOn(100, acme(), k)), []transition{{false, "NotYetValid", `License "L1" begins at 2026-01-11T00:00:00Z.`}}},
-		"key: valid":           {licenseKeyEvents(&api.LicenseKeyStatus{}, keyStatus(20, k), assessedOn(100, acme(), k)), []transition{{false, "Valid", `License "L1" is valid until 2026-04-11T00:00:00Z.`}}},
-		"key: in grace":        {licenseKeyEvents(keyStatus(20, k), keyStatus(100, k), assessedOn(100, acme(), k)), []transition{{true, "GracePeriod", `License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. ` + renew}}},
-		"key: expired":         {licenseKeyEvents(keyStatus(100, k), keyStatus(110, k), assessedOn(100, acme(), k)), []transition{{true, "Expired", `License "L1" expired at 2026-04-11T00:00:00Z, and its grace period ended at 2026-04-21T00:00:00Z. ` + renew}}},
+		"key: staged": {licenseKeyEvents(&api.LicenseKeyStatus{}, keyStatus(5, k), assessedOn(100, acme(), k)),
+			[]transition{{false, "NotYetValid", `License "L1" begins at 2026-01-11T00:00:00Z.`}}},
+		"key: valid": {licenseKeyEvents(&api.LicenseKeyStatus{}, keyStatus(20, k),
+			assessedOn(100, acme(), k)),
+			[]transition{{false, "Valid", `License "L1" is valid until 2026-04-11T00:00:00Z.`}}},
+		"key: in grace": {licenseKeyEvents(keyStatus(20, k), keyStatus(100, k), assessedOn(100, acme(), k)),
+			[]transition{{true, "GracePeriod",
+				`License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. ` +
+					renew}}},
+		"key: expired": {licenseKeyEvents(keyStatus(100, k), keyStatus(110, k), assessedOn(100, acme(), k)),
+			[]transition{{true, "Expired",
+				`License "L1" expired at 2026-04-11T00:00:00Z, and its grace period ended at 2026-04-21T00:00:00Z. ` +
+					renew}}},
 		"key: in grace, renewed": {
-			licenseKeyEvents(keyStatus(20, k), keyStatus(100, k, verified("newer", licenseOf("L2", 30, 200))), assessedOn(100, acme(), k)),
-			[]transition{{false, "GracePeriod", `License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z.`}},
+			licenseKeyEvents(keyStatus(20, k), keyStatus(100, k, verified("newer", licenseOf("L2", 30, 200))),
+				assessedOn(100, acme(), k)),
+			[]transition{{false, "GracePeriod",
+				`License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z.`}},
 		},
-		"key: does not verify":  {licenseKeyEvents(keyStatus(20, k), keyStatus(20, bad), assessedOn(100, acme(), k)), []transition{{true, "SignatureInvalid", "The signature does not hold."}}},
-		"product: nothing":      {licensedProductEvents(productStatus(20, k), productStatus(30, k), assessedOn(100, acme(), k)), nil},
-		"product: clock skewed": {licensedProductEvents(productStatus(20, k), skewed, assessedOn(100, acme(), k)), []transition{{true, "ClockSkewed", "The clocks are apart."}}},
-		"product: clock mended": {licensedProductEvents(skewed, productStatus(20, k), assessedOn(100, acme(), k)), []transition{{false, "ClockInOrder", "The operator's clock is believed again."}}},
+		"key: does not verify": {licenseKeyEvents(keyStatus(20, k), keyStatus(20, bad), assessedOn(100, acme(), k)),
+			[]transition{{true, "SignatureInvalid", "The signature does not hold."}}},
+		"product: nothing": {licensedProductEvents(productStatus(20, k), productStatus(30, k),
+			assessedOn(100, acme(), k)), nil},
+		"product: clock skewed": {licensedProductEvents(productStatus(20, k), skewed, assessedOn(100, acme(), k)),
+			[]transition{{true, "ClockSkewed", "The clocks are apart."}}},
+		"product: clock mended": {licensedProductEvents(skewed, productStatus(20, k), assessedOn(100, acme(), k)),
+			[]transition{{false, "ClockInOrder", "The operator's clock is believed again."}}},
 		"product: over the limit": {
 			licensedProductEvents(productStatus(20, k), exceeded, assessedOn(20, acme(), k)),
-			[]transition{{true, "LimitExceeded", "More is in use than is licensed: 101 of 100 nodes. Nothing is blocked: new nodes join, and every feature works. Use less, or license more. " + renew}},
+			[]transition{{true, "LimitExceeded", "More is in use than is licensed: 101 of 100 nodes. Nothing is " +
+				"blocked: new nodes join, and every feature works. Use less, or license more. " + renew}},
 		},
-		"product: further over the limit is no news": {licensedProductEvents(exceeded, furtherExceeded, assessedOn(20, acme(), k)), nil},
-		"product: within the limit again":            {licensedProductEvents(exceeded, productStatus(20, k), assessedOn(20, acme(), k)), []transition{{false, "WithinLimits", "No more is in use than is licensed."}}},
-		"product: alerts ready":                      {licensedProductEvents(productStatus(20, k), alertsReady, assessedOn(20, acme(), k)), nil},
-		"product: alerts refused":                    {licensedProductEvents(alertsReady, alertsRefused, assessedOn(20, acme(), k)), []transition{{true, "AlertsNotReady", "It may not."}}},
-		"product: clock reset":                       {licensedProductEvents(productStatus(20, k), reset, assessedOn(100, acme(), k)), []transition{{true, "ClockReset", "As requested, the clock is believed again and status.timeMark is 2026-01-21T00:00:00Z."}}},
-		"product: new and valid":                     {licensedProductEvents(&api.LicensedProductStatus{}, productStatus(20, k), assessedOn(100, acme(), k)), []transition{{false, "TermsAccepted", "The terms of Acme are in order."}, {false, "Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`}}},
-		"product: in grace":                          {licensedProductEvents(productStatus(20, k), productStatus(100, k), assessedOn(100, acme(), k)), []transition{{true, "GracePeriod", `LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. ` + renew}}},
+		"product: further over the limit is no news": {licensedProductEvents(exceeded, furtherExceeded,
+			assessedOn(20, acme(), k)), nil},
+		"product: within the limit again": {licensedProductEvents(exceeded, productStatus(20, k),
+			assessedOn(20, acme(), k)), []transition{{false, "WithinLimits", "No more is in use than is licensed."}}},
+		"product: alerts ready": {licensedProductEvents(productStatus(20, k), alertsReady,
+			assessedOn(20, acme(), k)), nil},
+		"product: alerts refused": {licensedProductEvents(alertsReady, alertsRefused,
+			assessedOn(20, acme(), k)), []transition{{true, "AlertsNotReady", "It may not."}}},
+		"product: clock reset": {licensedProductEvents(productStatus(20, k), reset,
+			assessedOn(100, acme(), k)),
+			[]transition{{true, "ClockReset",
+				"As requested, the clock is believed again and status.timeMark is 2026-01-21T00:00:00Z."}}},
+		"product: new and valid": {licensedProductEvents(&api.LicensedProductStatus{},
+			productStatus(20, k), assessedOn(100, acme(), k)),
+			[]transition{{false, "TermsAccepted", "The terms of Acme are in order."},
+				{false, "Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`}}},
+		"product: in grace": {licensedProductEvents(productStatus(20, k),
+			productStatus(100, k), assessedOn(100, acme(), k)),
+			[]transition{{true, "GracePeriod",
+				`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. ` +
+					renew}}},
 		"key: in grace, to be renewed": {
 			licenseKeyEvents(keyStatus(20, k), keyStatus(100, k, next), assessedOn(100, acme(), k, next)),
-			[]transition{{false, "GracePeriod", `License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z.`}},
+			[]transition{{false, "GracePeriod",
+				`License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z.`}},
 		},
 		"product: in grace, to be renewed": {
 			licensedProductEvents(productStatus(20, k), productStatus(100, k, next), assessedOn(100, acme(), k, next)),
-			[]transition{{false, "GracePeriod", `LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. Other keys cover the product from then to 2026-07-30T00:00:00Z without a gap.`}},
+			[]transition{{false, "GracePeriod",
+				`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. ` +
+					`Other keys cover the product from then to 2026-07-30T00:00:00Z without a gap.`}},
 		},
 		"product: another active key": {
-			licensedProductEvents(productStatus(20, k), productStatus(30, k, verified("newer", licenseOf("L2", 30, 200))), assessedOn(100, acme(), k)),
+			licensedProductEvents(productStatus(20, k),
+				productStatus(30, k, verified("newer", licenseOf("L2", 30, 200))), assessedOn(100, acme(), k)),
 			[]transition{{false, "ActiveLicenseKeyChanged", `LicenseKey "newer" is valid until 2026-07-20T00:00:00Z.`}},
 		},
 	} {
@@ -544,7 +666,8 @@ func TestNotesAreCutToWhatTheAPITakes(t *testing.T) {
 
 // A message beyond what the API takes would keep the whole status from being written.
 func TestMessagesAreCutToWhatTheAPITakes(t *testing.T) {
-	long := &metav1.Condition{Type: "AlertsReady", Status: isFalse, Reason: "ApplyFailed", Message: strings.Repeat("é", 40_000)}
+	long := &metav1.Condition{Type: "AlertsReady", Status: isFalse, Reason: "ApplyFailed",
+		Message: strings.Repeat("é", 40_000)}
 	got := conditionOf(productStatusOf(assessedOn(20, acme()), inUse(1, 4), long).Conditions, "AlertsReady").Message
 	if len(got) > 4096 || !strings.HasSuffix(got, "é...") || !utf8.ValidString(got) {
 		t.Errorf("got a message of %d bytes: %s", len(got), got)

@@ -14,8 +14,8 @@ import (
 	"github.com/license-operator/license-operator/internal/usage"
 )
 
-// tally is what is in use, by node selector. It is counted once for all products that have the same selector, and again only when nodes change: products look at
-// it far more often than that. It handles the events of the informer of nodes.
+// tally is what is in use, by node selector. It is counted once for all products that have the same selector, and again
+// only when nodes change: products look at it far more often than that. It handles the events of the informer of nodes.
 type tally struct {
 	// changed is called when a count may have changed.
 	changed func()
@@ -30,7 +30,8 @@ type tally struct {
 }
 
 func newTally(changed func()) *tally {
-	return &tally{changed: changed, synced: func() bool { return false }, nodes: map[string]*usage.Node{}, used: map[string][]api.Usage{}}
+	return &tally{changed: changed, synced: func() bool { return false }, nodes: map[string]*usage.Node{},
+		used: map[string][]api.Usage{}}
 }
 
 // isReady tells whether all nodes have been seen.

@@ -19,7 +19,8 @@ import (
 const (
 	// tierDelay is how long a tier that has come or changed waits for others to be planned with it.
 	tierDelay = 100 * time.Millisecond
-	// policyDelay is how long a policy of a user waits: it changes nothing but counts and what bypasses, and each count may be a write to every product.
+	// policyDelay is how long a policy of a user waits: it changes nothing but counts and what bypasses, and each count
+	// may be a write to every product.
 	policyDelay = 5 * time.Second
 )
 
@@ -34,7 +35,8 @@ type observedTier struct {
 	resourceVersion string
 }
 
-// GetObjectMeta implements metav1.ObjectMetaAccessor, for the store: it has the name and the resource version, and to change it changes nothing.
+// GetObjectMeta implements metav1.ObjectMetaAccessor, for the store: it has the name and the resource version, and to
+// change it changes nothing.
 func (t *observedTier) GetObjectMeta() metav1.Object {
 	return &metav1.ObjectMeta{Name: t.Name, ResourceVersion: t.resourceVersion}
 }
@@ -53,8 +55,12 @@ func (p *observedPolicy) GetObjectMeta() metav1.Object {
 }
 
 // newTierPolicies has planAgain called, with how long that may wait, when there is something else to plan with.
-func newTierPolicies(client dynamic.Interface, operatorNamespace string, planAgain func(after time.Duration)) *tierPolicies {
-	kind := func(resource schema.GroupVersionResource, transform func(*unstructured.Unstructured) metav1.ObjectMetaAccessor, delay func(metav1.ObjectMetaAccessor) time.Duration) *optionalKind {
+func newTierPolicies(
+	client dynamic.Interface, operatorNamespace string, planAgain func(after time.Duration),
+) *tierPolicies {
+	kind := func(resource schema.GroupVersionResource,
+		transform func(*unstructured.Unstructured) metav1.ObjectMetaAccessor,
+		delay func(metav1.ObjectMetaAccessor) time.Duration) *optionalKind {
 		return &optionalKind{
 			client:        client,
 			resource:      resource,
@@ -66,7 +72,8 @@ func newTierPolicies(client dynamic.Interface, operatorNamespace string, planAga
 	}
 	policy := func(kind restriction.PolicyKind) func(*unstructured.Unstructured) metav1.ObjectMetaAccessor {
 		return func(o *unstructured.Unstructured) metav1.ObjectMetaAccessor {
-			p := &observedPolicy{Policy: restriction.PolicyOf(kind, o, operatorNamespace), resourceVersion: o.GetResourceVersion()}
+			p := &observedPolicy{Policy: restriction.PolicyOf(kind, o, operatorNamespace),
+				resourceVersion: o.GetResourceVersion()}
 			if p.Marked || p.IsOurs() {
 				p.made = enforcement.MadeOf(o, p.Policy)
 			}
@@ -97,8 +104,9 @@ func (t *tierPolicies) isDecided() bool {
 	return t.tiers.isDecided() && t.global.isDecided() && t.namespaced.isDecided()
 }
 
-// look is what there is, and the policies by name that bear the operator's mark. Its errors say what could not be seen: where that is the tiers, or the global policies,
-// there is nothing to plan with; without the namespaced ones a plan lacks some counts.
+// look is what there is, and the policies by name that bear the operator's mark. Its errors say what could not be seen:
+// where that is the tiers, or the global policies, there is nothing to plan with; without the namespaced ones a plan
+// lacks some counts.
 func (t *tierPolicies) look() (seen restriction.Seen, made map[string]*enforcement.Made, tiersErr, globalErr, namespacedErr error) {
 	made = map[string]*enforcement.Made{}
 	var objects []any

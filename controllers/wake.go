@@ -22,7 +22,8 @@ const (
 	cacheCatchesUp = 50 * time.Millisecond
 )
 
-// wakeAt is the result of a reconcile that has nothing to do before the first of the boundaries, those that are zero left aside.
+// wakeAt is the result of a reconcile that has nothing to do before the first of the boundaries, those that are zero
+// left aside.
 func wakeAt(now time.Time, boundaries ...time.Time) ctrl.Result {
 	sleep := maxSleep
 	for _, boundary := range boundaries {
@@ -33,7 +34,8 @@ func wakeAt(now time.Time, boundaries ...time.Time) ctrl.Result {
 	return ctrl.Result{RequeueAfter: sleep}
 }
 
-// wakeQueue is a controller's queue for those who have it look at an object though no object that it watches has changed. It is a source of that controller.
+// wakeQueue is a controller's queue for those who have it look at an object though no object that it watches has
+// changed. It is a source of that controller.
 type wakeQueue struct {
 	// first are looked at when the controller starts, whatever else happens.
 	first []string
@@ -53,8 +55,8 @@ func (w *wakeQueue) Start(_ context.Context, queue workqueue.TypedRateLimitingIn
 	return nil
 }
 
-// add has the object of that name looked at after a while, or sooner. Before the controller has started it does nothing: the controller begins with every object, or
-// with those in first.
+// add has the object of that name looked at after a while, or sooner. Before the controller has started it does
+// nothing: the controller begins with every object, or with those in first.
 func (w *wakeQueue) add(name string, after time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -5,7 +5,8 @@ package v1alpha1
 
 // Condition types of both kinds.
 const (
-	// ConditionReady of a LicenseKey: the key verifies; an expired key stays Ready. Of a LicensedProduct: its terms are usable, whatever its keys.
+	// ConditionReady of a LicenseKey: the key verifies; an expired key stays Ready. Of a LicensedProduct: its terms are
+	// usable, whatever its keys.
 	ConditionReady = "Ready"
 )
 
@@ -25,7 +26,8 @@ const (
 	ConditionAlertsReady = "AlertsReady"
 	// ConditionRestricted is True while a restriction is in force, with its mode as the reason.
 	ConditionRestricted = "Restricted"
-	// ConditionRestrictionReady is True while the restriction is in force, or lifted, completely. It is absent where none is asked for.
+	// ConditionRestrictionReady is True while the restriction is in force, or lifted, completely. It is absent where
+	// none is asked for.
 	ConditionRestrictionReady = "RestrictionReady"
 	// ConditionClockSkewed is present, and True, only while the operator's clock cannot be believed.
 	ConditionClockSkewed = "ClockSkewed"
@@ -137,7 +139,8 @@ const (
 	ReasonClockDisputed = "ClockDisputed"
 )
 
-// Reasons of a LicensedProduct's RestrictionReady condition, besides ReasonAPINotInstalled, ReasonForbidden and ReasonApplyFailed.
+// Reasons of a LicensedProduct's RestrictionReady condition, besides ReasonAPINotInstalled, ReasonForbidden and
+// ReasonApplyFailed.
 const (
 	// ReasonComplete: everything is as the restriction, or its end, wants it.
 	ReasonComplete = "Complete"
@@ -145,7 +148,8 @@ const (
 	ReasonApplying = "Applying"
 	// ReasonBypassed: some policies go on being applied; status.restriction.bypasses names them.
 	ReasonBypassed = "Bypassed"
-	// ReasonLockNotInForce: changes in restricted tiers are not refused, since the admission policies are not there or do not work.
+	// ReasonLockNotInForce: changes in restricted tiers are not refused, since the admission policies are not there or
+	// do not work.
 	ReasonLockNotInForce = "LockNotInForce"
 )
 

@@ -1,8 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package v1alpha1 holds the two kinds of license-operator.io: LicensedProduct, a vendor's terms, and LicenseKey, what a
-// customer was given.
+// Package v1alpha1 holds the two kinds of license-operator.io: LicensedProduct, a vendor's terms, and LicenseKey, what
+// a customer was given.
 //
 // +kubebuilder:object:generate=true
 // +groupName=license-operator.io

@@ -23,11 +23,12 @@ const (
 	LicensedProductExpired LicensedProductState = "Expired"
 )
 
-// ClockResetAnnotation on a LicensedProduct asks the operator once, for each new value of at most 64 characters, to forget the product's timeMark and
-// to believe the clock again. kubectl license clock reset sets it.
+// ClockResetAnnotation on a LicensedProduct asks the operator once, for each new value of at most 64 characters, to
+// forget the product's timeMark and to believe the clock again. kubectl license clock reset sets it.
 const ClockResetAnnotation = "license-operator.io/clock-reset-requested"
 
-// DefaultUnlicensedGracePeriodDays is how long a product may stay without a license before a restriction where its spec does not say.
+// DefaultUnlicensedGracePeriodDays is how long a product may stay without a license before a restriction where its spec
+// does not say.
 const DefaultUnlicensedGracePeriodDays = 30
 
 // Where a product's spec.alerts does not say when to warn.
@@ -86,8 +87,8 @@ type LicensedProductSpec struct {
 	// +kubebuilder:validation:MaxItems=1024
 	Revocations []Revocation `json:"revocations,omitempty"`
 
-	// unlicensedGracePeriodDays is how long the product may stay without a license, from its creation or from the loss of its last usable key,
-	// before a restriction takes effect, in days of 24 hours.
+	// unlicensedGracePeriodDays is how long the product may stay without a license, from its creation or from the loss
+	// of its last usable key, before a restriction takes effect, in days of 24 hours.
 	// +optional
 	// +kubebuilder:default=30
 	// +kubebuilder:validation:Minimum=0
@@ -129,14 +130,16 @@ type AlertsSpec struct {
 	// +kubebuilder:validation:Maximum=3650
 	ExpiryWarningDays int32 `json:"expiryWarningDays,omitempty"`
 
-	// expiryCriticalDays is how long before status.coverageEndTime LicenseExpiring becomes critical, in days of 24 hours.
+	// expiryCriticalDays is how long before status.coverageEndTime LicenseExpiring becomes critical, in days of 24
+	// hours.
 	// +optional
 	// +kubebuilder:default=14
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=3650
 	ExpiryCriticalDays int32 `json:"expiryCriticalDays,omitempty"`
 
-	// usageWarningPercent is the share of a limit, in percent, from which on LicenseNodesNearLimit and LicenseCoresNearLimit warn.
+	// usageWarningPercent is the share of a limit, in percent, from which on LicenseNodesNearLimit and
+	// LicenseCoresNearLimit warn.
 	// +optional
 	// +kubebuilder:default=90
 	// +kubebuilder:validation:Minimum=1
@@ -153,7 +156,8 @@ type Revocation struct {
 	// +kubebuilder:validation:MaxLength=253
 	LicenseID string `json:"licenseID,omitempty"`
 
-	// certificateSHA256 is the SHA-256 fingerprint of the revoked certificate in hexadecimal, in the notation of openssl x509 -fingerprint (with colons) or without colons.
+	// certificateSHA256 is the SHA-256 fingerprint of the revoked certificate in hexadecimal, in the notation of
+	// openssl x509 -fingerprint (with colons) or without colons.
 	// +optional
 	// +kubebuilder:validation:MinLength=64
 	// +kubebuilder:validation:MaxLength=95
@@ -163,9 +167,10 @@ type Revocation struct {
 
 // LicensedProductStatus is what the operator found out about a product.
 type LicensedProductStatus struct {
-	// conditions are Ready (the terms are usable; never depends on a key), Licensed, WithinLimits (going over a limit blocks nothing), AlertsReady (the product's
-	// PrometheusRule is in place), Restricted (a restriction is in force), RestrictionReady (what is in force, or lifted, is so completely; absent where none is asked
-	// for), and ClockSkewed (present only when True).
+	// conditions are Ready (the terms are usable; never depends on a key), Licensed, WithinLimits (going over a limit
+	// blocks nothing), AlertsReady (the product's PrometheusRule is in place), Restricted (a restriction is in force),
+	// RestrictionReady (what is in force, or lifted, is so completely; absent where none is asked for), and ClockSkewed
+	// (present only when True).
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -196,7 +201,8 @@ type LicensedProductStatus struct {
 	// +optional
 	GraceEndTime *metav1.Time `json:"graceEndTime,omitempty"`
 
-	// coverageEndTime is the end of the last grace period that the present keys reach without a gap, staged renewals included.
+	// coverageEndTime is the end of the last grace period that the present keys reach without a gap, staged renewals
+	// included.
 	// +optional
 	CoverageEndTime *metav1.Time `json:"coverageEndTime,omitempty"`
 
@@ -221,7 +227,8 @@ type LicensedProductStatus struct {
 	// +kubebuilder:validation:MaxItems=64
 	Usage []Usage `json:"usage,omitempty"`
 
-	// monthlyPeaks are the most that was ever in use at a time, in each of the last 13 months that the operator counted in, the latest last. A peak is never lowered.
+	// monthlyPeaks are the most that was ever in use at a time, in each of the last 13 months that the operator counted
+	// in, the latest last. A peak is never lowered.
 	// +optional
 	// +listType=map
 	// +listMapKey=month
@@ -237,7 +244,8 @@ type LicensedProductStatus struct {
 	// +kubebuilder:validation:MaxLength=64
 	LastHandledClockReset string `json:"lastHandledClockReset,omitempty"`
 
-	// trustAnchors are the last spec.trustAnchors that could be used. Keys are verified against them while the present ones cannot be.
+	// trustAnchors are the last spec.trustAnchors that could be used. Keys are verified against them while the present
+	// ones cannot be.
 	// +optional
 	// +kubebuilder:validation:MaxLength=65536
 	TrustAnchors string `json:"trustAnchors,omitempty"`

@@ -44,16 +44,16 @@ type SecretKeyReference struct {
 // LicenseKeySpec is what the customer was given, and for which product.
 // +kubebuilder:validation:ExactlyOneOf=token;tokenSecretRef
 type LicenseKeySpec struct {
-	// productName is the LicensedProduct that this key is for. It cannot be changed: a key for another product is another object.
+	// productName is the LicensedProduct that this key is for. It cannot be changed: a key for another product is
+	// another object.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="productName is immutable: create another LicenseKey for another product"
 	ProductName string `json:"productName,omitempty"`
 
-	// token is the license itself, a compact JWS as docs/token-format.md describes. A renewal that has begun may replace it in place; one that
-	// has yet to begin is another LicenseKey.
-	// White space around it is ignored.
+	// token is the license itself, a compact JWS as docs/token-format.md describes. A renewal that has begun may
+	// replace it in place; one that has yet to begin is another LicenseKey. White space around it is ignored.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=16384
@@ -63,8 +63,8 @@ type LicenseKeySpec struct {
 	// +optional
 	TokenSecretRef *SecretKeyReference `json:"tokenSecretRef,omitempty"`
 
-	// certificate is a chain of PEM certificates, the signer's own first, each followed by the one that issued it, up to a trust anchor of the product,
-	// which may be left out. Without it the token's own x5c header is the chain.
+	// certificate is a chain of PEM certificates, the signer's own first, each followed by the one that issued it, up
+	// to a trust anchor of the product, which may be left out. Without it the token's own x5c header is the chain.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=32768
@@ -73,7 +73,8 @@ type LicenseKeySpec struct {
 
 // LicenseKeyStatus is what the operator found out about a key.
 type LicenseKeyStatus struct {
-	// conditions are Ready (the key verifies; an expired key stays Ready) and Active (this key decides the product's state).
+	// conditions are Ready (the key verifies; an expired key stays Ready) and Active (this key decides the product's
+	// state).
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -134,7 +135,8 @@ type LicenseKeyStatus struct {
 
 // Limit is how much of one thing is licensed.
 type Limit struct {
-	// name of what is limited: nodes, cores, or anything that the vendor counts. Names that the operator does not count are carried, not checked.
+	// name of what is limited: nodes, cores, or anything that the vendor counts. Names that the operator does not count
+	// are carried, not checked.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63

@@ -15,16 +15,20 @@ type RestrictionMode string
 const (
 	// RestrictionObserve touches nothing and tells what would be touched.
 	RestrictionObserve RestrictionMode = "Observe"
-	// RestrictionReadOnly keeps applying the policies that are there, and refuses to create and to change any. Reading and deleting work.
+	// RestrictionReadOnly keeps applying the policies that are there, and refuses to create and to change any. Reading
+	// and deleting work.
 	RestrictionReadOnly RestrictionMode = "ReadOnly"
-	// RestrictionDefaultTierOnly does not apply the tiers' policies to pods any more. It changes none of them: a renewal applies them again as they are.
+	// RestrictionDefaultTierOnly does not apply the tiers' policies to pods any more. It changes none of them: a
+	// renewal applies them again as they are.
 	RestrictionDefaultTierOnly RestrictionMode = "DefaultTierOnly"
 )
 
-// The annotations by which a cluster owner puts a product's restriction off. kubectl license pause and resume set and remove them.
+// The annotations by which a cluster owner puts a product's restriction off. kubectl license pause and resume set and
+// remove them.
 const (
-	// RestrictionPauseAnnotation on a LicensedProduct puts its restriction off, for at most MaxRestrictionPauseDays from the first instant on: the two instants
-	// between which, in RFC 3339 and with a slash between them, as in 2027-03-01T08:00:00Z/2027-03-04T08:00:00Z.
+	// RestrictionPauseAnnotation on a LicensedProduct puts its restriction off, for at most MaxRestrictionPauseDays
+	// from the first instant on: the two instants between which, in RFC 3339 and with a slash between them, as in
+	// 2027-03-01T08:00:00Z/2027-03-04T08:00:00Z.
 	RestrictionPauseAnnotation = "license-operator.io/restriction-pause"
 	// RestrictionPauseReasonAnnotation says why, in at most 256 characters.
 	RestrictionPauseReasonAnnotation = "license-operator.io/restriction-pause-reason"
@@ -41,15 +45,17 @@ const (
 	MaxListedBypasses = 16
 )
 
-// RestrictionSpec says what a restriction does, and to which policy tiers. Built-in and system tiers are never restricted, nor any that the cluster owner has
-// labeled license-operator.io/restriction: never.
+// RestrictionSpec says what a restriction does, and to which policy tiers. Built-in and system tiers are never
+// restricted, nor any that the cluster owner has labeled license-operator.io/restriction: never.
 // +kubebuilder:validation:XValidation:rule="self.mode == 'Observe' || has(self.tierSelector)",message="tierSelector is required with mode ReadOnly and DefaultTierOnly: {} selects every custom tier"
 type RestrictionSpec struct {
-	// mode says what a restriction does: Observe touches nothing, ReadOnly refuses to create and change policies, DefaultTierOnly no longer applies them to pods.
+	// mode says what a restriction does: Observe touches nothing, ReadOnly refuses to create and change policies,
+	// DefaultTierOnly no longer applies them to pods.
 	// +required
 	Mode RestrictionMode `json:"mode,omitempty"`
 
-	// tierSelector selects the tiers (projectcalico.org/v3) that are restricted, by their labels; {}: every custom tier.
+	// tierSelector selects the tiers (projectcalico.org/v3) that are restricted, by their labels; {}: every custom
+	// tier.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="!has(self.matchLabels) || size(self.matchLabels) <= 64",message="at most 64 matchLabels"
 	// +kubebuilder:validation:XValidation:rule="!has(self.matchExpressions) || size(self.matchExpressions) <= 64",message="at most 64 matchExpressions"
@@ -68,8 +74,8 @@ const (
 	RestrictionBasisCoverageEnd RestrictionBasis = "CoverageEnd"
 	// RestrictionBasisNeverLicensed is the product's creation and its unlicensed period.
 	RestrictionBasisNeverLicensed RestrictionBasis = "NeverLicensed"
-	// RestrictionBasisLicenseLost is the loss of the last usable key other than by time: usableUntilTime as it was, or the loss and the unlicensed period,
-	// whichever is earlier.
+	// RestrictionBasisLicenseLost is the loss of the last usable key other than by time: usableUntilTime as it was, or
+	// the loss and the unlicensed period, whichever is earlier.
 	RestrictionBasisLicenseLost RestrictionBasis = "LicenseLost"
 )
 
@@ -79,7 +85,8 @@ type RestrictionState string
 
 // The states of a restriction.
 const (
-	// RestrictionNone is a product that nothing is restricted for: its terms or the cluster owner (--max-restriction) say so.
+	// RestrictionNone is a product that nothing is restricted for: its terms or the cluster owner (--max-restriction)
+	// say so.
 	RestrictionNone RestrictionState = "None"
 	// RestrictionScheduled is a restriction that has yet to start.
 	RestrictionScheduled RestrictionState = "Scheduled"
@@ -104,8 +111,8 @@ type RestrictionStatus struct {
 	// +optional
 	Basis RestrictionBasis `json:"basis,omitempty"`
 
-	// usableUntilTime is the end of the last grace period of the keys that are usable now, staged renewals left aside: should they all be lost, effectiveTime is
-	// no later.
+	// usableUntilTime is the end of the last grace period of the keys that are usable now, staged renewals left aside:
+	// should they all be lost, effectiveTime is no later.
 	// +optional
 	UsableUntilTime *metav1.Time `json:"usableUntilTime,omitempty"`
 
@@ -119,11 +126,13 @@ type RestrictionStatus struct {
 	// +kubebuilder:validation:MaxLength=63
 	SparedNamespace string `json:"sparedNamespace,omitempty"`
 
-	// pause is what the cluster owner has asked for with the annotation license-operator.io/restriction-pause, until it is over.
+	// pause is what the cluster owner has asked for with the annotation license-operator.io/restriction-pause, until it
+	// is over.
 	// +optional
 	Pause *RestrictionPause `json:"pause,omitempty"`
 
-	// preview is what a restriction would do to what is there now, while none is in force. It is absent where none is asked for.
+	// preview is what a restriction would do to what is there now, while none is in force. It is absent where none is
+	// asked for.
 	// +optional
 	Preview *RestrictionPreview `json:"preview,omitempty"`
 
@@ -131,7 +140,8 @@ type RestrictionStatus struct {
 	// +optional
 	InForce *RestrictionInForce `json:"inForce,omitempty"`
 
-	// sparedTiers are those that the tierSelector selects and that are never restricted, sorted by name; at most 1000 are listed.
+	// sparedTiers are those that the tierSelector selects and that are never restricted, sorted by name; at most 1000
+	// are listed.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -168,10 +178,11 @@ type RestrictionModeReason string
 const (
 	// ModeReasonMaxRestriction: --max-restriction is gentler.
 	ModeReasonMaxRestriction RestrictionModeReason = "MaxRestriction"
-	// ModeReasonWindowsNode: ReadOnly stands in for DefaultTierOnly, since the cluster has a Windows node (projectcalico/calico#13208).
+	// ModeReasonWindowsNode: ReadOnly stands in for DefaultTierOnly, since the cluster has a Windows node
+	// (projectcalico/calico#13208).
 	ModeReasonWindowsNode RestrictionModeReason = "WindowsNode"
-	// ModeReasonTierDeleting: ReadOnly stands in for DefaultTierOnly in a tier that is being deleted: a pass policy would keep it from going. What is in it is applied
-	// for as long as it takes, and counts as a bypass.
+	// ModeReasonTierDeleting: ReadOnly stands in for DefaultTierOnly in a tier that is being deleted: a pass policy
+	// would keep it from going. What is in it is applied for as long as it takes, and counts as a bypass.
 	ModeReasonTierDeleting RestrictionModeReason = "TierDeleting"
 )
 
@@ -181,7 +192,8 @@ type RestrictionPreview struct {
 	// +required
 	Mode RestrictionMode `json:"mode,omitempty"`
 
-	// modeReason says why that is another one than the terms ask for: MaxRestriction (--max-restriction), or WindowsNode (the cluster has one).
+	// modeReason says why that is another one than the terms ask for: MaxRestriction (--max-restriction), or
+	// WindowsNode (the cluster has one).
 	// +optional
 	ModeReason RestrictionModeReason `json:"modeReason,omitempty"`
 
@@ -197,13 +209,15 @@ type RestrictionPreview struct {
 	Policies *AffectedPolicies `json:"policies,omitempty"`
 }
 
-// RestrictionInForce is a restriction that is in force. The admission policies of config/admission go by it, and by sparedNamespace.
+// RestrictionInForce is a restriction that is in force. The admission policies of config/admission go by it, and by
+// sparedNamespace.
 type RestrictionInForce struct {
 	// mode of the restriction, ReadOnly or DefaultTierOnly.
 	// +required
 	Mode RestrictionMode `json:"mode,omitempty"`
 
-	// modeReason says why that is another one than the terms ask for: MaxRestriction (--max-restriction), or WindowsNode (the cluster has one).
+	// modeReason says why that is another one than the terms ask for: MaxRestriction (--max-restriction), or
+	// WindowsNode (the cluster has one).
 	// +optional
 	ModeReason RestrictionModeReason `json:"modeReason,omitempty"`
 
@@ -237,13 +251,14 @@ type RestrictedTier struct {
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name,omitempty"`
 
-	// mode of the restriction in this tier, ReadOnly or DefaultTierOnly. In a tier that is being deleted the latter becomes the former, since what would
-	// have to be in it would keep it from going.
+	// mode of the restriction in this tier, ReadOnly or DefaultTierOnly. In a tier that is being deleted the latter
+	// becomes the former, since what would have to be in it would keep it from going.
 	// +required
 	Mode RestrictionMode `json:"mode,omitempty"`
 }
 
-// AffectedPolicies are how many policies stop being applied to pods, or, in mode ReadOnly, cannot be changed. They are counted anew some seconds after a change.
+// AffectedPolicies are how many policies stop being applied to pods, or, in mode ReadOnly, cannot be changed. They are
+// counted anew some seconds after a change.
 type AffectedPolicies struct {
 	// total is how many.
 	// +required
@@ -308,7 +323,8 @@ type BypassReason string
 
 // How a policy comes to be applied in spite of DefaultTierOnly.
 const (
-	// BypassSortsFirst: Calico evaluates it before the pass policy. There is no lesser order than that one's, so a policy of the same order and a smaller name is first.
+	// BypassSortsFirst: Calico evaluates it before the pass policy. There is no lesser order than that one's, so a
+	// policy of the same order and a smaller name is first.
 	BypassSortsFirst BypassReason = "SortsFirst"
 	// BypassTierDeleting: its tier is being deleted, and so has no pass policy.
 	BypassTierDeleting BypassReason = "TierDeleting"
@@ -340,7 +356,8 @@ type BypassingPolicy struct {
 	// +kubebuilder:validation:MaxLength=253
 	Tier string `json:"tier,omitempty"`
 
-	// reason is SortsFirst (it comes before everything the operator can put first) or TierDeleting (its tier is being deleted).
+	// reason is SortsFirst (it comes before everything the operator can put first) or TierDeleting (its tier is being
+	// deleted).
 	// +required
 	Reason BypassReason `json:"reason,omitempty"`
 }

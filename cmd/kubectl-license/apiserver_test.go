@@ -119,7 +119,8 @@ func (c *realCluster) allow(group string, resources ...string) {
 		c.t.Fatal(err)
 	}
 	for _, resource := range resources {
-		if err := wait.PollUntilContextTimeout(c.t.Context(), 20*time.Millisecond, 15*time.Second, true, c.mayList(group, resource)); err != nil {
+		if err := wait.PollUntilContextTimeout(c.t.Context(), 20*time.Millisecond, 15*time.Second, true,
+			c.mayList(group, resource)); err != nil {
 			c.t.Fatalf("%s may not list %s: %v", reader, resource, err)
 		}
 	}
@@ -129,7 +130,8 @@ func (c *realCluster) allow(group string, resources ...string) {
 func (c *realCluster) mayList(group, resource string) wait.ConditionWithContextFunc {
 	return func(ctx context.Context) (bool, error) {
 		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-			User: reader, ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: "list", Group: group, Resource: resource},
+			User:               reader,
+			ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: "list", Group: group, Resource: resource},
 		}}
 		err := c.admin.Create(ctx, review)
 		return review.Status.Allowed, err
@@ -159,7 +161,8 @@ func TestOnAnAPIServer(t *testing.T) {
 	e := newTerminal(t)
 
 	for _, name := range []string{"shop", "blog"} {
-		c.create(&corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, ObjectMeta: metav1.ObjectMeta{Name: name}})
+		c.create(&corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
+			ObjectMeta: metav1.ObjectMeta{Name: name}})
 	}
 	for i := range fixture {
 		if strings.HasPrefix(fixture[i].GetAPIVersion(), api.GroupVersion.Group) {
@@ -176,7 +179,8 @@ func TestOnAnAPIServer(t *testing.T) {
 
 	// What is read from an API server comes to what is told of the same objects without one.
 	for _, test := range []struct{ shown, at, format string }{
-		{}, {shown: "acme-mesh"}, {at: "2028-01-31", format: outputJSON}, {shown: "acme-db", at: "2026-11-23", format: outputYAML},
+		{}, {shown: "acme-mesh"}, {at: "2028-01-31", format: outputJSON},
+		{shown: "acme-db", at: "2026-11-23", format: outputYAML},
 	} {
 		var args []string
 		if test.shown != "" {
@@ -188,7 +192,8 @@ func TestOnAnAPIServer(t *testing.T) {
 		if test.format != "" {
 			args = append(args, "-o", test.format)
 		}
-		want := output{stdout: printed(t, simulated(t, newClusterLike(simulatedHere), test.shown, test.at), test.format)}
+		want := output{stdout: printed(t, simulated(t, newClusterLike(simulatedHere), test.shown, test.at),
+			test.format)}
 		if got := c.run(e, append([]string{"simulate"}, args...)...); got != want {
 			t.Errorf("%q: got %+v\nwant %+v", args, got, want)
 		}
@@ -197,7 +202,8 @@ func TestOnAnAPIServer(t *testing.T) {
 	noCalico.withoutTiers, noCalico.tiers, noCalico.globalPolicies, noCalico.policies = true, nil, nil, nil
 	want := output{
 		stdout: printed(t, simulated(t, noCalico, "acme-old", ""), ""),
-		stderr: "warning: the cluster does not serve Calico's tiers (projectcalico.org/v3): there is nothing to restrict\n",
+		stderr: "warning: the cluster does not serve Calico's tiers (projectcalico.org/v3): there is nothing to " +
+			"restrict\n",
 	}
 	if withoutCalico != want {
 		t.Errorf("without Calico: got %+v\nwant %+v", withoutCalico, want)
@@ -251,7 +257,8 @@ Afterwards:   in force by itself, unless a license covers the product by then
 	if got != want {
 		c.t.Errorf("pause: got %+v\nwant %+v", got, want)
 	}
-	if got := c.run(e, "simulate", "acme-old"); !strings.HasPrefix(got.stdout, "As of 2026-11-25T10:00:00Z (in 3 days), when a pause ends") {
+	if got := c.run(e, "simulate", "acme-old"); !strings.HasPrefix(got.stdout,
+		"As of 2026-11-25T10:00:00Z (in 3 days), when a pause ends") {
 		c.t.Errorf("simulate: got %+v", got)
 	}
 	got = c.run(e, "resume", "acme-old")
@@ -289,7 +296,8 @@ func (c *realCluster) operate(ctx context.Context) {
 				return
 			}
 			follow(product)
-			if err := c.admin.Status().Update(ctx, product); err != nil && !apierrors.IsConflict(err) && ctx.Err() == nil {
+			if err := c.admin.Status().Update(ctx, product); err != nil && !apierrors.IsConflict(err) &&
+				ctx.Err() == nil {
 				c.t.Error(err)
 			}
 		}

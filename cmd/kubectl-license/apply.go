@@ -30,7 +30,8 @@ const (
 
 var dryRunModes = []string{dryRunNone, dryRunClient, dryRunServer}
 
-// dryRunFlag is one of these modes. It says so as soon as it is read: what is taken for the mode by mistake, "-o" after a bare --dry-run say, is missing elsewhere, and that would be the error.
+// dryRunFlag is one of these modes. It says so as soon as it is read: what is taken for the mode by mistake, "-o" after
+// a bare --dry-run say, is missing elsewhere, and that would be the error.
 type dryRunFlag string
 
 func (f *dryRunFlag) Type() string { return "MODE" }
@@ -127,15 +128,19 @@ With -o json or yaml the fields are:
 	o.command = command
 	flags := command.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&o.product, "product", "", "the `NAME` of the LicensedProduct that the key is for, where FILE does not say")
-	flags.StringVar(&o.name, "name", "", "the `NAME` of the LicenseKey, where FILE does not say (default from the product and the license ID)")
+	flags.StringVar(&o.product, "product", "",
+		"the `NAME` of the LicensedProduct that the key is for, where FILE does not say")
+	flags.StringVar(&o.name, "name", "", "the `NAME` of the LicenseKey, where FILE does not say (default from the "+
+		"product and the license ID)")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "apply without asking")
-	flags.Var(&o.dryRun, "dry-run", "change nothing: `MODE` client only shows what the key would change, server also asks the API server whether it would take it (none, client or server)")
+	flags.Var(&o.dryRun, "dry-run", "change nothing: `MODE` client only shows what the key would change, server "+
+		"also asks the API server whether it would take it (none, client or server)")
 	addOutputFlag(command, &o.output, "text", outputJSON, outputYAML, outputName)
 	addTimeoutFlag(command, &o.timeout)
 	completeWith(command, "name")
 	completeWith(command, "dry-run", dryRunModes...)
-	mustRegister(command.RegisterFlagCompletionFunc("product", func(command *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	mustRegister(command.RegisterFlagCompletionFunc("product", func(command *cobra.Command, _ []string,
+		typed string) ([]string, cobra.ShellCompDirective) {
 		return completeProduct(o.connection)(command, nil, typed)
 	}))
 	addConnectionFlags(command, o.connection)
@@ -217,14 +222,17 @@ func (o *applyOptions) read() (*candidate, error) {
 	case key.name != "" && o.name != "" && key.name != o.name:
 		return nil, misused(o.command, "--name %s: the LicenseKey in %s is %s", o.name, o.source(), key.name)
 	case key.productName != "" && o.product != "" && key.productName != o.product:
-		return nil, misused(o.command, "--product %s: the LicenseKey in %s is for product %s", o.product, o.source(), key.productName)
+		return nil, misused(o.command, "--product %s: the LicenseKey in %s is for product %s", o.product, o.source(),
+			key.productName)
 	}
 	key.name, key.productName = cmp.Or(key.name, o.name), cmp.Or(key.productName, o.product)
 	if key.repaired {
-		warnf(o.ErrOut, "the token in %s is not in one piece, as after a journey by mail: what is applied is the token put together again", o.source())
+		warnf(o.ErrOut, "the token in %s is not in one piece, as after a journey by mail: what is applied is the "+
+			"token put together again", o.source())
 	}
 	if len(key.left) > 0 {
-		warnf(o.ErrOut, "only the key is applied, and nothing else that is in %s: %s", o.source(), strings.Join(key.left, ", "))
+		warnf(o.ErrOut, "only the key is applied, and nothing else that is in %s: %s", o.source(),
+			strings.Join(key.left, ", "))
 	}
 	return key, nil
 }
@@ -240,7 +248,8 @@ func (o *applyOptions) listKeys(ctx context.Context) ([]api.LicenseKey, error) {
 // asks tells whether somebody will be asked.
 func (o *applyOptions) asks() bool { return !o.yes && o.dryRun == dryRunNone && isTerminal(o.In) }
 
-// previewScreen is where the change is shown: with -o the standard output is for programs, and who is not asked need not see it. Who is asked sees it beside the question, wherever the standard output goes.
+// previewScreen is where the change is shown: with -o the standard output is for programs, and who is not asked need
+// not see it. Who is asked sees it beside the question, wherever the standard output goes.
 func (o *applyOptions) previewScreen() screen {
 	switch {
 	case o.asks() && (o.output != "" || !isTerminal(o.Out)):
@@ -252,7 +261,8 @@ func (o *applyOptions) previewScreen() screen {
 	}
 }
 
-// confirm waits until the operator says of a key that is there already what is foretold of it: whether it counts is what those want to know too who run this again.
+// confirm waits until the operator says of a key that is there already what is foretold of it: whether it counts is
+// what those want to know too who run this again.
 func (o *applyOptions) confirm(ctx context.Context, key *candidate, found *prospect) error {
 	said := &verdictOfOperator{key: *found.existing}
 	if o.dryRun == dryRunNone {
@@ -266,7 +276,8 @@ func (o *applyOptions) confirm(ctx context.Context, key *candidate, found *prosp
 	return o.print(found, said.standing())
 }
 
-// apply asks and applies, unless it is a dry run. The API server is asked first whether it would take the key, since then nobody says yes in vain.
+// apply asks and applies, unless it is a dry run. The API server is asked first whether it would take the key, since
+// then nobody says yes in vain.
 func (o *applyOptions) apply(ctx context.Context, key *candidate, shown *prospect) error {
 	if o.dryRun != dryRunClient {
 		if err := o.write(ctx, key, shown, true); err != nil {
@@ -281,7 +292,8 @@ func (o *applyOptions) apply(ctx context.Context, key *candidate, shown *prospec
 			return err
 		}
 	}
-	// Whoever was asked took time for the answer. Other keys may have come meanwhile, and this one may have begun; of the LicenseKey that it replaces the answer was about what was shown.
+	// Whoever was asked took time for the answer. Other keys may have come meanwhile, and this one may have begun; of
+	// the LicenseKey that it replaces the answer was about what was shown.
 	found, err := o.foresee(ctx, key)
 	switch {
 	case err != nil:
@@ -308,7 +320,8 @@ func (o *applyOptions) apply(ctx context.Context, key *candidate, shown *prospec
 // ask has whoever sits there say yes.
 func (o *applyOptions) ask(ctx context.Context) error {
 	if !isTerminal(o.In) {
-		return failf("Nothing was applied. "+sayYesBefore, "the standard input is no terminal, so there is nobody to say yes")
+		return failf("Nothing was applied. "+sayYesBefore,
+			"the standard input is no terminal, so there is nobody to say yes")
 	}
 	_, _ = fmt.Fprint(o.ErrOut, "Apply it? [y/N] ")
 	answer, err := o.answer(ctx)
@@ -325,7 +338,8 @@ func (o *applyOptions) ask(ctx context.Context) error {
 	case "y", "yes":
 		return nil
 	default:
-		return failf("To apply it, run the command again and answer y.", "nothing was applied, since you did not say yes")
+		return failf("To apply it, run the command again and answer y.",
+			"nothing was applied, since you did not say yes")
 	}
 }
 

@@ -20,7 +20,8 @@ func readAuthority(folder string, warnings io.Writer) (*token.Authority, error) 
 	}
 	authority, err := token.ParseAuthority(certificate, key)
 	if err != nil {
-		return nil, failf("It takes ca.crt and ca.key as 'kubectl license ca create' made them.", "cannot use the authority in %s: %v", folder, err)
+		return nil, failf("It takes ca.crt and ca.key as 'kubectl license ca create' made them.",
+			"cannot use the authority in %s: %v", folder, err)
 	}
 	return authority, nil
 }
@@ -33,8 +34,9 @@ func readSigner(folder string, warnings io.Writer) (*token.Signer, error) {
 	}
 	signer, err := token.ParseSigner(certificates, key)
 	if err != nil {
-		return nil, failf("It takes signer.crt and signer.key as 'kubectl license ca create' or 'signer create' made them.",
-			"cannot use the signer in %s: %v", folder, err)
+		return nil,
+			failf("It takes signer.crt and signer.key as 'kubectl license ca create' or 'signer create' made them.",
+				"cannot use the signer in %s: %v", folder, err)
 	}
 	return signer, nil
 }
@@ -54,7 +56,8 @@ func readPair(folder, certificateFile, keyFile string, warnings io.Writer) (cert
 }
 
 func notInFolder(certificateFile, keyFile string, err error) error {
-	return failf("Name the folder that holds "+certificateFile+" and "+keyFile+": 'kubectl license ca create' makes one.", "%v", err)
+	return failf("Name the folder that holds "+certificateFile+" and "+keyFile+
+		": 'kubectl license ca create' makes one.", "%v", err)
 }
 
 // signerFiles are the two files of a signer.

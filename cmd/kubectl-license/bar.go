@@ -42,9 +42,11 @@ func namedAmount(name string, value *int64) string {
 
 func (a amount) isExceeded() bool { return a.used != nil && a.limit != nil && *a.used > *a.limit }
 
-// isNear tells whether so many percent of the limit are in use, and no more than the limit. A limit of zero has no share.
+// isNear tells whether so many percent of the limit are in use, and no more than the limit. A limit of zero has no
+// share.
 func (a amount) isNear(percent int32) bool {
-	return a.used != nil && a.limit != nil && *a.limit > 0 && !a.isExceeded() && 100*float64(*a.used) >= float64(percent)*float64(*a.limit)
+	return a.used != nil && a.limit != nil && *a.limit > 0 && !a.isExceeded() &&
+		100*float64(*a.used) >= float64(percent)*float64(*a.limit)
 }
 
 // cell is the amount with its bar, and without it where there is little room.
@@ -75,7 +77,8 @@ func (a amount) text() string {
 	}
 }
 
-// bar is how much of the limit is in use. It is empty where that is nothing, full where it is all of it, and has a mark of its own where it is more.
+// bar is how much of the limit is in use. It is empty where that is nothing, full where it is all of it, and has a mark
+// of its own where it is more.
 func (a amount) bar() string {
 	marks, over := 0, ""
 	switch {

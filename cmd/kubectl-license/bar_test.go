@@ -18,23 +18,34 @@ func TestAmount(t *testing.T) {
 		amount amount
 		want   cell
 	}{
-		"nothing known":            {amount{}, cell{text: "-"}},
-		"no limit":                 {amount{used: new(int64(12))}, cell{text: "12"}},
-		"no limit, none in use":    {amount{used: new(int64(0))}, cell{text: "0"}},
-		"nothing counted":          {amount{limit: new(int64(10))}, cell{text: "[----------] ?/10", short: "?/10"}},
-		"none in use":              {amount{new(int64(0)), new(int64(10))}, cell{text: "[----------] 0/10", short: "0/10"}},
-		"none in use, none to use": {amount{new(int64(0)), new(int64(0))}, cell{text: "[----------] 0/0", short: "0/0"}},
-		"hardly any is not none":   {amount{new(int64(1)), new(int64(1000))}, cell{text: "[#---------] 1/1000", short: "1/1000"}},
-		"half":                     {amount{new(int64(5)), new(int64(10))}, cell{text: "[#####-----] 5/10", short: "5/10"}},
-		"just below the warning":   {amount{new(int64(899)), new(int64(1000))}, cell{text: "[########--] 899/1000", short: "899/1000"}},
-		"the warning":              {amount{new(int64(900)), new(int64(1000))}, cell{text: "[#########-] 900/1000", short: "900/1000", shade: shadeWarn}},
-		"nearly all is not all":    {amount{new(int64(999)), new(int64(1000))}, cell{text: "[#########-] 999/1000", short: "999/1000", shade: shadeWarn}},
-		"all":                      {amount{new(int64(10)), new(int64(10))}, cell{text: "[##########] 10/10", short: "10/10", shade: shadeWarn}},
-		"too much":                 {amount{new(int64(11)), new(int64(10))}, cell{text: "[##########!] 11/10", short: "11/10!", shade: shadeBad}},
-		"some of none":             {amount{new(int64(1)), new(int64(0))}, cell{text: "[##########!] 1/0", short: "1/0!", shade: shadeBad}},
+		"nothing known":         {amount{}, cell{text: "-"}},
+		"no limit":              {amount{used: new(int64(12))}, cell{text: "12"}},
+		"no limit, none in use": {amount{used: new(int64(0))}, cell{text: "0"}},
+		"nothing counted":       {amount{limit: new(int64(10))}, cell{text: "[----------] ?/10", short: "?/10"}},
+		"none in use": {amount{new(int64(0)), new(int64(10))},
+			cell{text: "[----------] 0/10", short: "0/10"}},
+		"none in use, none to use": {amount{new(int64(0)), new(int64(0))},
+			cell{text: "[----------] 0/0", short: "0/0"}},
+		"hardly any is not none": {amount{new(int64(1)), new(int64(1000))},
+			cell{text: "[#---------] 1/1000", short: "1/1000"}},
+		"half": {amount{new(int64(5)), new(int64(10))},
+			cell{text: "[#####-----] 5/10", short: "5/10"}},
+		"just below the warning": {amount{new(int64(899)), new(int64(1000))},
+			cell{text: "[########--] 899/1000", short: "899/1000"}},
+		"the warning": {amount{new(int64(900)), new(int64(1000))},
+			cell{text: "[#########-] 900/1000", short: "900/1000", shade: shadeWarn}},
+		"nearly all is not all": {amount{new(int64(999)), new(int64(1000))},
+			cell{text: "[#########-] 999/1000", short: "999/1000", shade: shadeWarn}},
+		"all": {amount{new(int64(10)), new(int64(10))},
+			cell{text: "[##########] 10/10", short: "10/10", shade: shadeWarn}},
+		"too much": {amount{new(int64(11)), new(int64(10))},
+			cell{text: "[##########!] 11/10", short: "11/10!", shade: shadeBad}},
+		"some of none": {amount{new(int64(1)), new(int64(0))},
+			cell{text: "[##########!] 1/0", short: "1/0!", shade: shadeBad}},
 		"nearly all of very much": {
 			amount{new(int64(huge - 1)), new(int64(huge))},
-			cell{text: "[#########-] 9223372036854775806/9223372036854775807", short: "9223372036854775806/9223372036854775807", shade: shadeWarn},
+			cell{text: "[#########-] 9223372036854775806/9223372036854775807",
+				short: "9223372036854775806/9223372036854775807", shade: shadeWarn},
 		},
 		"very much of little": {
 			amount{new(int64(huge)), new(int64(1))},
@@ -42,7 +53,8 @@ func TestAmount(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := test.amount.cell(api.DefaultUsageWarningPercent); !cmp.Equal(got, test.want, cmp.AllowUnexported(cell{})) {
+			if got := test.amount.cell(api.DefaultUsageWarningPercent); !cmp.Equal(got, test.want,
+				cmp.AllowUnexported(cell{})) {
 				t.Errorf("got %+v\nwant %+v", got, test.want)
 			}
 		})

@@ -16,7 +16,8 @@ import (
 	"github.com/license-operator/license-operator/internal/token"
 )
 
-// placeholderProduct stands for a name that the vendor has to choose. It is no valid name: a manifest with it is refused, not created.
+// placeholderProduct stands for a name that the vendor has to choose. It is no valid name: a manifest with it is
+// refused, not created.
 const placeholderProduct = "PRODUCT"
 
 // caCreateOptions are what ca create was asked.
@@ -65,7 +66,8 @@ with 'kubectl license signer create'.`,
 	flags := command.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&o.folder, "dir", "", "the folder `DIR` to write into")
-	flags.StringVar(&o.vendor, "vendor", "", "the vendor's `NAME`, at most 48 characters: customers see it in certificates and messages")
+	flags.StringVar(&o.vendor, "vendor", "",
+		"the vendor's `NAME`, at most 48 characters: customers see it in certificates and messages")
 	completeWithFolders(command, "dir")
 	completeWith(command, "vendor")
 	return command
@@ -138,14 +140,16 @@ product. Replace %s by its name:
 Then issue a license:
   kubectl license issue --signer %s --product %s --customer NAME --valid-for 365d > key.yaml
 `,
-		printable(o.folder), formatInstant(root.NotAfter), formatInstant(leaf.NotAfter), token.CertificateSHA256(root.Raw), token.CertificateSHA256(leaf.Raw),
+		printable(o.folder), formatInstant(root.NotAfter), formatInstant(leaf.NotAfter),
+		token.CertificateSHA256(root.Raw), token.CertificateSHA256(leaf.Raw),
 		placeholderProduct, manifest, shellWord(o.folder), placeholderProduct)
 	return err
 }
 
 // productSnippet is the least that a LicensedProduct needs.
 func productSnippet(vendor, anchors string) (string, error) {
-	manifest, err := yaml.Marshal(manifestOf(kindLicensedProduct, placeholderProduct, map[string]any{"vendor": vendor, "trustAnchors": anchors}))
+	manifest, err := yaml.Marshal(manifestOf(kindLicensedProduct, placeholderProduct,
+		map[string]any{"vendor": vendor, "trustAnchors": anchors}))
 	return string(manifest), err
 }
 
@@ -162,7 +166,8 @@ type manifestMetadata struct {
 }
 
 func manifestOf(kind, name string, spec any) manifest {
-	return manifest{APIVersion: api.GroupVersion.String(), Kind: kind, Metadata: manifestMetadata{Name: name}, Spec: spec}
+	return manifest{APIVersion: api.GroupVersion.String(), Kind: kind, Metadata: manifestMetadata{Name: name},
+		Spec: spec}
 }
 
 // defaultSignerName tells signers apart by the day they were made. The certificate names the vendor besides.

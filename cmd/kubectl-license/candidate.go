@@ -46,7 +46,8 @@ func readCandidate(data []byte) (*candidate, error) {
 	return c, err
 }
 
-// onlyKeyHolder is the object that the key is in, nil where there is none, and what else there is. Which of several keys is meant is not for a command to guess that asks once.
+// onlyKeyHolder is the object that the key is in, nil where there is none, and what else there is. Which of several
+// keys is meant is not for a command to guess that asks once.
 func onlyKeyHolder(objects []object) (holder *object, left []string, err error) {
 	holder = keyHolder(objects)
 	if holder == nil {
@@ -62,7 +63,9 @@ func onlyKeyHolder(objects []object) (holder *object, left []string, err error) 
 		}
 	}
 	if len(same) > 1 {
-		return nil, nil, unreadable("Give one of them at a time.", "there are several keys in it, %ss %s: this command applies one", holder.Kind, strings.Join(same, ", "))
+		return nil, nil,
+			unreadable("Give one of them at a time.", "there are several keys in it, %ss %s: this command applies one",
+				holder.Kind, strings.Join(same, ", "))
 	}
 	return holder, left, nil
 }
@@ -76,7 +79,8 @@ func (o *object) name() string {
 	return named.Name
 }
 
-// readManifest takes from the manifest what is applied besides the token, and refuses what would be left out: a label that is misspelled is none, silently.
+// readManifest takes from the manifest what is applied besides the token, and refuses what would be left out: a label
+// that is misspelled is none, silently.
 func (c *candidate) readManifest(o *object) error {
 	const compare = "Compare it with 'kubectl explain lk', and with what the vendor sent."
 	if o.APIVersion != api.GroupVersion.String() {
@@ -86,21 +90,29 @@ func (c *candidate) readManifest(o *object) error {
 	decoder.DisallowUnknownFields()
 	var key api.LicenseKey
 	if err := decoder.Decode(&key); err != nil {
-		return unreadable(compare, "the LicenseKey cannot be read: %s", strings.TrimPrefix(decodingProblem(err), "json: "))
+		return unreadable(compare, "the LicenseKey cannot be read: %s",
+			strings.TrimPrefix(decodingProblem(err), "json: "))
 	}
 	if extra := unsuitable(&key); len(extra) > 0 {
-		return unreadable("Leave in metadata the name, labels and annotations, and take the rest out; or apply the manifest as it is: kubectl apply -f FILE",
-			"LicenseKey %s has %s, which a vendor does not send and this command does not apply", o.name(), strings.Join(extra, ", "))
+		return unreadable("Leave in metadata the name, labels and annotations, and take the rest out; or apply the "+
+			"manifest as it is: kubectl apply -f FILE",
+			"LicenseKey %s has %s, which a vendor does not send and this command does not apply", o.name(),
+			strings.Join(extra, ", "))
 	}
 	if ref := key.Spec.TokenSecretRef; ref != nil {
-		return unreadable(fmt.Sprintf("Look into the Secret, in the namespace that license-operator runs in, and then apply the manifest as it is:\n"+
-			"  kubectl get secret %s -o yaml | kubectl license inspect -\n  kubectl apply -f FILE", shellWord(ref.Name)),
-			"the token of LicenseKey %s is not in the manifest, but in the entry %s of Secret %s: it cannot be verified before it is applied", o.name(), ref.Key, ref.Name)
+		return unreadable(fmt.Sprintf("Look into the Secret, in the namespace that license-operator runs in, and "+
+			"then apply the manifest as it is:\n"+
+			"  kubectl get secret %s -o yaml | kubectl license inspect -\n  kubectl apply -f FILE",
+			shellWord(ref.Name)),
+			"the token of LicenseKey %s is not in the manifest, but in the entry %s of Secret %s: it cannot be "+
+				"verified before it is applied", o.name(), ref.Key, ref.Name)
 	}
 	// They are shown before any API server has seen them, and no signature covers them.
-	for _, named := range []struct{ field, name string }{{"metadata.name", key.Name}, {"spec.productName", key.Spec.ProductName}} {
+	for _, named := range []struct{ field, name string }{{"metadata.name", key.Name},
+		{"spec.productName", key.Spec.ProductName}} {
 		if named.name != "" && !isObjectName(named.name) {
-			return unreadable(compare, "the LicenseKey's %s, %q, cannot be the name of an object: %s", named.field, elided(named.name, maxShownName), objectNameShape)
+			return unreadable(compare, "the LicenseKey's %s, %q, cannot be the name of an object: %s", named.field,
+				elided(named.name, maxShownName), objectNameShape)
 		}
 	}
 	c.name, c.labels, c.annotations = key.Name, key.Labels, key.Annotations
@@ -128,10 +140,12 @@ func unsuitable(key *api.LicenseKey) []string {
 	return fields
 }
 
-// versionOfNone is a resourceVersion that no LicenseKey has: an API server that creates one by applying it disregards it, and one that has a LicenseKey of the name refuses it.
+// versionOfNone is a resourceVersion that no LicenseKey has: an API server that creates one by applying it disregards
+// it, and one that has a LicenseKey of the name refuses it.
 const versionOfNone = "1"
 
-// manifest is what is applied to the LicenseKey of the name as it was read, and to no other; nil: there was none. Whatever else the cluster has of that key stays as it is.
+// manifest is what is applied to the LicenseKey of the name as it was read, and to no other; nil: there was none.
+// Whatever else the cluster has of that key stays as it is.
 func (c *candidate) manifest(existing *api.LicenseKey) *unstructured.Unstructured {
 	labels, annotations := c.labels, c.annotations
 	applied := &unstructured.Unstructured{}
@@ -142,7 +156,8 @@ func (c *candidate) manifest(existing *api.LicenseKey) *unstructured.Unstructure
 	if existing != nil {
 		applied.SetResourceVersion(existing.ResourceVersion)
 		applied.SetUID(existing.UID)
-		labels, annotations = ours(existing, "f:labels", existing.Labels), ours(existing, "f:annotations", existing.Annotations)
+		labels, annotations = ours(existing, "f:labels", existing.Labels),
+			ours(existing, "f:annotations", existing.Annotations)
 		maps.Copy(labels, c.labels)
 		maps.Copy(annotations, c.annotations)
 	}
@@ -160,12 +175,14 @@ func (c *candidate) manifest(existing *api.LicenseKey) *unstructured.Unstructure
 	return applied
 }
 
-// ours are the labels of a key, or its annotations, that this command has applied before. Whoever applies a key again without them removes them, and a token alone comes without any.
+// ours are the labels of a key, or its annotations, that this command has applied before. Whoever applies a key again
+// without them removes them, and a token alone comes without any.
 func ours(key *api.LicenseKey, field string, values map[string]string) map[string]string {
 	found := map[string]string{}
 	for i := range key.ManagedFields {
 		entry := &key.ManagedFields[i]
-		if entry.Manager != fieldOwner || entry.Operation != metav1.ManagedFieldsOperationApply || entry.FieldsV1 == nil {
+		if entry.Manager != fieldOwner || entry.Operation != metav1.ManagedFieldsOperationApply ||
+			entry.FieldsV1 == nil {
 			continue
 		}
 		var fields struct {
@@ -189,7 +206,8 @@ func (c *candidate) changeOf(existing *api.LicenseKey) keyChange {
 	switch {
 	case strings.TrimSpace(existing.Spec.Token) != c.token:
 		return keyTokenReplaced
-	case existing.Spec.Certificate != c.certificate || !contains(existing.Labels, c.labels) || !contains(existing.Annotations, c.annotations):
+	case existing.Spec.Certificate != c.certificate || !contains(existing.Labels, c.labels) ||
+		!contains(existing.Annotations, c.annotations):
 		return keyChanged
 	default:
 		return keyUnchanged
@@ -214,12 +232,16 @@ func (c *candidate) fits(keys []api.LicenseKey) error {
 	const another = "Give the new key another name, in its manifest or with --name for a token alone."
 	switch existing := &keys[i].Spec; {
 	case existing.ProductName != c.productName:
-		return failf(another, "LicenseKey %s is there, for LicensedProduct %s, and cannot become one for %s", c.name, existing.ProductName, c.productName)
+		return failf(another, "LicenseKey %s is there, for LicensedProduct %s, and cannot become one for %s", c.name,
+			existing.ProductName, c.productName)
 	case existing.TokenSecretRef != nil:
-		return failf("Put the new token into that Secret, in the namespace that license-operator runs in. Or: "+strings.ToLower(another[:1])+another[1:],
-			"LicenseKey %s is there, and takes its token from the entry %s of Secret %s", c.name, existing.TokenSecretRef.Key, existing.TokenSecretRef.Name)
+		return failf("Put the new token into that Secret, in the namespace that license-operator runs in. Or: "+
+			strings.ToLower(another[:1])+another[1:],
+			"LicenseKey %s is there, and takes its token from the entry %s of Secret %s", c.name,
+			existing.TokenSecretRef.Key, existing.TokenSecretRef.Name)
 	case existing.Certificate != "" && c.certificate == "":
-		return failf(another, "LicenseKey %s is there, with a spec.certificate that the new token comes without", c.name)
+		return failf(another, "LicenseKey %s is there, with a spec.certificate that the new token comes without",
+			c.name)
 	}
 	return nil
 }

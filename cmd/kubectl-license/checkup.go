@@ -95,7 +95,8 @@ func unread(name string, readings ...hindered) (check, bool) {
 		case isNotServed(err):
 			return notChecked(name, "", "the cluster has nothing of the kind: cannot %s", right), true
 		default:
-			return notChecked(name, "Try again, and see whether it is the cluster or the connection.", "cannot %s: %v", right, err), true
+			return notChecked(name, "Try again, and see whether it is the cluster or the connection.", "cannot %s: %v",
+				right, err), true
 		}
 	}
 	return check{}, false
@@ -118,7 +119,8 @@ func (c *checkup) print(out screen, format string) error {
 		line := foldTo(l.columns, printable(check.Message), l.begin(words, check.Name), l.indent)
 		text.WriteString(out.paint(words, as) + strings.TrimPrefix(line, words) + "\n")
 		if check.Fix != "" {
-			text.WriteString(foldTo(l.columns, printable(check.Fix), l.indent+fixMark, l.indent+strings.Repeat(" ", len(fixMark))) + "\n")
+			text.WriteString(foldTo(l.columns, printable(check.Fix), l.indent+fixMark,
+				l.indent+strings.Repeat(" ", len(fixMark))) + "\n")
 		}
 	}
 	_, err := fmt.Fprintf(out, "%s\n%s\n", text.String(), c.summary())

@@ -58,7 +58,8 @@ func (o *clockResetOptions) complete(args []string) error {
 	if err := o.productRequest.complete(args); err != nil {
 		return err
 	}
-	o.pending = fmt.Sprintf("The request stands: the operator acts upon it as soon as it can. Take it back with: kubectl annotate lprod %s %s-",
+	o.pending = fmt.Sprintf("The request stands: the operator acts upon it as soon as it can. Take it back with: "+
+		"kubectl annotate lprod %s %s-",
 		o.product, api.ClockResetAnnotation)
 	return nil
 }
@@ -74,7 +75,10 @@ func (o *clockResetOptions) run(ctx context.Context) error {
 	if err := o.annotate(ctx, map[string]any{api.ClockResetAnnotation: o.request}); err != nil {
 		return err
 	}
-	after, err := o.await(ctx, func(product *api.LicensedProduct) bool { return product.Status.LastHandledClockReset == o.request })
+	after, err := o.await(ctx, func(product *api.LicensedProduct) bool {
+		return product.Status.LastHandledClockReset ==
+			o.request
+	})
 	if err != nil {
 		return err
 	}
@@ -87,7 +91,8 @@ func (o *clockResetOptions) clocksDisagree(product *api.LicensedProduct) error {
 	if skewed == nil || skewed.Status != metav1.ConditionTrue || skewed.Reason != api.ReasonNodeClock {
 		return nil
 	}
-	return failf("Correct the clocks first.\n"+o.pending, "the operator does not act while its clock and the API server's disagree. It says: %s", skewed.Message)
+	return failf("Correct the clocks first.\n"+o.pending,
+		"the operator does not act while its clock and the API server's disagree. It says: %s", skewed.Message)
 }
 
 func (o *clockResetOptions) tell(before, after *api.LicensedProduct) error {

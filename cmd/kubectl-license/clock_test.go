@@ -87,7 +87,8 @@ func TestCompletion(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"i"}, "inspect\tShow what a license key says, whether it verifies, and its state\nissue\tIssue a license key\n:4\n"},
+		{[]string{"i"}, "inspect\tShow what a license key says, whether it verifies, and its state\nissue\tIssue a " +
+			"license key\n:4\n"},
 		{[]string{"issue", "--output", ""}, "manifest\ntoken\n:4\n"},
 		{[]string{"issue", "--signer", ""}, ":16\n"},                                   // folders
 		{[]string{"issue", "--customer", ""}, ":4\n"},                                  // nothing

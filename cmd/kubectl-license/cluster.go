@@ -106,13 +106,15 @@ func listKubernetesPolicies(ctx context.Context, reader client.Reader) ([]networ
 func hasWindowsNode(ctx context.Context, reader client.Reader) (bool, error) {
 	nodes := &metav1.PartialObjectMetadataList{}
 	nodes.SetGroupVersionKind(schema.GroupVersionKind{Version: "v1", Kind: "NodeList"})
-	if err := reader.List(ctx, nodes, client.MatchingLabels{corev1.LabelOSStable: "windows"}, client.Limit(1)); err != nil {
+	if err := reader.List(ctx, nodes, client.MatchingLabels{corev1.LabelOSStable: "windows"},
+		client.Limit(1)); err != nil {
 		return false, err
 	}
 	return len(nodes.Items) > 0, nil
 }
 
-// clusterUID is what tokens name clusters by: the uid of the namespace kube-system. That somebody may not read it is told as it is: callers can do without.
+// clusterUID is what tokens name clusters by: the uid of the namespace kube-system. That somebody may not read it is
+// told as it is: callers can do without.
 func clusterUID(ctx context.Context, reader client.Reader) (string, error) {
 	namespace := &metav1.PartialObjectMetadata{}
 	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
@@ -121,7 +123,8 @@ func clusterUID(ctx context.Context, reader client.Reader) (string, error) {
 	case apierrors.IsUnauthorized(err):
 		return "", notLoggedIn(err)
 	case err != nil && !apierrors.IsForbidden(err):
-		return "", failf("Check the connection with: kubectl get namespace "+metav1.NamespaceSystem, "cannot read the cluster's uid: %v", err)
+		return "", failf("Check the connection with: kubectl get namespace "+metav1.NamespaceSystem,
+			"cannot read the cluster's uid: %v", err)
 	}
 	return string(namespace.UID), err
 }
@@ -145,5 +148,6 @@ func explainList(resource string, err error) error {
 
 // notLoggedIn is the failure of whom the API server does not know, any more perhaps.
 func notLoggedIn(err error) error {
-	return failf("Log in again, or see whether kubectl itself gets through: kubectl auth whoami", "the API server does not know you: %v", err)
+	return failf("Log in again, or see whether kubectl itself gets through: kubectl auth whoami",
+		"the API server does not know you: %v", err)
 }

@@ -10,7 +10,8 @@ import (
 
 // completeWith offers fixed words for a flag; with none it only keeps the shell from offering files.
 func completeWith(command *cobra.Command, flag string, words ...string) {
-	mustRegister(command.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)))
+	mustRegister(command.RegisterFlagCompletionFunc(flag,
+		cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)))
 }
 
 // completeWithFiles offers files that end in one of the extensions.

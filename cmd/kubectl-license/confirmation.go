@@ -34,14 +34,19 @@ func (o *applyOptions) await(ctx context.Context, key *candidate, found *prospec
 		found.ClusterUnknown = false // The operator knows, and accepts the key.
 		return said, nil
 	case errors.Is(err, errInterrupted):
-		return nil, failf("LicenseKey "+key.name+" is applied, and the operator takes it up as soon as it can. "+see+key.name, "interrupted before the operator answered")
+		return nil,
+			failf("LicenseKey "+key.name+" is applied, and the operator takes it up as soon as it can. "+see+key.name,
+				"interrupted before the operator answered")
 	case errors.Is(err, errUnanswered):
 		return nil, said.disagreement(found, o.timeout)
 	case apierrors.IsForbidden(err):
-		return nil, failf("Ask whoever administers the cluster for get on licensekeys and licensedproducts of license-operator.io.",
+		return nil, failf("Ask whoever administers the cluster for get on licensekeys and licensedproducts of "+
+			"license-operator.io.",
 			"LicenseKey %s is applied, and whether it counts cannot be seen: %v", key.name, err)
 	default:
-		return nil, failf("Check the connection with: kubectl get lk "+key.name, "LicenseKey %s is applied, and whether it counts cannot be seen: %v", key.name, err)
+		return nil,
+			failf("Check the connection with: kubectl get lk "+key.name,
+				"LicenseKey %s is applied, and whether it counts cannot be seen: %v", key.name, err)
 	}
 }
 
@@ -57,7 +62,8 @@ func (v *verdictOfOperator) conditions() (ready, active *metav1.Condition) {
 	if v.key.Name == "" || status.ObservedGeneration != v.key.Generation {
 		return nil, nil
 	}
-	return meta.FindStatusCondition(status.Conditions, api.ConditionReady), meta.FindStatusCondition(status.Conditions, api.ConditionActive)
+	return meta.FindStatusCondition(status.Conditions, api.ConditionReady),
+		meta.FindStatusCondition(status.Conditions, api.ConditionActive)
 }
 
 // standing is what there is to say of a key that has been applied before.
@@ -74,14 +80,17 @@ func (v *verdictOfOperator) standing() string {
 	}
 }
 
-// accepts tells whether the operator says what was foretold, and has finished ending a restriction where that was to end.
+// accepts tells whether the operator says what was foretold, and has finished ending a restriction where that was to
+// end.
 func (v *verdictOfOperator) accepts(found *prospect) bool {
 	ready, active := v.conditions()
-	return ready != nil && active != nil && ready.Status == metav1.ConditionTrue && (active.Status == metav1.ConditionTrue) == found.Active &&
+	return ready != nil && active != nil && ready.Status == metav1.ConditionTrue &&
+		(active.Status == metav1.ConditionTrue) == found.Active &&
 		found.isReached(&v.product) && (!found.endsRestriction() || unready(&v.product).Reason != api.ReasonApplying)
 }
 
-// refuses tells whether the operator has looked at this very key, by the product's terms as they are, and does not accept it: waiting would not change that. A product that it has not seen yet it is going to see.
+// refuses tells whether the operator has looked at this very key, by the product's terms as they are, and does not
+// accept it: waiting would not change that. A product that it has not seen yet it is going to see.
 func (v *verdictOfOperator) refuses() bool {
 	ready, _ := v.conditions()
 	return ready != nil && ready.Status == metav1.ConditionFalse && ready.Reason != api.ReasonProductNotFound &&
@@ -95,15 +104,19 @@ func (v *verdictOfOperator) disagreement(found *prospect, timeout time.Duration)
 	ready, active := v.conditions()
 	switch {
 	case ready == nil || active == nil:
-		return failf("Is it running? kubectl get pods -A | grep license-operator\nIt takes the key up as soon as it can. "+see,
+		return failf("Is it running? kubectl get pods -A | grep license-operator\nIt takes the key up as soon as "+
+			"it can. "+see,
 			"LicenseKey %s is applied, but there is no answer from the operator within %s", name, timeout)
 	case ready.Status != metav1.ConditionTrue:
-		return failf(see, "LicenseKey %s is applied, but the operator does not accept it: %s. %s", name, ready.Reason, ready.Message)
+		return failf(see, "LicenseKey %s is applied, but the operator does not accept it: %s. %s", name, ready.Reason,
+			ready.Message)
 	case (active.Status == metav1.ConditionTrue) != found.Active:
-		return failf(see, "LicenseKey %s is applied and verified, but does not count as foretold: it is %s. %s", name, active.Reason, active.Message)
+		return failf(see, "LicenseKey %s is applied and verified, but does not count as foretold: it is %s. %s", name,
+			active.Reason, active.Message)
 	default:
 		return failf("See more: kubectl describe lprod "+found.ProductName,
-			"LicenseKey %s is applied and verified, but LicensedProduct %s is not as foretold after %s: it is %s, its active key is %s", name, found.ProductName, timeout,
+			"LicenseKey %s is applied and verified, but LicensedProduct %s is not as foretold after %s: it is %s, "+
+				"its active key is %s", name, found.ProductName, timeout,
 			v.product.Status.State, cmp.Or(v.product.Status.ActiveLicenseKeyName, "none"))
 	}
 }

@@ -18,8 +18,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// write applies the key on the server's side. Fields that somebody has set with kubectl are taken over: whoever does that and whoever runs this command do the same thing.
-// The LicenseKey of the name must be the one that was foretold about. tried: the API server is only asked whether it would do it.
+// write applies the key on the server's side. Fields that somebody has set with kubectl are taken over: whoever does
+// that and whoever runs this command do the same thing. The LicenseKey of the name must be the one that was foretold
+// about. tried: the API server is only asked whether it would do it.
 func (o *applyOptions) write(ctx context.Context, key *candidate, found *prospect, tried bool) error {
 	options := []client.ApplyOption{client.FieldOwner(fieldOwner)}
 	if tried {
@@ -73,7 +74,8 @@ func isForeign(manager string) bool {
 	return manager != "kubectl" && !strings.HasPrefix(manager, "kubectl-")
 }
 
-// explain puts into words how the API server answers who applies the key, or only tries to. Its answer could quote the token.
+// explain puts into words how the API server answers who applies the key, or only tries to. Its answer could quote the
+// token.
 func (c *candidate) explain(err error, tried bool) error {
 	message := strings.ReplaceAll(err.Error(), c.token, "<token>")
 	others := conflictsOf(err)
@@ -85,33 +87,40 @@ func (c *candidate) explain(err error, tried bool) error {
 	case meta.IsNoMatchError(err), apierrors.IsNotFound(err):
 		return notInstalled()
 	case apierrors.IsForbidden(err):
-		return failf("Nothing was applied. Ask whoever administers the cluster for create and patch on licensekeys.license-operator.io, or for doing this.", "%s", message)
+		return failf("Nothing was applied. Ask whoever administers the cluster for create and patch on "+
+			"licensekeys.license-operator.io, or for doing this.", "%s", message)
 	case apierrors.IsInvalid(err):
-		return failf("Nothing was applied. Mend what it names, in the manifest if there is one, and apply the key again.", "%s", message)
+		return failf("Nothing was applied. Mend what it names, in the manifest if there is one, and apply the "+
+			"key again.", "%s", message)
 	case !tried && isUnanswered(err):
 		return c.explainSilence(err, message)
 	default:
-		return failf("Nothing was applied. Check the connection with: kubectl get lk", "cannot apply LicenseKey %s: %s", c.name, message)
+		return failf("Nothing was applied. Check the connection with: kubectl get lk", "cannot apply LicenseKey %s: %s",
+			c.name, message)
 	}
 }
 
 // overtaken is the failure where the LicenseKey of the name is not the one any more that was shown.
 func (c *candidate) overtaken() error {
-	return failf("Nothing was applied. Run the command again: it then shows what there is now.", "LicenseKey %s has changed meanwhile", c.name)
+	return failf("Nothing was applied. Run the command again: it then shows what there is now.",
+		"LicenseKey %s has changed meanwhile", c.name)
 }
 
 func (c *candidate) explainConflicts(others conflicts, message string) error {
 	managers, fields := strings.Join(others.managers, " and "), strings.Join(others.fields, ", ")
 	if slices.ContainsFunc(others.fields, func(field string) bool { return strings.HasPrefix(field, ".spec.") }) {
-		return failf("Nothing was applied. Whoever keeps the key there would put it back: replace the token where "+managers+
+		return failf("Nothing was applied. Whoever keeps the key there would put it back: replace the token where "+
+			managers+
 			" has it from, in a Git repository for example. Or apply this key beside it, under another name.",
 			"LicenseKey %s belongs to %s: %s", c.name, managers, message)
 	}
-	return failf(fmt.Sprintf("Nothing was applied. Take %s out of the manifest, or change it where %s has it from.", fields, managers),
+	return failf(fmt.Sprintf("Nothing was applied. Take %s out of the manifest, or change it where %s has it from.",
+		fields, managers),
 		"%s has set %s of LicenseKey %s: %s", managers, fields, c.name, message)
 }
 
-// isUnanswered tells of a request that may have been carried out all the same: it was cut off, or the API server has lost sight of it itself.
+// isUnanswered tells of a request that may have been carried out all the same: it was cut off, or the API server has
+// lost sight of it itself.
 func isUnanswered(err error) bool {
 	var status apierrors.APIStatus
 	return !errors.As(err, &status) || status.Status().Code >= http.StatusInternalServerError

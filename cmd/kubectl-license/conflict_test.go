@@ -42,7 +42,8 @@ func TestExplainWrite(t *testing.T) {
 		tried bool
 		want  *failure
 	}{
-		"interrupted":       {err: fmt.Errorf("request: %w", context.Canceled), want: failf(see, "interrupted: it is not known whether LicenseKey key was applied")},
+		"interrupted": {err: fmt.Errorf("request: %w", context.Canceled),
+			want: failf(see, "interrupted: it is not known whether LicenseKey key was applied")},
 		"a request timeout": {err: hung, want: unknown(hung)},
 		"a connection lost": {err: errors.New("EOF"), want: unknown(errors.New("EOF"))},
 		"the server's":      {err: apierrors.NewTimeoutError("slow", 1), want: unknown(errors.New("Timeout: slow"))},
@@ -50,35 +51,45 @@ func TestExplainWrite(t *testing.T) {
 			err:  apierrors.NewInternalError(errors.New("etcdserver: request timed out")),
 			want: unknown(errors.New("Internal error occurred: etcdserver: request timed out")),
 		},
-		"a dry run, tried": {err: hung, tried: true, want: failf("Nothing was applied. Check the connection with: kubectl get lk", "cannot apply LicenseKey key: %v", hung)},
+		"a dry run, tried": {err: hung, tried: true,
+			want: failf("Nothing was applied. Check the connection with: kubectl get lk",
+				"cannot apply LicenseKey key: %v", hung)},
 		"overloaded": {
-			err:  apierrors.NewTooManyRequestsError("later"),
-			want: failf("Nothing was applied. Check the connection with: kubectl get lk", "cannot apply LicenseKey key: Too many requests: later"),
+			err: apierrors.NewTooManyRequestsError("later"),
+			want: failf("Nothing was applied. Check the connection with: kubectl get lk",
+				"cannot apply LicenseKey key: Too many requests: later"),
 		},
 		"a bad label": {
 			err: apierrors.NewInvalid(api.GroupVersion.WithKind(kindLicenseKey).GroupKind(), "key", field.ErrorList{
 				field.Invalid(field.NewPath("metadata", "labels"), "a b", "no label"),
 			}),
-			want: failf("Nothing was applied. Mend what it names, in the manifest if there is one, and apply the key again.",
+			want: failf("Nothing was applied. Mend what it names, in the manifest if there is one, and apply the "+
+				"key again.",
 				`LicenseKey.license-operator.io "key" is invalid: metadata.labels: Invalid value: "a b": no label`),
 		},
 		"the token is another's": {
 			err: conflict(".spec.token", ".metadata.labels.team"),
-			want: failf("Nothing was applied. Whoever keeps the key there would put it back: replace the token where argocd-controller has it from, in a Git repository for example. "+
-				"Or apply this key beside it, under another name.", "LicenseKey key belongs to argocd-controller: Apply failed with conflicts"),
+			want: failf("Nothing was applied. Whoever keeps the key there would put it back: replace the token "+
+				"where argocd-controller has it from, in a Git repository for example. "+
+				"Or apply this key beside it, under another name.",
+				"LicenseKey key belongs to argocd-controller: Apply failed with conflicts"),
 		},
 		"a label is another's": {
 			err: conflict(".metadata.labels.team", ".metadata.annotations.x"),
-			want: failf("Nothing was applied. Take .metadata.labels.team, .metadata.annotations.x out of the manifest, or change it where argocd-controller has it from.",
-				"argocd-controller has set .metadata.labels.team, .metadata.annotations.x of LicenseKey key: Apply failed with conflicts"),
+			want: failf("Nothing was applied. Take .metadata.labels.team, .metadata.annotations.x out of the "+
+				"manifest, or change it where argocd-controller has it from.",
+				"argocd-controller has set .metadata.labels.team, .metadata.annotations.x of LicenseKey key: Apply "+
+					"failed with conflicts"),
 		},
 		"it has changed": {
-			err:  apierrors.NewConflict(resource, "key", errors.New("the object has been modified")),
-			want: failf("Nothing was applied. Run the command again: it then shows what there is now.", "LicenseKey key has changed meanwhile"),
+			err: apierrors.NewConflict(resource, "key", errors.New("the object has been modified")),
+			want: failf("Nothing was applied. Run the command again: it then shows what there is now.",
+				"LicenseKey key has changed meanwhile"),
 		},
 		"a token in the answer": {
 			err: apierrors.NewForbidden(resource, "key", errors.New("no eyJh.eyJi.c2ln here")),
-			want: failf("Nothing was applied. Ask whoever administers the cluster for create and patch on licensekeys.license-operator.io, or for doing this.",
+			want: failf("Nothing was applied. Ask whoever administers the cluster for create and patch on "+
+				"licensekeys.license-operator.io, or for doing this.",
 				`licensekeys.license-operator.io "key" is forbidden: no <token> here`),
 		},
 	} {

@@ -27,10 +27,12 @@ import (
 // fieldOwner is whom managed fields and audit logs name.
 const fieldOwner = "kubectl-license"
 
-// completionTimeout is how long a shell waits for names from the cluster: longer than that, and people press the key again.
+// completionTimeout is how long a shell waits for names from the cluster: longer than that, and people press the key
+// again.
 const completionTimeout = 3 * time.Second
 
-// newConnection is the flags of kubectl that say which cluster to talk to, and as whom. Both of our kinds are cluster-scoped, so there is no namespace.
+// newConnection is the flags of kubectl that say which cluster to talk to, and as whom. Both of our kinds are
+// cluster-scoped, so there is no namespace.
 func newConnection() *genericclioptions.ConfigFlags {
 	connection := genericclioptions.NewConfigFlags(true)
 	connection.Namespace = nil
@@ -56,7 +58,8 @@ func newClientConfig(connection *genericclioptions.ConfigFlags, warnings io.Writ
 	if err != nil {
 		return nil, unreachable(err)
 	}
-	config.QPS = -1 // A command makes a handful of requests. What a limit would add is an error of its own near a deadline.
+	// A command makes a handful of requests. What a limit would add is an error of its own near a deadline.
+	config.QPS = -1
 	config.UserAgent = fieldOwner + "/" + version.Get()
 	config.WarningHandler = rest.NewWarningWriter(warnings, rest.WarningWriterOptions{Deduplicate: true})
 	return config, nil
@@ -75,7 +78,8 @@ func newClientFor(config *rest.Config) (client.WithWatch, error) {
 	// Without this, controller-runtime complains on the standard error that nobody gave it a logger.
 	log.SetLogger(logr.Discard())
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, api.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme,
+		api.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return nil, err
 		}

@@ -14,8 +14,9 @@ import (
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
-// course takes a product into the future as the operator will: from boundary to boundary, each evaluation going on from what the one before put on record. A single
-// evaluation of a far day would not know of the licenses and restrictions that come and go until then.
+// course takes a product into the future as the operator will: from boundary to boundary, each evaluation going on from
+// what the one before put on record. A single evaluation of a far day would not know of the licenses and restrictions
+// that come and go until then.
 type course struct {
 	// product is a copy. Its status is what the operator will have written by then, as far as that counts.
 	product *api.LicensedProduct
@@ -50,8 +51,8 @@ func (c *course) goTo(at time.Time) {
 	c.look(at, license.ClocksAgree)
 }
 
-// pass goes on to a boundary. With clocks that are not known to agree the mark stays where it is, and there is no boundary for it each day: as time only ever goes
-// forward here, it does not matter.
+// pass goes on to a boundary. With clocks that are not known to agree the mark stays where it is, and there is no
+// boundary for it each day: as time only ever goes forward here, it does not matter.
 func (c *course) pass(boundary time.Time) { c.look(boundary, license.ClocksUnknown) }
 
 // next is the next boundary; zero: none.
@@ -78,16 +79,19 @@ func (c *course) record() {
 	status, e := &c.product.Status, &c.evaluation
 	status.State, status.ActiveLicenseKeyName = e.State, e.ActiveKeyName
 	status.TimeMark, status.LastHandledClockReset = instantOf(e.Time.Mark), e.Time.HandledReset
-	status.Restriction.EffectiveTime, status.Restriction.Basis, status.Restriction.UsableUntilTime = instantOf(e.EffectiveTime), e.Basis, instantOf(e.UsableUntil)
+	status.Restriction.EffectiveTime, status.Restriction.Basis, status.Restriction.UsableUntilTime = instantOf(
+		e.EffectiveTime), e.Basis, instantOf(e.UsableUntil)
 	switch {
 	case c.state != api.RestrictionActive:
 		status.Restriction.InForce = nil
 	case status.Restriction.InForce == nil:
-		status.Restriction.InForce = &api.RestrictionInForce{SinceTime: new(metav1.NewTime(e.Time.Now.UTC().Truncate(time.Second)))}
+		status.Restriction.InForce = &api.RestrictionInForce{
+			SinceTime: new(metav1.NewTime(e.Time.Now.UTC().Truncate(time.Second)))}
 	}
 }
 
-// start is when the restriction next comes into force, and whether that is at the end of a pause; zero: never, as things are. It leaves the course there.
+// start is when the restriction next comes into force, and whether that is at the end of a pause; zero: never, as
+// things are. It leaves the course there.
 func (c *course) start() (at time.Time, pauseEnds bool) {
 	for {
 		before := c.state
@@ -102,7 +106,8 @@ func (c *course) start() (at time.Time, pauseEnds bool) {
 	}
 }
 
-// takeover is when a key becomes the active one, which may be now; zero: never, as things are. It leaves the course there.
+// takeover is when a key becomes the active one, which may be now; zero: never, as things are. It leaves the course
+// there.
 func (c *course) takeover(key string) time.Time {
 	for c.evaluation.ActiveKeyName != key {
 		next := c.next()
@@ -146,7 +151,8 @@ func keysOf(product string, keys []api.LicenseKey) []license.Key {
 // claimsOf are the claims of a key that verifies; nil otherwise.
 func claimsOf(status *api.LicenseKeyStatus) *license.Claims {
 	if !meta.IsStatusConditionTrue(status.Conditions, api.ConditionReady) ||
-		status.IssuedTime == nil || status.NotBeforeTime == nil || status.ExpiryTime == nil || status.GraceEndTime == nil {
+		status.IssuedTime == nil || status.NotBeforeTime == nil || status.ExpiryTime == nil ||
+		status.GraceEndTime == nil {
 		return nil
 	}
 	return &license.Claims{

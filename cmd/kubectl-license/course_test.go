@@ -29,14 +29,17 @@ func drawCourse(t *rapid.T) func() *course {
 		begin := drawHours(t, "begin", -30, 60)
 		keys[i] = license.Key{Name: fmt.Sprintf("key-%d", i), Claims: &license.Claims{
 			ID: fmt.Sprintf("L-%d", i), IssuedTime: present.Add(drawHours(t, "issued", -40, -31)),
-			NotBefore: present.Add(begin), Expiry: present.Add(begin + drawHours(t, "term", 0, 30)), GracePeriod: drawHours(t, "grace", 0, 10),
+			NotBefore: present.Add(begin), Expiry: present.Add(begin + drawHours(t, "term", 0, 30)),
+			GracePeriod: drawHours(t, "grace", 0, 10),
 		}}
 	}
 	product := &api.LicensedProduct{
-		ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh", CreationTimestamp: metav1.NewTime(present.Add(drawHours(t, "created", -30, 0)))},
+		ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh",
+			CreationTimestamp: metav1.NewTime(present.Add(drawHours(t, "created", -30, 0)))},
 		Spec: api.LicensedProductSpec{
 			UnlicensedGracePeriodDays: new(rapid.Int32Range(0, 2).Draw(t, "unlicensed period")),
-			Restriction:               &api.RestrictionSpec{Mode: api.RestrictionDefaultTierOnly, TierSelector: &metav1.LabelSelector{}},
+			Restriction: &api.RestrictionSpec{Mode: api.RestrictionDefaultTierOnly,
+				TierSelector: &metav1.LabelSelector{}},
 		},
 	}
 	if rapid.Bool().Draw(t, "paused") {
@@ -58,10 +61,12 @@ type standing struct {
 }
 
 func standingOf(c *course) standing {
-	return standing{c.evaluation.State, c.evaluation.ActiveKeyName, c.state, c.evaluation.EffectiveTime, c.planned.Since}
+	return standing{c.evaluation.State, c.evaluation.ActiveKeyName, c.state, c.evaluation.EffectiveTime,
+		c.planned.Since}
 }
 
-// The operator is awake more often than a course looks: once an hour, and whenever anything happens. Nothing must come of that.
+// The operator is awake more often than a course looks: once an hour, and whenever anything happens. Nothing must come
+// of that.
 func TestCourseDoesNotDependOnWhenItLooks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		begin := drawCourse(t)
@@ -105,7 +110,8 @@ func TestStartIsTheFirst(t *testing.T) {
 		// Before the first start it can only be in force because it is now, and once it is not, it stays so.
 		earlier := rapid.IntRange(0, last).Draw(t, "earlier")
 		later := rapid.IntRange(earlier, last).Draw(t, "later")
-		before, after := at(present.Add(time.Duration(earlier)*time.Second)), at(present.Add(time.Duration(later)*time.Second))
+		before, after := at(present.Add(time.Duration(earlier)*time.Second)),
+			at(present.Add(time.Duration(later)*time.Second))
 		if after == api.RestrictionActive && before != api.RestrictionActive {
 			t.Fatalf("it starts between %d s and %d s from now", earlier, later)
 		}

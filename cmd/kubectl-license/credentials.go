@@ -13,8 +13,10 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// bearerToken is the token that client-go would send to the API server as the caller: from the kubeconfig, a file that it names, a program that it has run, or an identity provider; empty where the
-// caller has other credentials. Nothing is sent for it, but for what such a program or provider does by itself. It has no limit of time: the caller may have to log in.
+// bearerToken is the token that client-go would send to the API server as the caller: from the kubeconfig, a file that
+// it names, a program that it has run, or an identity provider; empty where the caller has other credentials. Nothing
+// is sent for it, but for what such a program or provider does by itself. It has no limit of time: the caller may have
+// to log in.
 func bearerToken(config *rest.Config) (string, error) {
 	found := &authorizationHeader{}
 	wrapped, err := rest.HTTPWrappersForConfig(config, found)
@@ -55,7 +57,8 @@ func impersonates(config *rest.Config) bool {
 
 // hasCredentials tells whether a kubeconfig says who the caller is, in any way.
 func hasCredentials(config *rest.Config) bool {
-	return config.BearerToken != "" || config.BearerTokenFile != "" || config.Username != "" || config.ExecProvider != nil || config.AuthProvider != nil ||
+	return config.BearerToken != "" || config.BearerTokenFile != "" || config.Username != "" ||
+		config.ExecProvider != nil || config.AuthProvider != nil ||
 		len(config.CertData) > 0 || config.CertFile != ""
 }
 

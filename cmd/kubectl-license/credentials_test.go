@@ -38,11 +38,13 @@ func program(t *testing.T, script string) *clientcmdapi.AuthInfo {
 		t.Fatal(err)
 	}
 	return &clientcmdapi.AuthInfo{Exec: &clientcmdapi.ExecConfig{
-		APIVersion: "client.authentication.k8s.io/v1", Command: "./login", InteractiveMode: clientcmdapi.NeverExecInteractiveMode,
+		APIVersion: "client.authentication.k8s.io/v1", Command: "./login",
+		InteractiveMode: clientcmdapi.NeverExecInteractiveMode,
 	}}
 }
 
-const credential = `echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"from-program"}}'`
+const credential = `echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",` +
+	`"status":{"token":"from-program"}}'`
 
 // identityToken is a token of an identity provider that is good until 2100.
 func identityToken() string {
@@ -63,25 +65,32 @@ func TestBearerToken(t *testing.T) {
 		api  string
 		fail string
 	}{
-		"a token":         {user: fixed(clientcmdapi.AuthInfo{Token: "direct"}), want: "direct", api: "direct"},
-		"a token file":    {user: fixed(clientcmdapi.AuthInfo{TokenFile: "token"}), want: "from-file", api: "from-file"},
-		"a program":       {user: func(t *testing.T) *clientcmdapi.AuthInfo { return program(t, credential) }, want: "from-program"},
-		"a flag":          {user: fixed(clientcmdapi.AuthInfo{}), flag: "from-flag", want: "from-flag", api: "from-flag"},
-		"a flag, a token": {user: fixed(clientcmdapi.AuthInfo{Token: "direct"}), flag: "from-flag", want: "from-flag", api: "direct"},
-		"a flag, a file":  {user: fixed(clientcmdapi.AuthInfo{TokenFile: "token"}), flag: "from-flag", want: "from-flag", api: "from-file"},
-		"a blank flag":    {user: fixed(clientcmdapi.AuthInfo{Token: "direct"}), flag: " ", fail: "--token is empty"},
+		"a token":      {user: fixed(clientcmdapi.AuthInfo{Token: "direct"}), want: "direct", api: "direct"},
+		"a token file": {user: fixed(clientcmdapi.AuthInfo{TokenFile: "token"}), want: "from-file", api: "from-file"},
+		"a program": {user: func(t *testing.T) *clientcmdapi.AuthInfo { return program(t, credential) },
+			want: "from-program"},
+		"a flag": {user: fixed(clientcmdapi.AuthInfo{}), flag: "from-flag", want: "from-flag", api: "from-flag"},
+		"a flag, a token": {user: fixed(clientcmdapi.AuthInfo{Token: "direct"}), flag: "from-flag", want: "from-flag",
+			api: "direct"},
+		"a flag, a file": {user: fixed(clientcmdapi.AuthInfo{TokenFile: "token"}), flag: "from-flag",
+			want: "from-flag", api: "from-file"},
+		"a blank flag": {user: fixed(clientcmdapi.AuthInfo{Token: "direct"}), flag: " ", fail: "--token is empty"},
 		"a flag, a program": {
-			user: func(t *testing.T) *clientcmdapi.AuthInfo { return program(t, "exit 1") }, flag: "from-flag", want: "from-flag",
+			user: func(t *testing.T) *clientcmdapi.AuthInfo { return program(t, "exit 1") }, flag: "from-flag",
+			want: "from-flag",
 		},
 		"an identity provider": {
-			user: fixed(clientcmdapi.AuthInfo{AuthProvider: &clientcmdapi.AuthProviderConfig{Name: "oidc", Config: map[string]string{
-				"idp-issuer-url": "https://127.0.0.1:1", "client-id": "kubectl", "id-token": identityToken(),
-			}}}),
+			user: fixed(
+				clientcmdapi.AuthInfo{AuthProvider: &clientcmdapi.AuthProviderConfig{Name: "oidc",
+					Config: map[string]string{
+						"idp-issuer-url": "https://127.0.0.1:1", "client-id": "kubectl", "id-token": identityToken(),
+					}}}),
 			want: identityToken(),
 		},
-		"a password":        {user: fixed(clientcmdapi.AuthInfo{Username: "jane", Password: "secret"})},
-		"nothing":           {user: fixed(clientcmdapi.AuthInfo{})},
-		"a token file gone": {user: fixed(clientcmdapi.AuthInfo{TokenFile: "gone"}), fail: "gone: no such file or directory"},
+		"a password": {user: fixed(clientcmdapi.AuthInfo{Username: "jane", Password: "secret"})},
+		"nothing":    {user: fixed(clientcmdapi.AuthInfo{})},
+		"a token file gone": {user: fixed(clientcmdapi.AuthInfo{TokenFile: "gone"}),
+			fail: "gone: no such file or directory"},
 		"a program that fails": {
 			user: func(t *testing.T) *clientcmdapi.AuthInfo { return program(t, "echo from-program; exit 1") },
 			fail: "login failed with exit code 1",
@@ -89,7 +98,8 @@ func TestBearerToken(t *testing.T) {
 		"a program that prints a certificate": {
 			user: func(t *testing.T) *clientcmdapi.AuthInfo { return program(t, withCertificate(t)) },
 		},
-		"impersonation": {user: fixed(clientcmdapi.AuthInfo{Token: "direct", Impersonate: "jane"}), fail: "does not reach the operator"},
+		"impersonation": {user: fixed(clientcmdapi.AuthInfo{Token: "direct", Impersonate: "jane"}),
+			fail: "does not reach the operator"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
@@ -107,8 +117,10 @@ func TestBearerToken(t *testing.T) {
 			}
 			err := o.complete()
 			switch {
-			case test.fail == "" && (err != nil || o.token != test.want || strings.TrimSpace(o.config.BearerToken) != test.api):
-				t.Errorf("got %q, %v, want %q; and for the API server %q, want %q", o.token, err, test.want, o.config.BearerToken, test.api)
+			case test.fail == "" &&
+				(err != nil || o.token != test.want || strings.TrimSpace(o.config.BearerToken) != test.api):
+				t.Errorf("got %q, %v, want %q; and for the API server %q, want %q", o.token, err, test.want,
+					o.config.BearerToken, test.api)
 			case test.fail != "" && (err == nil || !strings.Contains(err.Error(), test.fail)):
 				t.Errorf("got %q, %v, want an error that says %q", o.token, err, test.fail)
 			case test.fail != "" && strings.Contains(err.Error(), "from-"):
@@ -129,9 +141,11 @@ func withCertificate(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	status, err := json.Marshal(map[string]string{"clientCertificateData": string(certificate), "clientKeyData": string(key)})
+	status, err := json.Marshal(map[string]string{"clientCertificateData": string(certificate),
+		"clientKeyData": string(key)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return "cat <<'END'\n" + `{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":` + string(status) + "}\nEND"
+	return "cat <<'END'\n" + `{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":` +
+		string(status) + "}\nEND"
 }

@@ -22,10 +22,12 @@ const (
 	egress  = "Egress"
 )
 
-// mirrorPrefix is what the names of Calico's NetworkPolicies begin with that stand for Kubernetes' own: Calico's API server lists those too.
+// mirrorPrefix is what the names of Calico's NetworkPolicies begin with that stand for Kubernetes' own: Calico's API
+// server lists those too.
 const mirrorPrefix = "knp.default."
 
-// defaultDenial is a policy of the default tier that denies, of the pods that it selects, whatever no rule of that tier allows.
+// defaultDenial is a policy of the default tier that denies, of the pods that it selects, whatever no rule of that tier
+// allows.
 type defaultDenial struct {
 	// Namespace is empty for a policy of all namespaces.
 	Namespace  string   `json:"namespace,omitempty"`
@@ -37,7 +39,8 @@ type defaultDenial struct {
 	Pods string `json:"pods"`
 }
 
-// defaultDenials are the policies of the default tier by which it denies by default, by namespace. They matter where something closes, which it does not in the spared namespace.
+// defaultDenials are the policies of the default tier by which it denies by default, by namespace. They matter where
+// something closes, which it does not in the spared namespace.
 func defaultDenials(c *cluster, sparedNamespace string) []defaultDenial {
 	var found []defaultDenial
 	add := func(denial defaultDenial) {
@@ -57,14 +60,16 @@ func defaultDenials(c *cluster, sparedNamespace string) []defaultDenial {
 		add(denialOfCalico(restriction.GlobalNetworkPolicy, &c.globalPolicies[i]))
 	}
 	slices.SortFunc(found, func(a, b defaultDenial) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.APIVersion, b.APIVersion), cmp.Compare(a.Kind, b.Kind))
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name),
+			cmp.Compare(a.APIVersion, b.APIVersion), cmp.Compare(a.Kind, b.Kind))
 	})
 	return found
 }
 
 func denialOfKubernetes(policy *networkingv1.NetworkPolicy) defaultDenial {
 	denial := defaultDenial{
-		Namespace: policy.Namespace, APIVersion: networkingv1.SchemeGroupVersion.String(), Kind: kindNetworkPolicy, Name: policy.Name,
+		Namespace: policy.Namespace, APIVersion: networkingv1.SchemeGroupVersion.String(), Kind: kindNetworkPolicy,
+		Name: policy.Name,
 		Pods: podsOfKubernetes(&policy.Spec.PodSelector),
 	}
 	types := policy.Spec.PolicyTypes
@@ -75,8 +80,10 @@ func denialOfKubernetes(policy *networkingv1.NetworkPolicy) defaultDenial {
 		}
 	}
 	// A rule that asks for nothing allows everything.
-	opensIngress := slices.ContainsFunc(policy.Spec.Ingress, func(r networkingv1.NetworkPolicyIngressRule) bool { return len(r.From) == 0 && len(r.Ports) == 0 })
-	opensEgress := slices.ContainsFunc(policy.Spec.Egress, func(r networkingv1.NetworkPolicyEgressRule) bool { return len(r.To) == 0 && len(r.Ports) == 0 })
+	opensIngress := slices.ContainsFunc(policy.Spec.Ingress,
+		func(r networkingv1.NetworkPolicyIngressRule) bool { return len(r.From) == 0 && len(r.Ports) == 0 })
+	opensEgress := slices.ContainsFunc(policy.Spec.Egress,
+		func(r networkingv1.NetworkPolicyEgressRule) bool { return len(r.To) == 0 && len(r.Ports) == 0 })
 	if slices.Contains(types, networkingv1.PolicyTypeIngress) && !opensIngress {
 		denial.Directions = append(denial.Directions, ingress)
 	}
@@ -94,7 +101,8 @@ func podsOfKubernetes(selector *metav1.LabelSelector) string {
 }
 
 func denialOfCalico(kind restriction.PolicyKind, policy *unstructured.Unstructured) defaultDenial {
-	denial := defaultDenial{Namespace: policy.GetNamespace(), APIVersion: restriction.Version.String(), Kind: string(kind), Name: policy.GetName()}
+	denial := defaultDenial{Namespace: policy.GetNamespace(), APIVersion: restriction.Version.String(),
+		Kind: string(kind), Name: policy.GetName()}
 	known := restriction.PolicyOf(kind, policy, "")
 	if cmp.Or(known.Tier, restriction.DefaultTier) != restriction.DefaultTier || !known.ForPods {
 		return denial
@@ -109,7 +117,8 @@ func denialOfCalico(kind restriction.PolicyKind, policy *unstructured.Unstructur
 	return denial
 }
 
-// calicoTypes are the directions of a policy: where it names none, those that it has rules for, and Ingress where it has none.
+// calicoTypes are the directions of a policy: where it names none, those that it has rules for, and Ingress where it
+// has none.
 func calicoTypes(spec map[string]any) []string {
 	named, _ := spec["types"].([]any)
 	var types []string

@@ -23,12 +23,15 @@ func TestDefaultDenialDirections(t *testing.T) {
 		{`{types: [Egress], policyTypes: [Egress]}`, "Egress", "Egress"},
 		{`{types: [Egress, Ingress], policyTypes: [Egress, Ingress]}`, "Ingress Egress", "Ingress Egress"},
 		{`{egress: [{action: Allow, protocol: TCP, to: [{podSelector: {}}]}]}`, "Ingress Egress", "Egress"},
-		{`{ingress: [{action: Allow, protocol: TCP, from: [{podSelector: {}}]}], egress: [{action: Log, ports: [{port: 53}]}]}`, "Ingress Egress", "Ingress Egress"},
+		{`{ingress: [{action: Allow, protocol: TCP, from: [{podSelector: {}}]}], egress: [{action: Log, ports: ` +
+			`[{port: 53}]}]}`, "Ingress Egress", "Ingress Egress"},
 		// Rules that leave nothing to be denied by default.
 		{`{ingress: [{action: Allow}]}`, "", ""},
 		{`{ingress: [{action: Pass}]}`, "", ""},
-		{`{ingress: [{action: Allow, metadata: {annotations: {why: because}}, source: {}, destination: {nets: []}, notProtocol: null}]}`, "", ""},
-		{`{ingress: [{action: Deny, ports: [{port: 22}]}, {action: Allow}], types: [Ingress, Egress], policyTypes: [Ingress, Egress]}`, "Egress", "Egress"},
+		{`{ingress: [{action: Allow, metadata: {annotations: {why: because}}, source: {}, destination: {nets: []}, ` +
+			`notProtocol: null}]}`, "", ""},
+		{`{ingress: [{action: Deny, ports: [{port: 22}]}, {action: Allow}], types: [Ingress, Egress], policyTypes: ` +
+			`[Ingress, Egress]}`, "Egress", "Egress"},
 		// Rules that leave something.
 		{`{ingress: [{action: Deny, from: [{podSelector: {}}]}]}`, "Ingress", "Ingress"},
 		{`{ingress: [{action: Log, from: [{podSelector: {}}]}]}`, "Ingress", "Ingress"},

@@ -10,7 +10,8 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 )
 
-// environment is what commands know of the world besides files and the cluster. Tests bring their own, so that the same input gives the same output.
+// environment is what commands know of the world besides files and the cluster. Tests bring their own, so that the same
+// input gives the same output.
 type environment struct {
 	genericiooptions.IOStreams
 	// now is the clock. A command reads it once: two readings differ.

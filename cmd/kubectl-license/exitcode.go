@@ -11,7 +11,8 @@ import (
 	"strings"
 )
 
-// Exit codes. Those above 1 are about license keys and what they amount to, or about a report that is not as it was made: inspect has all of them, and other commands those that they name in their help. Pipelines rely on them: they
+// Exit codes. Those above 1 are about license keys and what they amount to, or about a report that is not as it was
+// made: inspect has all of them, and other commands those that they name in their help. Pipelines rely on them: they
 // never change their meaning.
 const (
 	exitOK         = 0

@@ -94,7 +94,8 @@ func (o *explainOptions) run(ctx context.Context) error {
 	}
 	selector, err := usage.Selector(product)
 	if err != nil {
-		return failf("Nothing is counted for it until its vendor mends the terms.", "spec.usage.nodeSelector of LicensedProduct %s is none: %v", o.product, err)
+		return failf("Nothing is counted for it until its vendor mends the terms.",
+			"spec.usage.nodeSelector of LicensedProduct %s is none: %v", o.product, err)
 	}
 	var nodes []seenNode
 	newPage := func() *corev1.NodeList { return &corev1.NodeList{} }

@@ -40,15 +40,16 @@ func newSeenNode(node *corev1.Node) seenNode {
 	return seen
 }
 
-// explanation is which nodes are counted for a product, and by which rule. Its JSON form is an interface, which --help describes.
+// explanation is which nodes are counted for a product, and by which rule. Its JSON form is an interface, which --help
+// describes.
 type explanation struct {
-	ProductName          string                        `json:"productName"`
-	NodeSelector         *metav1.LabelSelector         `json:"nodeSelector,omitempty"`
-	Nodes                []explainedNode               `json:"nodes"`
+	ProductName          string                   `json:"productName"`
+	NodeSelector         *metav1.LabelSelector    `json:"nodeSelector,omitempty"`
+	Nodes                []explainedNode          `json:"nodes"`
 	Usage                []api.Usage              `json:"usage"`
 	StatusUsage          []api.Usage              `json:"statusUsage,omitempty"`
 	State                api.LicensedProductState `json:"state,omitempty"`
-	ActiveLicenseKeyName string                        `json:"activeLicenseKeyName,omitempty"`
+	ActiveLicenseKeyName string                   `json:"activeLicenseKeyName,omitempty"`
 	Limits               []api.Limit              `json:"limits,omitempty"`
 }
 
@@ -62,15 +63,18 @@ type explainedNode struct {
 	Capacity   string `json:"capacity,omitempty"`
 	Reason     string `json:"reason,omitempty"`
 
-	// labels are those that the rule is about, and unmet those for which the node is not counted, as far as it has them.
+	// labels are those that the rule is about, and unmet those for which the node is not counted, as far as it has
+	// them.
 	labels, unmet string
 }
 
 // explain counts nodes with the operator's code, and says of each why it is counted or not.
 func explain(product *api.LicensedProduct, selector labels.Selector, nodes []seenNode) *explanation {
 	e := &explanation{
-		ProductName: product.Name, Nodes: make([]explainedNode, len(nodes)), Usage: usage.Count(countedNodes(nodes), selector),
-		StatusUsage: product.Status.Usage, State: product.Status.State, ActiveLicenseKeyName: product.Status.ActiveLicenseKeyName, Limits: product.Status.Limits,
+		ProductName: product.Name, Nodes: make([]explainedNode, len(nodes)),
+		Usage:       usage.Count(countedNodes(nodes), selector),
+		StatusUsage: product.Status.Usage, State: product.Status.State,
+		ActiveLicenseKeyName: product.Status.ActiveLicenseKeyName, Limits: product.Status.Limits,
 	}
 	if !selector.Empty() {
 		e.NodeSelector = product.Spec.Usage.NodeSelector
@@ -93,7 +97,8 @@ func countedNodes(nodes []seenNode) iter.Seq[*usage.Node] {
 }
 
 func explainNode(node seenNode, requirements labels.Requirements) explainedNode {
-	explained := explainedNode{Name: node.counted.Name(), Ready: node.ready, Capacity: node.capacity, labels: labelsText(node.counted.Labels(), requirements)}
+	explained := explainedNode{Name: node.counted.Name(), Ready: node.ready, Capacity: node.capacity,
+		labels: labelsText(node.counted.Labels(), requirements)}
 	var reasons, unmet []string
 	for i := range requirements {
 		if requirements[i].Matches(node.counted.Labels()) {
@@ -223,7 +228,8 @@ func (e *explanation) rule() string {
 	if e.NodeSelector == nil {
 		return fmt.Sprintf("For %s every node counts, ready or not.", e.ProductName)
 	}
-	return fmt.Sprintf("For %s the nodes with %s count, ready or not (spec.usage.nodeSelector).", e.ProductName, metav1.FormatLabelSelector(e.NodeSelector))
+	return fmt.Sprintf("For %s the nodes with %s count, ready or not (spec.usage.nodeSelector).", e.ProductName,
+		metav1.FormatLabelSelector(e.NodeSelector))
 }
 
 func (e *explanation) listing() *listing {
@@ -249,7 +255,8 @@ func (e *explanation) listing() *listing {
 		case !node.Counted:
 			why.short = printable(node.unmet)
 		}
-		l.add(cell{text: printable(node.Name)}, yesOrNo(node.Counted), cores, yesOrNo(node.Ready), orDash(node.Capacity), orDash(node.labels), why)
+		l.add(cell{text: printable(node.Name)}, yesOrNo(node.Counted), cores, yesOrNo(node.Ready),
+			orDash(node.Capacity), orDash(node.labels), why)
 	}
 	return l
 }

@@ -18,8 +18,9 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// fakeAPI is as much of an API server as commands need that ask something of the operator by annotations: discovery, and one LicensedProduct. What is true of real ones is for the suites on envtest; here
-// it is the plugin's words that count.
+// fakeAPI is as much of an API server as commands need that ask something of the operator by annotations: discovery,
+// and one LicensedProduct. What is true of real ones is for the suites on envtest; here it is the plugin's words that
+// count.
 type fakeAPI struct {
 	t       *testing.T
 	product *api.LicensedProduct
@@ -65,12 +66,15 @@ func (f *fakeAPI) ServeHTTP(response http.ResponseWriter, request *http.Request)
 		f.answer(response, http.StatusOK, metav1.APIResourceList{
 			TypeMeta:     metav1.TypeMeta{APIVersion: "v1", Kind: "APIResourceList"},
 			GroupVersion: api.GroupVersion.String(),
-			APIResources: []metav1.APIResource{{Name: "licensedproducts", Kind: kindLicensedProduct, Verbs: metav1.Verbs{"get", "list", "patch"}}},
+			APIResources: []metav1.APIResource{{Name: "licensedproducts", Kind: kindLicensedProduct,
+				Verbs: metav1.Verbs{"get", "list", "patch"}}},
 		})
 	case request.URL.Path == "/apis/license-operator.io" && !f.missing:
 		f.answer(response, http.StatusOK, f.groups().Groups[0])
 	case request.URL.Path == "/api":
-		f.answer(response, http.StatusOK, metav1.APIVersions{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIVersions"}, Versions: []string{"v1"}})
+		f.answer(response, http.StatusOK,
+			metav1.APIVersions{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIVersions"},
+				Versions: []string{"v1"}})
 	case request.URL.Path == "/apis":
 		f.answer(response, http.StatusOK, f.groups())
 	case strings.HasPrefix(request.URL.Path, productPath):
@@ -81,7 +85,8 @@ func (f *fakeAPI) ServeHTTP(response http.ResponseWriter, request *http.Request)
 			Items:    []api.LicensedProduct{*f.product, {ObjectMeta: metav1.ObjectMeta{Name: "acme-db"}}},
 		})
 	default:
-		f.refuse(response, http.StatusNotFound, metav1.StatusReasonNotFound, "", "the server could not find the requested resource")
+		f.refuse(response, http.StatusNotFound, metav1.StatusReasonNotFound, "",
+			"the server could not find the requested resource")
 	}
 }
 
@@ -103,10 +108,12 @@ func (f *fakeAPI) serveProduct(response http.ResponseWriter, request *http.Reque
 	switch {
 	case request.Method == f.denied:
 		f.refuse(response, http.StatusForbidden, metav1.StatusReasonForbidden, name,
-			`licensedproducts.license-operator.io "acme-mesh" is forbidden: User "jane" cannot `+strings.ToLower(f.denied)+` it`)
+			`licensedproducts.license-operator.io "acme-mesh" is forbidden: User "jane" cannot `+
+				strings.ToLower(f.denied)+` it`)
 		return
 	case name != f.product.Name:
-		f.refuse(response, http.StatusNotFound, metav1.StatusReasonNotFound, name, `licensedproducts.license-operator.io "`+name+`" not found`)
+		f.refuse(response, http.StatusNotFound, metav1.StatusReasonNotFound, name,
+			`licensedproducts.license-operator.io "`+name+`" not found`)
 		return
 	case request.Method == http.MethodPatch:
 		f.patch(request)
@@ -144,7 +151,8 @@ func (f *fakeAPI) patch(request *http.Request) {
 
 func (f *fakeAPI) refuse(response http.ResponseWriter, code int32, reason metav1.StatusReason, name, message string) {
 	f.answer(response, int(code), metav1.Status{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: metav1.StatusFailure, Code: code, Reason: reason, Message: message,
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: metav1.StatusFailure, Code: code,
+		Reason: reason, Message: message,
 		Details: &metav1.StatusDetails{Group: api.GroupVersion.Group, Kind: "licensedproducts", Name: name},
 	})
 }

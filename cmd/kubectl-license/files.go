@@ -22,7 +22,8 @@ const (
 	signerKeyFile            = "signer.key"
 )
 
-// Modes of what is written. Private keys are private from their first byte on: a mode that is set later leaves a moment in which others can open the file.
+// Modes of what is written. Private keys are private from their first byte on: a mode that is set later leaves a moment
+// in which others can open the file.
 const (
 	modeFolder  = 0o700
 	modePrivate = 0o600
@@ -48,7 +49,8 @@ type newFile struct {
 	mode fs.FileMode
 }
 
-// writeNew makes files in a folder, and the folder where it is missing: all of them or none. It never replaces anything.
+// writeNew makes files in a folder, and the folder where it is missing: all of them or none. It never replaces
+// anything.
 func writeNew(folder string, files ...newFile) (err error) {
 	if err := refuseExisting(folder, files); err != nil {
 		return err
@@ -58,7 +60,8 @@ func writeNew(folder string, files ...newFile) (err error) {
 		if err == nil {
 			return
 		}
-		// Only what this run has made, the newest first; os.Remove spares a folder that someone else has put something into meanwhile.
+		// Only what this run has made, the newest first; os.Remove spares a folder that someone else has put something
+		// into meanwhile.
 		for i := len(made) - 1; i >= 0; i-- {
 			_ = os.Remove(made[i])
 		}
@@ -178,5 +181,6 @@ func warnIfReadable(warnings io.Writer, path string) {
 	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
 		return
 	}
-	warnf(warnings, "others can read the private key %s (mode %04o); close it with: chmod 600 %s", path, info.Mode().Perm(), path)
+	warnf(warnings, "others can read the private key %s (mode %04o); close it with: chmod 600 %s", path,
+		info.Mode().Perm(), path)
 }

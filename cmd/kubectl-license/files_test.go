@@ -37,10 +37,12 @@ func TestModes(t *testing.T) {
 	}
 }
 
-// TestWriteNewIsAllOrNothing makes the last of three files fail: its name is that of a file in a folder that does not exist.
+// TestWriteNewIsAllOrNothing makes the last of three files fail: its name is that of a file in a folder that does not
+// exist.
 func TestWriteNewIsAllOrNothing(t *testing.T) {
 	t.Chdir(t.TempDir())
-	failing := []newFile{{"one", []byte("1"), modePrivate}, {"two", []byte("2"), modePublic}, {"missing/three", []byte("3"), modePublic}}
+	failing := []newFile{{"one", []byte("1"), modePrivate}, {"two", []byte("2"), modePublic},
+		{"missing/three", []byte("3"), modePublic}}
 
 	if err := writeNew("new/folder", failing...); err == nil {
 		t.Fatal("no error")

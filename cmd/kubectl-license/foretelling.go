@@ -65,13 +65,17 @@ func (c *contrast) write() error {
 func (p *prospect) tell(s screen) error {
 	c := &contrast{screen: s}
 	c.add(contrastRow{label: "LicenseKey:", after: p.LicenseKeyName, more: p.changeText()})
-	c.add(contrastRow{label: "License:", after: fmt.Sprintf("%s, issued to %s; %s", p.LicenseID, quoted(p.Customer), p.verificationText())})
+	c.add(contrastRow{label: "License:",
+		after: fmt.Sprintf("%s, issued to %s; %s", p.LicenseID, quoted(p.Customer), p.verificationText())})
 	c.add(contrastRow{label: "Product:", after: p.ProductName})
 	before, after := &p.Before, &p.After
-	c.add(contrastRow{label: "State:", before: string(before.State), after: string(after.State), shade: stateShades[after.State]})
-	c.add(contrastRow{label: "Active key:", before: cmp.Or(before.ActiveLicenseKeyName, "none"), after: cmp.Or(after.ActiveLicenseKeyName, "none")})
+	c.add(contrastRow{label: "State:", before: string(before.State), after: string(after.State),
+		shade: stateShades[after.State]})
+	c.add(contrastRow{label: "Active key:", before: cmp.Or(before.ActiveLicenseKeyName, "none"),
+		after: cmp.Or(after.ActiveLicenseKeyName, "none")})
 	if p.TakeoverTime != nil {
-		c.add(contrastRow{label: "Takes over:", after: formatInstant(p.TakeoverTime.Time), more: " " + awayText(p.now, p.TakeoverTime.Time)})
+		c.add(contrastRow{label: "Takes over:", after: formatInstant(p.TakeoverTime.Time),
+			more: " " + awayText(p.now, p.TakeoverTime.Time)})
 	}
 	p.addTime(c, "Expires:", before.ExpiryTime, after.ExpiryTime)
 	p.addTime(c, "Grace ends:", before.GraceEndTime, after.GraceEndTime)
@@ -220,20 +224,25 @@ func (p *prospect) conclusionOfKey() string {
 	active := cmp.Or(p.After.ActiveLicenseKeyName, "no key")
 	switch {
 	case p.State == api.LicenseKeyNotYetValid && p.AtTakeover != nil && p.TakeoverTime.Time.Equal(p.claims.NotBefore):
-		return fmt.Sprintf("The key begins at %s and takes over then, by itself; until then %s is active.", formatInstant(p.claims.NotBefore), active)
+		return fmt.Sprintf("The key begins at %s and takes over then, by itself; until then %s is active.",
+			formatInstant(p.claims.NotBefore), active)
 	case p.AtTakeover != nil:
-		return fmt.Sprintf("The key is not the active one for now: %s is, and this one takes over at %s, by itself.", active, formatInstant(p.TakeoverTime.Time))
+		return fmt.Sprintf("The key is not the active one for now: %s is, and this one takes over at %s, by itself.",
+			active, formatInstant(p.TakeoverTime.Time))
 	case p.State == api.LicenseKeyExpired:
-		return fmt.Sprintf("The key changes nothing: it has expired, and its grace period ended at %s.", formatInstant(p.claims.GraceEnd()))
+		return fmt.Sprintf("The key changes nothing: it has expired, and its grace period ended at %s.",
+			formatInstant(p.claims.GraceEnd()))
 	default:
-		return fmt.Sprintf("The key changes nothing: %s is the active key, and stays it for as long as this one could count.", active)
+		return fmt.Sprintf("The key changes nothing: %s is the active key, and stays it for as long as this one "+
+			"could count.", active)
 	}
 }
 
 func (p *prospect) conclusionOfActive() string {
 	switch {
 	case p.State == api.LicenseKeyExpired:
-		return fmt.Sprintf("The key licenses nothing any more: it has expired, and its grace period ended at %s.", formatInstant(p.claims.GraceEnd()))
+		return fmt.Sprintf("The key licenses nothing any more: it has expired, and its grace period ended at %s.",
+			formatInstant(p.claims.GraceEnd()))
 	case p.State == api.LicenseKeyGracePeriod:
 		return "The key is in force as soon as it is applied, but it has expired already and is in its grace period."
 	case p.Change == keyChanged && p.Before.ActiveLicenseKeyName == p.LicenseKeyName:
@@ -246,26 +255,31 @@ func (p *prospect) conclusionOfActive() string {
 // warn tells of what somebody who says yes might have overlooked.
 func (p *prospect) warn(out io.Writer) {
 	if p.ClusterUnknown {
-		warnf(out, "the key is for certain clusters, and whether this is one of them cannot be seen from here: %v", p.clusterErr)
+		warnf(out, "the key is for certain clusters, and whether this is one of them cannot be seen from here: %v",
+			p.clusterErr)
 	}
 	for _, limit := range p.exceeded() {
 		consequence := "is over its limit, and alerts say so"
 		if p.AtTakeover != nil {
 			consequence = fmt.Sprintf("will be over its limit from %s on", formatInstant(p.TakeoverTime.Time))
 		}
-		warnf(out, "%d %s are in use, and the key is for %d: that blocks nothing, but the product %s", *p.used(limit.Name), limit.Name, *limit.Value, consequence)
+		warnf(out, "%d %s are in use, and the key is for %d: that blocks nothing, but the product %s",
+			*p.used(limit.Name), limit.Name, *limit.Value, consequence)
 	}
 	switch before, after := p.Before.CoverageEndTime, p.After.CoverageEndTime; {
 	case license.Usable(p.Before.State) && !license.Usable(p.After.State):
-		warnf(out, "without the token that is replaced, LicensedProduct %s is %s at once: to keep it until the new one takes over, apply that under another name", p.ProductName, p.After.State)
+		warnf(out, "without the token that is replaced, LicensedProduct %s is %s at once: to keep it until the new "+
+			"one takes over, apply that under another name", p.ProductName, p.After.State)
 	case license.Usable(p.Before.State) && before != nil && (after == nil || after.Before(before)):
-		warnf(out, "LicensedProduct %s is covered for a shorter time than before, until %s instead of %s", p.ProductName, timeText(after), timeText(before))
+		warnf(out, "LicensedProduct %s is covered for a shorter time than before, until %s instead of %s",
+			p.ProductName, timeText(after), timeText(before))
 	}
 	if p.twin != "" {
 		warnf(out, "LicenseKey %s has the same license: two keys with it are worth no more than one", p.twin)
 	}
 	for _, name := range p.stale {
-		warnf(out, "the operator has not looked at LicenseKey %s as it is now: what it found before counts, if anything", name)
+		warnf(out, "the operator has not looked at LicenseKey %s as it is now: what it found before counts, if "+
+			"anything", name)
 	}
 }
 
@@ -275,11 +289,14 @@ func (p *prospect) outcome() string {
 	active := cmp.Or(p.After.ActiveLicenseKeyName, "no key")
 	switch {
 	case p.Active && license.Usable(p.After.State):
-		return fmt.Sprintf("%s is in force: LicensedProduct %s is %s, and covered until %s.", key, p.ProductName, p.After.State, timeText(p.After.CoverageEndTime))
+		return fmt.Sprintf("%s is in force: LicensedProduct %s is %s, and covered until %s.", key, p.ProductName,
+			p.After.State, timeText(p.After.CoverageEndTime))
 	case p.Active:
-		return fmt.Sprintf("%s is verified, and decides the state of LicensedProduct %s: %s.", key, p.ProductName, p.After.State)
+		return fmt.Sprintf("%s is verified, and decides the state of LicensedProduct %s: %s.", key, p.ProductName,
+			p.After.State)
 	case p.TakeoverTime != nil:
-		return fmt.Sprintf("%s is verified, and takes over at %s. Until then %s is active.", key, formatInstant(p.TakeoverTime.Time), active)
+		return fmt.Sprintf("%s is verified, and takes over at %s. Until then %s is active.", key,
+			formatInstant(p.TakeoverTime.Time), active)
 	default:
 		return fmt.Sprintf("%s is verified, and changes nothing: %s stays active.", key, active)
 	}

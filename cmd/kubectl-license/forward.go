@@ -26,8 +26,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// readyOperators are the pods of the operator that can answer; any can, whether it leads or not. There is at least one. No other namespace is looked at: what is sent to these pods must not go to one
-// that somebody else has given the operator's labels.
+// readyOperators are the pods of the operator that can answer; any can, whether it leads or not. There is at least one.
+// No other namespace is looked at: what is sent to these pods must not go to one that somebody else has given the
+// operator's labels.
 func readyOperators(ctx context.Context, reader client.Reader, namespace string) ([]types.NamespacedName, error) {
 	var pods corev1.PodList
 	if err := reader.List(ctx, &pods, client.InNamespace(namespace), operatorPods); err != nil {
@@ -37,7 +38,8 @@ func readyOperators(ctx context.Context, reader client.Reader, namespace string)
 		case apierrors.IsUnauthorized(err):
 			return nil, notLoggedIn(err)
 		}
-		return nil, failf("Check the connection with: kubectl get pods -n "+shellWord(namespace), "cannot list pods in namespace %s: %v", namespace, err)
+		return nil, failf("Check the connection with: kubectl get pods -n "+shellWord(namespace),
+			"cannot list pods in namespace %s: %v", namespace, err)
 	}
 	slices.SortFunc(pods.Items, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
 	var ready []types.NamespacedName
@@ -54,7 +56,8 @@ func readyOperators(ctx context.Context, reader client.Reader, namespace string)
 	case len(ready) > 0:
 		return ready, nil
 	case len(hindrances) == 0:
-		return nil, failf("Say which namespace it runs in with --namespace; kubectl get pods -A | grep license-operator may find it.",
+		return nil, failf("Say which namespace it runs in with --namespace; kubectl get pods -A | grep "+
+			"license-operator may find it.",
 			"there is no pod of license-operator in namespace %s", namespace)
 	default:
 		return nil, failf("Wait until one is ready, or see why none is: kubectl describe pods -n "+shellWord(namespace),
@@ -63,12 +66,14 @@ func readyOperators(ctx context.Context, reader client.Reader, namespace string)
 }
 
 func askForForwarding(namespace string) string {
-	return fmt.Sprintf("Ask whoever administers the cluster for list on pods and create on pods/portforward in namespace %s, or for doing this.", namespace)
+	return fmt.Sprintf("Ask whoever administers the cluster for list on pods and create on pods/portforward in "+
+		"namespace %s, or for doing this.", namespace)
 }
 
 // whyNotReady says of a pod why it cannot be talked to; nothing of one that can.
 func whyNotReady(pod *corev1.Pod) string {
-	ready := slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue })
+	ready := slices.ContainsFunc(pod.Status.Conditions,
+		func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue })
 	switch {
 	case pod.DeletionTimestamp != nil:
 		return "is terminating"
@@ -91,13 +96,15 @@ func whatItWaitsFor(pod *corev1.Pod) string {
 	return ""
 }
 
-// tunnel is a connection to a pod through the API server, as kubectl port-forward makes it, but without a port that listens on this machine: others who are logged in here could use that.
+// tunnel is a connection to a pod through the API server, as kubectl port-forward makes it, but without a port that
+// listens on this machine: others who are logged in here could use that.
 type tunnel struct {
 	httpstream.Stream
 	connection httpstream.Connection
 	pod        types.NamespacedName
 
-	// refused is closed once the other end has nothing more to say about why it cannot forward; refusal is what it said.
+	// refused is closed once the other end has nothing more to say about why it cannot forward; refusal is what it
+	// said.
 	refused chan struct{}
 	refusal error
 }
@@ -120,7 +127,8 @@ func openTunnel(config *rest.Config, pod types.NamespacedName) (net.Conn, error)
 	return t, nil
 }
 
-// dialPod asks the API server to forward: by a WebSocket, or by SPDY where it, or a proxy before it, does not take that.
+// dialPod asks the API server to forward: by a WebSocket, or by SPDY where it, or a proxy before it, does not take
+// that.
 func dialPod(config *rest.Config, pod types.NamespacedName) (httpstream.Connection, error) {
 	server, _, err := rest.DefaultServerUrlFor(config)
 	if err != nil {
@@ -135,28 +143,36 @@ func dialPod(config *rest.Config, pod types.NamespacedName) (httpstream.Connecti
 	if err != nil {
 		return nil, err
 	}
-	// What the API server says to a WebSocket is an error of the API; to SPDY it is mere text. It asks for different rights to either, until 1.34: get, and create.
+	// What the API server says to a WebSocket is an error of the API; to SPDY it is mere text. It asks for different
+	// rights to either, until 1.34: get, and create.
 	var answer error
-	dialer := portforward.NewFallbackDialerForStreaming(webSocket, spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: transport}, http.MethodPost, url), func(err error) bool {
-		var upgrade *httpstream.UpgradeFailureError
-		if errors.As(err, &upgrade) {
-			answer = upgrade.Cause
-		}
-		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
-	})
+	dialer := portforward.NewFallbackDialerForStreaming(webSocket,
+		spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: transport}, http.MethodPost,
+			url), func(err error) bool {
+			var upgrade *httpstream.UpgradeFailureError
+			if errors.As(err, &upgrade) {
+				answer = upgrade.Cause
+			}
+			return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
+		})
 	connection, protocol, err := dialer.Dial(portforward.PortForwardProtocolV1Name)
 	switch {
 	case apierrors.IsForbidden(answer) && err != nil:
 		return nil, failf(askForForwarding(pod.Namespace), "cannot forward to pod %s: %v", pod.Name, err)
 	case err != nil:
-		return nil, failf(fmt.Sprintf("Does this work? kubectl port-forward -n %s %s :%d", shellWord(pod.Namespace), shellWord(pod.Name), securePort), "cannot forward to pod %s: %v", pod.Name, err)
+		return nil,
+			failf(fmt.Sprintf("Does this work? kubectl port-forward -n %s %s :%d", shellWord(pod.Namespace),
+				shellWord(pod.Name), securePort), "cannot forward to pod %s: %v", pod.Name, err)
 	case protocol != portforward.PortForwardProtocolV1Name:
-		return nil, errors.Join(fmt.Errorf("cannot forward to pod %s: the API server wants protocol %q", pod.Name, protocol), connection.Close())
+		return nil,
+			errors.Join(fmt.Errorf("cannot forward to pod %s: the API server wants protocol %q", pod.Name, protocol),
+				connection.Close())
 	}
 	return connection, nil
 }
 
-// open makes the two streams that a forwarded connection has: one for errors, which nothing is written to, and the one that is the connection.
+// open makes the two streams that a forwarded connection has: one for errors, which nothing is written to, and the one
+// that is the connection.
 func (t *tunnel) open() error {
 	failures, err := t.stream(corev1.StreamTypeError)
 	if err != nil {

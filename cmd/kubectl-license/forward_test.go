@@ -34,7 +34,8 @@ func withoutWebSockets(t *testing.T, refused int, forward forwarder) *rest.Confi
 		case r.Method == http.MethodGet:
 			http.Error(w, "no WebSockets here", refused)
 		case r.URL.Path == "/clusters/one/api/v1/namespaces/operators/pods/operator-0/portforward":
-			portforward.ServePortForward(w, r, forward, "operator-0", "", &portforward.V4Options{}, time.Minute, time.Minute, portforward.SupportedProtocols)
+			portforward.ServePortForward(w, r, forward, "operator-0", "", &portforward.V4Options{}, time.Minute,
+				time.Minute, portforward.SupportedProtocols)
 		default:
 			http.NotFound(w, r)
 		}
@@ -73,9 +74,11 @@ func TestTunnelWithoutWebSockets(t *testing.T) {
 	}
 }
 
-// TestTunnelThatCannotBe has nothing listen at the other end. What is heard of that, and when, depends on what arrives first: the reason, or the end.
+// TestTunnelThatCannotBe has nothing listen at the other end. What is heard of that, and when, depends on what arrives
+// first: the reason, or the end.
 func TestTunnelThatCannotBe(t *testing.T) {
-	config := withoutWebSockets(t, http.StatusBadRequest, func(int32, io.ReadWriteCloser) error { return errors.New("connection refused") })
+	config := withoutWebSockets(t,
+		http.StatusBadRequest, func(int32, io.ReadWriteCloser) error { return errors.New("connection refused") })
 	connection, err := openTunnel(config, operatorZero)
 	if err == nil {
 		var got int
@@ -85,7 +88,8 @@ func TestTunnelThatCannotBe(t *testing.T) {
 		}
 		defer connection.Close() //nolint:errcheck // nothing was written
 	}
-	if !errors.Is(err, io.EOF) && !strings.HasSuffix(err.Error(), ": connection refused") && err.Error() != "Stream reset" {
+	if !errors.Is(err, io.EOF) && !strings.HasSuffix(err.Error(), ": connection refused") &&
+		err.Error() != "Stream reset" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -94,7 +98,8 @@ func TestTunnelToNowhere(t *testing.T) {
 	config := withoutWebSockets(t, http.StatusBadRequest, nil)
 	_, err := openTunnel(config, types.NamespacedName{Namespace: "operators", Name: "gone"})
 	var known *failure
-	if !errors.As(err, &known) || known.next != "Does this work? kubectl port-forward -n operators gone :8443" || !strings.HasPrefix(known.message, "cannot forward to pod gone: unable to upgrade connection: ") {
+	if !errors.As(err, &known) || known.next != "Does this work? kubectl port-forward -n operators gone :8443" ||
+		!strings.HasPrefix(known.message, "cannot forward to pod gone: unable to upgrade connection: ") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -89,11 +89,15 @@ is Invalid.`,
 	o.command = command
 	flags := command.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&o.productFile, "product", "", "verify against the LicensedProduct in this manifest `FILE`: trust anchors, audience and revocations")
-	flags.StringVar(&o.trustAnchorFile, "trust-anchor", "", "verify against the CA certificates in this PEM `FILE`, whatever the key's product")
-	flags.StringVar(&o.clusterUID, "cluster", "", "also verify that the key may be used on the cluster with this `UID` (that of the namespace kube-system)")
+	flags.StringVar(&o.productFile, "product", "", "verify against the LicensedProduct in this manifest `FILE`: "+
+		"trust anchors, audience and revocations")
+	flags.StringVar(&o.trustAnchorFile, "trust-anchor", "",
+		"verify against the CA certificates in this PEM `FILE`, whatever the key's product")
+	flags.StringVar(&o.clusterUID, "cluster", "", "also verify that the key may be used on the cluster with this "+
+		"`UID` (that of the namespace kube-system)")
 	flags.Var(&o.at, "at", "judge the key as of this time or, for a date, the date's beginning in UTC (default now)")
-	flags.Var(&o.requireValidFor, "require-valid-for", "exit with 5 unless the key stays Valid for at least this long, such as 60d; the grace period does not count")
+	flags.Var(&o.requireValidFor, "require-valid-for", "exit with 5 unless the key stays Valid for at least this "+
+		"long, such as 60d; the grace period does not count")
 	addOutputFlag(command, &o.output, "a table", outputJSON, outputYAML)
 	completeWithFiles(command, "product", "yaml", "yml", "json")
 	completeWithFiles(command, "trust-anchor", "crt", "pem", "cer")
@@ -115,7 +119,8 @@ func (o *inspectOptions) complete(args []string) {
 func (o *inspectOptions) validate() error {
 	switch {
 	case o.productFile != "" && o.trustAnchorFile != "":
-		return misused(o.command, "--product and --trust-anchor exclude each other: a product has its own trust anchors")
+		return misused(o.command,
+			"--product and --trust-anchor exclude each other: a product has its own trust anchors")
 	case o.clusterUID != "" && o.productFile == "" && o.trustAnchorFile == "":
 		return misused(o.command, "--cluster needs --product or --trust-anchor: without them nothing is verified")
 	}
@@ -136,7 +141,8 @@ func (o *inspectOptions) run() error {
 		return err
 	}
 	if key.repaired {
-		warnf(o.ErrOut, "the token in %s is not in one piece, as after a journey by mail: what is shown is the token put together again, but "+
+		warnf(o.ErrOut, "the token in %s is not in one piece, as after a journey by mail: what is shown is the "+
+			"token put together again, but "+
 			"applied as it stands it would be refused; ask the vendor for a file", o.source())
 	}
 	if err := found.print(o.Out, o.output); err != nil {
@@ -168,7 +174,8 @@ func (o *inspectOptions) inspect(key presentedKey) (*inspection, error) {
 	return newInspection(o.judgedAt, key, claims, chain, result.Err, true), nil
 }
 
-// verifiedAt is the present even when an earlier state was asked for: a key that has been issued since is genuine, and was not valid yet.
+// verifiedAt is the present even when an earlier state was asked for: a key that has been issued since is genuine, and
+// was not valid yet.
 func (o *inspectOptions) verifiedAt() time.Time {
 	if o.judgedAt.After(o.now) {
 		return o.judgedAt
@@ -186,7 +193,8 @@ func (o *inspectOptions) terms(key presentedKey) (*token.Terms, error) {
 		}
 		terms, err := token.NewTermsFromAnchors(string(data))
 		if err != nil {
-			return nil, failf("--trust-anchor takes the vendor's CA certificates in PEM and nothing else.", "%s: %v", o.trustAnchorFile, err)
+			return nil, failf("--trust-anchor takes the vendor's CA certificates in PEM and nothing else.", "%s: %v",
+				o.trustAnchorFile, err)
 		}
 		return terms, nil
 	case o.productFile != "":
@@ -196,7 +204,8 @@ func (o *inspectOptions) terms(key presentedKey) (*token.Terms, error) {
 		}
 		terms, err := token.NewTerms(product)
 		if err != nil {
-			return nil, failf("The operator would not accept this product either: ask its vendor.", "%s: %v", o.productFile, err)
+			return nil, failf("The operator would not accept this product either: ask its vendor.", "%s: %v",
+				o.productFile, err)
 		}
 		return terms, nil
 	default:
@@ -206,7 +215,8 @@ func (o *inspectOptions) terms(key presentedKey) (*token.Terms, error) {
 
 // readProduct finds the product that the key's manifest names, or the only one.
 func (o *inspectOptions) readProduct(key presentedKey) (*api.LicensedProduct, error) {
-	const next = "--product takes the manifest of the LicensedProduct that the key is for: kubectl get lprod NAME -o yaml"
+	const next = "--product takes the manifest of the LicensedProduct that the key is for: kubectl get lprod NAME " +
+		"-o yaml"
 	data, err := readFile(o.productFile)
 	if err != nil {
 		return nil, failf(next, "%v", err)
@@ -223,10 +233,12 @@ func (o *inspectOptions) readProduct(key presentedKey) (*api.LicensedProduct, er
 		names = append(names, product.Name)
 	}
 	if key.productName == "" {
-		return nil, failf("A token alone does not name its product: give a manifest with that product only.", "%s has several products: %s",
+		return nil, failf("A token alone does not name its product: give a manifest with that product only.",
+			"%s has several products: %s",
 			o.productFile, strings.Join(names, ", "))
 	}
-	return nil, failf(next, "the key is for product %s, and %s has %s", key.productName, o.productFile, strings.Join(names, ", "))
+	return nil, failf(next, "the key is for product %s, and %s has %s", key.productName, o.productFile,
+		strings.Join(names, ", "))
 }
 
 func productsIn(data []byte) ([]*api.LicensedProduct, error) {
@@ -262,7 +274,8 @@ func (o *inspectOptions) judge(found *inspection) error {
 		return verdict(exitNotUsable, "It can be applied at any time before, and takes over by itself when it begins.",
 			"the key is not valid yet: it begins at %s", formatInstant(claims.NotBefore))
 	case found.State == api.LicenseKeyExpired:
-		return verdict(exitNotUsable, askForRenewal, "the key has expired, and its grace period ended at %s", formatInstant(claims.GraceEnd()))
+		return verdict(exitNotUsable, askForRenewal, "the key has expired, and its grace period ended at %s",
+			formatInstant(claims.GraceEnd()))
 	case required > 0 && claims.Expiry.Before(o.judgedAt.Add(required)):
 		return verdict(exitEndsSoon, askForRenewal, "the key expires at %s, sooner than --require-valid-for %s allows",
 			formatInstant(claims.Expiry), formatDuration(required))

@@ -23,25 +23,26 @@ const (
 	verificationNotChecked = "NotChecked"
 )
 
-// inspection is what is known of a key. Its JSON form is an interface: fields are added, never renamed. Where the API has the same thing, it has the same name.
+// inspection is what is known of a key. Its JSON form is an interface: fields are added, never renamed. Where the API
+// has the same thing, it has the same name.
 type inspection struct {
-	Verification  verification             `json:"verification"`
+	Verification  verification        `json:"verification"`
 	State         api.LicenseKeyState `json:"state"`
-	CheckedTime   metav1.Time              `json:"checkedTime"`
-	LicenseID     string                   `json:"licenseID,omitempty"`
-	Customer      string                   `json:"customer,omitempty"`
-	Issuer        string                   `json:"issuer,omitempty"`
-	Audience      []string                 `json:"audience,omitempty"`
-	ProductName   string                   `json:"productName,omitempty"`
-	IssuedTime    *metav1.Time             `json:"issuedTime,omitempty"`
-	NotBeforeTime *metav1.Time             `json:"notBeforeTime,omitempty"`
-	ExpiryTime    *metav1.Time             `json:"expiryTime,omitempty"`
-	GraceEndTime  *metav1.Time             `json:"graceEndTime,omitempty"`
-	Features      []string                 `json:"features,omitempty"`
+	CheckedTime   metav1.Time         `json:"checkedTime"`
+	LicenseID     string              `json:"licenseID,omitempty"`
+	Customer      string              `json:"customer,omitempty"`
+	Issuer        string              `json:"issuer,omitempty"`
+	Audience      []string            `json:"audience,omitempty"`
+	ProductName   string              `json:"productName,omitempty"`
+	IssuedTime    *metav1.Time        `json:"issuedTime,omitempty"`
+	NotBeforeTime *metav1.Time        `json:"notBeforeTime,omitempty"`
+	ExpiryTime    *metav1.Time        `json:"expiryTime,omitempty"`
+	GraceEndTime  *metav1.Time        `json:"graceEndTime,omitempty"`
+	Features      []string            `json:"features,omitempty"`
 	Limits        []api.Limit         `json:"limits,omitempty"`
-	ClusterUIDs   []string                 `json:"clusterUIDs,omitempty"`
-	Signer        *signerInfo              `json:"signer,omitempty"`
-	Repaired      bool                     `json:"repaired,omitempty"`
+	ClusterUIDs   []string            `json:"clusterUIDs,omitempty"`
+	Signer        *signerInfo         `json:"signer,omitempty"`
+	Repaired      bool                `json:"repaired,omitempty"`
 
 	claims *license.Claims
 	now    time.Time
@@ -64,9 +65,14 @@ type signerInfo struct {
 	NotAfterTime      metav1.Time `json:"notAfterTime"`
 }
 
-// newInspection puts together what was found. claims and chain may be nil; failure is why the key does not verify, and nil where it does or nothing was checked.
-func newInspection(now time.Time, key presentedKey, claims *license.Claims, chain []*x509.Certificate, failure *token.Error, checked bool) *inspection {
-	found := &inspection{CheckedTime: metav1.Time{Time: now.UTC()}, ProductName: key.productName, Repaired: key.repaired, claims: claims, now: now}
+// newInspection puts together what was found. claims and chain may be nil; failure is why the key does not verify, and
+// nil where it does or nothing was checked.
+func newInspection(
+	now time.Time, key presentedKey, claims *license.Claims, chain []*x509.Certificate, failure *token.Error,
+	checked bool,
+) *inspection {
+	found := &inspection{CheckedTime: metav1.Time{Time: now.UTC()}, ProductName: key.productName,
+		Repaired: key.repaired, claims: claims, now: now}
 	found.addClaims(claims)
 	found.addSigner(chain)
 	switch {
@@ -116,7 +122,8 @@ func (i *inspection) print(out io.Writer, format string) error {
 	return writeEncoded(out, format, i)
 }
 
-// table is the inspection for humans. It comes without a single character that the vendor, or whoever forged the key, could play tricks with on a terminal.
+// table is the inspection for humans. It comes without a single character that the vendor, or whoever forged the key,
+// could play tricks with on a terminal.
 func (i *inspection) table() *table {
 	t := &table{}
 	if i.claims != nil {
@@ -125,7 +132,8 @@ func (i *inspection) table() *table {
 	if i.Signer != nil {
 		t.add("Signer:", printable(i.Signer.Subject))
 		t.add("", "SHA-256 "+i.Signer.CertificateSHA256)
-		t.add("", fmt.Sprintf("valid from %s to %s", formatInstant(i.Signer.NotBeforeTime.Time), formatInstant(i.Signer.NotAfterTime.Time)))
+		t.add("", fmt.Sprintf("valid from %s to %s", formatInstant(i.Signer.NotBeforeTime.Time),
+			formatInstant(i.Signer.NotAfterTime.Time)))
 	}
 	i.addVerification(t)
 	t.add("State:", i.stateText())

@@ -72,7 +72,8 @@ type installation struct {
 	policies reading[[]admissionregistrationv1.ValidatingAdmissionPolicy]
 	bindings reading[[]admissionregistrationv1.ValidatingAdmissionPolicyBinding]
 
-	// tiers tells whether the cluster has them; account is the operator's, and missingRights what that lacks of tierRights.
+	// tiers tells whether the cluster has them; account is the operator's, and missingRights what that lacks of
+	// tierRights.
 	tiers         reading[bool]
 	account       string
 	missingRights reading[[]string]
@@ -159,7 +160,9 @@ type examiner struct {
 }
 
 // readInstallation reads all that the checks go by. It fails only where nothing could be read at all.
-func readInstallation(ctx context.Context, config *rest.Config, namespace string, now func() time.Time) (*installation, error) {
+func readInstallation(
+	ctx context.Context, config *rest.Config, namespace string, now func() time.Time,
+) (*installation, error) {
 	clock := &serverClock{now: now}
 	config.Wrap(clock.wrap)
 	reader, err := newClientFor(config)
@@ -204,7 +207,8 @@ func readServerVersion(ctx context.Context, config *rest.Config) (reading[string
 	case apierrors.IsUnauthorized(version.err):
 		return version, notLoggedIn(version.err)
 	case version.err != nil && !apierrors.IsForbidden(version.err):
-		return version, failf("Choose a cluster as with kubectl (KUBECONFIG, --kubeconfig, --context), and check the connection with: kubectl version",
+		return version, failf("Choose a cluster as with kubectl (KUBECONFIG, --kubeconfig, --context), and check "+
+			"the connection with: kubectl version",
 			"cannot reach the cluster: %v", version.err)
 	}
 	return version, nil
@@ -213,15 +217,16 @@ func readServerVersion(ctx context.Context, config *rest.Config) (reading[string
 func (x *examiner) readKinds(ctx context.Context, i *installation) {
 	for _, plural := range []string{"licensedproducts", "licensekeys"} {
 		name := plural + "." + api.GroupVersion.Group
-		i.definitions = append(i.definitions, readWith("get customresourcedefinitions", func() (*apiextensionsv1.CustomResourceDefinition, error) {
-			definition := &apiextensionsv1.CustomResourceDefinition{}
-			if err := x.client.Get(ctx, types.NamespacedName{Name: name}, definition); apierrors.IsNotFound(err) {
-				return nil, nil
-			} else if err != nil {
-				return nil, err
-			}
-			return definition, nil
-		}))
+		i.definitions = append(i.definitions,
+			readWith("get customresourcedefinitions", func() (*apiextensionsv1.CustomResourceDefinition, error) {
+				definition := &apiextensionsv1.CustomResourceDefinition{}
+				if err := x.client.Get(ctx, types.NamespacedName{Name: name}, definition); apierrors.IsNotFound(err) {
+					return nil, nil
+				} else if err != nil {
+					return nil, err
+				}
+				return definition, nil
+			}))
 	}
 	i.products = readWith("list licensedproducts.license-operator.io", func() ([]productFacts, error) {
 		var facts []productFacts
@@ -229,7 +234,8 @@ func (x *examiner) readKinds(ctx context.Context, i *installation) {
 		err := paging.Each(ctx, x.client, newPage, func(page *api.LicensedProductList) {
 			for n := range page.Items {
 				product := &page.Items[n]
-				facts = append(facts, productFacts{product.Name, product.Status.Conditions, restrictionOf(product).InForce != nil})
+				facts = append(facts,
+					productFacts{product.Name, product.Status.Conditions, restrictionOf(product).InForce != nil})
 			}
 		})
 		return facts, err
@@ -240,7 +246,8 @@ func (x *examiner) readKinds(ctx context.Context, i *installation) {
 		err := paging.Each(ctx, x.client, newPage, func(page *api.LicenseKeyList) {
 			for n := range page.Items {
 				key := &page.Items[n]
-				facts = append(facts, keyFacts{key.Name, meta.FindStatusCondition(key.Status.Conditions, api.ConditionReady)})
+				facts = append(facts,
+					keyFacts{key.Name, meta.FindStatusCondition(key.Status.Conditions, api.ConditionReady)})
 			}
 		})
 		return facts, err
@@ -248,11 +255,15 @@ func (x *examiner) readKinds(ctx context.Context, i *installation) {
 }
 
 func (x *examiner) readOperator(ctx context.Context, i *installation) {
-	i.pods = readWith("list pods in namespace "+i.namespace, func() ([]corev1.Pod, error) { return x.listPods(ctx, client.InNamespace(i.namespace)) })
+	i.pods = readWith("list pods in namespace "+i.namespace, func() ([]corev1.Pod, error) {
+		return x.listPods(ctx,
+			client.InNamespace(i.namespace))
+	})
 	i.podsEverywhere = readWith("list pods in all namespaces", func() ([]corev1.Pod, error) { return x.listPods(ctx) })
 	i.lease = readWith(fmt.Sprintf("get leases in namespace %s", i.namespace), func() (*leaseFacts, error) {
 		lease := &coordinationv1.Lease{}
-		if err := x.client.Get(ctx, types.NamespacedName{Namespace: i.namespace, Name: leaseName}, lease); apierrors.IsNotFound(err) {
+		if err := x.client.Get(ctx, types.NamespacedName{Namespace: i.namespace, Name: leaseName},
+			lease); apierrors.IsNotFound(err) {
 			return nil, nil
 		} else if err != nil {
 			return nil, err
@@ -261,7 +272,8 @@ func (x *examiner) readOperator(ctx context.Context, i *installation) {
 	})
 	i.leasesEverywhere = readWith("list leases in all namespaces", func() ([]leaseFacts, error) {
 		var leases coordinationv1.LeaseList
-		if err := x.client.List(ctx, &leases, client.MatchingFields{"metadata.name": leaseName}, client.Limit(paging.Size)); err != nil {
+		if err := x.client.List(ctx, &leases, client.MatchingFields{"metadata.name": leaseName},
+			client.Limit(paging.Size)); err != nil {
 			return nil, err
 		}
 		var facts []leaseFacts
@@ -285,9 +297,11 @@ func (x *examiner) readOperator(ctx context.Context, i *installation) {
 	}
 }
 
-// notEnded leaves out pods that have ended, an evicted one say: they stay until somebody deletes them, and are no replicas.
+// notEnded leaves out pods that have ended, an evicted one say: they stay until somebody deletes them, and are no
+// replicas.
 var notEnded = client.MatchingFieldsSelector{Selector: fields.AndSelectors(
-	fields.OneTermNotEqualSelector("status.phase", string(corev1.PodSucceeded)), fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
+	fields.OneTermNotEqualSelector("status.phase", string(corev1.PodSucceeded)),
+	fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
 )}
 
 func (x *examiner) listPods(ctx context.Context, options ...client.ListOption) ([]corev1.Pod, error) {
@@ -296,7 +310,8 @@ func (x *examiner) listPods(ctx context.Context, options ...client.ListOption) (
 	return pods.Items, err
 }
 
-// factsOfLease tells how old a renewal is at an instant of the API server's clock. What that has noted of the writing counts, since the time in the lease is the holder's.
+// factsOfLease tells how old a renewal is at an instant of the API server's clock. What that has noted of the writing
+// counts, since the time in the lease is the holder's.
 func factsOfLease(lease *coordinationv1.Lease, now time.Time) leaseFacts {
 	facts := leaseFacts{namespace: lease.Namespace}
 	if lease.Spec.HolderIdentity != nil {
@@ -335,35 +350,44 @@ func renewalOf(lease *coordinationv1.Lease) time.Time {
 }
 
 func (x *examiner) readLock(ctx context.Context, i *installation) {
-	i.policies = readWith("list validatingadmissionpolicies.admissionregistration.k8s.io", func() ([]admissionregistrationv1.ValidatingAdmissionPolicy, error) {
-		var all []admissionregistrationv1.ValidatingAdmissionPolicy
-		newPage := func() *admissionregistrationv1.ValidatingAdmissionPolicyList {
-			return &admissionregistrationv1.ValidatingAdmissionPolicyList{}
-		}
-		err := paging.Each(ctx, x.client, newPage, func(page *admissionregistrationv1.ValidatingAdmissionPolicyList) { all = append(all, page.Items...) })
-		return all, err
-	})
-	i.bindings = readWith("list validatingadmissionpolicybindings.admissionregistration.k8s.io", func() ([]admissionregistrationv1.ValidatingAdmissionPolicyBinding, error) {
-		var all []admissionregistrationv1.ValidatingAdmissionPolicyBinding
-		newPage := func() *admissionregistrationv1.ValidatingAdmissionPolicyBindingList {
-			return &admissionregistrationv1.ValidatingAdmissionPolicyBindingList{}
-		}
-		err := paging.Each(ctx, x.client, newPage, func(page *admissionregistrationv1.ValidatingAdmissionPolicyBindingList) {
-			all = append(all, page.Items...)
+	i.policies = readWith("list validatingadmissionpolicies.admissionregistration.k8s.io",
+		func() ([]admissionregistrationv1.ValidatingAdmissionPolicy, error) {
+			var all []admissionregistrationv1.ValidatingAdmissionPolicy
+			newPage := func() *admissionregistrationv1.ValidatingAdmissionPolicyList {
+				return &admissionregistrationv1.ValidatingAdmissionPolicyList{}
+			}
+			err := paging.Each(ctx, x.client,
+				newPage, func(page *admissionregistrationv1.ValidatingAdmissionPolicyList) {
+					all = append(all,
+						page.Items...)
+				})
+			return all, err
 		})
-		return all, err
-	})
+	i.bindings = readWith("list validatingadmissionpolicybindings.admissionregistration.k8s.io",
+		func() ([]admissionregistrationv1.ValidatingAdmissionPolicyBinding, error) {
+			var all []admissionregistrationv1.ValidatingAdmissionPolicyBinding
+			newPage := func() *admissionregistrationv1.ValidatingAdmissionPolicyBindingList {
+				return &admissionregistrationv1.ValidatingAdmissionPolicyBindingList{}
+			}
+			err := paging.Each(ctx, x.client,
+				newPage, func(page *admissionregistrationv1.ValidatingAdmissionPolicyBindingList) {
+					all = append(all, page.Items...)
+				})
+			return all, err
+		})
 }
 
 func (x *examiner) readTiers(ctx context.Context, i *installation) {
 	i.tiers = readWith("see which APIs the cluster has", func() (bool, error) {
-		_, err := x.client.RESTMapper().RESTMapping(restriction.Version.WithKind(kindTier).GroupKind(), restriction.Version.Version)
+		_, err := x.client.RESTMapper().RESTMapping(restriction.Version.WithKind(kindTier).GroupKind(),
+			restriction.Version.Version)
 		if meta.IsNoMatchError(err) {
 			return false, nil
 		}
 		return err == nil, err
 	})
-	i.calico = readWith("get apiservices.apiregistration.k8s.io", func() (*aggregatedAPI, error) { return x.readAggregatedAPI(ctx) })
+	i.calico = readWith("get apiservices.apiregistration.k8s.io",
+		func() (*aggregatedAPI, error) { return x.readAggregatedAPI(ctx) })
 	if i.tiers.value {
 		i.missingRights = x.missingRights(ctx, i.namespace, i.account, tierRights)
 	}
@@ -374,7 +398,8 @@ func (x *examiner) readTiers(ctx context.Context, i *installation) {
 
 func (x *examiner) readAggregatedAPI(ctx context.Context) (*aggregatedAPI, error) {
 	object := &unstructured.Unstructured{}
-	object.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIService"})
+	object.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1",
+		Kind: "APIService"})
 	if err := x.client.Get(ctx, types.NamespacedName{Name: calicoAPIService}, object); apierrors.IsNotFound(err) {
 		return nil, nil
 	} else if err != nil {
@@ -397,8 +422,10 @@ func (x *examiner) readAggregatedAPI(ctx context.Context) (*aggregatedAPI, error
 	if service.Spec.Service == nil {
 		return nil, nil // the API server itself serves it, by CustomResourceDefinitions
 	}
-	aggregated := &aggregatedAPI{namespace: service.Spec.Service.Namespace, service: service.Spec.Service.Name, available: true}
-	if available := meta.FindStatusCondition(service.Status.Conditions, "Available"); available != nil && available.Status != metav1.ConditionTrue {
+	aggregated := &aggregatedAPI{namespace: service.Spec.Service.Namespace, service: service.Spec.Service.Name,
+		available: true}
+	if available := meta.FindStatusCondition(service.Status.Conditions, "Available"); available != nil &&
+		available.Status != metav1.ConditionTrue {
 		aggregated.available, aggregated.message = false, available.Message
 	}
 	return aggregated, nil
@@ -415,8 +442,9 @@ func (x *examiner) missingRights(ctx context.Context, namespace, account string,
 		var missing []string
 		for _, wanted := range rights {
 			review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-				User:   fmt.Sprintf("system:serviceaccount:%s:%s", namespace, account),
-				Groups: []string{"system:serviceaccounts", "system:serviceaccounts:" + namespace, "system:authenticated"},
+				User: fmt.Sprintf("system:serviceaccount:%s:%s", namespace, account),
+				Groups: []string{"system:serviceaccounts", "system:serviceaccounts:" + namespace,
+					"system:authenticated"},
 				ResourceAttributes: &authorizationv1.ResourceAttributes{
 					Group: wanted.group, Version: "*", Resource: wanted.resource, Verb: wanted.verb,
 				},
@@ -432,7 +460,8 @@ func (x *examiner) missingRights(ctx context.Context, namespace, account string,
 	})
 }
 
-// selectingServer is an object of prometheus-operator that selects rules or monitors by their labels, and by those of their namespaces.
+// selectingServer is an object of prometheus-operator that selects rules or monitors by their labels, and by those of
+// their namespaces.
 type selectingServer struct {
 	Kind              string `json:"kind"`
 	metav1.ObjectMeta `json:"metadata"`
@@ -452,7 +481,8 @@ var selectingKinds = []schema.GroupVersionKind{
 }
 
 func (x *examiner) readMonitoring(ctx context.Context, i *installation) {
-	i.selectors = readWith("list prometheuses, thanosrulers and prometheusagents of monitoring.coreos.com in all namespaces", func() ([]selectingServer, error) {
+	i.selectors = readWith("list prometheuses, thanosrulers and prometheusagents of monitoring.coreos.com in all "+
+		"namespaces", func() ([]selectingServer, error) {
 		var all []selectingServer
 		for _, kind := range selectingKinds {
 			servers, err := x.listSelecting(ctx, kind)
@@ -463,16 +493,18 @@ func (x *examiner) readMonitoring(ctx context.Context, i *installation) {
 		}
 		return all, nil
 	})
-	i.rules = readWith("list prometheusrules.monitoring.coreos.com in all namespaces", func() ([]metav1.PartialObjectMetadata, error) {
-		selector, err := metav1.ParseToLabelSelector(alerting.Selector)
-		if err != nil {
-			return nil, err
-		}
-		return x.listMetadata(ctx, "PrometheusRule", client.MatchingLabels(selector.MatchLabels))
-	})
-	i.monitors = readWith("list servicemonitors.monitoring.coreos.com in namespace "+i.namespace, func() ([]metav1.PartialObjectMetadata, error) {
-		return x.listMetadata(ctx, "ServiceMonitor", client.InNamespace(i.namespace), operatorPods)
-	})
+	i.rules = readWith("list prometheusrules.monitoring.coreos.com in all namespaces",
+		func() ([]metav1.PartialObjectMetadata, error) {
+			selector, err := metav1.ParseToLabelSelector(alerting.Selector)
+			if err != nil {
+				return nil, err
+			}
+			return x.listMetadata(ctx, "PrometheusRule", client.MatchingLabels(selector.MatchLabels))
+		})
+	i.monitors = readWith("list servicemonitors.monitoring.coreos.com in namespace "+i.namespace,
+		func() ([]metav1.PartialObjectMetadata, error) {
+			return x.listMetadata(ctx, "ServiceMonitor", client.InNamespace(i.namespace), operatorPods)
+		})
 	i.namespaces = map[string]reading[map[string]string]{}
 	for _, objects := range [][]metav1.PartialObjectMetadata{i.rules.value, i.monitors.value} {
 		for n := range objects {
@@ -489,7 +521,8 @@ func (x *examiner) readMonitoring(ctx context.Context, i *installation) {
 	}
 }
 
-// maxNamespaces is how many namespaces are looked at: the operator writes all rules to one, and may have moved them once or twice.
+// maxNamespaces is how many namespaces are looked at: the operator writes all rules to one, and may have moved them
+// once or twice.
 const maxNamespaces = 10
 
 func (x *examiner) listSelecting(ctx context.Context, kind schema.GroupVersionKind) ([]selectingServer, error) {
@@ -514,13 +547,18 @@ func (x *examiner) listSelecting(ctx context.Context, kind schema.GroupVersionKi
 }
 
 // listMetadata lists no more than the metadata of objects of prometheus-operator.
-func (x *examiner) listMetadata(ctx context.Context, kind string, options ...client.ListOption) ([]metav1.PartialObjectMetadata, error) {
+func (x *examiner) listMetadata(
+	ctx context.Context, kind string, options ...client.ListOption,
+) ([]metav1.PartialObjectMetadata, error) {
 	var all []metav1.PartialObjectMetadata
 	newPage := func() *metav1.PartialObjectMetadataList {
 		page := &metav1.PartialObjectMetadataList{}
 		page.SetGroupVersionKind(schema.GroupVersionKind{Group: monitoring, Version: "v1", Kind: kind + "List"})
 		return page
 	}
-	err := paging.Each(ctx, x.client, newPage, func(page *metav1.PartialObjectMetadataList) { all = append(all, page.Items...) }, options...)
+	err := paging.Each(ctx, x.client, newPage, func(page *metav1.PartialObjectMetadataList) {
+		all = append(all,
+			page.Items...)
+	}, options...)
 	return all, err
 }

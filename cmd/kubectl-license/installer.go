@@ -12,9 +12,11 @@ import (
 	"github.com/license-operator/license-operator/internal/paging"
 )
 
-// installer is who has installed the operator: what mends an installation depends on that. It is the zero value where nobody knows, and the advice is then for make deploy.
+// installer is who has installed the operator: what mends an installation depends on that. It is the zero value where
+// nobody knows, and the advice is then for make deploy.
 type installer struct {
-	// release is Helm's, and csv the ClusterServiceVersion of OLM's; neither: make deploy, or somebody's own kustomization.
+	// release is Helm's, and csv the ClusterServiceVersion of OLM's; neither: make deploy, or somebody's own
+	// kustomization.
 	release, csv string
 	// image is what the operator runs.
 	image string
@@ -40,19 +42,22 @@ func installerOf(deployment *appsv1.Deployment) installer {
 // readInstaller tells who has installed the operator in a namespace, as far as one may see.
 func (x *examiner) readInstaller(ctx context.Context, namespace string) installer {
 	var deployments appsv1.DeploymentList
-	if err := x.client.List(ctx, &deployments, client.InNamespace(namespace), operatorPods, client.Limit(paging.Size)); err != nil || len(deployments.Items) == 0 {
+	if err := x.client.List(ctx, &deployments, client.InNamespace(namespace), operatorPods,
+		client.Limit(paging.Size)); err != nil || len(deployments.Items) == 0 {
 		return installer{}
 	}
 	return installerOf(&deployments.Items[0])
 }
 
-// applyAgain is the command that brings everything that belongs to the operator back to what its release has; empty under OLM, which has no such command.
+// applyAgain is the command that brings everything that belongs to the operator back to what its release has; empty
+// under OLM, which has no such command.
 func (i *installation) applyAgain() string {
 	switch {
 	case i.installer.csv != "":
 		return ""
 	case i.installer.release != "":
-		return "helm upgrade " + shellWord(i.installer.release) + " CHART -n " + shellWord(i.namespace) + " --reuse-values"
+		return "helm upgrade " + shellWord(i.installer.release) + " CHART -n " + shellWord(i.namespace) +
+			" --reuse-values"
 	}
 	image := "…"
 	if i.installer.image != "" {
@@ -64,16 +69,20 @@ func (i *installation) applyAgain() string {
 // mended is how to bring back what is missing of an installation, or is not as its release has it.
 func (i *installation) mended() string {
 	if i.installer.csv != "" {
-		return "OLM installed it, and says what is missing: kubectl describe clusterserviceversions.operators.coreos.com " + shellWord(i.installer.csv) + " -n " + shellWord(i.namespace) +
+		return "OLM installed it, and says what is missing: kubectl describe " +
+			"clusterserviceversions.operators.coreos.com " + shellWord(i.installer.csv) + " -n " +
+			shellWord(i.namespace) +
 			". What it does not bring back by itself comes with another installation: docs/installation.md"
 	}
 	if i.installer.release != "" {
 		return "Apply the Helm release again: " + i.applyAgain()
 	}
-	return "Apply the operator's manifests again, as you did at first: " + i.applyAgain() + ", or your own kustomization"
+	return "Apply the operator's manifests again, as you did at first: " + i.applyAgain() +
+		", or your own kustomization"
 }
 
 // restartOperator is the command that has the operator begin anew, whoever runs it.
 func (i *installation) restartOperator() string {
-	return "kubectl delete pods -n " + shellWord(i.namespace) + " -l app.kubernetes.io/name=license-operator,control-plane=controller-manager"
+	return "kubectl delete pods -n " + shellWord(i.namespace) +
+		" -l app.kubernetes.io/name=license-operator,control-plane=controller-manager"
 }

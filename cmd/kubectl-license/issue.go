@@ -121,25 +121,33 @@ func (o *issueOptions) addFlags() {
 	flags.StringVar(&o.signerFolder, "signer", "", "the folder `DIR` with signer.crt and signer.key")
 	flags.StringVar(&o.product, "product", "", "the `NAME` of the LicensedProduct that the key is for")
 	flags.StringVar(&o.customer, "customer", "", "the `NAME` of the customer, at most 256 characters")
-	flags.Var(&o.expires, "expires", "when the key expires: a time such as 2027-12-31T12:00:00Z, or a date, through which it stays valid in UTC")
-	flags.Var(&o.validFor, "valid-for", "instead of --expires: how long the key is valid from its begin, such as 365d or 1d12h (a day has 24 hours)")
-	flags.Var(&o.notBefore, "not-before", "when the key begins: a time or, for a date, the date's beginning in UTC (default now)")
+	flags.Var(&o.expires, "expires", "when the key expires: a time such as 2027-12-31T12:00:00Z, or a date, through "+
+		"which it stays valid in UTC")
+	flags.Var(&o.validFor, "valid-for", "instead of --expires: how long the key is valid from its begin, such as "+
+		"365d or 1d12h (a day has 24 hours)")
+	flags.Var(&o.notBefore, "not-before",
+		"when the key begins: a time or, for a date, the date's beginning in UTC (default now)")
 	flags.Var(&o.grace, "grace", "how long everything goes on working after the key has expired, at most 3650d")
 	flags.Var(o.limits.named(limitNodes), limitNodes, "how many nodes are licensed")
 	flags.Var(o.limits.named(limitCores), limitCores, "how many cores are licensed")
 	flags.Var(o.limits.any(), "limit", "another limit, such as gateways=5 (repeatable)")
 	flags.StringArrayVar(&o.features, "feature", nil, "a `FEATURE` that the key grants (repeatable)")
-	flags.StringArrayVar(&o.clusterUIDs, "cluster", nil, "the `UID` of the namespace kube-system of a cluster that the key is for (repeatable; default any cluster)")
-	flags.StringVar(&o.id, "id", "", "the license `ID`, at most 253 characters (default the product, the date and something random)")
-	flags.StringVar(&o.name, "name", "", "the `NAME` of the LicenseKey in the manifest (default from the product and the ID)")
-	flags.StringVar(&o.audience, "audience", "", "what the key is issued for, if the LicensedProduct sets spec.audience: that `AUDIENCE` (default the product)")
+	flags.StringArrayVar(&o.clusterUIDs, "cluster", nil, "the `UID` of the namespace kube-system of a cluster that "+
+		"the key is for (repeatable; default any cluster)")
+	flags.StringVar(&o.id, "id", "",
+		"the license `ID`, at most 253 characters (default the product, the date and something random)")
+	flags.StringVar(&o.name, "name", "",
+		"the `NAME` of the LicenseKey in the manifest (default from the product and the ID)")
+	flags.StringVar(&o.audience, "audience", "", "what the key is issued for, if the LicensedProduct sets "+
+		"spec.audience: that `AUDIENCE` (default the product)")
 	flags.StringVarP(&o.output, "output", "o", outputManifest, "`FORMAT` of the key: manifest or token")
 	completeWithFolders(o.command, "signer")
 	completeWith(o.command, "output", outputManifest, outputToken)
 	completeWith(o.command, "valid-for", "30d", "90d", "365d")
 	completeWith(o.command, "grace", "0s", "7d", "30d", "90d")
 	completeWith(o.command, "limit", "nodes=", "cores=")
-	for _, flag := range []string{"product", "customer", "expires", "not-before", limitNodes, limitCores, "feature", "cluster", "id", "name", "audience"} {
+	for _, flag := range []string{"product", "customer", "expires", "not-before", limitNodes, limitCores, "feature",
+		"cluster", "id", "name", "audience"} {
 		completeWith(o.command, flag)
 	}
 }
@@ -253,8 +261,10 @@ func (o *issueOptions) validateAgainst(signer *token.Signer) error {
 	if !o.expires.Add(grace).After(first.NotAfter) {
 		return nil
 	}
-	return failf("Choose an earlier end, a shorter --grace, or a newer signer: kubectl license signer create --ca DIR --out DIR",
-		"the license would outlive the certificate %s, which ends at %s: with --grace %s the last possible end is --expires %s",
+	return failf("Choose an earlier end, a shorter --grace, or a newer signer: kubectl license signer create --ca "+
+		"DIR --out DIR",
+		"the license would outlive the certificate %s, which ends at %s: with --grace %s the last possible end is "+
+			"--expires %s",
 		first.Subject, formatInstant(first.NotAfter), formatDuration(grace), formatInstant(first.NotAfter.Add(-grace)))
 }
 
@@ -282,8 +292,8 @@ func vendorOf(signer *token.Signer) string {
 	return ""
 }
 
-// verify makes sure that the customer's operator will accept the key, as far as that can be known here: against the last certificate of the signer's chain. A chain
-// of the signer alone is left to the trust anchors of the product.
+// verify makes sure that the customer's operator will accept the key, as far as that can be known here: against the
+// last certificate of the signer's chain. A chain of the signer alone is left to the trust anchors of the product.
 func (o *issueOptions) verify(signer *token.Signer, signed string) error {
 	chain := signer.Chain()
 	if len(chain) < 2 {
@@ -291,7 +301,8 @@ func (o *issueOptions) verify(signer *token.Signer, signed string) error {
 	}
 	terms, err := token.NewTermsFromAnchors(certificatePEM(chain[len(chain)-1]))
 	if err != nil {
-		return failf("Make a signer with 'kubectl license signer create'.", "the signer's chain cannot be used: %v", err)
+		return failf("Make a signer with 'kubectl license signer create'.", "the signer's chain cannot be used: %v",
+			err)
 	}
 	if failure := token.Verify(signed, "", terms, "", o.now).Err; failure != nil {
 		return failf("Make a signer with 'kubectl license signer create'.", "the key would not verify: %v", failure)
@@ -365,8 +376,8 @@ const maxNameLength = validation.DNS1123SubdomainMaxLength
 
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 
-// keyName is the name of the LicenseKey for a license: the product and the ID, the product not twice. An ID that does not fit into a name as it is, or is too
-// long for it, is told from others that look alike by a hash.
+// keyName is the name of the LicenseKey for a license: the product and the ID, the product not twice. An ID that does
+// not fit into a name as it is, or is too long for it, is told from others that look alike by a hash.
 func keyName(product, id string) string {
 	if strings.HasPrefix(id, product+"-") && len(validation.IsDNS1123Subdomain(id)) == 0 {
 		return id

@@ -25,7 +25,8 @@ func TestIssuedKey(t *testing.T) {
 	e := newTerminal(t)
 	e.now = present.Add(300 * time.Millisecond)
 	e.must("ca", "create", "--dir", "ca", "--vendor", "Acme")
-	manifest := e.must("issue", "--signer", "ca", "--product", "acme-mesh", "--audience", "mesh", "--customer", "Example GmbH", "--id", "2026-0042",
+	manifest := e.must("issue", "--signer", "ca", "--product", "acme-mesh", "--audience", "mesh", "--customer",
+		"Example GmbH", "--id", "2026-0042",
 		"--not-before", "2027-01-01", "--valid-for", "365d", "--grace", "1d12h",
 		"--nodes", "0", "--cores", "400", "--limit", "gateways=5", "--limit", "sites=9223372036854775807",
 		"--feature", "support", "--feature", "federation, of clusters", "--cluster", "uid-1", "--cluster", "uid-2")
@@ -34,7 +35,8 @@ func TestIssuedKey(t *testing.T) {
 	if err := yaml.UnmarshalStrict([]byte(manifest), &key); err != nil {
 		t.Fatal(err)
 	}
-	terms, err := token.NewTerms(&api.LicensedProduct{Spec: api.LicensedProductSpec{Audience: "mesh", TrustAnchors: e.read("ca/ca.crt")}})
+	terms, err := token.NewTerms(
+		&api.LicensedProduct{Spec: api.LicensedProductSpec{Audience: "mesh", TrustAnchors: e.read("ca/ca.crt")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +102,8 @@ func TestKeyName(t *testing.T) {
 
 // TestKeyNamesAreNames: whatever the ID, the manifest can be applied, and other IDs of the product have other names.
 func TestKeyNamesAreNames(t *testing.T) {
-	ids := []string{"a", "A", "a.", "a-", "-a", "a b", "a_b", "a/b", "Ä", "ä", ".", strings.Repeat("x", 253), strings.Repeat("X", 253), strings.Repeat("x", 252)}
+	ids := []string{"a", "A", "a.", "a-", "-a", "a b", "a_b", "a/b", "Ä", "ä", ".", strings.Repeat("x", 253),
+		strings.Repeat("X", 253), strings.Repeat("x", 252)}
 	for _, product := range []string{"p", "acme.mesh", strings.Repeat("p", 240), strings.Repeat("p", 253)} {
 		names := map[string]string{}
 		for _, id := range append(ids, product, product+"-1", product+"-") {

@@ -100,29 +100,32 @@ func (o *keysOptions) remark(keys []keySummary) {
 	}
 	switch {
 	case len(keys) == 0 && o.product != "":
-		_, _ = fmt.Fprintf(o.ErrOut, "No LicenseKeys found for product %s.\nSee which there are: kubectl license keys\n", printable(o.product))
+		_, _ = fmt.Fprintf(o.ErrOut,
+			"No LicenseKeys found for product %s.\nSee which there are: kubectl license keys\n", printable(o.product))
 	case len(keys) == 0:
-		_, _ = fmt.Fprintln(o.ErrOut, "No LicenseKeys found.\nApply the one that the vendor gave you: kubectl license apply FILE")
+		_, _ = fmt.Fprintln(o.ErrOut,
+			"No LicenseKeys found.\nApply the one that the vendor gave you: kubectl license apply FILE")
 	case unseen > 0:
-		warnf(o.ErrOut, "the operator has not looked at %s yet: if it stays so, see kubectl license doctor", plural(int64(unseen), "key"))
+		warnf(o.ErrOut, "the operator has not looked at %s yet: if it stays so, see kubectl license doctor",
+			plural(int64(unseen), "key"))
 	}
 }
 
 // keySummary is what is to be known of a LicenseKey. Its JSON form is an interface, and has the names of the API.
 type keySummary struct {
-	Name          string                   `json:"name"`
-	ProductName   string                   `json:"productName"`
+	Name          string              `json:"name"`
+	ProductName   string              `json:"productName"`
 	State         api.LicenseKeyState `json:"state,omitempty"`
-	Active        bool                     `json:"active"`
-	Reason        string                   `json:"reason,omitempty"`
-	Message       string                   `json:"message,omitempty"`
-	Customer      string                   `json:"customer,omitempty"`
-	LicenseID     string                   `json:"licenseID,omitempty"`
-	IssuedTime    *metav1.Time             `json:"issuedTime,omitempty"`
-	NotBeforeTime *metav1.Time             `json:"notBeforeTime,omitempty"`
-	ExpiryTime    *metav1.Time             `json:"expiryTime,omitempty"`
-	GraceEndTime  *metav1.Time             `json:"graceEndTime,omitempty"`
-	Features      []string                 `json:"features,omitempty"`
+	Active        bool                `json:"active"`
+	Reason        string              `json:"reason,omitempty"`
+	Message       string              `json:"message,omitempty"`
+	Customer      string              `json:"customer,omitempty"`
+	LicenseID     string              `json:"licenseID,omitempty"`
+	IssuedTime    *metav1.Time        `json:"issuedTime,omitempty"`
+	NotBeforeTime *metav1.Time        `json:"notBeforeTime,omitempty"`
+	ExpiryTime    *metav1.Time        `json:"expiryTime,omitempty"`
+	GraceEndTime  *metav1.Time        `json:"graceEndTime,omitempty"`
+	Features      []string            `json:"features,omitempty"`
 	Limits        []api.Limit         `json:"limits,omitempty"`
 }
 
@@ -157,8 +160,9 @@ func summarizeKey(key *api.LicenseKey) keySummary {
 		Name: key.Name, ProductName: key.Spec.ProductName, State: status.State,
 		Active:   meta.IsStatusConditionTrue(status.Conditions, api.ConditionActive),
 		Customer: status.Customer, LicenseID: status.LicenseID,
-		IssuedTime: status.IssuedTime, NotBeforeTime: status.NotBeforeTime, ExpiryTime: status.ExpiryTime, GraceEndTime: status.GraceEndTime,
-		Features: status.Features, Limits: status.Limits,
+		IssuedTime: status.IssuedTime, NotBeforeTime: status.NotBeforeTime, ExpiryTime: status.ExpiryTime,
+		GraceEndTime: status.GraceEndTime,
+		Features:     status.Features, Limits: status.Limits,
 	}
 	if decides := decidingCondition(status.Conditions); decides != nil {
 		s.Reason, s.Message = decides.Reason, decides.Message
@@ -168,7 +172,8 @@ func summarizeKey(key *api.LicenseKey) keySummary {
 
 // decidingCondition is the one that says why a key counts or not.
 func decidingCondition(conditions []metav1.Condition) *metav1.Condition {
-	if ready := meta.FindStatusCondition(conditions, api.ConditionReady); ready != nil && ready.Status == metav1.ConditionFalse {
+	if ready := meta.FindStatusCondition(conditions, api.ConditionReady); ready != nil &&
+		ready.Status == metav1.ConditionFalse {
 		return ready
 	}
 	return meta.FindStatusCondition(conditions, api.ConditionActive)

@@ -49,12 +49,14 @@ func (i *installation) checkOperatorClock() check {
 	var skewed []string
 	var message string
 	for _, product := range i.products.value {
-		if at := meta.FindStatusCondition(product.conditions, api.ConditionClockSkewed); at != nil && at.Status == metav1.ConditionTrue {
+		if at := meta.FindStatusCondition(product.conditions, api.ConditionClockSkewed); at != nil &&
+			at.Status == metav1.ConditionTrue {
 			skewed, message = append(skewed, product.name), at.Message
 		}
 	}
 	if len(skewed) > 0 {
-		return problem(name, "Correct the clocks of the nodes, and of the control plane. If a clock was ahead once: kubectl license clock reset "+shellWord(skewed[0]),
+		return problem(name, "Correct the clocks of the nodes, and of the control plane. If a clock was ahead once: "+
+			"kubectl license clock reset "+shellWord(skewed[0]),
 			"it cannot be believed, for %s: %s", someNames(skewed), message)
 	}
 	return good(name, "no product says that the operator's clock is wrong")
@@ -80,9 +82,11 @@ func (i *installation) checkProducts() check {
 	case all == 0:
 		return good(name, "there are no LicensedProducts")
 	case len(refused) > 0:
-		return problem(name, "See what is wrong with them (kubectl license status), and ask their vendors.", "the terms of %d of %s are not accepted: %s", len(refused), plural(all, "product"), someNames(refused))
+		return problem(name, "See what is wrong with them (kubectl license status), and ask their vendors.",
+			"the terms of %d of %s are not accepted: %s", len(refused), plural(all, "product"), someNames(refused))
 	case unseen != nil:
-		return warning(name, "The operator does within a second. If it does not, see the lines Pods and Leader.", "nobody has looked at %d of %s yet: %s", len(unseen.names), plural(all, "product"), someNames(unseen.names))
+		return warning(name, "The operator does within a second. If it does not, see the lines Pods and Leader.",
+			"nobody has looked at %d of %s yet: %s", len(unseen.names), plural(all, "product"), someNames(unseen.names))
 	default:
 		return good(name, "the terms of %s accepted", counted(all, "product are", "products are"))
 	}
@@ -107,9 +111,11 @@ func (i *installation) checkKeys() check {
 	case all == 0:
 		return good(name, "there are no LicenseKeys")
 	case len(refused) > 0:
-		return warning(name, "See why: kubectl license keys", "%d of %s not verify: %s", len(refused), counted(all, "key does", "keys do"), someNames(refused))
+		return warning(name, "See why: kubectl license keys", "%d of %s not verify: %s", len(refused),
+			counted(all, "key does", "keys do"), someNames(refused))
 	case len(unseen) > 0:
-		return warning(name, "The operator does within a second. If it does not, see the lines Pods and Leader.", "nobody has looked at %d of %s yet: %s", len(unseen), plural(all, "key"), someNames(unseen))
+		return warning(name, "The operator does within a second. If it does not, see the lines Pods and Leader.",
+			"nobody has looked at %d of %s yet: %s", len(unseen), plural(all, "key"), someNames(unseen))
 	default:
 		return good(name, "%s", counted(all, "key verifies", "keys verify"))
 	}

@@ -23,21 +23,24 @@ type column struct {
 	head string
 	// onlyWide: there with -o wide alone, which leaves nothing out.
 	onlyWide bool
-	// dispensable: where a terminal is too narrow, the columns with the highest become short first, and go first where that is not enough; those with 0 stay.
+	// dispensable: where a terminal is too narrow, the columns with the highest become short first, and go first where
+	// that is not enough; those with 0 stay.
 	dispensable int
 }
 
 // cell of a listing.
 type cell struct {
 	text string
-	// short stands in for text on a terminal that is too narrow, in all of a column, before any column goes; empty: nothing does.
+	// short stands in for text on a terminal that is too narrow, in all of a column, before any column goes; empty:
+	// nothing does.
 	short string
 	shade shade
 }
 
 func (l *listing) add(cells ...cell) { l.rows = append(l.rows, cells) }
 
-// write prints the listing so that it fits the screen, if that can be. With wide it has everything, however long its lines get.
+// write prints the listing so that it fits the screen, if that can be. With wide it has everything, however long its
+// lines get.
 func (l *listing) write(s screen, wide bool) error {
 	a := l.arrange(s, wide)
 	if err := a.writeHead(s); err != nil {

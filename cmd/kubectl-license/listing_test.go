@@ -27,8 +27,10 @@ func TestListingOfWideCharacters(t *testing.T) {
 }
 
 func TestListing(t *testing.T) {
-	l := &listing{columns: []column{{head: "PRODUCT"}, {head: "STATE"}, {head: "NODES", dispensable: 1}, {head: "CORES", dispensable: 2}, {head: "UID", onlyWide: true}}}
-	l.add(cell{text: "acme-mesh"}, cell{text: "Valid", shade: shadeGood}, cell{text: "[##--] 5/10", short: "5/10"}, cell{text: "[#---] 2/10", short: "2/10"}, cell{text: "1-2"})
+	l := &listing{columns: []column{{head: "PRODUCT"}, {head: "STATE"}, {head: "NODES", dispensable: 1},
+		{head: "CORES", dispensable: 2}, {head: "UID", onlyWide: true}}}
+	l.add(cell{text: "acme-mesh"}, cell{text: "Valid", shade: shadeGood}, cell{text: "[##--] 5/10", short: "5/10"},
+		cell{text: "[#---] 2/10", short: "2/10"}, cell{text: "1-2"})
 	l.add(cell{text: "db"}, cell{text: "Expired", shade: shadeBad}, cell{text: "-"}, cell{}, cell{text: "3"})
 	for name, test := range map[string]struct {
 		screen screen
@@ -87,7 +89,8 @@ db          <31m>Expired<0m>   -
 			if err := l.write(test.screen, test.wide); err != nil {
 				t.Fatal(err)
 			}
-			got := strings.NewReplacer("\x1b[32m", "<32m>", "\x1b[31m", "<31m>", "\x1b[0m", "<0m>").Replace("\n" + out.String())
+			got := strings.NewReplacer("\x1b[32m", "<32m>", "\x1b[31m", "<31m>", "\x1b[0m", "<0m>").
+				Replace("\n" + out.String())
 			if got != test.want {
 				t.Errorf("got %s\nwant %s", got, test.want)
 			}

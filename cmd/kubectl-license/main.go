@@ -1,7 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command kubectl-license is the kubectl plugin of license-operator: it makes, reads and checks license keys, and tells the operator what only a human may.
+// Command kubectl-license is the kubectl plugin of license-operator: it makes, reads and checks license keys, and tells
+// the operator what only a human may.
 package main
 
 import (

@@ -14,10 +14,12 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// checkMonitoring is the checks of what prometheus-operator makes of alerts and metrics; one alone where the cluster does not have it.
+// checkMonitoring is the checks of what prometheus-operator makes of alerts and metrics; one alone where the cluster
+// does not have it.
 func (i *installation) checkMonitoring() []check {
 	if isNotServed(i.rules.err) {
-		return []check{good("Alerts", "there is no prometheus-operator, and so there are no PrometheusRules; docs/monitoring.md tells how to be alerted without")}
+		return []check{good("Alerts", "there is no prometheus-operator, and so there are no PrometheusRules; "+
+			"docs/monitoring.md tells how to be alerted without")}
 	}
 	return []check{i.checkAlerts(), i.checkRules(), i.checkScraping()}
 }
@@ -33,9 +35,11 @@ func (i *installation) checkAlerts() check {
 	}
 	switch {
 	case missing[api.ReasonForbidden] != nil:
-		return problem(name, "Grant it in that namespace what config/rbac grants it in its own: docs/monitoring.md", "the operator may not write the PrometheusRule of %s", says(api.ReasonForbidden))
+		return problem(name, "Grant it in that namespace what config/rbac grants it in its own: docs/monitoring.md",
+			"the operator may not write the PrometheusRule of %s", says(api.ReasonForbidden))
 	case missing[api.ReasonApplyFailed] != nil:
-		return problem(name, "The operator tries again, less and less often. See its log.", "the operator could not write the PrometheusRule of %s", says(api.ReasonApplyFailed))
+		return problem(name, "The operator tries again, less and less often. See its log.",
+			"the operator could not write the PrometheusRule of %s", says(api.ReasonApplyFailed))
 	case len(i.products.value) == 0:
 		return good(name, "there is no product to alert of")
 	case len(missing) > 0:
@@ -44,7 +48,8 @@ func (i *installation) checkAlerts() check {
 			names = append(names, shared.names...)
 		}
 		slices.Sort(names)
-		return warning(name, "The operator writes them within seconds. If it does not, see the lines Pods and Leader.", "there are no PrometheusRules yet for %s", someNames(names))
+		return warning(name, "The operator writes them within seconds. If it does not, see the lines Pods and Leader.",
+			"there are no PrometheusRules yet for %s", someNames(names))
 	default:
 		return good(name, "each product has its PrometheusRule")
 	}
@@ -69,12 +74,15 @@ func (i *installation) checkRules() check {
 			unselected = append(unselected, rule.Namespace+"/"+rule.Name)
 		}
 	}
-	const fix = "Start the operator with --alerts-labels or --alerts-namespace so that one selects them, or change what it selects: docs/monitoring.md"
+	const fix = "Start the operator with --alerts-labels or --alerts-namespace so that one selects them, or change " +
+		"what it selects: docs/monitoring.md"
 	switch {
 	case len(servers) == 0:
-		return warning(name, "Give the rules to whoever evaluates them: docs/monitoring.md", "prometheus-operator runs no Prometheus and no ThanosRuler: nobody is known to evaluate the alerts")
+		return warning(name, "Give the rules to whoever evaluates them: docs/monitoring.md",
+			"prometheus-operator runs no Prometheus and no ThanosRuler: nobody is known to evaluate the alerts")
 	case len(unselected) > 0:
-		return warning(name, fix, "nobody selects PrometheusRule %s: %s", someNames(unselected), wants(servers, rulesOf))
+		return warning(name, fix, "nobody selects PrometheusRule %s: %s", someNames(unselected),
+			wants(servers, rulesOf))
 	default:
 		return good(name, "%s selected", counted(int64(len(i.rules.value)), "PrometheusRule is", "PrometheusRules are"))
 	}
@@ -94,13 +102,15 @@ func (i *installation) checkScraping() check {
 		if i.installer.release != "" {
 			fix = "Have the Helm release bring it: " + i.applyAgain() + " --set serviceMonitor.enabled=true"
 		}
-		return warning(name, fix, "the operator has no ServiceMonitor in namespace %s: alerts need its metrics", i.namespace)
+		return warning(name, fix, "the operator has no ServiceMonitor in namespace %s: alerts need its metrics",
+			i.namespace)
 	}
 	if c, is := i.unreadNamespace(name, i.monitors.value, servers, monitorsOf); is {
 		return c
 	}
 	if len(servers) == 0 {
-		return warning(name, "Have it scraped by whoever does it here: docs/monitoring.md", "prometheus-operator runs no Prometheus and no PrometheusAgent: nobody is known to scrape the operator")
+		return warning(name, "Have it scraped by whoever does it here: docs/monitoring.md",
+			"prometheus-operator runs no Prometheus and no PrometheusAgent: nobody is known to scrape the operator")
 	}
 	for n := range i.monitors.value {
 		if monitor := &i.monitors.value[n]; i.isSelected(monitor, servers, monitorsOf) {
@@ -108,7 +118,8 @@ func (i *installation) checkScraping() check {
 		}
 	}
 	monitor := &i.monitors.value[0]
-	return warning(name, fmt.Sprintf("Label it so that one selects it (kubectl label servicemonitor -n %s %s …), or change what it selects: docs/monitoring.md", shellWord(monitor.Namespace), shellWord(monitor.Name)),
+	return warning(name, fmt.Sprintf("Label it so that one selects it (kubectl label servicemonitor -n %s %s …), or "+
+		"change what it selects: docs/monitoring.md", shellWord(monitor.Namespace), shellWord(monitor.Name)),
 		"nobody selects ServiceMonitor %s/%s: %s", monitor.Namespace, monitor.Name, wants(servers, monitorsOf))
 }
 
@@ -133,8 +144,11 @@ func (i *installation) serversOf(kinds ...string) []selectingServer {
 	return servers
 }
 
-// unreadNamespace is the check that cannot be made since a server goes by the labels of a namespace that could not be read.
-func (i *installation) unreadNamespace(name string, objects []metav1.PartialObjectMetadata, servers []selectingServer, by selectionOf) (check, bool) {
+// unreadNamespace is the check that cannot be made since a server goes by the labels of a namespace that could not be
+// read.
+func (i *installation) unreadNamespace(
+	name string, objects []metav1.PartialObjectMetadata, servers []selectingServer, by selectionOf,
+) (check, bool) {
 	byLabels := slices.ContainsFunc(servers, func(server selectingServer) bool {
 		_, namespaces := by(&server)
 		return namespaces != nil && !isEmpty(namespaces)
@@ -152,8 +166,11 @@ func isEmpty(selector *metav1.LabelSelector) bool {
 	return len(selector.MatchLabels) == 0 && len(selector.MatchExpressions) == 0
 }
 
-// isSelected tells whether some server selects an object. No selector of objects selects none, and none of namespaces the server's own.
-func (i *installation) isSelected(object *metav1.PartialObjectMetadata, servers []selectingServer, by selectionOf) bool {
+// isSelected tells whether some server selects an object. No selector of objects selects none, and none of namespaces
+// the server's own.
+func (i *installation) isSelected(
+	object *metav1.PartialObjectMetadata, servers []selectingServer, by selectionOf,
+) bool {
 	return slices.ContainsFunc(servers, func(server selectingServer) bool {
 		objects, namespaces := by(&server)
 		if objects == nil || !matches(objects, object.Labels) {
@@ -189,7 +206,8 @@ func wants(servers []selectingServer, by selectionOf) string {
 		case !isEmpty(namespaces):
 			where = "namespaces with " + metav1.FormatLabelSelector(namespaces)
 		}
-		words := fmt.Sprintf("%s %s/%s takes %s in %s", servers[n].Kind, servers[n].Namespace, servers[n].Name, what, where)
+		words := fmt.Sprintf("%s %s/%s takes %s in %s", servers[n].Kind, servers[n].Namespace, servers[n].Name, what,
+			where)
 		if objects == nil {
 			words = fmt.Sprintf("%s %s/%s takes none", servers[n].Kind, servers[n].Namespace, servers[n].Name)
 		}

@@ -47,7 +47,8 @@ func (n *narration) tell() {
 	sections := n.sections()
 	if slices.ContainsFunc(sections, func(s section) bool { return s.stops() }) {
 		n.gap()
-		n.say("", "opens: the policy denies, and what it denies is left to the tiers after it. closes: it allows, and what it allows is left to the tiers after it."+n.sparedPods())
+		n.say("", "opens: the policy denies, and what it denies is left to the tiers after it. closes: it allows, "+
+			"and what it allows is left to the tiers after it."+n.sparedPods())
 	}
 	for i := range sections {
 		n.tier(&sections[i])
@@ -72,9 +73,11 @@ func (n *narration) headline() string {
 	names := strings.Join(n.TimeProducts, " and ")
 	switch n.TimeReason {
 	case timeRestrictionStarts:
-		return fmt.Sprintf("As of %s (in %s), when the first restriction to come starts, for %s:", at, distance(n.now, n.Time.Time), names)
+		return fmt.Sprintf("As of %s (in %s), when the first restriction to come starts, for %s:", at,
+			distance(n.now, n.Time.Time), names)
 	case timePauseEnds:
-		return fmt.Sprintf("As of %s (in %s), when a pause ends and the first restriction to come starts, for %s:", at, distance(n.now, n.Time.Time), names)
+		return fmt.Sprintf("As of %s (in %s), when a pause ends and the first restriction to come starts, for %s:", at,
+			distance(n.now, n.Time.Time), names)
 	case timeNow:
 		return fmt.Sprintf("As of %s, which is now, since no further restriction is to come as things are:", at)
 	default:
@@ -93,7 +96,8 @@ func (n *narration) product(p *simulatedProduct) {
 		would = "would be "
 	}
 	if len(r.Tiers) == 0 {
-		n.say("  ", fmt.Sprintf("No tier %srestricted: its tierSelector selects none that could be.", cmp.Or(would, "is ")))
+		n.say("  ", fmt.Sprintf("No tier %srestricted: its tierSelector selects none that could be.",
+			cmp.Or(would, "is ")))
 	} else {
 		n.say("  ", fmt.Sprintf("%s %srestricted: %s.", plural(int64(len(r.Tiers)), "tier"), would, r.effectText()))
 	}
@@ -102,8 +106,8 @@ func (n *narration) product(p *simulatedProduct) {
 	}
 }
 
-// isListed tells whether the tiers of a restriction are shown: those in force, and those that are only observed. What a restriction to come would do is for the time when
-// it comes.
+// isListed tells whether the tiers of a restriction are shown: those in force, and those that are only observed. What a
+// restriction to come would do is for the time when it comes.
 func (r *simulatedRestriction) isListed() bool {
 	return r.InForce || r.Reason == api.ReasonObserved
 }
@@ -118,7 +122,8 @@ func (r *simulatedRestriction) text() string {
 	case r.Reason == api.ReasonObserved:
 		return text + fmt.Sprintf(", since --max-restriction is Observe (asked for: %s)", r.AskedMode)
 	case r.State == api.RestrictionPaused:
-		return text + fmt.Sprintf(" until %s (%s), %s", formatInstant(r.Pause.UntilTime.Time), quoted(r.Pause.Reason), r.modeText())
+		return text + fmt.Sprintf(" until %s (%s), %s", formatInstant(r.Pause.UntilTime.Time), quoted(r.Pause.Reason),
+			r.modeText())
 	case r.SinceTime != nil:
 		text += " since " + formatInstant(r.SinceTime.Time)
 	case r.EffectiveTime != nil:
@@ -165,7 +170,8 @@ func (r *simulatedRestriction) effectText() string {
 	var parts []string
 	if stopping > 0 {
 		parts = append(parts, fmt.Sprintf("%s not applied to pods (%s, %s)",
-			counted(stopping, "policy", "policies"), counted(opens, "opens", "open"), counted(closes, "closes", "close")))
+			counted(stopping, "policy", "policies"), counted(opens, "opens", "open"),
+			counted(closes, "closes", "close")))
 	}
 	if frozen > 0 {
 		parts = append(parts, counted(frozen, "policy", "policies")+" applied, and not to be changed")
@@ -214,7 +220,8 @@ func (s *section) stops() bool {
 	return s.Mode == api.RestrictionDefaultTierOnly && len(s.Policies) > 0
 }
 
-// sections are the tiers: first those that a restriction is in force in, each once and as all restrictions together leave it, then those that are only observed.
+// sections are the tiers: first those that a restriction is in force in, each once and as all restrictions together
+// leave it, then those that are only observed.
 func (n *narration) sections() []section {
 	var inForce, observed []section
 	for _, tier := range n.Tiers {
@@ -226,9 +233,13 @@ func (n *narration) sections() []section {
 			continue
 		}
 		for _, tier := range p.Restriction.Tiers {
-			known := slices.IndexFunc(observed, func(s section) bool { return s.Name == tier.Name && s.Mode == tier.Mode })
+			known := slices.IndexFunc(observed, func(s section) bool {
+				return s.Name == tier.Name &&
+					s.Mode == tier.Mode
+			})
 			if known < 0 {
-				observed = append(observed, section{simulatedTier: simulatedTier{affectedTier: tier, Products: []string{p.Name}}})
+				observed = append(observed,
+					section{simulatedTier: simulatedTier{affectedTier: tier, Products: []string{p.Name}}})
 			} else {
 				observed[known].Products = append(observed[known].Products, p.Name)
 			}
@@ -259,17 +270,20 @@ func (s *section) text() string {
 	count := int64(len(s.Policies))
 	switch {
 	case s.ModeReason == api.ModeReasonTierDeleting:
-		return "The tier is being deleted, and what would have to be in it would keep it from going: until it is gone, its policies are applied. Changing or creating any is refused."
+		return "The tier is being deleted, and what would have to be in it would keep it from going: until it is " +
+			"gone, its policies are applied. Changing or creating any is refused."
 	case s.Mode == api.RestrictionReadOnly && count == 0:
 		return "It has no policies. Creating any is refused."
 	case s.Mode == api.RestrictionReadOnly:
-		return counted(count, "policy goes", "policies go") + " on being applied. Changing or creating any is refused; reading and deleting work."
+		return counted(count, "policy goes", "policies go") +
+			" on being applied. Changing or creating any is refused; reading and deleting work."
 	case count == 0:
 		return "It has no policies that would stop being applied to pods."
 	}
 	text := counted(count, "policy is", "policies are") + " not applied to pods."
 	if s.DefaultAction == actionDeny {
-		text += " Nor is the tier's default action, Deny: of the pods that they select, what no rule matches is left to the tiers after it."
+		text += " Nor is the tier's default action, Deny: of the pods that they select, what no rule matches is " +
+			"left to the tiers after it."
 	}
 	return text
 }
@@ -333,10 +347,12 @@ func (n *narration) defaultTier() {
 		of = "Calico's policies in it (Kubernetes' own could not be listed)"
 	}
 	if len(n.DefaultDenials) == 0 {
-		n.say("", fmt.Sprintf("None of %s makes the default tier deny by default: what closes above passes there, unless a rule denies it.", of))
+		n.say("", fmt.Sprintf("None of %s makes the default tier deny by default: what closes above passes there, "+
+			"unless a rule denies it.", of))
 		return
 	}
-	n.say("", fmt.Sprintf("By %s the default tier denies by default here: what closes above is denied there, unless a rule allows it.", of))
+	n.say("", fmt.Sprintf("By %s the default tier denies by default here: what closes above is denied there, unless "+
+		"a rule allows it.", of))
 	g := &grid{}
 	g.add("NAMESPACE", "DIRECTION", "POLICY, AND FOR WHOM")
 	for i := range n.DefaultDenials {

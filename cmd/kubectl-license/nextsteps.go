@@ -43,7 +43,8 @@ const (
 	maxQuoted    = 400
 )
 
-// staleAfter is how much later than a boundary a status that does not know of it is called old. The operator takes a second; clocks differ by more.
+// staleAfter is how much later than a boundary a status that does not know of it is called old. The operator takes a
+// second; clocks differ by more.
 const staleAfter = time.Minute
 
 // step is something that is to be done about a product. Its JSON form is an interface.
@@ -54,7 +55,8 @@ type step struct {
 	Command string `json:"command,omitempty"`
 }
 
-// adviser finds what is to be done about one product. It goes by what the status says: what it adds are distances in time, and thresholds.
+// adviser finds what is to be done about one product. It goes by what the status says: what it adds are distances in
+// time, and thresholds.
 type adviser struct {
 	product *api.LicensedProduct
 	// keys are the product's own.
@@ -63,7 +65,8 @@ type adviser struct {
 	thresholds api.AlertsSpec
 }
 
-// nextSteps are what is to be done about a product, what casts doubt on the rest first; none: all is well. What is about time and limits comes when the product's alerts come.
+// nextSteps are what is to be done about a product, what casts doubt on the rest first; none: all is well. What is
+// about time and limits comes when the product's alerts come.
 func nextSteps(product *api.LicensedProduct, keys []api.LicenseKey, now time.Time) []step {
 	a := &adviser{product: product, now: now, thresholds: alerting.Thresholds(product)}
 	for i := range keys {
@@ -73,7 +76,8 @@ func nextSteps(product *api.LicensedProduct, keys []api.LicenseKey, now time.Tim
 	}
 	steps := []step{}
 	for _, find := range []func() *step{
-		a.outdated, a.terms, a.clock, a.license, a.invalidKeys, a.exceeded, a.nearLimit, a.restriction, a.restrictionReady, a.alerts,
+		a.outdated, a.terms, a.clock, a.license, a.invalidKeys, a.exceeded, a.nearLimit, a.restriction,
+		a.restrictionReady, a.alerts,
 	} {
 		if found := find(); found != nil {
 			steps = append(steps, *found)
@@ -103,7 +107,8 @@ func (a *adviser) outdated() *step {
 	if status.State == "" || status.ObservedGeneration < a.product.Generation {
 		return &step{
 			Reason: stepStatusOutdated, Command: "kubectl license doctor",
-			Message: "The operator has not looked at these terms yet, so this is not how things stand. It does within seconds, if it runs.",
+			Message: "The operator has not looked at these terms yet, so this is not how things stand. It does " +
+				"within seconds, if it runs.",
 		}
 	}
 	boundary, what := a.missed()
@@ -112,7 +117,8 @@ func (a *adviser) outdated() *step {
 	}
 	return &step{
 		Reason: stepStatusOutdated, Command: "kubectl license doctor",
-		Message: fmt.Sprintf("By this machine's clock %s at %s, and the operator has not said so: it does not run, or a clock is wrong.", what, a.at(boundary)),
+		Message: fmt.Sprintf("By this machine's clock %s at %s, and the operator has not said so: it does not run, "+
+			"or a clock is wrong.", what, a.at(boundary)),
 	}
 }
 
@@ -159,8 +165,9 @@ func (a *adviser) license() *step {
 		if a.isRenewed() && !a.endsSoon() {
 			return nil
 		}
-		return a.renewal(stepGracePeriod, fmt.Sprintf("The license expired at %s. Everything works until its grace period ends at %s.%s",
-			a.at(status.ExpiryTime), a.at(status.GraceEndTime), a.further()))
+		return a.renewal(stepGracePeriod,
+			fmt.Sprintf("The license expired at %s. Everything works until its grace period ends at %s.%s",
+				a.at(status.ExpiryTime), a.at(status.GraceEndTime), a.further()))
 	case api.LicensedProductValid:
 		if !a.endsSoon() {
 			return nil
@@ -180,7 +187,8 @@ func (a *adviser) at(t *metav1.Time) string {
 	return withDistance(a.now, t.Time)
 }
 
-// endsSoon tells whether all that the keys cover, renewals that are applied already included, ends so soon that alerts say so.
+// endsSoon tells whether all that the keys cover, renewals that are applied already included, ends so soon that alerts
+// say so.
 func (a *adviser) endsSoon() bool {
 	return isWithin(a.product.Status.CoverageEndTime, a.thresholds.ExpiryWarningDays, a.now)
 }
@@ -207,12 +215,14 @@ func (a *adviser) staged() string {
 	return fmt.Sprintf(" LicenseKey %s begins at %s.", first.Name, a.at(first.Status.NotBeforeTime))
 }
 
-// firstToBegin is the first of the keys to begin after an instant that had not begun when the operator last looked; nil: there is none.
+// firstToBegin is the first of the keys to begin after an instant that had not begun when the operator last looked;
+// nil: there is none.
 func (a *adviser) firstToBegin(after time.Time) *api.LicenseKey {
 	var first *api.LicenseKey
 	for i := range a.keys {
 		key := &a.keys[i]
-		if key.Status.State != api.LicenseKeyNotYetValid || key.Status.NotBeforeTime == nil || !key.Status.NotBeforeTime.After(after) {
+		if key.Status.State != api.LicenseKeyNotYetValid || key.Status.NotBeforeTime == nil ||
+			!key.Status.NotBeforeTime.After(after) {
 			continue
 		}
 		if first == nil || key.Status.NotBeforeTime.Before(first.Status.NotBeforeTime) {
@@ -224,7 +234,9 @@ func (a *adviser) firstToBegin(after time.Time) *api.LicenseKey {
 
 // renewal is a step to be done by getting a key.
 func (a *adviser) renewal(reason, message string) *step {
-	return &step{Reason: reason, Message: message + " " + a.fromVendor("Get a license") + " What the vendor has to know:", Command: "kubectl license request " + a.product.Name}
+	return &step{Reason: reason,
+		Message: message + " " + a.fromVendor("Get a license") + " What the vendor has to know:",
+		Command: "kubectl license request " + a.product.Name}
 }
 
 // fromVendor says where to go for something.
@@ -253,9 +265,11 @@ func (a *adviser) invalidKeys() *step {
 	case 1:
 		message = fmt.Sprintf("LicenseKey %s does not verify and counts for nothing. %s", names[0], message)
 	default:
-		message = fmt.Sprintf("%d keys do not verify and count for nothing: %s. Mend them, or delete those that nobody needs.", len(names), firstOf(names, maxNamedKeys))
+		message = fmt.Sprintf("%d keys do not verify and count for nothing: %s. Mend them, or delete those that "+
+			"nobody needs.", len(names), firstOf(names, maxNamedKeys))
 	}
-	return &step{Reason: stepKeyInvalid, Message: message, Command: fmt.Sprintf("kubectl license keys %s -o wide", a.product.Name)}
+	return &step{Reason: stepKeyInvalid, Message: message,
+		Command: fmt.Sprintf("kubectl license keys %s -o wide", a.product.Name)}
 }
 
 const nothingIsBlocked = "Nothing is blocked."
@@ -284,7 +298,8 @@ func (a *adviser) nearLimit() *step {
 		return nil
 	}
 	return &step{Reason: stepNearLimit, Message: fmt.Sprintf("%d%% or more of what is licensed is in use: %s. %s %s",
-		a.thresholds.UsageWarningPercent, strings.Join(texts, ", "), nothingIsBlocked, a.fromVendor("Should more be added, get a larger license"))}
+		a.thresholds.UsageWarningPercent, strings.Join(texts, ", "), nothingIsBlocked,
+		a.fromVendor("Should more be added, get a larger license"))}
 }
 
 // effects are what a restriction does to the policies of its tiers, by its mode.
@@ -298,8 +313,10 @@ func (a *adviser) restriction() *step {
 	switch {
 	case status.State == api.RestrictionActive && status.InForce != nil:
 		return &step{
-			Reason:  stepRestricted,
-			Message: fmt.Sprintf("A restriction is in force since %s %s, %s. A renewal lifts it; whoever owns the cluster can put it off:", a.at(status.InForce.SinceTime), extentText(status.InForce), effects[status.InForce.Mode]),
+			Reason: stepRestricted,
+			Message: fmt.Sprintf("A restriction is in force since %s %s, %s. A renewal lifts it; whoever owns the "+
+				"cluster can put it off:", a.at(status.InForce.SinceTime), extentText(status.InForce),
+				effects[status.InForce.Mode]),
 			Command: fmt.Sprintf("kubectl license pause %s --for 72h --reason TEXT", a.product.Name),
 		}
 	case status.State == api.RestrictionScheduled, comesAfterPause(&status):
@@ -307,7 +324,8 @@ func (a *adviser) restriction() *step {
 	case status.State == api.RestrictionPaused && status.Pause != nil && status.EffectiveTime != nil:
 		return &step{
 			Reason: stepRestrictionPaused,
-			Message: fmt.Sprintf("The restriction is paused until %s, with the reason: %s. Unless a license covers the product by then, it comes into force. What it will do:",
+			Message: fmt.Sprintf("The restriction is paused until %s, with the reason: %s. Unless a license covers "+
+				"the product by then, it comes into force. What it will do:",
 				a.at(status.Pause.UntilTime), status.Pause.Reason),
 			Command: "kubectl license simulate " + a.product.Name,
 		}
@@ -318,19 +336,22 @@ func (a *adviser) restriction() *step {
 
 // comesAfterPause tells of a restriction that is paused, and comes all the same: the pause is over by then.
 func comesAfterPause(status *api.RestrictionStatus) bool {
-	return status.State == api.RestrictionPaused && status.Pause != nil && status.EffectiveTime != nil && !status.EffectiveTime.Before(status.Pause.UntilTime)
+	return status.State == api.RestrictionPaused && status.Pause != nil && status.EffectiveTime != nil &&
+		!status.EffectiveTime.Before(status.Pause.UntilTime)
 }
 
 func (a *adviser) scheduled(status *api.RestrictionStatus) *step {
-	if disputed := a.failing(api.ConditionRestricted, metav1.ConditionFalse); disputed != nil && disputed.Reason == api.ReasonClockDisputed {
+	if disputed := a.failing(api.ConditionRestricted, metav1.ConditionFalse); disputed != nil &&
+		disputed.Reason == api.ReasonClockDisputed {
 		return a.as(stepRestrictionComing, disputed, "kubectl license simulate "+a.product.Name)
 	}
 	if status.EffectiveTime == nil || !isWithin(status.EffectiveTime, a.thresholds.ExpiryWarningDays, a.now) {
 		return nil
 	}
 	return &step{
-		Reason:  stepRestrictionComing,
-		Message: fmt.Sprintf("A restriction takes effect at %s, unless the product is licensed for longer by then. What it will do:", a.at(status.EffectiveTime)),
+		Reason: stepRestrictionComing,
+		Message: fmt.Sprintf("A restriction takes effect at %s, unless the product is licensed for longer by then. "+
+			"What it will do:", a.at(status.EffectiveTime)),
 		Command: "kubectl license simulate " + a.product.Name,
 	}
 }
@@ -349,7 +370,8 @@ func (a *adviser) restrictionReady() *step {
 
 func (a *adviser) alerts() *step {
 	// A cluster without prometheus-operator has no use for the news, and doctor finds nothing wrong with it.
-	if ready := a.failing(api.ConditionAlertsReady, metav1.ConditionFalse); ready != nil && ready.Reason != api.ReasonAPINotInstalled {
+	if ready := a.failing(api.ConditionAlertsReady, metav1.ConditionFalse); ready != nil &&
+		ready.Reason != api.ReasonAPINotInstalled {
 		return a.as(stepAlertsNotReady, ready, "kubectl license doctor")
 	}
 	return nil

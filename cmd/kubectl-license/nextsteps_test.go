@@ -32,22 +32,28 @@ func wellProduct() *api.LicensedProduct {
 			},
 			ObservedGeneration: 2, State: api.LicensedProductValid, ActiveLicenseKeyName: "acme-mesh-2026",
 			ExpiryTime: inDays(70), GraceEndTime: inDays(100), CoverageEndTime: inDays(100),
-			Limits: []api.Limit{{Name: "cores", Value: new(int64(400))}, {Name: "nodes", Value: new(int64(100))}, {Name: "sites", Value: new(int64(5))}},
-			Usage:  []api.Usage{{Name: "nodes", Value: new(int64(73))}, {Name: "cores", Value: new(int64(292))}},
+			Limits: []api.Limit{{Name: "cores", Value: new(int64(400))}, {Name: "nodes", Value: new(int64(100))},
+				{Name: "sites", Value: new(int64(5))}},
+			Usage: []api.Usage{{Name: "nodes", Value: new(int64(73))}, {Name: "cores", Value: new(int64(292))}},
 			Restriction: &api.RestrictionStatus{
-				State: api.RestrictionScheduled, EffectiveTime: inDays(100), Preview: &api.RestrictionPreview{Mode: api.RestrictionDefaultTierOnly},
+				State: api.RestrictionScheduled, EffectiveTime: inDays(100),
+				Preview: &api.RestrictionPreview{Mode: api.RestrictionDefaultTierOnly},
 			},
 		},
 	}
 }
 
-func setCondition(status *api.LicensedProductStatus, conditionType string, is metav1.ConditionStatus, reason, message string) {
-	meta.SetStatusCondition(&status.Conditions, metav1.Condition{Type: conditionType, Status: is, Reason: reason, Message: message})
+func setCondition(
+	status *api.LicensedProductStatus, conditionType string, is metav1.ConditionStatus, reason, message string,
+) {
+	meta.SetStatusCondition(&status.Conditions,
+		metav1.Condition{Type: conditionType, Status: is, Reason: reason, Message: message})
 }
 
 // keyOf is a key of a product that verifies, or does not for a reason.
 func keyOf(product, name string, state api.LicenseKeyState, reason string) api.LicenseKey {
-	ready := metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: reason, Message: "It is wrong, \x1b[31mso wrong."}
+	ready := metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: reason,
+		Message: "It is wrong, \x1b[31mso wrong."}
 	if reason == api.ReasonVerified {
 		ready.Status = metav1.ConditionTrue
 	}
@@ -68,7 +74,8 @@ func TestNextSteps(t *testing.T) {
 	expire := func(state api.LicensedProductState, expiry, graceEnd, coverageEnd int) func(*api.LicensedProduct) {
 		return func(product *api.LicensedProduct) {
 			s := &product.Status
-			s.State, s.ExpiryTime, s.GraceEndTime, s.CoverageEndTime = state, inDays(expiry), inDays(graceEnd), inDays(coverageEnd)
+			s.State, s.ExpiryTime, s.GraceEndTime, s.CoverageEndTime = state, inDays(expiry), inDays(graceEnd),
+				inDays(coverageEnd)
 			s.Restriction = nil
 		}
 	}
@@ -80,7 +87,8 @@ func TestNextSteps(t *testing.T) {
 	restrict := func(status api.RestrictionStatus) func(*api.LicensedProduct) {
 		return func(product *api.LicensedProduct) { product.Status.Restriction = &status }
 	}
-	condition := func(conditionType string, is metav1.ConditionStatus, reason, message string) func(*api.LicensedProduct) {
+	condition := func(conditionType string, is metav1.ConditionStatus,
+		reason, message string) func(*api.LicensedProduct) {
 		return func(product *api.LicensedProduct) {
 			setCondition(&product.Status, conditionType, is, reason, message)
 		}
@@ -102,29 +110,34 @@ func TestNextSteps(t *testing.T) {
 	}{
 		"all is well": {},
 		"keys that verify, and another product's that does not": {keys: []api.LicenseKey{
-			keyOf("acme-mesh", "a", api.LicenseKeyValid, api.ReasonVerified), staged, keyOf("acme-db", "b", api.LicenseKeyInvalid, api.ReasonTokenMalformed),
+			keyOf("acme-mesh", "a", api.LicenseKeyValid, api.ReasonVerified), staged,
+			keyOf("acme-db", "b", api.LicenseKeyInvalid, api.ReasonTokenMalformed),
 		}},
 		"the operator has never looked": {
 			change: func(product *api.LicensedProduct) {
 				product.Status = api.LicensedProductStatus{ObservedGeneration: -1}
 			},
-			want: []step{{stepStatusOutdated, "The operator has not looked at these terms yet, so this is not how things stand. It does within seconds, if it runs.", doctor}},
+			want: []step{{stepStatusOutdated, "The operator has not looked at these terms yet, so this is not how " +
+				"things stand. It does within seconds, if it runs.", doctor}},
 		},
 		"terms that the operator has not seen": {
 			change: func(product *api.LicensedProduct) { product.Generation = 3 },
-			want:   []step{{stepStatusOutdated, "The operator has not looked at these terms yet, so this is not how things stand. It does within seconds, if it runs.", doctor}},
+			want: []step{{stepStatusOutdated, "The operator has not looked at these terms yet, so this is not how " +
+				"things stand. It does within seconds, if it runs.", doctor}},
 		},
 		"an expiry that the operator has not seen": {
 			change: expire(api.LicensedProductValid, -1, 100, 100),
 			want: []step{{
 				stepStatusOutdated,
-				"By this machine's clock the license expired at 2026-11-21T10:00:00Z (24 hours ago), and the operator has not said so: it does not run, or a clock is wrong.", doctor,
+				"By this machine's clock the license expired at 2026-11-21T10:00:00Z (24 hours ago), and the " +
+					"operator has not said so: it does not run, or a clock is wrong.", doctor,
 			}},
 		},
 		"an expiry that the operator does not see, since its clock is behind": {
 			change: func(product *api.LicensedProduct) {
 				expire(api.LicensedProductValid, -1, 100, 100)(product)
-				setCondition(&product.Status, api.ConditionClockSkewed, metav1.ConditionTrue, api.ReasonNodeClock, "Mend it.")
+				setCondition(&product.Status, api.ConditionClockSkewed, metav1.ConditionTrue, api.ReasonNodeClock,
+					"Mend it.")
 			},
 			want: []step{{stepClockSkewed, "Mend it.", doctor}},
 		},
@@ -133,12 +146,15 @@ func TestNextSteps(t *testing.T) {
 			change: expire(api.LicensedProductGracePeriod, -31, -1, 100),
 			want: []step{{
 				stepStatusOutdated,
-				"By this machine's clock the grace period ended at 2026-11-21T10:00:00Z (24 hours ago), and the operator has not said so: it does not run, or a clock is wrong.", doctor,
+				"By this machine's clock the grace period ended at 2026-11-21T10:00:00Z (24 hours ago), and the " +
+					"operator has not said so: it does not run, or a clock is wrong.", doctor,
 			}},
 		},
 		"terms that cannot be used": {
-			change: condition(api.ConditionReady, metav1.ConditionFalse, api.ReasonTrustAnchorsInvalid, "spec.trustAnchors cannot be used. Mend them."),
-			want:   []step{{stepTermsNotAccepted, "spec.trustAnchors cannot be used. Mend them.", "kubectl describe lprod acme-mesh"}},
+			change: condition(api.ConditionReady, metav1.ConditionFalse, api.ReasonTrustAnchorsInvalid,
+				"spec.trustAnchors cannot be used. Mend them."),
+			want: []step{{stepTermsNotAccepted, "spec.trustAnchors cannot be used. Mend them.",
+				"kubectl describe lprod acme-mesh"}},
 		},
 		"never licensed": {
 			change: func(product *api.LicensedProduct) {
@@ -153,7 +169,8 @@ func TestNextSteps(t *testing.T) {
 			},
 			keys: []api.LicenseKey{later, staged},
 			want: []step{{
-				stepUnlicensed, "There is no license: no key verifies and has begun. LicenseKey acme-mesh-2027 begins at 2026-11-25T10:00:00Z (in 3 days). " +
+				stepUnlicensed, "There is no license: no key verifies and has begun. LicenseKey acme-mesh-2027 " +
+					"begins at 2026-11-25T10:00:00Z (in 3 days). " +
 					"Get a license from Acme. What the vendor has to know:", request,
 			}},
 		},
@@ -165,10 +182,12 @@ func TestNextSteps(t *testing.T) {
 			want: []step{
 				{
 					stepStatusOutdated,
-					"By this machine's clock LicenseKey acme-mesh-2026 began at 2026-11-22T09:00:00Z (60 minutes ago), and the operator has not said so: it does not run, or a clock is wrong.", doctor,
+					"By this machine's clock LicenseKey acme-mesh-2026 began at 2026-11-22T09:00:00Z (60 minutes " +
+						"ago), and the operator has not said so: it does not run, or a clock is wrong.", doctor,
 				},
 				{
-					stepUnlicensed, "There is no license: no key verifies and has begun. LicenseKey acme-mesh-2027 begins at 2026-11-25T10:00:00Z (in 3 days). " + get, request,
+					stepUnlicensed, "There is no license: no key verifies and has begun. LicenseKey acme-mesh-2027 " +
+						"begins at 2026-11-25T10:00:00Z (in 3 days). " + get, request,
 				},
 			},
 		},
@@ -184,7 +203,8 @@ func TestNextSteps(t *testing.T) {
 			keys:   []api.LicenseKey{begun(25 * time.Hour)},
 			want: []step{{
 				stepStatusOutdated,
-				"By this machine's clock the license expired at 2026-11-21T10:00:00Z (24 hours ago), and the operator has not said so: it does not run, or a clock is wrong.", doctor,
+				"By this machine's clock the license expired at 2026-11-21T10:00:00Z (24 hours ago), and the " +
+					"operator has not said so: it does not run, or a clock is wrong.", doctor,
 			}},
 		},
 		"a begin that the operator does not see, since its clock is behind": {
@@ -196,14 +216,16 @@ func TestNextSteps(t *testing.T) {
 			change: expire(api.LicensedProductExpired, -40, -10, -10),
 			want: []step{{
 				stepExpired,
-				"The license expired at 2026-10-13T10:00:00Z (40 days ago), and its grace period ended at 2026-11-12T10:00:00Z (10 days ago). " + get, request,
+				"The license expired at 2026-10-13T10:00:00Z (40 days ago), and its grace period ended at " +
+					"2026-11-12T10:00:00Z (10 days ago). " + get, request,
 			}},
 		},
 		"in grace": {
 			change: expire(api.LicensedProductGracePeriod, -18, 12, 12),
 			want: []step{{
 				stepGracePeriod,
-				"The license expired at 2026-11-04T10:00:00Z (18 days ago). Everything works until its grace period ends at 2026-12-04T10:00:00Z (in 12 days). " + get, request,
+				"The license expired at 2026-11-04T10:00:00Z (18 days ago). Everything works until its grace period " +
+					"ends at 2026-12-04T10:00:00Z (in 12 days). " + get, request,
 			}},
 		},
 		"in grace, with a renewal that does for a while": {change: expire(api.LicensedProductGracePeriod, -18, 12, 60)},
@@ -211,7 +233,8 @@ func TestNextSteps(t *testing.T) {
 			change: expire(api.LicensedProductGracePeriod, -18, 12, 59),
 			want: []step{{
 				stepGracePeriod,
-				"The license expired at 2026-11-04T10:00:00Z (18 days ago). Everything works until its grace period ends at 2026-12-04T10:00:00Z (in 12 days). " +
+				"The license expired at 2026-11-04T10:00:00Z (18 days ago). Everything works until its grace period " +
+					"ends at 2026-12-04T10:00:00Z (in 12 days). " +
 					"Other keys cover the product from then to 2027-01-20T10:00:00Z (in 59 days). " + get, request,
 			}},
 		},
@@ -219,7 +242,8 @@ func TestNextSteps(t *testing.T) {
 			change: expire(api.LicensedProductGracePeriod, -1, 90, 90),
 			want: []step{{
 				stepGracePeriod,
-				"The license expired at 2026-11-21T10:00:00Z (24 hours ago). Everything works until its grace period ends at 2027-02-20T10:00:00Z (in 90 days). " + get, request,
+				"The license expired at 2026-11-21T10:00:00Z (24 hours ago). Everything works until its grace " +
+					"period ends at 2027-02-20T10:00:00Z (in 90 days). " + get, request,
 			}},
 		},
 		"expiring just not soon": {change: expire(api.LicensedProductValid, 30, 60, 60)},
@@ -227,7 +251,8 @@ func TestNextSteps(t *testing.T) {
 			change: expire(api.LicensedProductValid, 29, 59, 59),
 			want: []step{{
 				stepExpiresSoon,
-				"The license expires at 2026-12-21T10:00:00Z (in 29 days), and its grace period ends at 2027-01-20T10:00:00Z (in 59 days). " + get, request,
+				"The license expires at 2026-12-21T10:00:00Z (in 29 days), and its grace period ends at " +
+					"2027-01-20T10:00:00Z (in 59 days). " + get, request,
 			}},
 		},
 		"expiring soon by thresholds of its own": {
@@ -237,85 +262,107 @@ func TestNextSteps(t *testing.T) {
 			},
 			want: []step{{
 				stepExpiresSoon,
-				"The license expires at 2027-01-31T10:00:00Z (in 70 days), and its grace period ends at 2027-03-02T10:00:00Z (in 100 days). " + get, request,
+				"The license expires at 2027-01-31T10:00:00Z (in 70 days), and its grace period ends at " +
+					"2027-03-02T10:00:00Z (in 100 days). " + get, request,
 			}},
 		},
 		"a key that does not verify": {
 			keys: []api.LicenseKey{keyOf("acme-mesh", "forged", api.LicenseKeyInvalid, api.ReasonSignatureInvalid)},
 			want: []step{{
-				stepKeyInvalid, "LicenseKey forged (SignatureInvalid) does not verify and counts for nothing. It is wrong, \x1b[31mso wrong.", "kubectl license keys acme-mesh -o wide",
+				stepKeyInvalid, "LicenseKey forged (SignatureInvalid) does not verify and counts for nothing. It is " +
+					"wrong, \x1b[31mso wrong.", "kubectl license keys acme-mesh -o wide",
 			}},
 		},
 		"many that do not": {
 			keys: manyInvalid(1000),
 			want: []step{{
-				stepKeyInvalid, "1000 keys do not verify and count for nothing: k0000 (LicenseRevoked), k0001 (LicenseRevoked), k0002 (LicenseRevoked) and 997 more. " +
+				stepKeyInvalid, "1000 keys do not verify and count for nothing: k0000 (LicenseRevoked), k0001 " +
+					"(LicenseRevoked), k0002 (LicenseRevoked) and 997 more. " +
 					"Mend them, or delete those that nobody needs.", "kubectl license keys acme-mesh -o wide",
 			}},
 		},
 		"a limit exceeded, and another near": {
 			change: use(101, 360),
 			want: []step{
-				{stepLimitExceeded, "More is in use than is licensed: 101 of 100 nodes. Nothing is blocked. Use less, or get a larger license at https://acme.example/renew.", ""},
-				{stepNearLimit, "90% or more of what is licensed is in use: 360 of 400 cores. Nothing is blocked. Should more be added, get a larger license at https://acme.example/renew.", ""},
+				{stepLimitExceeded, "More is in use than is licensed: 101 of 100 nodes. Nothing is blocked. Use " +
+					"less, or get a larger license at https://acme.example/renew.", ""},
+				{stepNearLimit, "90% or more of what is licensed is in use: 360 of 400 cores. Nothing is blocked. " +
+					"Should more be added, get a larger license at https://acme.example/renew.", ""},
 			},
 		},
 		"a restriction to come": {
 			change: restrict(api.RestrictionStatus{State: api.RestrictionScheduled, EffectiveTime: inDays(59)}),
 			want: []step{{
-				stepRestrictionComing, "A restriction takes effect at 2027-01-20T10:00:00Z (in 59 days), unless the product is licensed for longer by then. What it will do:", isSimulate,
+				stepRestrictionComing, "A restriction takes effect at 2027-01-20T10:00:00Z (in 59 days), unless the " +
+					"product is licensed for longer by then. What it will do:", isSimulate,
 			}},
 		},
-		"a restriction to come, some day": {change: restrict(api.RestrictionStatus{State: api.RestrictionScheduled, EffectiveTime: inDays(60)})},
+		"a restriction to come, some day": {
+			change: restrict(api.RestrictionStatus{State: api.RestrictionScheduled, EffectiveTime: inDays(60)})},
 		"a restriction that waits for the clocks": {
-			change: condition(api.ConditionRestricted, metav1.ConditionFalse, api.ReasonClockDisputed, "It would be due."),
-			want:   []step{{stepRestrictionComing, "It would be due.", isSimulate}},
+			change: condition(api.ConditionRestricted, metav1.ConditionFalse, api.ReasonClockDisputed,
+				"It would be due."),
+			want: []step{{stepRestrictionComing, "It would be due.", isSimulate}},
 		},
 		"a restriction in force": {
 			change: restrict(api.RestrictionStatus{State: api.RestrictionActive, InForce: &api.RestrictionInForce{
-				Mode: api.RestrictionDefaultTierOnly, SinceTime: inDays(-2), Tiers: []api.RestrictedTier{{Name: "a"}, {Name: "b"}},
+				Mode: api.RestrictionDefaultTierOnly, SinceTime: inDays(-2),
+				Tiers:    []api.RestrictedTier{{Name: "a"}, {Name: "b"}},
 				Policies: &api.AffectedPolicies{Total: new(int32(120))},
 			}}),
 			want: []step{{
-				stepRestricted, "A restriction is in force since 2026-11-20T10:00:00Z (2 days ago) in 2 tiers with 120 policies, which are not applied to pods. " +
-					"A renewal lifts it; whoever owns the cluster can put it off:", "kubectl license pause acme-mesh --for 72h --reason TEXT",
+				stepRestricted, "A restriction is in force since 2026-11-20T10:00:00Z (2 days ago) in 2 tiers with " +
+					"120 policies, which are not applied to pods. " +
+					"A renewal lifts it; whoever owns the cluster can put it off:",
+				"kubectl license pause acme-mesh --for 72h --reason TEXT",
 			}},
 		},
 		"a pause of a restriction that is due": {
 			change: restrict(api.RestrictionStatus{
-				State: api.RestrictionPaused, EffectiveTime: inDays(-1), Pause: &api.RestrictionPause{SinceTime: inDays(-1), UntilTime: inDays(2), Reason: "Freeze"},
+				State: api.RestrictionPaused, EffectiveTime: inDays(-1),
+				Pause: &api.RestrictionPause{SinceTime: inDays(-1), UntilTime: inDays(2), Reason: "Freeze"},
 			}),
 			want: []step{{
-				stepRestrictionPaused, "The restriction is paused until 2026-11-24T10:00:00Z (in 2 days), with the reason: Freeze. Unless a license covers the product by then, it comes into force. What it will do:", isSimulate,
+				stepRestrictionPaused, "The restriction is paused until 2026-11-24T10:00:00Z (in 2 days), with the " +
+					"reason: Freeze. Unless a license covers the product by then, it comes into force. What it " +
+					"will do:", isSimulate,
 			}},
 		},
 		"a pause that is long over when a restriction comes": {
 			change: restrict(api.RestrictionStatus{
-				State: api.RestrictionPaused, EffectiveTime: inDays(100), Pause: &api.RestrictionPause{SinceTime: inDays(-1), UntilTime: inDays(2), Reason: "Freeze"},
+				State: api.RestrictionPaused, EffectiveTime: inDays(100),
+				Pause: &api.RestrictionPause{SinceTime: inDays(-1), UntilTime: inDays(2), Reason: "Freeze"},
 			}),
 		},
 		"a pause that is over before a restriction comes": {
 			change: restrict(api.RestrictionStatus{
-				State: api.RestrictionPaused, EffectiveTime: inDays(10), Pause: &api.RestrictionPause{SinceTime: inDays(-1), UntilTime: inDays(10), Reason: "Freeze"},
+				State: api.RestrictionPaused, EffectiveTime: inDays(10),
+				Pause: &api.RestrictionPause{SinceTime: inDays(-1), UntilTime: inDays(10), Reason: "Freeze"},
 			}),
 			want: []step{{
-				stepRestrictionComing, "A restriction takes effect at 2026-12-02T10:00:00Z (in 10 days), unless the product is licensed for longer by then. What it will do:", isSimulate,
+				stepRestrictionComing, "A restriction takes effect at 2026-12-02T10:00:00Z (in 10 days), unless the " +
+					"product is licensed for longer by then. What it will do:", isSimulate,
 			}},
 		},
 		"a restriction that is bypassed": {
-			change: condition(api.ConditionRestrictionReady, metav1.ConditionFalse, api.ReasonBypassed, "Policies go on."),
-			want:   []step{{stepRestrictionBypassed, "Policies go on.", "kubectl describe lprod acme-mesh"}},
+			change: condition(api.ConditionRestrictionReady, metav1.ConditionFalse, api.ReasonBypassed,
+				"Policies go on."),
+			want: []step{{stepRestrictionBypassed, "Policies go on.", "kubectl describe lprod acme-mesh"}},
 		},
 		"a lock that is not there, and a long story about it": {
-			change: condition(api.ConditionRestrictionReady, metav1.ConditionFalse, api.ReasonLockNotInForce, strings.Repeat("long ", 1000)),
-			want:   []step{{stepRestrictionNotReady, strings.Repeat("long ", 79) + "lo...", doctor}},
+			change: condition(api.ConditionRestrictionReady, metav1.ConditionFalse, api.ReasonLockNotInForce,
+				strings.Repeat("long ", 1000)),
+			want: []step{{stepRestrictionNotReady, strings.Repeat("long ", 79) + "lo...", doctor}},
 		},
-		"a restriction on its way": {change: condition(api.ConditionRestrictionReady, metav1.ConditionFalse, api.ReasonApplying, "It is on its way.")},
+		"a restriction on its way": {change: condition(api.ConditionRestrictionReady, metav1.ConditionFalse,
+			api.ReasonApplying, "It is on its way.")},
 		"alerts that are not there": {
-			change: condition(api.ConditionAlertsReady, metav1.ConditionFalse, api.ReasonForbidden, "Nobody is alerted."),
-			want:   []step{{stepAlertsNotReady, "Nobody is alerted.", doctor}},
+			change: condition(api.ConditionAlertsReady, metav1.ConditionFalse, api.ReasonForbidden,
+				"Nobody is alerted."),
+			want: []step{{stepAlertsNotReady, "Nobody is alerted.", doctor}},
 		},
-		"a cluster without prometheus-operator": {change: condition(api.ConditionAlertsReady, metav1.ConditionFalse, api.ReasonAPINotInstalled, "Nobody is alerted.")},
+		"a cluster without prometheus-operator": {change: condition(api.ConditionAlertsReady, metav1.ConditionFalse,
+			api.ReasonAPINotInstalled, "Nobody is alerted.")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			product := wellProduct()
@@ -340,13 +387,17 @@ func manyInvalid(count int) []api.LicenseKey {
 	return keys
 }
 
-// TestNextStepsOfHalfAStatus goes through every product that a half-written status may be: what there is to do may be little, but it is told.
+// TestNextStepsOfHalfAStatus goes through every product that a half-written status may be: what there is to do may be
+// little, but it is told.
 func TestNextStepsOfHalfAStatus(t *testing.T) {
-	for _, state := range []api.LicensedProductState{"", "Unheard", api.LicensedProductUnlicensed, api.LicensedProductValid, api.LicensedProductGracePeriod, api.LicensedProductExpired} {
-		for _, restriction := range []api.RestrictionState{"", api.RestrictionNone, api.RestrictionScheduled, api.RestrictionActive, api.RestrictionPaused} {
+	for _, state := range []api.LicensedProductState{"", "Unheard", api.LicensedProductUnlicensed,
+		api.LicensedProductValid, api.LicensedProductGracePeriod, api.LicensedProductExpired} {
+		for _, restriction := range []api.RestrictionState{"", api.RestrictionNone, api.RestrictionScheduled,
+			api.RestrictionActive, api.RestrictionPaused} {
 			product := &api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh"}}
 			product.Status.State, product.Status.Restriction = state, &api.RestrictionStatus{State: restriction}
-			product.Status.Limits, product.Status.Usage = []api.Limit{{Name: "nodes"}, {Name: "sites"}}, []api.Usage{{Name: "nodes"}}
+			product.Status.Limits, product.Status.Usage = []api.Limit{{Name: "nodes"}, {Name: "sites"}},
+				[]api.Usage{{Name: "nodes"}}
 			summary := summarize(product, nil, present.Add(time.Hour))
 			if (len(summary.Next) > 0) != (state != "Unheard") {
 				t.Errorf("%q, %q: got %+v", state, restriction, summary.Next)

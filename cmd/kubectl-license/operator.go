@@ -17,11 +17,13 @@ const (
 )
 
 // operatorPods are the labels of the operator's pods, whatever names they have.
-var operatorPods = client.MatchingLabels{"app.kubernetes.io/name": "license-operator", "control-plane": "controller-manager"}
+var operatorPods = client.MatchingLabels{"app.kubernetes.io/name": "license-operator",
+	"control-plane": "controller-manager"}
 
 // addNamespaceFlag is for commands that look for the operator itself.
 func addNamespaceFlag(command *cobra.Command, namespace *string) {
-	command.Flags().StringVarP(namespace, "namespace", "n", defaultNamespace, "the `NAMESPACE` that the operator runs in")
+	command.Flags().StringVarP(namespace, "namespace", "n", defaultNamespace,
+		"the `NAMESPACE` that the operator runs in")
 	completeWith(command, "namespace")
 }
 

@@ -26,7 +26,8 @@ var minKubernetes = version.MajorMinor(1, 30)
 // clockWarning is how far this machine's clock may be from the API server's before it is told of.
 const clockWarning = time.Minute
 
-// freshRenewal is how old the renewal of a leader that lives may look: it renews every 2 seconds, and whole seconds are noted of when.
+// freshRenewal is how old the renewal of a leader that lives may look: it renews every 2 seconds, and whole seconds are
+// noted of when.
 const freshRenewal = 5 * time.Second
 
 // maxHostname is how much of a pod's name is its hostname, by which it holds a lease.
@@ -41,7 +42,8 @@ const samePlugin = "Use the plugin of the operator's release, or bring the opera
 // examine makes all checks.
 func (i *installation) examine() *checkup {
 	checks := []check{
-		i.checkDefinitions(), i.checkKubernetes(), i.checkVersions(), i.checkPods(), i.checkLeader(), i.checkInstallations(),
+		i.checkDefinitions(), i.checkKubernetes(), i.checkVersions(), i.checkPods(), i.checkLeader(),
+		i.checkInstallations(),
 		i.checkAdmission(), i.checkRestrictions(), i.checkTierRights(), i.checkCalicoAPI(),
 	}
 	checks = append(checks, i.checkMonitoring()...)
@@ -94,7 +96,8 @@ func (i *installation) checkDefinitions() check {
 	}
 	switch {
 	case len(missing) == len(definedTypes):
-		return problem(name, "Install it (docs/installation.md), or choose another cluster with --context.", "license-operator is not installed in this cluster: it has neither licensedproducts nor licensekeys")
+		return problem(name, "Install it (docs/installation.md), or choose another cluster with --context.",
+			"license-operator is not installed in this cluster: it has neither licensedproducts nor licensekeys")
 	case len(missing) > 0:
 		return problem(name, i.mended(), "there is no CRD of %s", someNames(missing))
 	case len(unfit) > 0:
@@ -106,15 +109,17 @@ func (i *installation) checkDefinitions() check {
 	case len(newer) > 0:
 		return warning(name, samePlugin, "they are newer than this plugin, which does not know %s", someNames(newer))
 	default:
-		return good(name, "licensedproducts and licensekeys are served and stored as %s, with the fields that this plugin knows", api.GroupVersion.Version)
+		return good(name, "licensedproducts and licensekeys are served and stored as %s, with the fields that this "+
+			"plugin knows", api.GroupVersion.Version)
 	}
 }
 
 // flawOf says why a kind cannot be used as the plugin knows it; empty: it can.
 func flawOf(definition *apiextensionsv1.CustomResourceDefinition) string {
-	established := slices.ContainsFunc(definition.Status.Conditions, func(c apiextensionsv1.CustomResourceDefinitionCondition) bool {
-		return c.Type == apiextensionsv1.Established && c.Status == apiextensionsv1.ConditionTrue
-	})
+	established := slices.ContainsFunc(definition.Status.Conditions,
+		func(c apiextensionsv1.CustomResourceDefinitionCondition) bool {
+			return c.Type == apiextensionsv1.Established && c.Status == apiextensionsv1.ConditionTrue
+		})
 	served := versionOf(definition)
 	switch {
 	case !established:
@@ -138,7 +143,9 @@ func versionOf(definition *apiextensionsv1.CustomResourceDefinition) *apiextensi
 }
 
 // drift is which fields the plugin knows and the cluster does not have, and the other way round.
-func drift(definition *apiextensionsv1.CustomResourceDefinition, spec, status reflect.Type) (lacking, unknown []string) {
+func drift(
+	definition *apiextensionsv1.CustomResourceDefinition, spec, status reflect.Type,
+) (lacking, unknown []string) {
 	served := versionOf(definition)
 	if served.Schema == nil || served.Schema.OpenAPIV3Schema == nil {
 		return nil, nil
@@ -211,9 +218,11 @@ func (i *installation) checkKubernetes() check {
 	server, err := version.ParseGeneric(i.server.value)
 	switch {
 	case err != nil:
-		return warning(name, "Compare it with what the operator needs, Kubernetes 1.30.", "the API server calls its version %q, which tells nothing", i.server.value)
+		return warning(name, "Compare it with what the operator needs, Kubernetes 1.30.",
+			"the API server calls its version %q, which tells nothing", i.server.value)
 	case server.LessThan(minKubernetes):
-		return problem(name, "Upgrade to Kubernetes 1.30 or later. Before, licenses are followed, and changes in restricted tiers are not refused.",
+		return problem(name, "Upgrade to Kubernetes 1.30 or later. Before, licenses are followed, and changes in "+
+			"restricted tiers are not refused.",
 			"%s has no ValidatingAdmissionPolicies", i.server.value)
 	default:
 		return good(name, "%s", i.server.value)
@@ -226,12 +235,16 @@ func (i *installation) checkVersions() check {
 		return c
 	}
 	if len(i.pods.value) == 0 {
-		return notChecked(name, "", "this plugin is %s; there are no pods of the operator in namespace %s to compare it with", i.plugin, i.namespace)
+		return notChecked(name, "",
+			"this plugin is %s; there are no pods of the operator in namespace %s to compare it with", i.plugin,
+			i.namespace)
 	}
 	versions := i.operatorVersions()
 	switch {
 	case len(versions) > 1:
-		return warning(name, "Wait until the rollout is over, or see what holds it up: kubectl get pods -n "+shellWord(i.namespace), "pods of the operator have different versions: %s", someNames(versions))
+		return warning(name,
+			"Wait until the rollout is over, or see what holds it up: kubectl get pods -n "+shellWord(i.namespace),
+			"pods of the operator have different versions: %s", someNames(versions))
 	case sameVersion(i.plugin, versions[0]):
 		return good(name, "plugin and operator are %s", versions[0])
 	case isVersion(i.plugin) && isVersion(versions[0]):
@@ -269,7 +282,8 @@ func versionOfPod(pod *corev1.Pod) string {
 	return cmp.Or(container.Image, "unknown")
 }
 
-// managerOf is the container that the operator runs in, the first where none has the name that config/ gives it; nil: the pod has none.
+// managerOf is the container that the operator runs in, the first where none has the name that config/ gives it; nil:
+// the pod has none.
 func managerOf(pod *corev1.Pod) *corev1.Container {
 	if len(pod.Spec.Containers) == 0 {
 		return nil
@@ -303,14 +317,20 @@ func (i *installation) checkPods() check {
 	switch {
 	case all == 0:
 		if elsewhere := i.podsElsewhere(); len(elsewhere) > 0 {
-			return problem(name, "Look there: kubectl license doctor -n "+shellWord(elsewhere[0]), "the operator has no pods in namespace %s, and has some in %s", i.namespace, someNames(elsewhere))
+			return problem(name, "Look there: kubectl license doctor -n "+shellWord(elsewhere[0]),
+				"the operator has no pods in namespace %s, and has some in %s", i.namespace, someNames(elsewhere))
 		}
-		return problem(name, "Name its namespace with -n, or see why there are none: kubectl get deployments,events -n "+shellWord(i.namespace),
-			"the operator has no pods in namespace %s: nobody follows licenses, and what is restricted stays so", i.namespace)
+		return problem(name,
+			"Name its namespace with -n, or see why there are none: kubectl get deployments,events -n "+
+				shellWord(i.namespace),
+			"the operator has no pods in namespace %s: nobody follows licenses, and what is restricted stays so",
+			i.namespace)
 	case len(waiting) == all:
-		return problem(name, "See why: kubectl describe pods -n "+shellWord(i.namespace)+", and their logs.", "none is ready: %s", someNames(waiting))
+		return problem(name, "See why: kubectl describe pods -n "+shellWord(i.namespace)+", and their logs.",
+			"none is ready: %s", someNames(waiting))
 	case len(waiting) > 0:
-		return warning(name, "See why: kubectl describe pods -n "+shellWord(i.namespace)+", and their logs.", "%d of %d are not ready: %s", len(waiting), all, someNames(waiting))
+		return warning(name, "See why: kubectl describe pods -n "+shellWord(i.namespace)+", and their logs.",
+			"%d of %d are not ready: %s", len(waiting), all, someNames(waiting))
 	default:
 		return good(name, "%s ready in namespace %s", counted(int64(all), "pod is", "pods are"), i.namespace)
 	}
@@ -320,7 +340,8 @@ func (i *installation) checkPods() check {
 func (i *installation) podsElsewhere() []string {
 	var namespaces []string
 	for n := range i.podsEverywhere.value {
-		if namespace := i.podsEverywhere.value[n].Namespace; namespace != i.namespace && !slices.Contains(namespaces, namespace) {
+		if namespace := i.podsEverywhere.value[n].Namespace; namespace != i.namespace &&
+			!slices.Contains(namespaces, namespace) {
 			namespaces = append(namespaces, namespace)
 		}
 	}
@@ -333,12 +354,14 @@ func (i *installation) checkLeader() check {
 		return good(name, "%s is the only pod, and acts without being elected (--leader-elect=false)", acting[0])
 	} else if len(acting) > 0 {
 		return problem(name, "Run a single pod, or elect a leader: leave out --leader-elect=false.",
-			"%d pods run, and %s without being elected (--leader-elect=false): they undo each other's work", len(i.pods.value), someNames(acting))
+			"%d pods run, and %s without being elected (--leader-elect=false): they undo each other's work",
+			len(i.pods.value), someNames(acting))
 	}
 	if c, is := unread(name, &i.lease); is {
 		return c
 	}
-	seeLogs := "See what the pods say: kubectl logs -n " + shellWord(i.namespace) + " -l app.kubernetes.io/name=license-operator,control-plane=controller-manager"
+	seeLogs := "See what the pods say: kubectl logs -n " + shellWord(i.namespace) +
+		" -l app.kubernetes.io/name=license-operator,control-plane=controller-manager"
 	lease := i.lease.value
 	switch {
 	case lease == nil:
@@ -346,17 +369,21 @@ func (i *installation) checkLeader() check {
 	case lease.holder == "":
 		return problem(name, seeLogs, "nobody leads: the one who did has stopped")
 	case i.clocks.server.IsZero():
-		return notChecked(name, "", "%s holds the lease; whether it still does cannot be told, since the API server does not say what time it is", lease.holder)
+		return notChecked(name, "", "%s holds the lease; whether it still does cannot be told, since the API server "+
+			"does not say what time it is", lease.holder)
 	case lease.isStale():
-		return problem(name, seeLogs, "nobody leads: %s has not renewed the lease for %s", lease.holder, ageText(lease.age))
+		return problem(name, seeLogs, "nobody leads: %s has not renewed the lease for %s", lease.holder,
+			ageText(lease.age))
 	case i.pods.err != nil:
 		return good(name, "%s leads", lease.holder)
 	case slices.ContainsFunc(i.pods.value, func(pod corev1.Pod) bool { return holds(&pod, lease.holder) }):
 		return good(name, "%s leads", lease.holder)
 	case lease.age > freshRenewal:
-		return warning(name, "Look again then. If nobody has taken over: "+seeLogs, "%s led, and its pod is gone; another takes over within %s", lease.holder, ageText(lease.valid))
+		return warning(name, "Look again then. If nobody has taken over: "+seeLogs,
+			"%s led, and its pod is gone; another takes over within %s", lease.holder, ageText(lease.valid))
 	default:
-		return warning(name, "See where it runs. If its pods have other labels than config/ gives them, others do not find them either.",
+		return warning(name, "See where it runs. If its pods have other labels than config/ gives them, others do "+
+			"not find them either.",
 			"%s leads, which is none of the operator's pods in namespace %s", lease.holder, i.namespace)
 	}
 }
@@ -372,7 +399,8 @@ func unelected(pods []corev1.Pod, namespace string) []string {
 	return names
 }
 
-// electsLeader goes by the flag, and without it by the environment variable that stands in for it, as far as a pod states them itself.
+// electsLeader goes by the flag, and without it by the environment variable that stands in for it, as far as a pod
+// states them itself.
 func electsLeader(pod *corev1.Pod) bool {
 	container := managerOf(pod)
 	if container == nil {
@@ -436,12 +464,15 @@ func (i *installation) checkInstallations() check {
 	}
 	switch {
 	case len(leading) > 0 && !leadsHere:
-		return problem(name, "Look there: kubectl license doctor -n "+shellWord(leading[0]), "the operator leads in namespace %s, and not in %s", someNames(leading), i.namespace)
+		return problem(name, "Look there: kubectl license doctor -n "+shellWord(leading[0]),
+			"the operator leads in namespace %s, and not in %s", someNames(leading), i.namespace)
 	case len(leading) > 0:
-		return problem(name, "Remove all but one: LicensedProducts belong to the whole cluster, and two operators undo each other's work.",
+		return problem(name, "Remove all but one: LicensedProducts belong to the whole cluster, and two operators "+
+			"undo each other's work.",
 			"the operator leads in namespace %s as well", someNames(leading))
 	case len(elsewhere) > 0 && len(i.pods.value) > 0:
-		return warning(name, "Remove all but one: a second one that leads undoes the first one's work.", "there are pods of the operator in namespace %s as well", someNames(elsewhere))
+		return warning(name, "Remove all but one: a second one that leads undoes the first one's work.",
+			"there are pods of the operator in namespace %s as well", someNames(elsewhere))
 	case i.podsEverywhere.err != nil:
 		return good(name, "no other holds a lease; who may not %s sees no more", i.podsEverywhere.right)
 	default:

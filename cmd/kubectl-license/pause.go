@@ -55,8 +55,11 @@ permissions get and patch on the LicensedProduct.`,
   kubectl license resume acme-mesh`,
 		RunE: inSteps(o),
 	}
-	command.Flags().Var(&o.length, "for", "how long, such as 72h or 3d (a day has 24 hours), at most "+formatDuration(restriction.MaxPause))
-	command.Flags().StringVar(&o.reason, "reason", "", fmt.Sprintf("why, in one line of `TEXT` of at most %d characters, for whoever finds the pause", restriction.MaxPauseReason))
+	command.Flags().Var(&o.length, "for",
+		"how long, such as 72h or 3d (a day has 24 hours), at most "+formatDuration(restriction.MaxPause))
+	command.Flags().StringVar(&o.reason, "reason", "",
+		fmt.Sprintf("why, in one line of `TEXT` of at most %d characters, for whoever finds the pause",
+			restriction.MaxPauseReason))
 	completeWith(command, "for", "24h", "72h", "7d", "14d")
 	completeWith(command, "reason")
 	o.attach(command)
@@ -70,7 +73,8 @@ func (o *pauseOptions) complete(args []string) error {
 	if err := o.productRequest.complete(args); err != nil {
 		return err
 	}
-	o.pending = "The pause stands: the operator takes it up as soon as it can. Take it back with: kubectl license resume " + o.product
+	o.pending = "The pause stands: the operator takes it up as soon as it can. Take it back with: kubectl license " +
+		"resume " + o.product
 	return nil
 }
 
@@ -80,11 +84,14 @@ func (o *pauseOptions) validate() error {
 	case length == 0 && o.command.Flags().Changed("for"):
 		return misused(o.command, "--for 0s: want more than 0s")
 	case length > restriction.MaxPause:
-		return misused(o.command, "--for %s: at most %s, since the operator ends a pause then; pause again before it is over", &o.length, formatDuration(restriction.MaxPause))
+		return misused(o.command,
+			"--for %s: at most %s, since the operator ends a pause then; pause again before it is over", &o.length,
+			formatDuration(restriction.MaxPause))
 	case !utf8.ValidString(o.reason) || strings.ContainsFunc(o.reason, unicode.IsControl):
 		return misused(o.command, "--reason: want one line of text")
 	case utf8.RuneCountInString(o.reason) > restriction.MaxPauseReason:
-		return misused(o.command, "--reason: want at most %d characters, not %d", restriction.MaxPauseReason, utf8.RuneCountInString(o.reason))
+		return misused(o.command, "--reason: want at most %d characters, not %d", restriction.MaxPauseReason,
+			utf8.RuneCountInString(o.reason))
 	}
 	if err := requireFlags(o.command, "for", "reason"); err != nil {
 		return err
@@ -128,8 +135,8 @@ func (o *pauseOptions) run(ctx context.Context) error {
 	return o.tell(before, o.settled(ctx, after))
 }
 
-// settled is the product once what has been decided is done: policies are put in place and taken away after the state is written. It is the product as it was where that
-// takes too long, and its condition says why.
+// settled is the product once what has been decided is done: policies are put in place and taken away after the state
+// is written. It is the product as it was where that takes too long, and its condition says why.
 func (r *productRequest) settled(ctx context.Context, product *api.LicensedProduct) *api.LicensedProduct {
 	later, err := r.await(ctx, func(product *api.LicensedProduct) bool {
 		return unready(product).Reason != api.ReasonApplying
@@ -180,7 +187,8 @@ func (o *pauseOptions) yetToBegin(product *api.LicensedProduct) error {
 	if !o.takenUp(product) {
 		return nil
 	}
-	return failf("Compare this machine's clock with those of the cluster.\nThe pause stands. Take it back with: kubectl license resume "+o.product,
+	return failf("Compare this machine's clock with those of the cluster.\nThe pause stands. Take it back with: "+
+		"kubectl license resume "+o.product,
 		"the operator knows of the pause, which by its clock has yet to begin: it begins at %s", formatInstant(o.begin))
 }
 
@@ -189,16 +197,21 @@ func (o *pauseOptions) tell(before, after *api.LicensedProduct) error {
 	until := o.asked().UntilTime.Time
 	t := &table{}
 	t.add("Product:", after.Name)
-	t.add("Paused:", fmt.Sprintf("until %s (%s), %s", formatInstant(until), formatDuration(time.Duration(o.length)), quoted(o.reason)))
-	if replaced, err := restriction.PauseOf(before); err == nil && replaced != nil && o.begin.Before(replaced.UntilTime.Time) {
-		t.add("Replaced:", fmt.Sprintf("a pause until %s, %s", formatInstant(replaced.UntilTime.Time), quoted(replaced.Reason)))
+	t.add("Paused:", fmt.Sprintf("until %s (%s), %s", formatInstant(until), formatDuration(time.Duration(o.length)),
+		quoted(o.reason)))
+	if replaced, err := restriction.PauseOf(before); err == nil && replaced != nil &&
+		o.begin.Before(replaced.UntilTime.Time) {
+		t.add("Replaced:", fmt.Sprintf("a pause until %s, %s", formatInstant(replaced.UntilTime.Time),
+			quoted(replaced.Reason)))
 	}
 	t.add("Restriction:", stateChange(restrictionBefore(before), string(now.State)))
 	switch due := now.EffectiveTime; {
 	case now.State == api.RestrictionNone:
-		warnf(o.ErrOut, "nothing is restricted for %s, by its terms or by --max-restriction: the pause puts nothing off for now", o.product)
+		warnf(o.ErrOut, "nothing is restricted for %s, by its terms or by --max-restriction: the pause puts nothing "+
+			"off for now", o.product)
 	case due != nil && !due.Time.Before(until):
-		warnf(o.ErrOut, "the restriction of %s is due at %s, when the pause is over: it puts nothing off", o.product, formatInstant(due.Time))
+		warnf(o.ErrOut, "the restriction of %s is due at %s, when the pause is over: it puts nothing off", o.product,
+			formatInstant(due.Time))
 	default:
 		t.add("Afterwards:", "in force by itself, unless a license covers the product by then")
 	}
@@ -276,7 +289,8 @@ func (o *resumeOptions) run(ctx context.Context) error {
 	_, paused := before.Annotations[api.RestrictionPauseAnnotation]
 	_, explained := before.Annotations[api.RestrictionPauseReasonAnnotation]
 	if !paused && !explained {
-		_, err := fmt.Fprintf(o.Out, "LicensedProduct %s is not paused. Restriction: %s\n", o.product, cmp.Or(restrictionText(before), "none yet"))
+		_, err := fmt.Fprintf(o.Out, "LicensedProduct %s is not paused. Restriction: %s\n", o.product,
+			cmp.Or(restrictionText(before), "none yet"))
 		return err
 	}
 	if err := o.annotate(ctx, map[string]any{
@@ -287,7 +301,8 @@ func (o *resumeOptions) run(ctx context.Context) error {
 	}
 	after, err := o.await(ctx, func(product *api.LicensedProduct) bool {
 		status := restrictionOf(product)
-		return status.Pause == nil && status.State != api.RestrictionPaused && (status.State != api.RestrictionActive || status.InForce != nil)
+		return status.Pause == nil && status.State != api.RestrictionPaused &&
+			(status.State != api.RestrictionActive || status.InForce != nil)
 	})
 	if err != nil {
 		return err

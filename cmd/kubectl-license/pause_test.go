@@ -21,7 +21,8 @@ import (
 func restricted(t *testing.T, status api.RestrictionStatus) *fakeAPI {
 	t.Helper()
 	fake := newFakeAPI(t)
-	fake.product.Spec.Restriction = &api.RestrictionSpec{Mode: api.RestrictionDefaultTierOnly, TierSelector: &metav1.LabelSelector{}}
+	fake.product.Spec.Restriction = &api.RestrictionSpec{Mode: api.RestrictionDefaultTierOnly,
+		TierSelector: &metav1.LabelSelector{}}
 	fake.product.Status.Restriction = &status
 	fake.operator = follow
 	return fake
@@ -41,14 +42,16 @@ var (
 func inForce() *api.RestrictionInForce {
 	return &api.RestrictionInForce{
 		Mode: api.RestrictionDefaultTierOnly, SinceTime: new(metav1.NewTime(restrictedSince)),
-		Tiers:    []api.RestrictedTier{{Name: "databases", Mode: api.RestrictionDefaultTierOnly}, {Name: "security", Mode: api.RestrictionDefaultTierOnly}},
+		Tiers: []api.RestrictedTier{{Name: "databases", Mode: api.RestrictionDefaultTierOnly},
+			{Name: "security", Mode: api.RestrictionDefaultTierOnly}},
 		Policies: &api.AffectedPolicies{Total: new(int32(120)), Allowing: new(int32(100)), Denying: new(int32(20))},
 	}
 }
 
 // paused is a restriction that has been paused.
 func paused() api.RestrictionStatus {
-	pause := api.RestrictionPause{SinceTime: new(metav1.NewTime(date("2026-11-21"))), UntilTime: new(metav1.NewTime(date("2026-11-23"))), Reason: "Holidays"}
+	pause := api.RestrictionPause{SinceTime: new(metav1.NewTime(date("2026-11-21"))),
+		UntilTime: new(metav1.NewTime(date("2026-11-23"))), Reason: "Holidays"}
 	return api.RestrictionStatus{State: api.RestrictionPaused, EffectiveTime: instantOf(restrictedSince), Pause: &pause}
 }
 
@@ -81,7 +84,8 @@ func follow(product *api.LicensedProduct) {
 
 // restrictionReady is the condition of a restriction that is not in force, or lifted, completely.
 func restrictionReady(reason, message string) []metav1.Condition {
-	return []metav1.Condition{{Type: api.ConditionRestrictionReady, Status: metav1.ConditionFalse, Reason: reason, Message: message}}
+	return []metav1.Condition{{Type: api.ConditionRestrictionReady, Status: metav1.ConditionFalse, Reason: reason,
+		Message: message}}
 }
 
 func TestPause(t *testing.T) {
@@ -105,7 +109,8 @@ func TestPause(t *testing.T) {
 	fake = restricted(t, active)
 	fake.operator = func(product *api.LicensedProduct) {
 		follow(product)
-		product.Status.Conditions = restrictionReady(api.ReasonApplyFailed, "The pass policy of tier databases cannot be deleted.")
+		product.Status.Conditions = restrictionReady(api.ReasonApplyFailed,
+			"The pass policy of tier databases cannot be deleted.")
 	}
 	pause("It is not lifted.", fake, "--for", "1d", "--reason", "Freeze")
 	pause("It is to come while it is paused.", restricted(t, scheduled), "--for", "14d", "--reason", " Freeze ")
@@ -160,7 +165,8 @@ func TestLongestPause(t *testing.T) {
 	fake := restricted(t, active)
 	reason := strings.Repeat("é", restriction.MaxPauseReason)
 	e.must("pause", "acme-mesh", "--for", "14d", "--reason", reason, "--server", fake.start())
-	want := &api.RestrictionPause{SinceTime: new(metav1.NewTime(present)), UntilTime: new(metav1.NewTime(present.Add(restriction.MaxPause))), Reason: reason}
+	want := &api.RestrictionPause{SinceTime: new(metav1.NewTime(present)),
+		UntilTime: new(metav1.NewTime(present.Add(restriction.MaxPause))), Reason: reason}
 	if got := fake.product.Status.Restriction.Pause; !equality.Semantic.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -178,7 +184,8 @@ func TestResume(t *testing.T) {
 	fake := pauseAnnotations(restricted(t, paused()))
 	resume("It is due.", fake)
 	want := "application/merge-patch+json fieldManager=kubectl-license " +
-		`{"metadata":{"annotations":{"license-operator.io/restriction-pause":null,"license-operator.io/restriction-pause-reason":null}}}`
+		`{"metadata":{"annotations":{"license-operator.io/restriction-pause":null,` +
+		`"license-operator.io/restriction-pause-reason":null}}}`
 	if !slices.Equal(fake.patches, []string{want}) {
 		t.Errorf("patched with %q", fake.patches)
 	}
@@ -188,7 +195,8 @@ func TestResume(t *testing.T) {
 	fake = pauseAnnotations(restricted(t, paused()))
 	fake.operator = func(product *api.LicensedProduct) {
 		follow(product)
-		product.Status.Conditions = restrictionReady(api.ReasonForbidden, "The operator may not create globalnetworkpolicies.")
+		product.Status.Conditions = restrictionReady(api.ReasonForbidden,
+			"The operator may not create globalnetworkpolicies.")
 	}
 	resume("It is not in place.", fake)
 	fake.product.Status = api.LicensedProductStatus{Restriction: new(paused())}

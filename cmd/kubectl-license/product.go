@@ -23,10 +23,12 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// pollInterval is how often things are read while the operator is awaited. A watch would need another permission for the sake of a few requests.
+// pollInterval is how often things are read while the operator is awaited. A watch would need another permission for
+// the sake of a few requests.
 const pollInterval = 500 * time.Millisecond
 
-// productRequest is what commands have in common that ask something of the operator by annotations of a LicensedProduct, and read the answer in its status.
+// productRequest is what commands have in common that ask something of the operator by annotations of a
+// LicensedProduct, and read the answer in its status.
 type productRequest struct {
 	environment
 	command    *cobra.Command
@@ -38,7 +40,8 @@ type productRequest struct {
 	client client.Client
 	// pending says what becomes of a request that nobody has answered yet.
 	pending string
-	// hindrance says, of a product as it was last read, why the operator has not answered; nil, as a function and as its result: nothing is known of it.
+	// hindrance says, of a product as it was last read, why the operator has not answered; nil, as a function and as
+	// its result: nothing is known of it.
 	hindrance func(product *api.LicensedProduct) error
 }
 
@@ -58,7 +61,8 @@ func (r *productRequest) attach(command *cobra.Command) {
 
 // addTimeoutFlag is for commands that wait for the operator.
 func addTimeoutFlag(command *cobra.Command, timeout *time.Duration) {
-	command.Flags().DurationVar(timeout, "timeout", 30*time.Second, "how long to wait for the operator: a `DURATION` such as 2m")
+	command.Flags().DurationVar(timeout, "timeout", 30*time.Second,
+		"how long to wait for the operator: a `DURATION` such as 2m")
 	completeWith(command, "timeout", "30s", "2m")
 }
 
@@ -99,14 +103,17 @@ func (r *productRequest) annotate(ctx context.Context, annotations map[string]an
 	}
 	product := &api.LicensedProduct{}
 	product.Name = r.product
-	if err := r.client.Patch(ctx, product, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(fieldOwner)); err != nil {
+	if err := r.client.Patch(ctx, product, client.RawPatch(types.MergePatchType, patch),
+		client.FieldOwner(fieldOwner)); err != nil {
 		return r.explain("patch", err)
 	}
 	return nil
 }
 
 // await reads the product until the operator has answered.
-func (r *productRequest) await(ctx context.Context, answered func(product *api.LicensedProduct) bool) (*api.LicensedProduct, error) {
+func (r *productRequest) await(
+	ctx context.Context, answered func(product *api.LicensedProduct) bool,
+) (*api.LicensedProduct, error) {
 	product, err := poll(ctx, r.timeout, func(ctx context.Context, product *api.LicensedProduct) error {
 		return r.client.Get(ctx, types.NamespacedName{Name: r.product}, product)
 	}, answered)
@@ -128,8 +135,11 @@ var (
 	errUnanswered  = errors.New("no answer")
 )
 
-// poll reads something of the cluster until it has the answer. What was read last is returned in any case; empty where nothing was. Where the time ends while the API server is in trouble, or silent, that is the error.
-func poll[T any](ctx context.Context, timeout time.Duration, read func(context.Context, *T) error, answered func(*T) bool) (*T, error) {
+// poll reads something of the cluster until it has the answer. What was read last is returned in any case; empty where
+// nothing was. Where the time ends while the API server is in trouble, or silent, that is the error.
+func poll[T any](
+	ctx context.Context, timeout time.Duration, read func(context.Context, *T) error, answered func(*T) bool,
+) (*T, error) {
 	last := new(T)
 	var lastRead error
 	err := wait.PollUntilContextTimeout(ctx, pollInterval, timeout, true, func(ctx context.Context) (bool, error) {
@@ -172,7 +182,8 @@ func (r *productRequest) unanswered(product *api.LicensedProduct) error {
 			return err
 		}
 	}
-	return failf("Is it running? kubectl get pods -A | grep license-operator\n"+r.pending, "no answer from the operator within %s", r.timeout)
+	return failf("Is it running? kubectl get pods -A | grep license-operator\n"+r.pending,
+		"no answer from the operator within %s", r.timeout)
 }
 
 // namesObject tells a missing object from a path that the API server does not know.
@@ -183,7 +194,8 @@ func namesObject(err error, name string) bool {
 
 // notInstalled is the failure where the cluster does not know our kinds.
 func notInstalled() error {
-	return failf("Install it, or choose another cluster with --context.", "license-operator is not installed in this cluster: it has no LicensedProducts")
+	return failf("Install it, or choose another cluster with --context.",
+		"license-operator is not installed in this cluster: it has no LicensedProducts")
 }
 
 func noSuchProduct(name string) error {
@@ -203,10 +215,12 @@ func explainProduct(name, verb, rights string, err error) error {
 	case apierrors.IsNotFound(err):
 		return noSuchProduct(name)
 	case apierrors.IsForbidden(err):
-		return failf(fmt.Sprintf("Ask whoever administers the cluster for %s on %s, or for doing this.", rights, licensedProducts), "%v", err)
+		return failf(fmt.Sprintf("Ask whoever administers the cluster for %s on %s, or for doing this.", rights,
+			licensedProducts), "%v", err)
 	case apierrors.IsUnauthorized(err):
 		return notLoggedIn(err)
 	default:
-		return failf("Check the connection with: kubectl get lprod "+name, "cannot %s LicensedProduct %s: %v", verb, name, err)
+		return failf("Check the connection with: kubectl get lprod "+name, "cannot %s LicensedProduct %s: %v", verb,
+			name, err)
 	}
 }

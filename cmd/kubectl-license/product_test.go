@@ -59,10 +59,11 @@ func TestPollTellsWhoIsSilent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				n := 0
-				_, err := poll(t.Context(), 5*time.Second+100*time.Millisecond, func(ctx context.Context, _ *int) error {
-					n++
-					return test.read(ctx, n)
-				}, func(*int) bool { return false })
+				_, err := poll(t.Context(),
+					5*time.Second+100*time.Millisecond, func(ctx context.Context, _ *int) error {
+						n++
+						return test.read(ctx, n)
+					}, func(*int) bool { return false })
 				if !errors.Is(err, test.want) {
 					t.Errorf("got %v, want %v", err, test.want)
 				}

@@ -31,7 +31,8 @@ const (
 	keyUnchanged keyChange = "Unchanged"
 )
 
-// prospect is what applying a key changes. Its JSON form is an interface: fields are added, never renamed. Where the API has the same thing, it has the same name.
+// prospect is what applying a key changes. Its JSON form is an interface: fields are added, never renamed. Where the
+// API has the same thing, it has the same name.
 type prospect struct {
 	LicenseKeyName string    `json:"licenseKeyName"`
 	ProductName    string    `json:"productName"`
@@ -42,15 +43,18 @@ type prospect struct {
 	Customer  string `json:"customer"`
 	// ReplacedLicenseID is that of the token that was there, if the operator has verified it.
 	ReplacedLicenseID string `json:"replacedLicenseID,omitempty"`
-	// State of the key, and Active: whether it is the one that decides the product's state, both as soon as it is applied.
+	// State of the key, and Active: whether it is the one that decides the product's state, both as soon as it is
+	// applied.
 	State  api.LicenseKeyState `json:"state"`
-	Active bool                     `json:"active"`
-	// ClusterUnknown tells that the key is for certain clusters, and that nobody here may see whether this is one: all of what follows depends on it.
+	Active bool                `json:"active"`
+	// ClusterUnknown tells that the key is for certain clusters, and that nobody here may see whether this is one: all
+	// of what follows depends on it.
 	ClusterUnknown bool `json:"clusterUnknown,omitempty"`
 	// Before and After are the product now, and as soon as the key is applied.
 	Before outlook `json:"before"`
 	After  outlook `json:"after"`
-	// TakeoverTime is when the key becomes the active one where that is later, as things are, and AtTakeover the product then.
+	// TakeoverTime is when the key becomes the active one where that is later, as things are, and AtTakeover the
+	// product then.
 	TakeoverTime *metav1.Time `json:"takeoverTime,omitempty"`
 	AtTakeover   *outlook     `json:"atTakeover,omitempty"`
 	// RestrictionStartTime is when the restriction next comes into force once the key is applied, as things are.
@@ -75,11 +79,11 @@ type prospect struct {
 // outlook is what the keys of a product amount to at a time.
 type outlook struct {
 	State                api.LicensedProductState `json:"state"`
-	ActiveLicenseKeyName string                        `json:"activeLicenseKeyName,omitempty"`
-	ExpiryTime           *metav1.Time                  `json:"expiryTime,omitempty"`
-	GraceEndTime         *metav1.Time                  `json:"graceEndTime,omitempty"`
-	CoverageEndTime      *metav1.Time                  `json:"coverageEndTime,omitempty"`
-	Features             []string                      `json:"features,omitempty"`
+	ActiveLicenseKeyName string                   `json:"activeLicenseKeyName,omitempty"`
+	ExpiryTime           *metav1.Time             `json:"expiryTime,omitempty"`
+	GraceEndTime         *metav1.Time             `json:"graceEndTime,omitempty"`
+	CoverageEndTime      *metav1.Time             `json:"coverageEndTime,omitempty"`
+	Features             []string                 `json:"features,omitempty"`
 	Limits               []api.Limit              `json:"limits,omitempty"`
 	// Restriction is absent where the product's terms ask for none.
 	Restriction *restrictionOutlook `json:"restriction,omitempty"`
@@ -88,17 +92,20 @@ type outlook struct {
 // restrictionOutlook is how a restriction stands at a time.
 type restrictionOutlook struct {
 	State         api.RestrictionState `json:"state"`
-	EffectiveTime *metav1.Time              `json:"effectiveTime,omitempty"`
+	EffectiveTime *metav1.Time         `json:"effectiveTime,omitempty"`
 
 	text string
 }
 
-// foresee tells what applying a verified key changes. It comes from the code that the operator runs, from the keys as the operator found them.
+// foresee tells what applying a verified key changes. It comes from the code that the operator runs, from the keys as
+// the operator found them.
 func foresee(accepted *acceptance, keys []api.LicenseKey, c *candidate, now time.Time) *prospect {
 	product, claims := accepted.product, accepted.claims
 	p := &prospect{
-		LicenseKeyName: c.name, ProductName: product.Name, Change: keyCreated, LicenseID: claims.ID, Customer: claims.Customer,
-		Usage: product.Status.Usage, claims: claims, now: now, clusterErr: accepted.clusterErr, ClusterUnknown: accepted.clusterErr != nil,
+		LicenseKeyName: c.name, ProductName: product.Name, Change: keyCreated, LicenseID: claims.ID,
+		Customer: claims.Customer,
+		Usage:    product.Status.Usage, claims: claims, now: now, clusterErr: accepted.clusterErr,
+		ClusterUnknown: accepted.clusterErr != nil,
 	}
 	p.look(keys, c)
 	brakes := restriction.Brakes{MaxMode: cmp.Or(restrictionOf(product).MaxMode, api.RestrictionDefaultTierOnly)}
@@ -139,7 +146,8 @@ func (p *prospect) look(keys []api.LicenseKey, c *candidate) {
 	}
 }
 
-// concernsSame tells whether another foretelling is about the same LicenseKey with the same content: what the operator has written into its status meanwhile does not count.
+// concernsSame tells whether another foretelling is about the same LicenseKey with the same content: what the operator
+// has written into its status meanwhile does not count.
 func (p *prospect) concernsSame(other *prospect) bool {
 	if p.existing == nil || other.existing == nil {
 		return p.existing == other.existing
@@ -155,12 +163,14 @@ func outlookOf(c *course) outlook {
 		Features: e.Features, Limits: e.Limits,
 	}
 	if c.product.Spec.Restriction != nil {
-		found.Restriction = &restrictionOutlook{State: c.state, EffectiveTime: instantOf(e.EffectiveTime), text: restrictionStatusText(c.restriction())}
+		found.Restriction = &restrictionOutlook{State: c.state, EffectiveTime: instantOf(e.EffectiveTime),
+			text: restrictionStatusText(c.restriction())}
 	}
 	return found
 }
 
-// isReached tells whether the operator says of a product what was foretold. Of a restriction that ends, it also tells whether it has.
+// isReached tells whether the operator says of a product what was foretold. Of a restriction that ends, it also tells
+// whether it has.
 func (p *prospect) isReached(product *api.LicensedProduct) bool {
 	status := &product.Status
 	said, foretold := outlook{
@@ -169,12 +179,14 @@ func (p *prospect) isReached(product *api.LicensedProduct) bool {
 		Features: status.Features, Limits: status.Limits,
 	}, p.After
 	foretold.Restriction = nil
-	return equality.Semantic.DeepEqual(said, foretold) && (!p.endsRestriction() || restrictionOf(product).State != api.RestrictionActive)
+	return equality.Semantic.DeepEqual(said, foretold) &&
+		(!p.endsRestriction() || restrictionOf(product).State != api.RestrictionActive)
 }
 
 func (p *prospect) endsRestriction() bool { return p.Before.isRestricted() && !p.After.isRestricted() }
 
-// startsMeanwhile tells whether the restriction comes into force before the key takes over or, where it never does, because a pause ends.
+// startsMeanwhile tells whether the restriction comes into force before the key takes over or, where it never does,
+// because a pause ends.
 func (p *prospect) startsMeanwhile() bool {
 	switch {
 	case p.RestrictionStartTime == nil || p.After.isRestricted():
@@ -190,7 +202,8 @@ func (o *outlook) isRestricted() bool {
 	return o.Restriction != nil && o.Restriction.State == api.RestrictionActive
 }
 
-// settled is the product with the limits and features that the key brings: as soon as it is applied or, where it takes over later, then.
+// settled is the product with the limits and features that the key brings: as soon as it is applied or, where it takes
+// over later, then.
 func (p *prospect) settled() *outlook {
 	if p.AtTakeover != nil {
 		return p.AtTakeover

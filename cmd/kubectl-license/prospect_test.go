@@ -15,13 +15,15 @@ import (
 	"github.com/license-operator/license-operator/internal/license"
 )
 
-// licensed are the claims of a license for so many nodes that was issued a number of days ago, begins then or later, and lasts a number of days.
+// licensed are the claims of a license for so many nodes that was issued a number of days ago, begins then or later,
+// and lasts a number of days.
 func licensed(id string, issued, begins, lasts int, nodes int64) *license.Claims {
 	begin := present.AddDate(0, 0, begins)
 	return &license.Claims{
 		ID: id, Customer: "Example GmbH", Audience: []string{"acme-mesh"},
-		IssuedTime: present.AddDate(0, 0, -issued), NotBefore: begin, Expiry: begin.AddDate(0, 0, lasts), GracePeriod: 30 * day,
-		Features: []string{"federation"}, Limits: map[string]int64{"nodes": nodes},
+		IssuedTime: present.AddDate(0, 0, -issued), NotBefore: begin, Expiry: begin.AddDate(0, 0, lasts),
+		GracePeriod: 30 * day,
+		Features:    []string{"federation"}, Limits: map[string]int64{"nodes": nodes},
 	}
 }
 
@@ -45,13 +47,15 @@ func TestForesee(t *testing.T) {
 	e := newTerminal(t)
 	unlicensed := func() *api.LicensedProduct {
 		return &api.LicensedProduct{
-			ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh", CreationTimestamp: metav1.NewTime(present.AddDate(0, 0, -90))},
-			Status:     api.LicensedProductStatus{Usage: []api.Usage{{Name: api.UsageNodes, Value: new(int64(73))}}},
+			ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh",
+				CreationTimestamp: metav1.NewTime(present.AddDate(0, 0, -90))},
+			Status: api.LicensedProductStatus{Usage: []api.Usage{{Name: api.UsageNodes, Value: new(int64(73))}}},
 		}
 	}
 	restricts := func() *api.LicensedProduct {
 		product := unlicensed()
-		product.Spec.Restriction = &api.RestrictionSpec{Mode: api.RestrictionDefaultTierOnly, TierSelector: &metav1.LabelSelector{}}
+		product.Spec.Restriction = &api.RestrictionSpec{Mode: api.RestrictionDefaultTierOnly,
+			TierSelector: &metav1.LabelSelector{}}
 		return product
 	}
 	paused := func() *api.LicensedProduct {
@@ -80,35 +84,52 @@ func TestForesee(t *testing.T) {
 
 		clusterErr error
 	}{
-		{"The first license. Keys of other products do not count.", unlicensed(), []api.LicenseKey{foreign}, "first", licensed("L-1", 0, 0, 365, 100), 0, nil},
+		{"The first license. Keys of other products do not count.", unlicensed(), []api.LicenseKey{foreign}, "first",
+			licensed("L-1", 0, 0, 365, 100), 0, nil},
 		{
-			"One for certain clusters, where nobody knows whether this is one.", unlicensed(), nil, "bound", licensed("L-1", 0, 0, 365, 100), 0,
+			"One for certain clusters, where nobody knows whether this is one.", unlicensed(), nil, "bound",
+			licensed("L-1", 0, 0, 365, 100), 0,
 			errors.New(`namespaces "kube-system" is forbidden`),
 		},
-		{"A renewal for fewer nodes than are in use.", unlicensed(), []api.LicenseKey{running}, "renewal", licensed("L-1", 0, 0, 365, 50), 0, nil},
-		{"On a narrow terminal.", unlicensed(), []api.LicenseKey{running}, "renewal", licensed("L-1", 0, 0, 365, 50), 60, nil},
-		{"An older one, which never counts.", unlicensed(), []api.LicenseKey{running}, "older", licensed("L-0", 400, -400, 420, 10), 0, nil},
-		{"An older one that lasts longer, and counts once the other is in its grace period.", unlicensed(), []api.LicenseKey{running}, "older", licensed("L-0", 400, -400, 800, 10), 0, nil},
-		{"One that begins when the other ends, for fewer nodes.", unlicensed(), []api.LicenseKey{running}, "next", licensed("L-2", 0, 65, 365, 50), 0, nil},
-		{"One that begins after a gap.", unlicensed(), []api.LicenseKey{over}, "next", licensed("L-2", 0, 30, 365, 100), 0, nil},
-		{"One that is over.", unlicensed(), []api.LicenseKey{running}, "over", licensed("L-2025", 700, -700, 365, 100), 0, nil},
-		{"In place of the one that counts: a shorter one.", unlicensed(), []api.LicenseKey{running}, running.Name, licensed("L-3", 0, 0, 30, 100), 0, nil},
-		{"In place of the one that counts: one that has yet to begin.", unlicensed(), []api.LicenseKey{running}, running.Name, licensed("L-3", 0, 30, 365, 100), 0, nil},
+		{"A renewal for fewer nodes than are in use.", unlicensed(), []api.LicenseKey{running}, "renewal",
+			licensed("L-1", 0, 0, 365, 50), 0, nil},
+		{"On a narrow terminal.", unlicensed(), []api.LicenseKey{running}, "renewal", licensed("L-1", 0, 0, 365, 50),
+			60, nil},
+		{"An older one, which never counts.", unlicensed(), []api.LicenseKey{running}, "older",
+			licensed("L-0", 400, -400, 420, 10), 0, nil},
+		{"An older one that lasts longer, and counts once the other is in its grace period.", unlicensed(),
+			[]api.LicenseKey{running}, "older", licensed("L-0", 400, -400, 800, 10), 0, nil},
+		{"One that begins when the other ends, for fewer nodes.", unlicensed(), []api.LicenseKey{running}, "next",
+			licensed("L-2", 0, 65, 365, 50), 0, nil},
+		{"One that begins after a gap.", unlicensed(), []api.LicenseKey{over}, "next", licensed("L-2", 0, 30, 365, 100),
+			0, nil},
+		{"One that is over.", unlicensed(), []api.LicenseKey{running}, "over", licensed("L-2025", 700, -700, 365, 100),
+			0, nil},
+		{"In place of the one that counts: a shorter one.", unlicensed(), []api.LicenseKey{running}, running.Name,
+			licensed("L-3", 0, 0, 30, 100), 0, nil},
+		{"In place of the one that counts: one that has yet to begin.", unlicensed(), []api.LicenseKey{running},
+			running.Name, licensed("L-3", 0, 30, 365, 100), 0, nil},
 		{
 			"The same license under another name, and a key that nobody has looked at.", unlicensed(),
 			[]api.LicenseKey{running, unseen},
 			"twin",
 			licensed("L-2026", 300, -300, 365, 100), 0, nil,
 		},
-		{"A restriction is in force and ends.", restricts(), []api.LicenseKey{over}, "rescue", licensed("L-1", 0, 0, 365, 100), 0, nil},
+		{"A restriction is in force and ends.", restricts(), []api.LicenseKey{over}, "rescue",
+			licensed("L-1", 0, 0, 365, 100), 0, nil},
 		{"It stays.", restricts(), []api.LicenseKey{over}, "too-late", licensed("L-1", 400, -400, 300, 100), 0, nil},
 		{"It stays for now.", restricts(), []api.LicenseKey{over}, "staged", licensed("L-1", 0, 10, 365, 100), 0, nil},
-		{"A pause that is over long before anything is due.", shortlyPaused(), nil, "first", licensed("L-1", 0, 0, 365, 100), 0, nil},
-		{"A pause that is all that keeps it from coming.", paused(), []api.LicenseKey{over}, "too-late", licensed("L-1", 400, -400, 300, 100), 0, nil},
-		{"It is paused, and comes before the key begins.", paused(), []api.LicenseKey{over}, "staged", licensed("L-1", 0, 10, 365, 100), 0, nil},
+		{"A pause that is over long before anything is due.", shortlyPaused(), nil, "first",
+			licensed("L-1", 0, 0, 365, 100), 0, nil},
+		{"A pause that is all that keeps it from coming.", paused(), []api.LicenseKey{over}, "too-late",
+			licensed("L-1", 400, -400, 300, 100), 0, nil},
+		{"It is paused, and comes before the key begins.", paused(), []api.LicenseKey{over}, "staged",
+			licensed("L-1", 0, 10, 365, 100), 0, nil},
 	} {
-		key := &candidate{presentedKey: presentedKey{token: "the token of " + test.claims.ID, productName: "acme-mesh"}, name: test.name}
-		found := foresee(&acceptance{product: test.product, claims: test.claims, clusterErr: test.clusterErr}, test.keys, key, present)
+		key := &candidate{presentedKey: presentedKey{token: "the token of " + test.claims.ID, productName: "acme-mesh"},
+			name: test.name}
+		found := foresee(&acceptance{product: test.product, claims: test.claims, clusterErr: test.clusterErr},
+			test.keys, key, present)
 		e.note("%s", test.note)
 		var text, warnings, encoded strings.Builder
 		if err := found.tell(screen{Writer: &text, width: test.width}); err != nil {
@@ -134,15 +155,18 @@ func TestForetellingIsPrintable(t *testing.T) {
 	const hostile = "x\x1b[2K\nLicense:        forged\u202e"
 	claims := licensed(hostile, 0, 0, 365, 100)
 	claims.Customer, claims.Features, claims.Limits = hostile, []string{hostile}, map[string]int64{hostile: 1}
-	product := &api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: hostile, CreationTimestamp: metav1.NewTime(present)}}
+	product := &api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: hostile,
+		CreationTimestamp: metav1.NewTime(present)}}
 	replaced := foundKey(hostile, hostile, licensed(hostile, 1, -1, 365, 100))
 	for _, keys := range [][]api.LicenseKey{nil, {replaced}} {
-		found := foresee(&acceptance{product: product, claims: claims}, keys, &candidate{name: hostile, presentedKey: presentedKey{token: "t", productName: hostile}}, present)
+		found := foresee(&acceptance{product: product, claims: claims}, keys,
+			&candidate{name: hostile, presentedKey: presentedKey{token: "t", productName: hostile}}, present)
 		var text strings.Builder
 		if err := found.tell(screen{Writer: &text}); err != nil {
 			t.Fatal(err)
 		}
-		if strings.ContainsAny(text.String(), "\x1b\u202e") || strings.Contains(text.String(), "\nLicense:        forged") {
+		if strings.ContainsAny(text.String(), "\x1b\u202e") ||
+			strings.Contains(text.String(), "\nLicense:        forged") {
 			t.Errorf("%q", text.String())
 		}
 	}
@@ -155,8 +179,9 @@ func TestChangeOfKey(t *testing.T) {
 		existing func(key *api.LicenseKey)
 		want     keyChange
 	}{
-		"the same":                {func(*api.LicenseKey) {}, keyUnchanged},
-		"in white space":          {func(key *api.LicenseKey) { key.Spec.Token = "\n" + key.Spec.Token + "\n" }, keyUnchanged},
+		"the same": {func(*api.LicenseKey) {}, keyUnchanged},
+		"in white space": {func(key *api.LicenseKey) { key.Spec.Token = "\n" + key.Spec.Token + "\n" },
+			keyUnchanged},
 		"with more labels":        {func(key *api.LicenseKey) { key.Labels["more"] = "" }, keyUnchanged},
 		"another name":            {func(key *api.LicenseKey) { key.Name = "other" }, keyCreated},
 		"another token":           {func(key *api.LicenseKey) { key.Spec.Token = "x" }, keyTokenReplaced},
@@ -167,14 +192,16 @@ func TestChangeOfKey(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			existing := foundKey("key", "acme-mesh", claims)
-			existing.Labels, existing.Annotations = map[string]string{"team": "network"}, map[string]string{"ticket": "42"}
+			existing.Labels, existing.Annotations = map[string]string{"team": "network"},
+				map[string]string{"ticket": "42"}
 			test.existing(&existing)
 			key := &candidate{
 				presentedKey: presentedKey{token: "the token of L-1", productName: "acme-mesh"}, name: "key",
 				labels: map[string]string{"team": "network"}, annotations: map[string]string{"ticket": "42"},
 			}
 			product := &api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh"}}
-			if got := foresee(&acceptance{product: product, claims: claims}, []api.LicenseKey{existing}, key, present.Add(time.Hour)).Change; got != test.want {
+			if got := foresee(&acceptance{product: product, claims: claims}, []api.LicenseKey{existing}, key,
+				present.Add(time.Hour)).Change; got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})

@@ -43,14 +43,16 @@ type presentedKey struct {
 	repaired bool
 }
 
-// compactJWS is the shape of a token: three parts in base64url. Whether they can be decoded is for package token to say.
+// compactJWS is the shape of a token: three parts in base64url. Whether they can be decoded is for package token to
+// say.
 var compactJWS = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$`)
 
-// readKey finds the license key in whatever a customer has at hand: a manifest, a Secret, a bare token, or one of these as a mail program left it. Where
-// there are several keys it takes the first.
+// readKey finds the license key in whatever a customer has at hand: a manifest, a Secret, a bare token, or one of these
+// as a mail program left it. Where there are several keys it takes the first.
 func readKey(data []byte) (presentedKey, error) {
 	if isUTF16(data) {
-		return presentedKey{}, unreadable("Save it as UTF-8 and try again.", "this is UTF-16 text, as Windows writes it")
+		return presentedKey{},
+			unreadable("Save it as UTF-8 and try again.", "this is UTF-16 text, as Windows writes it")
 	}
 	text := keyText(data)
 	if compactJWS.MatchString(text) {
@@ -88,7 +90,8 @@ func unreadable(next, format string, args ...any) *failure {
 	return verdict(exitUnreadable, next, format, args...)
 }
 
-const askForKey = "Give the file that the vendor sent: a LicenseKey manifest, or the token alone (three parts with dots between them)."
+const askForKey = "Give the file that the vendor sent: a LicenseKey manifest, or the token alone (three parts with " +
+	"dots between them)."
 
 // keyHolders are the kinds of objects that a key can be in, the likelier one first.
 var keyHolders = []schema.GroupKind{licenseKeyKind, {Kind: kindSecret}}
@@ -115,17 +118,22 @@ func keyFromObject(o *object) (presentedKey, error) {
 func keyFromLicenseKey(o *object) (presentedKey, error) {
 	var key api.LicenseKey
 	if err := json.Unmarshal(o.raw, &key); err != nil {
-		return presentedKey{}, unreadable("Compare it with 'kubectl explain lk.spec'.", "the LicenseKey cannot be read: %s", decodingProblem(err))
+		return presentedKey{},
+			unreadable("Compare it with 'kubectl explain lk.spec'.", "the LicenseKey cannot be read: %s",
+				decodingProblem(err))
 	}
 	token := joined(key.Spec.Token)
 	ref := key.Spec.TokenSecretRef
 	switch {
 	case token == "" && ref != nil:
 		return presentedKey{}, unreadable(
-			fmt.Sprintf("In the namespace that license-operator runs in: kubectl get secret %s -o yaml | kubectl license inspect -", shellWord(ref.Name)),
-			"the token of LicenseKey %s is not in the manifest, but in the entry %s of Secret %s", key.Name, ref.Key, ref.Name)
+			fmt.Sprintf("In the namespace that license-operator runs in: kubectl get secret %s -o yaml | kubectl "+
+				"license inspect -", shellWord(ref.Name)),
+			"the token of LicenseKey %s is not in the manifest, but in the entry %s of Secret %s", key.Name, ref.Key,
+			ref.Name)
 	case token == "":
-		return presentedKey{}, unreadable("Ask the vendor for the complete manifest.", "LicenseKey %s has no spec.token", key.Name)
+		return presentedKey{},
+			unreadable("Ask the vendor for the complete manifest.", "LicenseKey %s has no spec.token", key.Name)
 	}
 	return presentedKey{
 		token:       token,
@@ -172,7 +180,8 @@ func keyFromSecret(o *object) (presentedKey, error) {
 	case 1:
 		return key, nil
 	default:
-		return presentedKey{}, unreadable("Give one of them alone.", "Secret %s has several tokens: %s", secret.Name, strings.Join(found, ", "))
+		return presentedKey{}, unreadable("Give one of them alone.", "Secret %s has several tokens: %s", secret.Name,
+			strings.Join(found, ", "))
 	}
 }
 
@@ -186,8 +195,9 @@ func (o *object) is(kind schema.GroupKind) bool {
 	return o.GroupVersionKind().GroupKind() == kind
 }
 
-// readObjects reads a manifest of one document or more, in YAML or JSON, and the items of lists such as kubectl get prints. Marks of quotation are taken off
-// where nothing can be read with them. torn tells that there is something besides the objects that cannot be read.
+// readObjects reads a manifest of one document or more, in YAML or JSON, and the items of lists such as kubectl get
+// prints. Marks of quotation are taken off where nothing can be read with them. torn tells that there is something
+// besides the objects that cannot be read.
 func readObjects(text string) (objects []object, torn bool) {
 	for _, candidate := range []string{text, unquoted(text)} {
 		if objects, torn = decodeDocuments(candidate); len(objects) > 0 {
@@ -242,8 +252,8 @@ func expand(raw []byte) []object {
 	return items
 }
 
-// joined takes out what mail programs put into a token: marks of quotation, line breaks, the marks of soft ones, spaces of any kind, hyphens that do not show.
-// None of it can be part of a token.
+// joined takes out what mail programs put into a token: marks of quotation, line breaks, the marks of soft ones, spaces
+// of any kind, hyphens that do not show. None of it can be part of a token.
 func joined(text string) string {
 	var whole strings.Builder
 	for line := range strings.Lines(unquoted(text)) {
@@ -264,7 +274,8 @@ func solid(line string) string {
 	}, line)
 }
 
-// isInvisible is true of white space and of characters that only say how to lay out a text (soft hyphen, zero-width space, byte order mark).
+// isInvisible is true of white space and of characters that only say how to lay out a text (soft hyphen, zero-width
+// space, byte order mark).
 func isInvisible(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
 
 var quotation = regexp.MustCompile(`(?m)^[ \t]*(?:>[ \t]?)+`)
@@ -283,7 +294,8 @@ var (
 	signatureLengths = []int{86, 342, 512, maxSignatureLength}
 )
 
-// maxTries bounds how many words of a text are tried as the beginning of a token. A letter has one; a file that has thousands is none.
+// maxTries bounds how many words of a text are tried as the beginning of a token. A letter has one; a file that has
+// thousands is none.
 const maxTries = 16
 
 // keyFromProse is the last resort: a token somewhere in a mail, or in a manifest that line breaks have torn.
@@ -309,8 +321,8 @@ func keyFromProse(text string) (presentedKey, bool) {
 	return presentedKey{}, false
 }
 
-// continued is the beginning of a token and the lines after it, as long as they can belong to it and until it is complete: what follows may be a name below a
-// letter.
+// continued is the beginning of a token and the lines after it, as long as they can belong to it and until it is
+// complete: what follows may be a name below a letter.
 func continued(start string, lines []string) string {
 	found := []byte(start)
 	for _, line := range lines {
@@ -330,7 +342,8 @@ func complete(found []byte) bool {
 	return slices.Contains(signatureLengths, len(tail)-dot-1) && bytes.Count(found, []byte{'.'}) == 2
 }
 
-// looksLikeToken is true of what has the shape of a token, and of what begins like one: package token says best what is wrong with a part of a token.
+// looksLikeToken is true of what has the shape of a token, and of what begins like one: package token says best what is
+// wrong with a part of a token.
 func looksLikeToken(text string) bool {
 	return compactJWS.MatchString(text) || strings.HasPrefix(text, tokenStart) && tokenPart.MatchString(text)
 }

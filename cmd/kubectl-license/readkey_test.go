@@ -37,7 +37,8 @@ func someKey(t testing.TB) (token, manifest string) {
 		signature[i] = byte(251 * i)
 	}
 	token = encode([]byte(`{"alg":"EdDSA","typ":"JWT"}`)) + "." + encode(claims) + "." + encode(signature)
-	manifest = "apiVersion: license-operator.io/v1alpha1\nkind: LicenseKey\nmetadata:\n  name: acme-mesh-1\nspec:\n  productName: acme-mesh\n  token: " + token + "\n"
+	manifest = "apiVersion: license-operator.io/v1alpha1\nkind: LicenseKey\nmetadata:\n  name: acme-mesh-1\nspec:\n " +
+		" productName: acme-mesh\n  token: " + token + "\n"
 	return token, manifest
 }
 
@@ -46,7 +47,9 @@ const somePEM = "-----BEGIN CERTIFICATE-----\nQUJD\nREVG\n-----END CERTIFICATE--
 func TestReadKey(t *testing.T) {
 	token, manifest := someKey(t)
 	withCertificate := manifest + "  certificate: |\n" + indented(somePEM, "    ")
-	asJSON := fmt.Sprintf(`{"apiVersion":"license-operator.io/v1alpha1","kind":"LicenseKey","spec":{"productName":"acme-mesh","token":%q}}`, token)
+	asJSON := fmt.Sprintf(
+		`{"apiVersion":"license-operator.io/v1alpha1","kind":"LicenseKey","spec":{"productName":"acme-mesh",`+
+			`"token":%q}}`, token)
 	bare := presentedKey{token: token}
 	inManifest := presentedKey{token: token, productName: "acme-mesh"}
 	repaired := presentedKey{token: token, repaired: true}
@@ -54,20 +57,27 @@ func TestReadKey(t *testing.T) {
 		text string
 		want presentedKey
 	}{
-		"a token":                              {token, bare},
-		"a token and a line break":             {token + "\r\n", bare},
-		"a token in white space":               {" \t\n" + token + "\n\n", bare},
-		"a token behind a byte order mark":     {"\ufeff" + token, bare},
-		"a manifest":                           {manifest, inManifest},
-		"a manifest from Windows":              {strings.ReplaceAll(manifest, "\n", "\r\n"), inManifest},
-		"a manifest with a byte order mark":    {"\ufeff" + manifest, inManifest},
-		"a manifest in JSON":                   {asJSON, inManifest},
-		"a manifest with a certificate":        {withCertificate, presentedKey{token: token, productName: "acme-mesh", certificate: somePEM}},
-		"the second document":                  {"# hello\n---\n" + product("acme-mesh", somePEM, "") + "---\n" + manifest, inManifest},
-		"the first of two keys":                {manifest + "---\n" + strings.ReplaceAll(manifest, "acme-mesh", "other"), inManifest},
-		"a list":                               {"apiVersion: v1\nkind: List\nitems:\n- " + strings.ReplaceAll(strings.TrimSpace(manifest), "\n", "\n  "), inManifest},
-		"a list in JSON":                       {`{"apiVersion":"license-operator.io/v1alpha1","kind":"LicenseKeyList","items":[` + asJSON + `]}`, inManifest},
-		"a Secret":                             {"apiVersion: v1\nkind: Secret\ndata:\n  other: eA==\n  jwt: " + base64.StdEncoding.EncodeToString([]byte(token+"\n")), bare},
+		"a token":                           {token, bare},
+		"a token and a line break":          {token + "\r\n", bare},
+		"a token in white space":            {" \t\n" + token + "\n\n", bare},
+		"a token behind a byte order mark":  {"\ufeff" + token, bare},
+		"a manifest":                        {manifest, inManifest},
+		"a manifest from Windows":           {strings.ReplaceAll(manifest, "\n", "\r\n"), inManifest},
+		"a manifest with a byte order mark": {"\ufeff" + manifest, inManifest},
+		"a manifest in JSON":                {asJSON, inManifest},
+		"a manifest with a certificate": {withCertificate,
+			presentedKey{token: token, productName: "acme-mesh", certificate: somePEM}},
+		"the second document": {"# hello\n---\n" + product("acme-mesh", somePEM, "") + "---\n" + manifest,
+			inManifest},
+		"the first of two keys": {manifest + "---\n" + strings.ReplaceAll(manifest, "acme-mesh", "other"),
+			inManifest},
+		"a list": {"apiVersion: v1\nkind: List\nitems:\n- " +
+			strings.ReplaceAll(strings.TrimSpace(manifest), "\n", "\n  "), inManifest},
+		"a list in JSON": {
+			`{"apiVersion":"license-operator.io/v1alpha1","kind":"LicenseKeyList","items":[` + asJSON + `]}`,
+			inManifest},
+		"a Secret": {"apiVersion: v1\nkind: Secret\ndata:\n  other: eA==\n  jwt: " +
+			base64.StdEncoding.EncodeToString([]byte(token+"\n")), bare},
 		"a Secret with stringData":             {"apiVersion: v1\nkind: Secret\nstringData:\n  jwt: " + token, bare},
 		"a token in lines":                     {wrapped(token, 76, "", "\n"), repaired},
 		"a token in lines from Windows":        {wrapped(token, 76, "", "\r\n"), repaired},
@@ -78,11 +88,13 @@ func TestReadKey(t *testing.T) {
 		"a token as quoted-printable":          {wrapped(token, 75, "", "=\n"), repaired},
 		"a token with soft hyphens":            {wrapped(token, 10, "", "\u00ad"), repaired},
 		"a token with spaces that do not show": {wrapped(token, 10, "\u00a0", "\u200b"), repaired},
-		"a token in a letter":                  {"Dear customer,\n\nhere is your key:\n\n" + wrapped(token, 76, "", "\n") + "\nRegards\nBob", repaired},
-		"a token right above a name":           {"Your key: " + token + "\nBob", repaired},
-		"a token right above a signature":      {wrapped(token, 76, "", "\n") + "-- \nBob", repaired},
-		"a quoted letter":                      {"> Dear customer,\n> your key:\n> \n" + wrapped(token, 74, "> ", "\n") + "> \n> Bob", repaired},
-		"a quoted manifest":                    {indented(manifest, "> "), inManifest},
+		"a token in a letter": {
+			"Dear customer,\n\nhere is your key:\n\n" + wrapped(token, 76, "", "\n") + "\nRegards\nBob", repaired},
+		"a token right above a name":      {"Your key: " + token + "\nBob", repaired},
+		"a token right above a signature": {wrapped(token, 76, "", "\n") + "-- \nBob", repaired},
+		"a quoted letter": {
+			"> Dear customer,\n> your key:\n> \n" + wrapped(token, 74, "> ", "\n") + "> \n> Bob", repaired},
+		"a quoted manifest": {indented(manifest, "> "), inManifest},
 		"a folded manifest": {
 			strings.Replace(manifest, token, "\n"+wrapped(token, 70, "    ", "\n"), 1),
 			presentedKey{token: token, productName: "acme-mesh", repaired: true},
@@ -126,21 +138,28 @@ func TestReadKeyRefuses(t *testing.T) {
 	token, manifest := someKey(t)
 	head := "apiVersion: license-operator.io/v1alpha1\nkind: LicenseKey\nmetadata: {name: k}\n"
 	for name, test := range map[string]struct{ text, want string }{
-		"nothing":                        {"", "there is no license key in it"},
-		"white space":                    {" \n\t", "there is no license key in it"},
-		"prose":                          {"Dear customer,\nplease find attached.", "there is no license key in it"},
-		"YAML without a kind":            {"a: b\n", "there is no license key in it"},
-		"something else":                 {"apiVersion: v1\nkind: ConfigMap\ndata:\n  t: " + token, "this is a ConfigMap of v1, not a LicenseKey of license-operator.io/v1alpha1"},
-		"a kubeconfig with a token":      {"apiVersion: v1\nkind: Config\nusers:\n- user:\n    token: " + token, "this is a Config of v1, not a LicenseKey of license-operator.io/v1alpha1"},
-		"Calico's kind of the same name": {"apiVersion: projectcalico.org/v3\nkind: LicenseKey\nspec: {token: x}", "this is a LicenseKey of projectcalico.org/v3, not a LicenseKey of license-operator.io/v1alpha1"},
-		"no token":                       {head + "spec: {productName: p}\n", "LicenseKey k has no spec.token"},
-		"no spec":                        {head, "LicenseKey k has no spec.token"},
-		"a reference":                    {head + "spec: {tokenSecretRef: {name: s, key: e}}\n", "the token of LicenseKey k is not in the manifest, but in the entry e of Secret s"},
-		"a token of another type":        {head + "spec: {token: [1]}\n", "the LicenseKey cannot be read: its spec.token is of type array"},
-		"an empty Secret":                {"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n", "no entry of Secret s is a token"},
-		"a Secret that is none":          {"apiVersion: v1\nkind: Secret\ndata: 1\n", "the Secret cannot be read as one"},
-		"an empty list":                  {"apiVersion: v1\nkind: List\nitems: []\n", "there is no license key in it"},
-		"UTF-16":                         {"\xff\xfe" + manifest, "this is UTF-16 text, as Windows writes it"},
+		"nothing":             {"", "there is no license key in it"},
+		"white space":         {" \n\t", "there is no license key in it"},
+		"prose":               {"Dear customer,\nplease find attached.", "there is no license key in it"},
+		"YAML without a kind": {"a: b\n", "there is no license key in it"},
+		"something else": {"apiVersion: v1\nkind: ConfigMap\ndata:\n  t: " + token,
+			"this is a ConfigMap of v1, not a LicenseKey of license-operator.io/v1alpha1"},
+		"a kubeconfig with a token": {"apiVersion: v1\nkind: Config\nusers:\n- user:\n    token: " + token,
+			"this is a Config of v1, not a LicenseKey of license-operator.io/v1alpha1"},
+		"Calico's kind of the same name": {"apiVersion: projectcalico.org/v3\nkind: LicenseKey\nspec: {token: x}",
+			"this is a LicenseKey of projectcalico.org/v3, not a LicenseKey of license-operator.io/v1alpha1"},
+		"no token": {head + "spec: {productName: p}\n", "LicenseKey k has no spec.token"},
+		"no spec":  {head, "LicenseKey k has no spec.token"},
+		"a reference": {head + "spec: {tokenSecretRef: {name: s, key: e}}\n",
+			"the token of LicenseKey k is not in the manifest, but in the entry e of Secret s"},
+		"a token of another type": {head + "spec: {token: [1]}\n",
+			"the LicenseKey cannot be read: its spec.token is of type array"},
+		"an empty Secret": {"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n",
+			"no entry of Secret s is a token"},
+		"a Secret that is none": {"apiVersion: v1\nkind: Secret\ndata: 1\n",
+			"the Secret cannot be read as one"},
+		"an empty list": {"apiVersion: v1\nkind: List\nitems: []\n", "there is no license key in it"},
+		"UTF-16":        {"\xff\xfe" + manifest, "this is UTF-16 text, as Windows writes it"},
 	} {
 		_, err := readKey([]byte(test.text))
 		if err == nil || err.Error() != test.want {
@@ -151,21 +170,24 @@ func TestReadKeyRefuses(t *testing.T) {
 
 // TestReadKeyNamesNoCommandOfAStranger: what a manifest says must not become a part of a command that users copy.
 func TestReadKeyNamesNoCommandOfAStranger(t *testing.T) {
-	_, err := readKey([]byte("apiVersion: license-operator.io/v1alpha1\nkind: LicenseKey\nspec: {tokenSecretRef: {name: 'x; reboot', key: e}}\n"))
+	_, err := readKey([]byte("apiVersion: license-operator.io/v1alpha1\nkind: LicenseKey\nspec: {tokenSecretRef: " +
+		"{name: 'x; reboot', key: e}}\n"))
 	refused, ok := err.(*failure) //nolint:errorlint // it is not wrapped
 	if !ok || !strings.Contains(refused.next, "secret 'x; reboot' -o") {
 		t.Errorf("got %+v", err)
 	}
 }
 
-// TestReadKeyOfHugeFiles: it ends in time with files that are made to keep it busy. They are a fraction of the largest that is read, to keep the
-// test short; the time grows in proportion.
+// TestReadKeyOfHugeFiles: it ends in time with files that are made to keep it busy. They are a fraction of the largest
+// that is read, to keep the test short; the time grows in proportion.
 func TestReadKeyOfHugeFiles(t *testing.T) {
 	for _, unit := range []string{
-		"eyJ\n", "eyJ.\n", "eyJ ", "e", ".", ">", "> eyJ\n", "[", "{", "- ", "---\n", "a: ", "-----BEGIN CERTIFICATE-----\n", "\u00ad", "=\n", "&a *a ", "\"",
+		"eyJ\n", "eyJ.\n", "eyJ ", "e", ".", ">", "> eyJ\n", "[", "{", "- ", "---\n", "a: ",
+		"-----BEGIN CERTIFICATE-----\n", "\u00ad", "=\n", "&a *a ", "\"",
 	} {
 		started := time.Now()
-		if _, err := readKey([]byte(strings.Repeat(unit, maxFileBytes/64/len(unit)))); err != nil && report(io.Discard, err) != exitUnreadable {
+		if _, err := readKey([]byte(strings.Repeat(unit, maxFileBytes/64/len(unit)))); err != nil &&
+			report(io.Discard, err) != exitUnreadable {
 			t.Errorf("%q: %v", unit, err)
 		}
 		if took := time.Since(started); took > 10*time.Second {
@@ -177,9 +199,12 @@ func TestReadKeyOfHugeFiles(t *testing.T) {
 func FuzzReadKey(f *testing.F) {
 	token, manifest := someKey(f)
 	for _, seed := range []string{
-		"", token, manifest, wrapped(token, 76, "> ", "\r\n"), indented(manifest, "> "), wrapped(manifest, 40, "", "\n"), "eyJ", "eyJ.eyJ.", "> > >",
-		"apiVersion: v1\nkind: List\nitems:\n- null\n- kind: List\n", "apiVersion: v1\nkind: Secret\ndata: {a: b}\n", "---\n---\n--- |\n", "a: &a [*a]",
-		"-----BEGIN CERTIFICATE-----\n", "\ufeff\xff\xfe", "kind: LicenseKey\napiVersion: license-operator.io/v2\nspec: {token: '>\n> e'}",
+		"", token, manifest, wrapped(token, 76, "> ", "\r\n"), indented(manifest, "> "),
+		wrapped(manifest, 40, "", "\n"), "eyJ", "eyJ.eyJ.", "> > >",
+		"apiVersion: v1\nkind: List\nitems:\n- null\n- kind: List\n", "apiVersion: v1\nkind: Secret\ndata: {a: b}\n",
+		"---\n---\n--- |\n", "a: &a [*a]",
+		"-----BEGIN CERTIFICATE-----\n", "\ufeff\xff\xfe",
+		"kind: LicenseKey\napiVersion: license-operator.io/v2\nspec: {token: '>\n> e'}",
 	} {
 		f.Add([]byte(seed))
 	}

@@ -31,7 +31,8 @@ func TestReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("%s differs (go test ./cmd/kubectl-license -run Reference -update writes it anew):\n%s", path, firstDifference(string(want), got))
+		t.Errorf("%s differs (go test ./cmd/kubectl-license -run Reference -update writes it anew):\n%s", path,
+			firstDifference(string(want), got))
 	}
 	for line := range strings.Lines(got) {
 		if len(line) > helpWidth+12 { // pflag breaks lines where it finds a space
@@ -47,7 +48,8 @@ func reference(e *terminal) string {
 	visit = func(command *cobra.Command, words []string) {
 		title := strings.Join(append([]string{"kubectl license"}, words...), " ")
 		fmt.Fprintf(&contents, "- [%s](#%s)\n", title, strings.ReplaceAll(title, " ", "-"))
-		fmt.Fprintf(&pages, "\n## %s\n\n```text\n%s\n```\n", title, strings.TrimRight(e.must(append(words, "--help")...), "\n"))
+		fmt.Fprintf(&pages, "\n## %s\n\n```text\n%s\n```\n", title,
+			strings.TrimRight(e.must(append(words, "--help")...), "\n"))
 		for _, child := range command.Commands() {
 			if child.IsAvailableCommand() {
 				visit(child, append(words[:len(words):len(words)], child.Name()))
@@ -55,6 +57,7 @@ func reference(e *terminal) string {
 		}
 	}
 	visit(newRootCommand(environment{}), nil)
-	return "# kubectl license: every command and flag\n\nThis is what `--help` says, generated from the program.\n[kubectl-license.md](kubectl-license.md) shows how it is used.\n\n" +
+	return "# kubectl license: every command and flag\n\nThis is what `--help` says, generated from the " +
+		"program.\n[kubectl-license.md](kubectl-license.md) shows how it is used.\n\n" +
 		contents.String() + pages.String()
 }

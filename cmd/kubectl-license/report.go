@@ -42,7 +42,8 @@ type reportOptions struct {
 
 	config *rest.Config
 	token  string
-	// folder and file are what to write; no folder: the standard output. Without file it has the name that the operator gives it.
+	// folder and file are what to write; no folder: the standard output. Without file it has the name that the operator
+	// gives it.
 	folder, file string
 }
 
@@ -100,19 +101,23 @@ is written. For the fields see docs/license-report.md.`,
 	o.command = command
 	flags := command.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&o.product, "product", "", "the `NAME` of the LicensedProduct, or '*' for all; needed where there are several")
+	flags.StringVar(&o.product, "product", "",
+		"the `NAME` of the LicensedProduct, or '*' for all; needed where there are several")
 	flags.StringVarP(&o.output, "output", "o", outputJSON, "`FORMAT`: json or tar")
-	flags.StringVar(&o.out, "out", "", "write to this `FILE` instead of the standard output; in a folder: by the name that the operator gives the report")
+	flags.StringVar(&o.out, "out", "", "write to this `FILE` instead of the standard output; in a folder: by the "+
+		"name that the operator gives the report")
 	addNamespaceFlag(command, &o.namespace)
 	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long to wait for the report: a `DURATION` such as 2m")
 	completeWith(command, "output", outputJSON, outputTar)
 	completeWith(command, "timeout", "30s", "2m")
 	completeWithFiles(command, "out", outputJSON, outputTar)
-	mustRegister(command.RegisterFlagCompletionFunc("product", func(command *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	mustRegister(command.RegisterFlagCompletionFunc("product", func(command *cobra.Command, _ []string,
+		_ string) ([]string, cobra.ShellCompDirective) {
 		return append(productNames(command.Context(), o.connection), allProducts), cobra.ShellCompDirectiveNoFileComp
 	}))
 	addConnectionFlags(command, o.connection)
-	flags.Lookup("token").Usage = "Bearer token for the operator; for the API server, too, where the kubeconfig has no credentials"
+	flags.Lookup("token").Usage = "Bearer token for the operator; for the API server, too, where the kubeconfig has " +
+		"no credentials"
 	command.AddCommand(newReportVerifyCommand(env))
 	return command
 }
@@ -144,8 +149,9 @@ func (o *reportOptions) complete() error {
 	return o.completeIdentity()
 }
 
-// completeIdentity finds out who asks the operator, and who asks the API server for the way there. A token that is given is for the operator: whoever made it for that has given it no other
-// permission. Only where the kubeconfig has no credentials at all the API server gets it, too.
+// completeIdentity finds out who asks the operator, and who asks the API server for the way there. A token that is
+// given is for the operator: whoever made it for that has given it no other permission. Only where the kubeconfig has
+// no credentials at all the API server gets it, too.
 func (o *reportOptions) completeIdentity() error {
 	given := strings.TrimSpace(*o.connection.BearerToken)
 	if given == "" && o.command.Flags().Changed("token") {
@@ -161,7 +167,8 @@ func (o *reportOptions) completeIdentity() error {
 		return failf("Leave out --as, or as: of the kubeconfig's user; or use a kubeconfig of whom you want to be.",
 			"who you want to be taken for does not reach the operator, which knows you by a token alone")
 	case !rest.IsConfigTransportTLS(*o.config) && !isLoopback(o.config.Host):
-		return failf("Use an https:// address of the API server.", "%s is no secure connection: the token could be read on its way", o.config.Host)
+		return failf("Use an https:// address of the API server.",
+			"%s is no secure connection: the token could be read on its way", o.config.Host)
 	case o.config.Insecure:
 		warnf(o.ErrOut, "the API server's certificate is not verified, and so nobody vouches for where the token goes")
 	}
@@ -190,21 +197,24 @@ func (o *reportOptions) completeFile() error {
 	o.folder = filepath.Clean(o.folder)
 	// Before anything is asked: a report that then could not be written would be for nothing.
 	if _, err := os.Lstat(o.out); err == nil {
-		return failf("Nothing is ever overwritten: name another file, or move that one away.", "%s is there already", o.out)
+		return failf("Nothing is ever overwritten: name another file, or move that one away.", "%s is there already",
+			o.out)
 	}
 	return nil
 }
 
 // withoutToken is for those who have other credentials.
 func (o *reportOptions) withoutToken() error {
-	return failf(o.howToGetToken(), "the operator wants a bearer token, and the kubeconfig has none for you: a client certificate is for the API server alone, "+
+	return failf(o.howToGetToken(), "the operator wants a bearer token, and the kubeconfig has none for you: a "+
+		"client certificate is for the API server alone, "+
 		"and its proxy strips credentials from what it passes on")
 }
 
 // reportReaderRole is the ClusterRole that config/ installs for those who may read the report.
 const reportReaderRole = "license-operator-license-report-reader"
 
-// howToGetToken are the commands that make a token which is good for the report alone, for the same cluster and the same report.
+// howToGetToken are the commands that make a token which is good for the report alone, for the same cluster and the
+// same report.
 func (o *reportOptions) howToGetToken() string {
 	const account = "license-report"
 	namespace := shellWord(o.namespace)
@@ -213,13 +223,16 @@ func (o *reportOptions) howToGetToken() string {
 	lines := []string{
 		"Use the token of a ServiceAccount that may read the report and nothing else:",
 		fmt.Sprintf("  kubectl create serviceaccount %s -n %s%s", account, namespace, cluster),
-		fmt.Sprintf("  kubectl create clusterrolebinding %s --clusterrole=%s --serviceaccount=%s%s", shellWord(binding), reportReaderRole, shellWord(o.namespace+":"+account), cluster),
-		fmt.Sprintf(`  kubectl license report%s --token "$(kubectl create token %s -n %s --duration 10m%s)"`, all, account, namespace, cluster),
+		fmt.Sprintf("  kubectl create clusterrolebinding %s --clusterrole=%s --serviceaccount=%s%s", shellWord(binding),
+			reportReaderRole, shellWord(o.namespace+":"+account), cluster),
+		fmt.Sprintf(`  kubectl license report%s --token "$(kubectl create token %s -n %s --duration 10m%s)"`, all,
+			account, namespace, cluster),
 	}
 	return strings.Join(lines, "\n")
 }
 
-// given are the flags of this command line, or those of them alone that say which cluster it is about, without credentials.
+// given are the flags of this command line, or those of them alone that say which cluster it is about, without
+// credentials.
 func (o *reportOptions) given(clusterOnly bool) string {
 	var words strings.Builder
 	o.command.Flags().Visit(func(flag *pflag.Flag) {
@@ -244,7 +257,8 @@ func (o *reportOptions) run(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return failf("", "interrupted before the report was there")
 	case waiting.Err() != nil:
-		return failf("Is the operator well? kubectl get pods -n "+shellWord(o.namespace)+"\nIt may have a lot to do: --timeout 2m waits longer.", "no report within %s", o.timeout)
+		return failf("Is the operator well? kubectl get pods -n "+shellWord(o.namespace)+
+			"\nIt may have a lot to do: --timeout 2m waits longer.", "no report within %s", o.timeout)
 	case errors.As(err, &known):
 		return known
 	default:
@@ -262,10 +276,12 @@ func (o *reportOptions) write(received *receivedReport) error {
 		file = received.name
 	}
 	if file == "" {
-		return failf("Name the file: --out "+shellWord(filepath.Join(o.folder, "report."+o.output)), "the operator does not say what to call the report")
+		return failf("Name the file: --out "+shellWord(filepath.Join(o.folder, "report."+o.output)),
+			"the operator does not say what to call the report")
 	}
 	if err := writeNew(o.folder, newFile{name: file, data: received.body, mode: modePrivate}); err != nil {
-		return failf("Name a file that can be written with --out, or leave it out for the standard output.", "cannot write the report: %v", err)
+		return failf("Name a file that can be written with --out, or leave it out for the standard output.",
+			"cannot write the report: %v", err)
 	}
 	o.tell(filepath.Join(o.folder, file), received.document)
 	return nil
@@ -281,9 +297,11 @@ func (o *reportOptions) tell(path string, document *reportDocument) {
 		}
 		about = "of " + printableList(names, "")
 	}
-	_, _ = fmt.Fprintf(o.ErrOut, "Wrote the license report to %s (%s).\nNothing was sent to anybody: give it to the vendor yourself.\n", printable(path), about)
+	_, _ = fmt.Fprintf(o.ErrOut, "Wrote the license report to %s (%s).\nNothing was sent to anybody: give it to the "+
+		"vendor yourself.\n", printable(path), about)
 	if len(document.Products) > 1 {
-		warnf(o.ErrOut, "it has the contracts of several products, and a vendor should not see another's: --product NAME makes one for each")
+		warnf(o.ErrOut, "it has the contracts of several products, and a vendor should not see another's: --product "+
+			"NAME makes one for each")
 	}
 }
 

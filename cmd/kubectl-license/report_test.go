@@ -57,11 +57,13 @@ func archive(t *testing.T, files ...string) string {
 	return packed.String()
 }
 
-// Whatever is there instead of the operator may answer with what it was sent, also in a header or in what is to be a report.
+// Whatever is there instead of the operator may answer with what it was sent, also in a header or in what is to be a
+// report.
 func TestTokenIsNotShown(t *testing.T) {
 	for name, say := range map[string]reply{
 		"type": {http.StatusOK, map[string]string{"Content-Type": "Bearer " + secretToken}, ""},
-		"body": {http.StatusOK, map[string]string{"Content-Type": "application/json"}, `{"` + secretToken + `":1,"` + secretToken + `":2}`},
+		"body": {http.StatusOK, map[string]string{"Content-Type": "application/json"},
+			`{"` + secretToken + `":1,"` + secretToken + `":2}`},
 	} {
 		if _, err := ask(t, outputJSON, "", say); err == nil || strings.Contains(err.Error(), secretToken) {
 			t.Errorf("%s: %v", name, err)
@@ -132,11 +134,13 @@ func TestReportSizes(t *testing.T) {
 	} {
 		o := &reportVerifyOptions{environment: environment{}, file: standardInput}
 		o.In, o.Out = strings.NewReader(data), io.Discard
-		if err := o.run(); err == nil || !strings.Contains(err.Error(), "is larger than 1000 bytes, as no license report is") {
+		if err := o.run(); err == nil ||
+			!strings.Contains(err.Error(), "is larger than 1000 bytes, as no license report is") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := readReport([]byte(archive(t, licensereport.ArchivedName, `{"a":"`+strings.Repeat("a", 1000)+`"}`))); err == nil ||
+	if _, err := readReport([]byte(archive(t, licensereport.ArchivedName,
+		`{"a":"`+strings.Repeat("a", 1000)+`"}`))); err == nil ||
 		!strings.Contains(err.Error(), "its response.json is larger than 1000 bytes") {
 		t.Error(err)
 	}
@@ -170,7 +174,8 @@ func ask(t *testing.T, output, product string, say reply) (*receivedReport, erro
 		_, _ = io.WriteString(w, say.body)
 	}))
 	t.Cleanup(server.Close)
-	o := &reportOptions{command: &cobra.Command{}, product: product, output: output, namespace: defaultNamespace, config: &rest.Config{}, token: secretToken}
+	o := &reportOptions{command: &cobra.Command{}, product: product, output: output, namespace: defaultNamespace,
+		config: &rest.Config{}, token: secretToken}
 	return o.ask(t.Context(), operatorClient(func(ctx context.Context, _, address string) (net.Conn, error) {
 		if address != "license-operator:443" {
 			t.Errorf("dialled %s", address)
@@ -185,16 +190,22 @@ func TestReportIsTaken(t *testing.T) {
 	for _, test := range []struct {
 		output, body, contentType, disposition, name string
 	}{
-		{outputJSON, document, "application/json", `attachment; filename="report-2026_11_22_10_05_AM.json"`, "report-2026_11_22_10_05_AM.json"},
-		{outputTar, packed, "application/x-tar", `attachment; filename="report-2026_11_22_10_05_PM.tar"`, "report-2026_11_22_10_05_PM.tar"},
+		{outputJSON, document, "application/json", `attachment; filename="report-2026_11_22_10_05_AM.json"`,
+			"report-2026_11_22_10_05_AM.json"},
+		{outputTar, packed, "application/x-tar", `attachment; filename="report-2026_11_22_10_05_PM.tar"`,
+			"report-2026_11_22_10_05_PM.tar"},
 		{outputJSON, document, "application/json; charset=utf-8", "", ""},
 		{outputJSON, document, "application/json", `attachment; filename="report-2026_11_22_10_05_AM.tar"`, ""},
 		{outputJSON, document, "application/json", `attachment; filename="../report-2026_11_22_10_05_AM.json"`, ""},
 		{outputJSON, document, "application/json", `attachment; filename=".bashrc"`, ""},
-		{outputJSON, document, "application/json", `attachment; filename="report-2026_11_22_10_05_AM.json/../../x.json"`, ""},
+		{outputJSON, document, "application/json",
+			`attachment; filename="report-2026_11_22_10_05_AM.json/../../x.json"`, ""},
 		{outputJSON, document, "application/json", `;;`, ""},
 	} {
-		got, err := ask(t, test.output, allProducts, reply{http.StatusOK, map[string]string{"Content-Type": test.contentType, "Content-Disposition": test.disposition}, test.body})
+		got, err := ask(t, test.output, allProducts,
+			reply{http.StatusOK,
+				map[string]string{"Content-Type": test.contentType, "Content-Disposition": test.disposition},
+				test.body})
 		if err != nil {
 			t.Errorf("%+v: %v", test, err)
 			continue
@@ -226,23 +237,34 @@ func TestReportIsRefused(t *testing.T) {
 	}{
 		{"no report", "", reply{http.StatusOK, asJSON, `{"kind":"Status"}`}},
 		{"another type", "", reply{http.StatusOK, map[string]string{"Content-Type": "text/html\x80"}, document}},
-		{"the other format", "", reply{http.StatusOK, map[string]string{"Content-Type": "application/x-tar"}, document}},
+		{"the other format", "",
+			reply{http.StatusOK, map[string]string{"Content-Type": "application/x-tar"}, document}},
 		{"changed on its way", "", reply{http.StatusOK, asJSON, strings.Replace(document, "Acme", "Emca", 1)}},
 		{"cut off", "", reply{http.StatusOK, asJSON, document[:40]}},
-		{"a token that is not known", "", reply{http.StatusUnauthorized, nil, "The API server does not know the bearer token."}},
-		{"a user", "", reply{http.StatusForbidden, nil, "User \"jane@example.com\" has no right to \"get\" on nonResourceURL \"/license/report\".\n"}},
-		{"a user with a hostile name", "", reply{http.StatusForbidden, nil, `User "$(rm -rf ~) \"'\x1b[2J" has no right to "get".`}},
-		{"an account", "", reply{http.StatusForbidden, nil, `User "system:serviceaccount:tools:Report_Er" has no right to "get".`}},
+		{"a token that is not known", "",
+			reply{http.StatusUnauthorized, nil, "The API server does not know the bearer token."}},
+		{"a user", "",
+			reply{http.StatusForbidden, nil,
+				"User \"jane@example.com\" has no right to \"get\" on nonResourceURL \"/license/report\".\n"}},
+		{"a user with a hostile name", "",
+			reply{http.StatusForbidden, nil, `User "$(rm -rf ~) \"'\x1b[2J" has no right to "get".`}},
+		{"an account", "",
+			reply{http.StatusForbidden, nil, `User "system:serviceaccount:tools:Report_Er" has no right to "get".`}},
 		{"nobody in particular", "", reply{http.StatusForbidden, nil, "Forbidden"}},
 		{"several products", "", reply{http.StatusBadRequest, nil, "There are several products."}},
 		{"no such product", "acme", reply{http.StatusNotFound, nil, `There is no LicensedProduct "acme".`}},
 		{"an operator that is older", "acme", reply{http.StatusNotFound, nil, "404 page not found\n"}},
 		{"too many", "", reply{http.StatusTooManyRequests, map[string]string{"Retry-After": "1"}, "Too many callers."}},
 		{"busy", "", reply{http.StatusServiceUnavailable, map[string]string{"Retry-After": "5"}, "Busy."}},
-		{"busy, for how long is unsaid", "", reply{http.StatusServiceUnavailable, map[string]string{"Retry-After": "-1"}, ""}},
-		{"somewhere else", "", reply{http.StatusFound, map[string]string{"Location": "https://elsewhere.invalid/"}, ""}},
-		{"the token in the answer", "", reply{http.StatusBadGateway, nil, "Cannot pass on Authorization: Bearer " + secretToken}},
-		{"a hostile answer", "", reply{http.StatusInternalServerError, nil, "\x1b]0;title\x07\u202e\nerror: all is well" + strings.Repeat("!", 3000)}},
+		{"busy, for how long is unsaid", "",
+			reply{http.StatusServiceUnavailable, map[string]string{"Retry-After": "-1"}, ""}},
+		{"somewhere else", "", reply{http.StatusFound, map[string]string{"Location": "https://elsewhere.invalid/"},
+			""}},
+		{"the token in the answer", "",
+			reply{http.StatusBadGateway, nil, "Cannot pass on Authorization: Bearer " + secretToken}},
+		{"a hostile answer", "",
+			reply{http.StatusInternalServerError, nil,
+				"\x1b]0;title\x07\u202e\nerror: all is well" + strings.Repeat("!", 3000)}},
 	} {
 		got, err := ask(t, outputJSON, test.product, test.say)
 		if err == nil {

@@ -55,7 +55,10 @@ func (o *reportOptions) fetch(ctx context.Context) (*receivedReport, error) {
 		return nil, o.withoutToken()
 	}
 	for i, pod := range pods {
-		operator := operatorClient(func(context.Context, string, string) (net.Conn, error) { return openTunnel(o.config, pod) })
+		operator := operatorClient(func(context.Context, string, string) (net.Conn, error) {
+			return openTunnel(o.config,
+				pod)
+		})
 		var received *receivedReport
 		received, err = o.askInTime(ctx, operator, len(pods)-i)
 		var silent *noAnswerError
@@ -95,12 +98,14 @@ func (o *reportOptions) atPod(pod string, silent *noAnswerError) error {
 	if errors.As(silent, &known) {
 		return known
 	}
-	return failf(fmt.Sprintf("See what it has to say: kubectl logs -n %s %s\nIt has to serve on port %d, which is --metrics-bind-address' default.", shellWord(o.namespace), shellWord(pod), securePort),
+	return failf(fmt.Sprintf("See what it has to say: kubectl logs -n %s %s\nIt has to serve on port %d, which is "+
+		"--metrics-bind-address' default.", shellWord(o.namespace), shellWord(pod), securePort),
 		"pod %s does not answer: %v", pod, silent)
 }
 
-// operatorClient speaks HTTPS over the connections that dial makes, one for each request. It takes any certificate, since the operator makes its own: who is at the other end is for dial to know. It
-// follows no redirection, which could lead a token elsewhere.
+// operatorClient speaks HTTPS over the connections that dial makes, one for each request. It takes any certificate,
+// since the operator makes its own: who is at the other end is for dial to know. It follows no redirection, which could
+// lead a token elsewhere.
 func operatorClient(dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
@@ -114,7 +119,8 @@ func operatorClient(dial func(ctx context.Context, network, address string) (net
 	}
 }
 
-// ask takes nothing for an answer but a report. Whatever is there instead of the operator may answer with what it was sent, in any place: no error has the token in it.
+// ask takes nothing for an answer but a report. Whatever is there instead of the operator may answer with what it was
+// sent, in any place: no error has the token in it.
 func (o *reportOptions) ask(ctx context.Context, operator *http.Client) (*receivedReport, error) {
 	received, err := o.exchange(ctx, operator)
 	var silent *noAnswerError
@@ -172,7 +178,8 @@ func (o *reportOptions) receive(response *http.Response) (*receivedReport, error
 	const next = "Try again. Is the operator as new as this plugin?"
 	kind, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	if err != nil || kind != contentTypes[o.output] {
-		return nil, failf(next, "the operator's answer is no report: its type is %q, not %s", response.Header.Get("Content-Type"), contentTypes[o.output])
+		return nil, failf(next, "the operator's answer is no report: its type is %q, not %s",
+			response.Header.Get("Content-Type"), contentTypes[o.output])
 	}
 	body, err := readUpTo(response.Body, "the report", reportSize)
 	if err != nil {
@@ -193,7 +200,8 @@ func (o *reportOptions) receive(response *http.Response) (*receivedReport, error
 		}
 		body = readable.Bytes()
 	}
-	return &receivedReport{body: body, document: document, name: nameFor(response.Header.Get("Content-Disposition"), o.output)}, nil
+	return &receivedReport{body: body, document: document,
+		name: nameFor(response.Header.Get("Content-Disposition"), o.output)}, nil
 }
 
 // refusal is why there is no report, in the operator's words, and what to do about it.
@@ -219,7 +227,8 @@ func (o *reportOptions) wayOut(response *http.Response, text string) string {
 	case http.StatusForbidden:
 		return grantReport(text)
 	case http.StatusBadRequest:
-		return "Choose one with --product NAME; --product '*' is for all of them, and for yourself: a vendor should not see another's contract."
+		return "Choose one with --product NAME; --product '*' is for all of them, and for yourself: a vendor should " +
+			"not see another's contract."
 	case http.StatusNotFound:
 		if strings.HasPrefix(text, "404 page not found") { // as Go's server says of paths that it does not have
 			return "The operator is older than this plugin and has no report: install a newer one."
@@ -250,7 +259,9 @@ func grantReport(text string) string {
 	if account, isAccount := strings.CutPrefix(user, "system:serviceaccount:"); isAccount {
 		subject, binding = "--serviceaccount="+shellWord(account), account
 	}
-	binding = shortened(strings.Trim(notInNames.ReplaceAllString(strings.ToLower("license-report-"+binding), "-"), "-"), maxNameLength)
-	return fmt.Sprintf("Whoever administers the cluster can grant it; half a minute later the operator knows:\n  kubectl create clusterrolebinding %s --clusterrole=%s %s",
+	binding = shortened(strings.Trim(notInNames.ReplaceAllString(strings.ToLower("license-report-"+binding), "-"), "-"),
+		maxNameLength)
+	return fmt.Sprintf("Whoever administers the cluster can grant it; half a minute later the operator knows:\n  "+
+		"kubectl create clusterrolebinding %s --clusterrole=%s %s",
 		binding, reportReaderRole, subject)
 }

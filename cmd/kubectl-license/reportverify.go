@@ -68,7 +68,8 @@ func (o *reportVerifyOptions) run() error {
 	}
 	document, err := readReport(data)
 	if err != nil {
-		return failf("Give the file that 'kubectl license report' has written.", "%s is no license report: %v", sourceName(o.file), err)
+		return failf("Give the file that 'kubectl license report' has written.", "%s is no license report: %v",
+			sourceName(o.file), err)
 	}
 	if err := document.write(o.Out); err != nil {
 		return err
@@ -77,7 +78,9 @@ func (o *reportVerifyOptions) run() error {
 		return verdict(exitUnverified, "Ask whoever made it for the file once more, or for a new one.",
 			"the checksum does not match: something in the report was changed, or lost, since it was made")
 	}
-	_, err = fmt.Fprintln(o.Out, "\n"+fold("The report is as it was made. That does not prove who wrote it: anybody can compute a checksum.", "", ""))
+	_, err = fmt.Fprintln(o.Out,
+		"\n"+fold("The report is as it was made. That does not prove who wrote it: anybody can compute a checksum.", "",
+			""))
 	return err
 }
 
@@ -139,7 +142,8 @@ func readReport(data []byte) (*reportDocument, error) {
 	return document, nil
 }
 
-// unpackReport takes the report out of a tar archive in memory, which must have nothing else: what is verified is all that there is.
+// unpackReport takes the report out of a tar archive in memory, which must have nothing else: what is verified is all
+// that there is.
 func unpackReport(data []byte) ([]byte, error) {
 	content := bytes.NewReader(data)
 	archive := tar.NewReader(content)

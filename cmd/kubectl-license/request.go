@@ -122,28 +122,32 @@ func (o *requestOptions) activeKey(ctx context.Context, name string) (*api.Licen
 	}
 }
 
-// renewalRequest is what a vendor needs to know. Its JSON form is an interface: fields are added, never renamed. Where the API has the same thing, it has the same name. It goes to others: nothing may
-// be in it that names nodes, namespaces or users, and no token.
+// renewalRequest is what a vendor needs to know. Its JSON form is an interface: fields are added, never renamed. Where
+// the API has the same thing, it has the same name. It goes to others: nothing may be in it that names nodes,
+// namespaces or users, and no token.
 type renewalRequest struct {
-	Time         metav1.Time                   `json:"time"`
-	ProductName  string                        `json:"productName"`
-	Vendor       string                        `json:"vendor,omitempty"`
-	RenewalURL   string                        `json:"renewalURL,omitempty"`
-	ClusterUID   string                        `json:"clusterUID,omitempty"`
+	Time         metav1.Time              `json:"time"`
+	ProductName  string                   `json:"productName"`
+	Vendor       string                   `json:"vendor,omitempty"`
+	RenewalURL   string                   `json:"renewalURL,omitempty"`
+	ClusterUID   string                   `json:"clusterUID,omitempty"`
 	State        api.LicensedProductState `json:"state,omitempty"`
-	Customer     string                        `json:"customer,omitempty"`
-	LicenseID    string                        `json:"licenseID,omitempty"`
-	ExpiryTime   *metav1.Time                  `json:"expiryTime,omitempty"`
-	GraceEndTime *metav1.Time                  `json:"graceEndTime,omitempty"`
+	Customer     string                   `json:"customer,omitempty"`
+	LicenseID    string                   `json:"licenseID,omitempty"`
+	ExpiryTime   *metav1.Time             `json:"expiryTime,omitempty"`
+	GraceEndTime *metav1.Time             `json:"graceEndTime,omitempty"`
 	Limits       []api.Limit              `json:"limits,omitempty"`
 	Usage        []api.Usage              `json:"usage,omitempty"`
 	MonthlyPeaks []api.MonthlyPeak        `json:"monthlyPeaks,omitempty"`
 }
 
-func newRenewalRequest(product *api.LicensedProduct, key *api.LicenseKey, clusterUID string, now time.Time) *renewalRequest {
+func newRenewalRequest(
+	product *api.LicensedProduct, key *api.LicenseKey, clusterUID string, now time.Time,
+) *renewalRequest {
 	status := &product.Status
 	r := &renewalRequest{
-		Time: metav1.NewTime(now), ProductName: product.Name, Vendor: product.Spec.Vendor, RenewalURL: product.Spec.RenewalURL, ClusterUID: clusterUID,
+		Time: metav1.NewTime(now), ProductName: product.Name, Vendor: product.Spec.Vendor,
+		RenewalURL: product.Spec.RenewalURL, ClusterUID: clusterUID,
 		State: status.State, ExpiryTime: status.ExpiryTime, GraceEndTime: status.GraceEndTime,
 		Limits: status.Limits, Usage: status.Usage, MonthlyPeaks: status.MonthlyPeaks,
 	}

@@ -13,7 +13,8 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// TestRequestOfHalfAStatus is about amounts without a value, which an API server lets in no more than it does a month without a name.
+// TestRequestOfHalfAStatus is about amounts without a value, which an API server lets in no more than it does a month
+// without a name.
 func TestRequestOfHalfAStatus(t *testing.T) {
 	product := &api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh"}}
 	product.Status.Limits = []api.Limit{{Name: "nodes"}, {Name: "cores", Value: new(int64(400))}}

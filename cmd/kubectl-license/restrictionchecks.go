@@ -22,7 +22,8 @@ import (
 
 // tierRights are what the operator needs for restrictions. A test holds them to config/rbac.
 var tierRights = slices.Concat(
-	rightsOn(restriction.Version.Group, []string{"globalnetworkpolicies", "tier.globalnetworkpolicies"}, "create", "delete", "get", "list", "update", "watch"),
+	rightsOn(restriction.Version.Group, []string{"globalnetworkpolicies", "tier.globalnetworkpolicies"}, "create",
+		"delete", "get", "list", "update", "watch"),
 	rightsOn(restriction.Version.Group, []string{"networkpolicies", "tier.networkpolicies"}, "list", "watch"),
 	rightsOn(restriction.Version.Group, []string{"tiers"}, "get", "list", "watch"),
 )
@@ -78,27 +79,34 @@ func (i *installation) checkAdmission() check {
 		return c
 	}
 	found := i.guardingFlaws()
-	changed := fmt.Sprintf("ValidatingAdmissionPolicy %s is not as in this plugin's build", strings.Join(found.altered, ", "))
+	changed := fmt.Sprintf("ValidatingAdmissionPolicy %s is not as in this plugin's build",
+		strings.Join(found.altered, ", "))
 	switch {
 	case len(found.missing) > 0:
-		return problem(name, i.policiesApplied(), "there is no ValidatingAdmissionPolicy %s", strings.Join(found.missing, ", "))
+		return problem(name, i.policiesApplied(), "there is no ValidatingAdmissionPolicy %s",
+			strings.Join(found.missing, ", "))
 	case len(found.altered) > 0 && i.isOneRelease():
-		return problem(name, i.recreated(found.altered, found.misbound), "%s", strings.Join(append(found.ineffective, changed), "; "))
+		return problem(name, i.recreated(found.altered, found.misbound), "%s",
+			strings.Join(append(found.ineffective, changed), "; "))
 	case len(found.misbound) > 0:
 		return problem(name, i.recreated(nil, found.misbound), "%s", strings.Join(found.ineffective, "; "))
 	case len(found.ineffective) > 0:
 		return problem(name, i.policiesApplied(), "%s", strings.Join(found.ineffective, "; "))
 	case len(found.altered) > 0:
-		return warning(name, samePlugin+" If they are of one release, somebody has changed it. "+i.recreated(found.altered, nil), "%s", changed)
+		return warning(name,
+			samePlugin+" If they are of one release, somebody has changed it. "+i.recreated(found.altered, nil), "%s",
+			changed)
 	default:
-		return good(name, "%s are in place, and bound", counted(int64(len(wantedPolicies())), "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicies"))
+		return good(name, "%s are in place, and bound",
+			counted(int64(len(wantedPolicies())), "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicies"))
 	}
 }
 
 // guardingFlaws is what is wrong with policies and bindings, by their names.
 type guardingFlaws struct {
 	missing, altered []string
-	// ineffective says of each policy that is not bound as it should be why not; misbound are the bindings that are to blame, if any are.
+	// ineffective says of each policy that is not bound as it should be why not; misbound are the bindings that are to
+	// blame, if any are.
 	ineffective, misbound []string
 }
 
@@ -124,7 +132,8 @@ func (i *installation) guardingFlaws() *guardingFlaws {
 	return found
 }
 
-// recreated is how to put back what somebody has changed. To apply it again is not enough: that leaves whatever others have added.
+// recreated is how to put back what somebody has changed. To apply it again is not enough: that leaves whatever others
+// have added.
 func (i *installation) recreated(policies, bindings []string) string {
 	var words strings.Builder
 	for _, name := range bindings {
@@ -137,15 +146,18 @@ func (i *installation) recreated(policies, bindings []string) string {
 	if i.installer.csv != "" {
 		return why + words.String() + " && " + i.restartOperator()
 	}
-	return why + words.String() + " && " + i.applyAgain() + " (or restart the operator, where it has --manage-admission-policies)"
+	return why + words.String() + " && " + i.applyAgain() +
+		" (or restart the operator, where it has --manage-admission-policies)"
 }
 
-// policiesApplied is how the policies come into the cluster. Those of a bundle the operator applies itself, when it begins to lead.
+// policiesApplied is how the policies come into the cluster. Those of a bundle the operator applies itself, when it
+// begins to lead.
 func (i *installation) policiesApplied() string {
 	if i.installer.csv != "" {
 		return "Restart the operator, which applies them: " + i.restartOperator()
 	}
-	return i.mended() + "; or start the operator with --manage-admission-policies, with ClusterRole license-operator-admission-manager-role bound to it."
+	return i.mended() + "; or start the operator with --manage-admission-policies, with ClusterRole " +
+		"license-operator-admission-manager-role bound to it."
 }
 
 // isOneRelease tells of the operator that it is known to be of the plugin's release.
@@ -155,7 +167,9 @@ func (i *installation) isOneRelease() bool {
 }
 
 // findPolicy finds a policy by its name or, since an installation may give it another, by what it does.
-func (i *installation) findPolicy(wanted *admissionregistrationv1.ValidatingAdmissionPolicy) *admissionregistrationv1.ValidatingAdmissionPolicy {
+func (i *installation) findPolicy(
+	wanted *admissionregistrationv1.ValidatingAdmissionPolicy,
+) *admissionregistrationv1.ValidatingAdmissionPolicy {
 	var same *admissionregistrationv1.ValidatingAdmissionPolicy
 	for n := range i.policies.value {
 		policy := &i.policies.value[n]
@@ -169,8 +183,11 @@ func (i *installation) findPolicy(wanted *admissionregistrationv1.ValidatingAdmi
 	return same
 }
 
-// bindingFlaw says why a policy has no effect, or another than it should, and which binding's fault that is, if it is one's; empty: it is bound as it should be.
-func (i *installation) bindingFlaw(policy string, wanted admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec) (flaw, at string) {
+// bindingFlaw says why a policy has no effect, or another than it should, and which binding's fault that is, if it is
+// one's; empty: it is bound as it should be.
+func (i *installation) bindingFlaw(
+	policy string, wanted admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec,
+) (flaw, at string) {
 	wanted.PolicyName = policy
 	flaw = fmt.Sprintf("ValidatingAdmissionPolicy %s has no binding, and no effect", policy)
 	for n := range i.bindings.value {
@@ -181,10 +198,12 @@ func (i *installation) bindingFlaw(policy string, wanted admissionregistrationv1
 			return "", ""
 		case !slices.Equal(binding.Spec.ValidationActions, wanted.ValidationActions):
 			at = binding.Name
-			flaw = fmt.Sprintf("ValidatingAdmissionPolicyBinding %s has the actions %v, and not %v", binding.Name, binding.Spec.ValidationActions, wanted.ValidationActions)
+			flaw = fmt.Sprintf("ValidatingAdmissionPolicyBinding %s has the actions %v, and not %v", binding.Name,
+				binding.Spec.ValidationActions, wanted.ValidationActions)
 		default:
 			at = binding.Name
-			flaw = fmt.Sprintf("ValidatingAdmissionPolicyBinding %s does not bind its policy for every product and every write", binding.Name)
+			flaw = fmt.Sprintf("ValidatingAdmissionPolicyBinding %s does not bind its policy for every product and "+
+				"every write", binding.Name)
 		}
 	}
 	return flaw, at
@@ -195,7 +214,8 @@ func (i *installation) checkRestrictions() check {
 	if c, is := unread(name, &i.products); is {
 		return c
 	}
-	restricted := slices.DeleteFunc(slices.Clone(i.products.value), func(product productFacts) bool { return !product.restricted })
+	restricted := slices.DeleteFunc(slices.Clone(i.products.value),
+		func(product productFacts) bool { return !product.restricted })
 	unready := productsBy(i.products.value, api.ConditionRestrictionReady)
 	// Of a product that nothing is in force for, and nothing asked for, the operator has nothing to say.
 	incomplete := productsBy(restricted, api.ConditionRestrictionReady)
@@ -205,23 +225,32 @@ func (i *installation) checkRestrictions() check {
 	const soon = "The operator does that within seconds. If it does not, see the lines Pods and Leader, and its log."
 	switch {
 	case unready[api.ReasonLockNotInForce] != nil:
-		return problem(name, "See the line Admission. Where that is ok, what is told of the lock in docs/restriction.md helps.", "changes in restricted tiers are not refused for %s", says(api.ReasonLockNotInForce))
+		return problem(name,
+			"See the line Admission. Where that is ok, what is told of the lock in docs/restriction.md helps.",
+			"changes in restricted tiers are not refused for %s", says(api.ReasonLockNotInForce))
 	case unready[api.ReasonForbidden] != nil:
 		return problem(name, i.mended(), "the operator lacks a permission for %s", says(api.ReasonForbidden))
 	case unready[api.ReasonApplyFailed] != nil:
-		return problem(name, "The operator tries again, less and less often. See its log.", "not everything could be done for %s", says(api.ReasonApplyFailed))
+		return problem(name, "The operator tries again, less and less often. See its log.",
+			"not everything could be done for %s", says(api.ReasonApplyFailed))
 	case unready[api.ReasonBypassed] != nil:
-		return warning(name, "See which: kubectl license simulate "+shellWord(unready[api.ReasonBypassed].names[0]), "policies go on being applied in spite of the restriction of %s", says(api.ReasonBypassed))
+		return warning(name, "See which: kubectl license simulate "+shellWord(unready[api.ReasonBypassed].names[0]),
+			"policies go on being applied in spite of the restriction of %s", says(api.ReasonBypassed))
 	case unready[api.ReasonApplying] != nil:
 		return warning(name, soon, "not everything has been done yet for %s", says(api.ReasonApplying))
 	case incomplete[reasonAbsent] != nil:
-		return warning(name, soon, "the operator has not said yet whether all is in place that the restriction of %s needs", someNames(incomplete[reasonAbsent].names))
+		return warning(name, soon,
+			"the operator has not said yet whether all is in place that the restriction of %s needs",
+			someNames(incomplete[reasonAbsent].names))
 	case len(incomplete) > 0:
 		reason := slices.Min(slices.Collect(maps.Keys(incomplete)))
-		return warning(name, "See the lines TierRights and CalicoAPI, and what docs/restriction.md tells of the condition RestrictionReady.",
-			"it is not known whether all is in place for %s (%s): %s", someNames(incomplete[reason].names), reason, incomplete[reason].message)
+		return warning(name, "See the lines TierRights and CalicoAPI, and what docs/restriction.md tells of the "+
+			"condition RestrictionReady.",
+			"it is not known whether all is in place for %s (%s): %s", someNames(incomplete[reason].names), reason,
+			incomplete[reason].message)
 	case len(restricted) > 0:
-		return good(name, "%s, all that is needed is in place", counted(int64(len(restricted)), "restriction is in force", "restrictions are in force"))
+		return good(name, "%s, all that is needed is in place",
+			counted(int64(len(restricted)), "restriction is in force", "restrictions are in force"))
 	default:
 		return good(name, "none is in force")
 	}
@@ -239,7 +268,8 @@ func (i *installation) checkTierRights() check {
 		return c
 	}
 	if missing := i.missingRights.value; len(missing) > 0 {
-		return problem(name, i.mended(), "ServiceAccount %s in namespace %s may not %s", i.account, i.namespace, someNames(missing))
+		return problem(name, i.mended(), "ServiceAccount %s in namespace %s may not %s", i.account, i.namespace,
+			someNames(missing))
 	}
 	return good(name, "ServiceAccount %s in namespace %s may do what restrictions take", i.account, i.namespace)
 }
@@ -255,14 +285,17 @@ func (i *installation) checkCalicoAPI() check {
 	}
 	at := fmt.Sprintf("Service %s in namespace %s", aggregated.service, aggregated.namespace)
 	if !aggregated.available {
-		return problem(name, "See to Calico's API server first: kubectl describe apiservice "+calicoAPIService, "%s serves the tiers, and is not available: %s", at, aggregated.message)
+		return problem(name, "See to Calico's API server first: kubectl describe apiservice "+calicoAPIService,
+			"%s serves the tiers, and is not available: %s", at, aggregated.message)
 	}
 	if c, is := unread(name, &i.missingCalicoRights); is {
 		return c
 	}
 	if missing := i.missingCalicoRights.value; len(missing) > 0 {
-		return problem(name, "Bind ClusterRole license-operator-licensedproduct-viewer-role to it, as config/rbac/calico_apiserver_role_binding.yaml does.",
-			"%s serves the tiers and evaluates the policies, and its ServiceAccount %s may not %s: nothing is refused, and each write takes seconds longer", at, calicoAccount, someNames(missing))
+		return problem(name, "Bind ClusterRole license-operator-licensedproduct-viewer-role to it, as "+
+			"config/rbac/calico_apiserver_role_binding.yaml does.",
+			"%s serves the tiers and evaluates the policies, and its ServiceAccount %s may not %s: nothing is "+
+				"refused, and each write takes seconds longer", at, calicoAccount, someNames(missing))
 	}
 	return good(name, "%s serves the tiers, and may read LicensedProducts", at)
 }

@@ -23,7 +23,8 @@ const (
 	groupOthers    = "others"
 )
 
-// completionName is the name under which kubectl looks for a plugin's completion: a link of that name to this binary is all it takes.
+// completionName is the name under which kubectl looks for a plugin's completion: a link of that name to this binary is
+// all it takes.
 const completionName = "kubectl_complete-license"
 
 // run is the whole program but for what only a process can do. args are those of the process, its name first.
@@ -142,7 +143,8 @@ func inSteps(o steps) func(*cobra.Command, []string) error {
 	}
 }
 
-// misused is a mistake on the command line. It points to the help and does not print all of it: the message would be lost in it.
+// misused is a mistake on the command line. It points to the help and does not print all of it: the message would be
+// lost in it.
 func misused(command *cobra.Command, format string, args ...any) *failure {
 	return failf(fmt.Sprintf("See '%s --help'.", command.CommandPath()), format, args...)
 }

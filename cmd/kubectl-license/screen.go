@@ -10,7 +10,8 @@ import (
 	"golang.org/x/term"
 )
 
-// screen is what a command writes its text to: a terminal with its width, or a file or pipe, which is as wide as it takes.
+// screen is what a command writes its text to: a terminal with its width, or a file or pipe, which is as wide as it
+// takes.
 type screen struct {
 	io.Writer
 	// width in columns; 0: there is no bound.

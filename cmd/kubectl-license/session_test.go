@@ -172,7 +172,8 @@ func TestIssue(t *testing.T) {
 	// issue records a command with the flags that are the same in all of them left out of sight.
 	issue := func(args ...string) output {
 		t.Helper()
-		return e.show(append([]string{"issue", "--signer", "acme-ca", "--product", "acme-mesh", "--customer", "Example GmbH"}, args...)...)
+		return e.show(append([]string{"issue", "--signer", "acme-ca", "--product", "acme-mesh", "--customer",
+			"Example GmbH"}, args...)...)
 	}
 	issue("--valid-for", "365d", "--nodes", "100")
 	issue("--expires", "2027-12-31", "-o", "token")
@@ -231,16 +232,19 @@ func TestInspect(t *testing.T) {
 	issue := func(args ...string) string {
 		t.Helper()
 		return e.must(append([]string{
-			"issue", "--signer", "acme-ca", "--product", "acme-mesh", "--customer", "Example GmbH", "--expires", "2027-12-31", "--id", "2026-0042",
+			"issue", "--signer", "acme-ca", "--product", "acme-mesh", "--customer", "Example GmbH", "--expires",
+			"2027-12-31", "--id", "2026-0042",
 		}, args...)...)
 	}
-	e.write("key.yaml", issue("--nodes", "100", "--limit", "gateways=5", "--feature", "federation", "--feature", "support", "--cluster", "uid-1", "--cluster", "uid-2"))
+	e.write("key.yaml", issue("--nodes", "100", "--limit", "gateways=5", "--feature", "federation", "--feature",
+		"support", "--cluster", "uid-1", "--cluster", "uid-2"))
 	e.write("key.jwt", issue("-o", "token"))
 	e.write("elsewhere.yaml", issue("--audience", "acme-mesh-enterprise", "--not-before", "2027-01-01"))
 	e.write("product.yaml", product("acme-mesh", anchors, ""))
 	e.write("revoked.yaml", product("acme-mesh", anchors, "  revocations:\n  - licenseID: 2026-0042\n"))
 	e.write("broken.yaml", product("acme-mesh", "nonsense\n", ""))
-	e.write("products.yaml", product("acme-db", e.read("other-ca/ca.crt"), "")+"---\n"+product("acme-mesh", anchors, ""))
+	e.write("products.yaml",
+		product("acme-db", e.read("other-ca/ca.crt"), "")+"---\n"+product("acme-mesh", anchors, ""))
 	e.now = present.AddDate(0, 0, 3).Add(90 * time.Minute)
 
 	e.show("inspect", "key.yaml")
@@ -260,7 +264,8 @@ func TestInspect(t *testing.T) {
 
 	e.note("--require-valid-for.")
 	e.show("inspect", "key.jwt", "--product", "product.yaml", "--require-valid-for", "60d", "--at", "2027-11-02")
-	e.show("inspect", "key.jwt", "--product", "product.yaml", "--require-valid-for", "60d", "--at", "2027-11-02T00:00:01Z")
+	e.show("inspect", "key.jwt", "--product", "product.yaml", "--require-valid-for", "60d", "--at",
+		"2027-11-02T00:00:01Z")
 	e.show("inspect", "key.jwt", "--product", "product.yaml", "--require-valid-for", "1s", "--at", "2028-01-01")
 
 	e.note("Keys that do not verify.")
@@ -280,13 +285,18 @@ func TestInspect(t *testing.T) {
 	e.write("empty", "")
 	e.write("huge", strings.Repeat("A", maxFileBytes+1))
 	e.write("long.jwt", "eyJ"+strings.Repeat("A", 20000)+".e30.AA")
-	e.write("calico.yaml", "apiVersion: projectcalico.org/v3\nkind: LicenseKey\nmetadata:\n  name: default\nspec:\n  token: x\n")
-	e.write("ref.yaml", "apiVersion: license-operator.io/v1alpha1\nkind: LicenseKey\nmetadata:\n  name: k\nspec:\n  productName: acme-mesh\n"+
+	e.write("calico.yaml", "apiVersion: projectcalico.org/v3\nkind: LicenseKey\nmetadata:\n  name: default\nspec:\n "+
+		" token: x\n")
+	e.write("ref.yaml", "apiVersion: license-operator.io/v1alpha1\nkind: LicenseKey\nmetadata:\n  name: k\nspec:\n  "+
+		"productName: acme-mesh\n"+
 		"  tokenSecretRef:\n    name: acme-mesh\n    key: license.jwt\n")
 	e.write("utf16.txt", "\xff\xfee\x00y\x00J\x00")
-	e.write("secret.yaml", "apiVersion: v1\nkind: Secret\nmetadata:\n  name: two\nstringData:\n  b: "+e.read("key.jwt")+"  a: "+e.read("key.jwt"))
+	e.write("secret.yaml",
+		"apiVersion: v1\nkind: Secret\nmetadata:\n  name: two\nstringData:\n  b: "+e.read("key.jwt")+"  a: "+
+			e.read("key.jwt"))
 	for _, file := range []string{
-		"truncated.jwt", "empty", "huge", "long.jwt", "calico.yaml", "ref.yaml", "utf16.txt", "secret.yaml", "product.yaml", "acme-ca/ca.key",
+		"truncated.jwt", "empty", "huge", "long.jwt", "calico.yaml", "ref.yaml", "utf16.txt", "secret.yaml",
+		"product.yaml", "acme-ca/ca.key",
 	} {
 		if got := e.show("inspect", file); got.code != exitUnreadable {
 			t.Errorf("%s ended with %d", file, got.code)
@@ -309,7 +319,8 @@ func TestInspect(t *testing.T) {
 func TestExitCodesOfInspect(t *testing.T) {
 	e := newTerminal(t)
 	e.must("ca", "create", "--dir", "ca", "--vendor", "Acme")
-	e.write("key", e.must("issue", "--signer", "ca", "--product", "p", "--customer", "c", "--expires", "2027-12-31", "-o", "token"))
+	e.write("key", e.must("issue", "--signer", "ca", "--product", "p", "--customer", "c", "--expires", "2027-12-31",
+		"-o", "token"))
 	e.write("no-key", "hello")
 	for _, test := range []struct {
 		args []string

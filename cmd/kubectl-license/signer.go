@@ -27,7 +27,8 @@ type signerCreateOptions struct {
 }
 
 func newSignerCommand(env environment) *cobra.Command {
-	return newParentCommand("signer", "Make further signers, so that the root can stay offline", newSignerCreateCommand(env))
+	return newParentCommand("signer", "Make further signers, so that the root can stay offline",
+		newSignerCreateCommand(env))
 }
 
 func newSignerCreateCommand(env environment) *cobra.Command {
@@ -60,7 +61,8 @@ Nothing is ever overwritten.`,
 	flags.SortFlags = false
 	flags.StringVar(&o.authorityFolder, "ca", "", "the folder `DIR` with ca.crt and ca.key")
 	flags.StringVar(&o.folder, "out", "", "the folder `DIR` to write into, made where it is missing")
-	flags.StringVar(&o.name, "name", "", "the signer's `NAME` in its certificate, at most 64 characters (default \"License Signer\" and the date)")
+	flags.StringVar(&o.name, "name", "", "the signer's `NAME` in its certificate, at most 64 characters (default "+
+		"\"License Signer\" and the date)")
 	completeWithFolders(command, "ca")
 	completeWithFolders(command, "out")
 	completeWith(command, "name")
@@ -109,6 +111,7 @@ offline again.
 
 Issue a license:
   kubectl license issue --signer %s --product %s --customer NAME --valid-for 365d > key.yaml
-`, printable(o.folder), formatInstant(leaf.NotAfter), token.CertificateSHA256(leaf.Raw), shellWord(o.folder), placeholderProduct)
+`, printable(o.folder), formatInstant(leaf.NotAfter), token.CertificateSHA256(leaf.Raw), shellWord(o.folder),
+		placeholderProduct)
 	return err
 }

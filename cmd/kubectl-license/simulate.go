@@ -74,7 +74,8 @@ With -o json or yaml the fields are:
 	o.command = command
 	flags := command.Flags()
 	flags.SortFlags = false
-	flags.Var(&o.at, "at", "what is restricted at this time or, for a date, the date's beginning in UTC (default when the first restriction to come starts)")
+	flags.Var(&o.at, "at", "what is restricted at this time or, for a date, the date's beginning in UTC (default "+
+		"when the first restriction to come starts)")
 	addOutputFlag(command, &o.output, "text", outputJSON, outputYAML)
 	completeWith(command, "at")
 	addConnectionFlags(command, o.connection)

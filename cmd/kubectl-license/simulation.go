@@ -32,15 +32,16 @@ const (
 	timeNow timeReason = "Now"
 )
 
-// simulation is what is restricted at a time, as things are now. Its JSON form is an interface: fields are added, never renamed. Where the API has the same thing, it
-// has the same name.
+// simulation is what is restricted at a time, as things are now. Its JSON form is an interface: fields are added, never
+// renamed. Where the API has the same thing, it has the same name.
 type simulation struct {
 	Time         metav1.Time `json:"time"`
 	TimeReason   timeReason  `json:"timeReason"`
 	TimeProducts []string    `json:"timeProducts,omitempty"`
 	// Products that were asked for, by name.
 	Products []simulatedProduct `json:"products"`
-	// Tiers that are restricted at that time for any of these, with what the restrictions of all products come to there.
+	// Tiers that are restricted at that time for any of these, with what the restrictions of all products come to
+	// there.
 	Tiers []simulatedTier `json:"tiers"`
 	// SparedNamespace is the operator's own. Its pods keep everything.
 	SparedNamespace string `json:"sparedNamespace,omitempty"`
@@ -56,39 +57,40 @@ type simulation struct {
 
 // simulatedProduct is a product at that time.
 type simulatedProduct struct {
-	Name                 string                        `json:"name"`
+	Name                 string                   `json:"name"`
 	State                api.LicensedProductState `json:"state"`
-	ActiveLicenseKeyName string                        `json:"activeLicenseKeyName,omitempty"`
-	ExpiryTime           *metav1.Time                  `json:"expiryTime,omitempty"`
-	GraceEndTime         *metav1.Time                  `json:"graceEndTime,omitempty"`
-	Restriction          simulatedRestriction          `json:"restriction"`
+	ActiveLicenseKeyName string                   `json:"activeLicenseKeyName,omitempty"`
+	ExpiryTime           *metav1.Time             `json:"expiryTime,omitempty"`
+	GraceEndTime         *metav1.Time             `json:"graceEndTime,omitempty"`
+	Restriction          simulatedRestriction     `json:"restriction"`
 }
 
 // simulatedRestriction is the restriction of a product at that time.
 type simulatedRestriction struct {
 	State  api.RestrictionState `json:"state"`
-	Reason string                    `json:"reason"`
+	Reason string               `json:"reason"`
 	// InForce tells whether Tiers are restricted; otherwise they would be.
 	InForce bool `json:"inForce"`
 	// AskedMode is that of the terms, and Mode what it comes to.
 	AskedMode     api.RestrictionMode       `json:"askedMode,omitempty"`
 	Mode          api.RestrictionMode       `json:"mode,omitempty"`
 	ModeReason    api.RestrictionModeReason `json:"modeReason,omitempty"`
-	EffectiveTime *metav1.Time                   `json:"effectiveTime,omitempty"`
-	SinceTime     *metav1.Time                   `json:"sinceTime,omitempty"`
+	EffectiveTime *metav1.Time              `json:"effectiveTime,omitempty"`
+	SinceTime     *metav1.Time              `json:"sinceTime,omitempty"`
 	Pause         *api.RestrictionPause     `json:"pause,omitempty"`
-	Tiers         []affectedTier                 `json:"tiers"`
+	Tiers         []affectedTier            `json:"tiers"`
 	SparedTiers   []api.SparedTier          `json:"sparedTiers,omitempty"`
 }
 
 // affectedTier is what a restriction does in one tier; as part of a product, whatever other products do.
 type affectedTier struct {
-	Name          string                         `json:"name"`
+	Name          string                    `json:"name"`
 	Mode          api.RestrictionMode       `json:"mode"`
 	ModeReason    api.RestrictionModeReason `json:"modeReason,omitempty"`
-	DefaultAction string                         `json:"defaultAction"`
-	// Policies that stop being applied to pods, or, in ReadOnly, cannot be changed, and Bypasses, those that go on being applied.
-	Policies []affectedPolicy           `json:"policies"`
+	DefaultAction string                    `json:"defaultAction"`
+	// Policies that stop being applied to pods, or, in ReadOnly, cannot be changed, and Bypasses, those that go on
+	// being applied.
+	Policies []affectedPolicy      `json:"policies"`
 	Bypasses []api.BypassingPolicy `json:"bypasses,omitempty"`
 }
 
@@ -117,8 +119,9 @@ type simulator struct {
 	notes   []string
 }
 
-// simulate tells what is restricted at a time; at its zero value, when the first restriction to come of the products shown starts. shown is one product, or empty for
-// all of them. Restrictions overlap, so all products are planned even where one is shown.
+// simulate tells what is restricted at a time; at its zero value, when the first restriction to come of the products
+// shown starts. shown is one product, or empty for all of them. Restrictions overlap, so all products are planned even
+// where one is shown.
 func simulate(c *cluster, shown string, at, now time.Time) (*simulation, error) {
 	if shown != "" && !slices.ContainsFunc(c.products, func(p api.LicensedProduct) bool { return p.Name == shown }) {
 		return nil, noSuchProduct(shown)
@@ -130,7 +133,8 @@ func simulate(c *cluster, shown string, at, now time.Time) (*simulation, error) 
 	s.noteKeys(isShown)
 
 	found := &simulation{
-		now: now, TimeReason: timeAsked, SparedNamespace: s.brakes.OperatorNamespace, Products: []simulatedProduct{}, Tiers: []simulatedTier{},
+		now: now, TimeReason: timeAsked, SparedNamespace: s.brakes.OperatorNamespace, Products: []simulatedProduct{},
+		Tiers: []simulatedTier{},
 	}
 	if at.IsZero() {
 		at, found.TimeReason, found.TimeProducts = s.firstStart(isShown)
@@ -149,14 +153,16 @@ func simulate(c *cluster, shown string, at, now time.Time) (*simulation, error) 
 	}
 	for i := range plan.Tiers {
 		if t := &plan.Tiers[i]; found.restricts(t.Name) {
-			found.Tiers = append(found.Tiers, simulatedTier{affectedTier: s.affected(effectIn(&plan, t)), Products: t.Products})
+			found.Tiers = append(found.Tiers,
+				simulatedTier{affectedTier: s.affected(effectIn(&plan, t)), Products: t.Products})
 		}
 	}
 	if found.closes() {
 		found.DefaultDenials = defaultDenials(c, found.SparedNamespace)
 		if err := c.kubernetesPoliciesErr; err != nil {
 			found.withoutKubernetes = true
-			s.notef("Kubernetes' NetworkPolicies cannot be listed, and are missing where the default tier denies by default: %v", err)
+			s.notef("Kubernetes' NetworkPolicies cannot be listed, and are missing where the default tier denies by "+
+				"default: %v", err)
 		}
 	}
 	found.notes = s.notes
@@ -170,7 +176,8 @@ func (s *simulator) notef(format string, args ...any) {
 // findBrakes takes from a product's status what the operator was started with: it writes the same to each.
 func (s *simulator) findBrakes() {
 	s.brakes = restriction.Brakes{MaxMode: api.RestrictionDefaultTierOnly, WindowsNode: s.cluster.windowsNode}
-	known := slices.IndexFunc(s.cluster.products, func(p api.LicensedProduct) bool { return restrictionOf(&p).SparedNamespace != "" })
+	known := slices.IndexFunc(s.cluster.products,
+		func(p api.LicensedProduct) bool { return restrictionOf(&p).SparedNamespace != "" })
 	if known >= 0 {
 		status := restrictionOf(&s.cluster.products[known])
 		s.brakes.OperatorNamespace = status.SparedNamespace
@@ -180,7 +187,8 @@ func (s *simulator) findBrakes() {
 	case s.cluster.withoutTiers:
 		s.notef("the cluster does not serve Calico's tiers (projectcalico.org/v3): there is nothing to restrict")
 	case known < 0 && len(s.cluster.products) > 0:
-		s.notef("the operator has not said yet which namespace it spares, nor what --max-restriction is: none and DefaultTierOnly are assumed")
+		s.notef("the operator has not said yet which namespace it spares, nor what --max-restriction is: none and " +
+			"DefaultTierOnly are assumed")
 	}
 	if err := s.cluster.nodesErr; err != nil && !s.cluster.withoutTiers {
 		s.notef("nodes cannot be listed: that none runs Windows is assumed: %v", err)
@@ -191,7 +199,8 @@ func (s *simulator) findBrakes() {
 func (s *simulator) noteKeys(isShown func(string) bool) {
 	for i := range s.cluster.keys {
 		if key := &s.cluster.keys[i]; key.Status.ObservedGeneration != key.Generation && isShown(key.Spec.ProductName) {
-			s.notef("the operator has not looked at LicenseKey %s as it is now: what it found before counts, if anything", key.Name)
+			s.notef("the operator has not looked at LicenseKey %s as it is now: what it found before counts, if "+
+				"anything", key.Name)
 		}
 	}
 }
@@ -200,7 +209,8 @@ func (s *simulator) course(product *api.LicensedProduct) *course {
 	return newCourse(product, keysOf(product.Name, s.cluster.keys), s.brakes, s.now)
 }
 
-// firstStart is when the first restriction to come of the products shown starts, and of which ones; now, where none is to come.
+// firstStart is when the first restriction to come of the products shown starts, and of which ones; now, where none is
+// to come.
 func (s *simulator) firstStart(isShown func(string) bool) (first time.Time, why timeReason, products []string) {
 	first, why = s.now, timeNow
 	for i := range s.cluster.products {
@@ -230,10 +240,13 @@ func (s *simulator) plan() restriction.Plan {
 		seen.Tiers = append(seen.Tiers, restriction.TierOf(&s.cluster.tiers[i]))
 	}
 	for i := range s.cluster.globalPolicies {
-		seen.Policies = append(seen.Policies, restriction.PolicyOf(restriction.GlobalNetworkPolicy, &s.cluster.globalPolicies[i], s.brakes.OperatorNamespace))
+		seen.Policies = append(seen.Policies,
+			restriction.PolicyOf(restriction.GlobalNetworkPolicy, &s.cluster.globalPolicies[i],
+				s.brakes.OperatorNamespace))
 	}
 	for i := range s.cluster.policies {
-		seen.Policies = append(seen.Policies, restriction.PolicyOf(restriction.NetworkPolicy, &s.cluster.policies[i], s.brakes.OperatorNamespace))
+		seen.Policies = append(seen.Policies,
+			restriction.PolicyOf(restriction.NetworkPolicy, &s.cluster.policies[i], s.brakes.OperatorNamespace))
 	}
 	products := make([]restriction.Product, 0, len(s.courses))
 	for _, course := range s.courses {
@@ -246,10 +259,12 @@ func (s *simulator) plan() restriction.Plan {
 func (s *simulator) noteProduct(c *course) {
 	product := c.product
 	if product.Status.ObservedGeneration != product.Generation {
-		s.notef("the operator has not looked at LicensedProduct %s as it is now: its condition may tell more in a moment", product.Name)
+		s.notef("the operator has not looked at LicensedProduct %s as it is now: its condition may tell more in "+
+			"a moment", product.Name)
 	}
 	if _, err := restriction.TierSelectorOf(product); err != nil {
-		s.notef("the tierSelector of LicensedProduct %s is no label selector, and selects nothing: %v", product.Name, err)
+		s.notef("the tierSelector of LicensedProduct %s is no label selector, and selects nothing: %v", product.Name,
+			err)
 	}
 	if _, err := restriction.PauseOf(product); err != nil {
 		s.notef("LicensedProduct %s: %v", product.Name, err)
@@ -257,10 +272,12 @@ func (s *simulator) noteProduct(c *course) {
 	skewed := meta.FindStatusCondition(product.Status.Conditions, api.ConditionClockSkewed)
 	switch {
 	case c.evaluation.Time.SkewReason == api.ReasonBehindMark:
-		s.notef("time never runs backwards: for LicensedProduct %s it is %s already, its timeMark (kubectl license clock reset, if that is wrong)",
+		s.notef("time never runs backwards: for LicensedProduct %s it is %s already, its timeMark (kubectl license "+
+			"clock reset, if that is wrong)",
 			product.Name, formatInstant(c.evaluation.Time.Now))
 	case skewed != nil && skewed.Status == metav1.ConditionTrue && skewed.Reason == api.ReasonNodeClock:
-		s.notef("the clocks disagree, and while they do no restriction starts: that they are corrected by then is assumed of LicensedProduct %s", product.Name)
+		s.notef("the clocks disagree, and while they do no restriction starts: that they are corrected by then is "+
+			"assumed of LicensedProduct %s", product.Name)
 	}
 }
 
@@ -268,13 +285,15 @@ func (s *simulator) product(c *course, plan *restriction.ProductPlan) simulatedP
 	e := &c.evaluation
 	r := simulatedRestriction{
 		State: c.state, Reason: c.reason, InForce: plan.InForce,
-		AskedMode: c.planned.Mode, Mode: plan.Mode, ModeReason: plan.ModeReason, EffectiveTime: instantOf(e.EffectiveTime),
-		Tiers: make([]affectedTier, 0, len(plan.Affects)),
+		AskedMode: c.planned.Mode, Mode: plan.Mode, ModeReason: plan.ModeReason,
+		EffectiveTime: instantOf(e.EffectiveTime),
+		Tiers:         make([]affectedTier, 0, len(plan.Affects)),
 	}
 	if plan.InForce {
 		r.SinceTime = instantOf(c.planned.Since)
 	}
-	if pause, err := restriction.PauseOf(c.product); err == nil && pause != nil && e.Time.Now.Before(pause.UntilTime.Time) {
+	if pause, err := restriction.PauseOf(c.product); err == nil && pause != nil &&
+		e.Time.Now.Before(pause.UntilTime.Time) {
 		r.Pause = pause
 	}
 	for i := range plan.Affects {
@@ -291,18 +310,21 @@ func (s *simulator) product(c *course, plan *restriction.ProductPlan) simulatedP
 
 func (s *simulator) affected(effect *restriction.TierEffect) affectedTier {
 	tier := affectedTier{
-		Name: effect.Tier, Mode: effect.Mode, ModeReason: effect.ModeReason, DefaultAction: s.defaultAction(effect.Tier),
-		Policies: make([]affectedPolicy, 0, len(effect.Policies)),
+		Name: effect.Tier, Mode: effect.Mode, ModeReason: effect.ModeReason,
+		DefaultAction: s.defaultAction(effect.Tier),
+		Policies:      make([]affectedPolicy, 0, len(effect.Policies)),
 	}
 	opens, closes := refSet(effect.Opens()), refSet(effect.Closes())
 	for _, policy := range effect.Policies {
 		tier.Policies = append(tier.Policies, affectedPolicy{
-			Kind: string(policy.Kind), Namespace: policy.Namespace, Name: policy.Name, Opens: opens[policy], Closes: closes[policy],
+			Kind: string(policy.Kind), Namespace: policy.Namespace, Name: policy.Name, Opens: opens[policy],
+			Closes: closes[policy],
 		})
 	}
 	for _, bypass := range effect.Bypasses {
 		tier.Bypasses = append(tier.Bypasses, api.BypassingPolicy{
-			Kind: string(bypass.Policy.Kind), Namespace: bypass.Policy.Namespace, Name: bypass.Policy.Name, Tier: effect.Tier, Reason: bypass.Reason,
+			Kind: string(bypass.Policy.Kind), Namespace: bypass.Policy.Namespace, Name: bypass.Policy.Name,
+			Tier: effect.Tier, Reason: bypass.Reason,
 		})
 	}
 	return tier
@@ -332,7 +354,8 @@ func refSet(refs []restriction.PolicyRef) map[restriction.PolicyRef]bool {
 	return set
 }
 
-// actionDeny is a tier's default action unless it says otherwise: what becomes of traffic of the pods that its policies select and no rule of them matches.
+// actionDeny is a tier's default action unless it says otherwise: what becomes of traffic of the pods that its policies
+// select and no rule of them matches.
 const actionDeny = "Deny"
 
 func (s *simulator) defaultAction(tier string) string {
@@ -340,7 +363,8 @@ func (s *simulator) defaultAction(tier string) string {
 		if s.cluster.tiers[i].GetName() != tier {
 			continue
 		}
-		if action, found, err := unstructured.NestedString(s.cluster.tiers[i].Object, "spec", "defaultAction"); err == nil && found && action != "" {
+		if action, found, err := unstructured.NestedString(s.cluster.tiers[i].Object, "spec",
+			"defaultAction"); err == nil && found && action != "" {
 			return action
 		}
 	}
@@ -350,7 +374,8 @@ func (s *simulator) defaultAction(tier string) string {
 // restricts tells whether the restriction of a product that is shown is in force in a tier.
 func (s *simulation) restricts(tier string) bool {
 	return slices.ContainsFunc(s.Products, func(p simulatedProduct) bool {
-		return p.Restriction.InForce && slices.ContainsFunc(p.Restriction.Tiers, func(t affectedTier) bool { return t.Name == tier })
+		return p.Restriction.InForce &&
+			slices.ContainsFunc(p.Restriction.Tiers, func(t affectedTier) bool { return t.Name == tier })
 	})
 }
 

@@ -89,8 +89,9 @@ func (c *cluster) product(t *testing.T, name string) *api.LicensedProduct {
 func (c *cluster) addKey(name, product string, begin, expiry, graceEnd time.Time) {
 	key := api.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: api.LicenseKeySpec{ProductName: product}}
 	key.Status = api.LicenseKeyStatus{
-		LicenseID: name, IssuedTime: instantOf(present), NotBeforeTime: instantOf(begin), ExpiryTime: instantOf(expiry), GraceEndTime: instantOf(graceEnd),
-		Conditions: []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionTrue}},
+		LicenseID: name, IssuedTime: instantOf(present), NotBeforeTime: instantOf(begin), ExpiryTime: instantOf(expiry),
+		GraceEndTime: instantOf(graceEnd),
+		Conditions:   []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionTrue}},
 	}
 	c.keys = append(c.keys, key)
 }
@@ -147,7 +148,8 @@ func TestSimulation(t *testing.T) {
 	}
 
 	show("What comes first: the pause of acme-db ends.", nil, "", "", "")
-	show("What comes first for acme-mesh: the end of its grace period. Tiers that others restrict are theirs.", nil, "acme-mesh", "", "")
+	show("What comes first for acme-mesh: the end of its grace period. Tiers that others restrict are theirs.", nil,
+		"acme-mesh", "", "")
 	show("The same for programs.", nil, "acme-mesh", "", outputJSON)
 	show("All of them, then.", nil, "", "2028-01-31", "")
 	show("A second before.", nil, "acme-mesh", "2028-01-30T23:59:59Z", "")
@@ -193,15 +195,20 @@ func TestSimulation(t *testing.T) {
 		c.product(t, "acme-db").Annotations = nil
 	}, "", "", "")
 	show("A pause that has yet to begin, and one that nobody understands.", func(c *cluster) {
-		c.product(t, "acme-mesh").Annotations = map[string]string{api.RestrictionPauseAnnotation: "2028-02-01T00:00:00Z/2028-02-02T00:00:00Z"}
+		c.product(t,
+			"acme-mesh").Annotations = map[string]string{
+			api.RestrictionPauseAnnotation: "2028-02-01T00:00:00Z/2028-02-02T00:00:00Z"}
 		c.product(t, "acme-db").Annotations = map[string]string{api.RestrictionPauseAnnotation: "a while"}
 	}, "", "2026-11-23", "")
 	show("A clock that is behind the mark, and clocks that disagree.", func(c *cluster) {
 		c.product(t, "zenith").Status.TimeMark = instantOf(date("2027-05-01"))
-		c.product(t, "acme-watch").Status.Conditions = []metav1.Condition{{Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue, Reason: api.ReasonNodeClock}}
+		c.product(t, "acme-watch").Status.Conditions = []metav1.Condition{{Type: api.ConditionClockSkewed,
+			Status: metav1.ConditionTrue, Reason: api.ReasonNodeClock}}
 	}, "", "2026-11-23", "")
 	show("A tierSelector that is none.", func(c *cluster) {
-		c.product(t, "acme-old").Spec.Restriction.TierSelector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "Maybe"}}}
+		c.product(t,
+			"acme-old").Spec.Restriction.TierSelector = &metav1.LabelSelector{
+			MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "Maybe"}}}
 	}, "acme-old", "", "")
 	show("No product at all.", func(c *cluster) { c.products, c.keys = nil, nil }, "", "", "")
 	e.compare(golden, "simulation")
@@ -237,9 +244,11 @@ func TestSimulationOfManyPolicies(t *testing.T) {
 		tier := fmt.Sprintf("tier-%02d", i)
 		c.tiers = append(c.tiers, calico("Tier", "", tier, map[string]any{}))
 		for j := range perTier {
-			c.policies = append(c.policies, calico("NetworkPolicy", fmt.Sprintf("namespace-%d", j), fmt.Sprintf("%s.policy-%d", tier, j), map[string]any{
-				"tier": tier, "ingress": []any{map[string]any{"action": "Allow"}},
-			}))
+			c.policies = append(c.policies,
+				calico("NetworkPolicy", fmt.Sprintf("namespace-%d", j), fmt.Sprintf("%s.policy-%d", tier, j),
+					map[string]any{
+						"tier": tier, "ingress": []any{map[string]any{"action": "Allow"}},
+					}))
 		}
 	}
 	text := printed(t, simulated(t, c, "acme-mesh", ""), "")

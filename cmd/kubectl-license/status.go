@@ -96,7 +96,8 @@ With --watch each product is a document of its own, one that is gone with name a
 
 // addListOutput is the flag for the formats that lists have.
 func addListOutput(command *cobra.Command, output *string) {
-	command.Flags().StringVarP(output, "output", "o", "", "print `FORMAT` json, yaml or name instead of a table, or wide for one with more columns")
+	command.Flags().StringVarP(output, "output", "o", "",
+		"print `FORMAT` json, yaml or name instead of a table, or wide for one with more columns")
 	completeWith(command, "output", listOutputs...)
 }
 
@@ -134,7 +135,8 @@ func (o *statusOptions) run(ctx context.Context) error {
 	return judgeLicenses(products.Items, o.output)
 }
 
-// selectProduct narrows a list or a watch to one product; empty: all. The right to list or watch this one alone is enough then.
+// selectProduct narrows a list or a watch to one product; empty: all. The right to list or watch this one alone is
+// enough then.
 func selectProduct(name string) []client.ListOption {
 	if name == "" {
 		return nil
@@ -143,7 +145,8 @@ func selectProduct(name string) []client.ListOption {
 }
 
 func sayNoProducts(out io.Writer) {
-	_, _ = fmt.Fprintln(out, "No LicensedProducts found.\nApply the one that came with your product: kubectl apply -f FILE")
+	_, _ = fmt.Fprintln(out,
+		"No LicensedProducts found.\nApply the one that came with your product: kubectl apply -f FILE")
 }
 
 func (o *statusOptions) print(ctx context.Context, products []api.LicensedProduct) error {
@@ -232,7 +235,8 @@ func judgeLicenses(products []api.LicensedProduct, format string) error {
 func (o *statusOptions) follow(ctx context.Context) error {
 	ctx, stop := interruptible(ctx)
 	defer stop()
-	w := &productWatch{client: o.client, product: o.product, warnings: o.ErrOut, retry: time.Second, show: o.newPrinter()}
+	w := &productWatch{client: o.client, product: o.product, warnings: o.ErrOut, retry: time.Second,
+		show: o.newPrinter()}
 	err := w.run(ctx)
 	if ctx.Err() != nil {
 		return nil

@@ -20,10 +20,12 @@ func TestNotInstalled(t *testing.T) {
 	fake.missing = true
 	server := fake.start()
 	want := output{
-		code:   exitFailed,
-		stderr: "error: license-operator is not installed in this cluster: it has no LicensedProducts\nInstall it, or choose another cluster with --context.\n",
+		code: exitFailed,
+		stderr: "error: license-operator is not installed in this cluster: it has no LicensedProducts\nInstall it, " +
+			"or choose another cluster with --context.\n",
 	}
-	for _, args := range [][]string{{"status"}, {"status", "acme-mesh", "--watch"}, {"keys"}, {"request", "acme-mesh"}} {
+	for _, args := range [][]string{{"status"}, {"status", "acme-mesh", "--watch"}, {"keys"},
+		{"request", "acme-mesh"}} {
 		if got := newTerminal(t).run("", append(args, "--server", server)...); got != want {
 			t.Errorf("%q: got %+v", args, got)
 		}
@@ -36,21 +38,27 @@ func TestDaysLeft(t *testing.T) {
 		expiry, graceEnd, coverageEnd time.Duration
 		want                          cell
 	}{
-		"never licensed":           {state: api.LicensedProductUnlicensed, want: cell{text: "-"}},
-		"nobody has looked":        {want: cell{text: "-"}},
-		"plenty":                   {api.LicensedProductValid, 60 * day, 60 * day, 60 * day, cell{text: "60"}},
-		"rounded down, to be seen": {api.LicensedProductValid, 60*day - 1, 60*day - 1, 60*day - 1, cell{text: "59", shade: shadeWarn}},
-		"critical":                 {api.LicensedProductValid, 14*day - 1, 14*day - 1, 14*day - 1, cell{text: "13", shade: shadeBad}},
-		"a long grace period":      {api.LicensedProductValid, 5 * day, 95 * day, 95 * day, cell{text: "5"}},
-		"a renewal in place":       {api.LicensedProductValid, time.Second, 10 * day, 400 * day, cell{text: "<1"}},
-		"over, by this clock":      {api.LicensedProductValid, 0, 10 * day, 400 * day, cell{text: "0"}},
-		"in grace":                 {api.LicensedProductGracePeriod, -10 * day, 20 * day, 20 * day, cell{text: "20 (grace)", shade: shadeWarn}},
-		"the last day of grace":    {api.LicensedProductGracePeriod, -29 * day, day - 1, day - 1, cell{text: "<1 (grace)", shade: shadeBad}},
-		"expired":                  {api.LicensedProductExpired, -40 * day, -10 * day, -10 * day, cell{text: "0", shade: shadeBad}},
+		"never licensed":    {state: api.LicensedProductUnlicensed, want: cell{text: "-"}},
+		"nobody has looked": {want: cell{text: "-"}},
+		"plenty":            {api.LicensedProductValid, 60 * day, 60 * day, 60 * day, cell{text: "60"}},
+		"rounded down, to be seen": {api.LicensedProductValid, 60*day - 1, 60*day - 1, 60*day - 1,
+			cell{text: "59", shade: shadeWarn}},
+		"critical": {api.LicensedProductValid, 14*day - 1, 14*day - 1, 14*day - 1,
+			cell{text: "13", shade: shadeBad}},
+		"a long grace period": {api.LicensedProductValid, 5 * day, 95 * day, 95 * day, cell{text: "5"}},
+		"a renewal in place":  {api.LicensedProductValid, time.Second, 10 * day, 400 * day, cell{text: "<1"}},
+		"over, by this clock": {api.LicensedProductValid, 0, 10 * day, 400 * day, cell{text: "0"}},
+		"in grace": {api.LicensedProductGracePeriod, -10 * day, 20 * day, 20 * day,
+			cell{text: "20 (grace)", shade: shadeWarn}},
+		"the last day of grace": {api.LicensedProductGracePeriod, -29 * day, day - 1, day - 1,
+			cell{text: "<1 (grace)", shade: shadeBad}},
+		"expired": {api.LicensedProductExpired, -40 * day, -10 * day, -10 * day,
+			cell{text: "0", shade: shadeBad}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status := &api.LicensedProductStatus{State: test.state}
-			status.ExpiryTime, status.GraceEndTime = new(metav1.NewTime(present.Add(test.expiry))), new(metav1.NewTime(present.Add(test.graceEnd)))
+			status.ExpiryTime, status.GraceEndTime = new(metav1.NewTime(present.Add(test.expiry))),
+				new(metav1.NewTime(present.Add(test.graceEnd)))
 			status.CoverageEndTime = new(metav1.NewTime(present.Add(test.coverageEnd)))
 			thresholds := api.AlertsSpec{ExpiryWarningDays: 60, ExpiryCriticalDays: 14}
 			if got := daysLeft(status, thresholds, present); !cmp.Equal(got, test.want, cmp.AllowUnexported(cell{})) {
@@ -74,7 +82,8 @@ func TestRestrictedText(t *testing.T) {
 			cell{text: "2026-12-02T10:00:00Z", short: "2026-12-02"},
 		},
 		"in force": {
-			api.RestrictionStatus{State: api.RestrictionActive, EffectiveTime: inDays(-1), InForce: &api.RestrictionInForce{Tiers: make([]api.RestrictedTier, 2)}},
+			api.RestrictionStatus{State: api.RestrictionActive, EffectiveTime: inDays(-1),
+				InForce: &api.RestrictionInForce{Tiers: make([]api.RestrictedTier, 2)}},
 			cell{text: "2 tiers", shade: shadeBad},
 		},
 		"put off": {
@@ -89,7 +98,8 @@ func TestRestrictedText(t *testing.T) {
 			api.RestrictionStatus{State: api.RestrictionPaused, EffectiveTime: inDays(10), Pause: pausedUntil(10)},
 			cell{text: "2026-12-02T10:00:00Z", short: "2026-12-02"},
 		},
-		"put off, nobody knows how long": {api.RestrictionStatus{State: api.RestrictionPaused, Pause: pausedUntil(2)}, cell{text: "Paused", shade: shadeWarn}},
+		"put off, nobody knows how long": {api.RestrictionStatus{State: api.RestrictionPaused, Pause: pausedUntil(2)},
+			cell{text: "Paused", shade: shadeWarn}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := restrictedText(test.status); !cmp.Equal(got, test.want, cmp.AllowUnexported(cell{})) {
@@ -150,27 +160,35 @@ func TestJudgeLicenses(t *testing.T) {
 	for i := range products {
 		products[i].Name, products[i].Status.State = "p"+string(rune('0'+i)), api.LicensedProductExpired
 	}
-	products[0].Status.State, products[1].Status.State, products[2].Status.State = api.LicensedProductValid, api.LicensedProductGracePeriod, ""
+	products[0].Status.State, products[1].Status.State, products[2].Status.State = api.LicensedProductValid,
+		api.LicensedProductGracePeriod, ""
 	const (
 		below = "What to do is said below the table.\n"
-		many  = "error: not licensed: p2 (not looked at yet), p3 (Expired), p4 (Expired), p5 (Expired), p6 (Expired) and 1 more\n"
+		many  = "error: not licensed: p2 (not looked at yet), p3 (Expired), p4 (Expired), p5 (Expired), p6 " +
+			"(Expired) and 1 more\n"
 	)
 	for name, test := range map[string]struct {
 		products []api.LicensedProduct
 		format   string
 		want     output
 	}{
-		"none":                  {nil, "", output{}},
-		"licensed":              {products[:2], "", output{}},
-		"one is not":            {products[:3], "", output{code: exitNotUsable, stderr: "error: not licensed: p2 (not looked at yet)\n" + below}},
-		"many are not":          {products, outputWide, output{code: exitNotUsable, stderr: many + below}},
-		"one is not, in JSON":   {products[:3], outputJSON, output{code: exitNotUsable, stderr: "error: not licensed: p2 (not looked at yet)\nSee what to do: kubectl license status p2\n"}},
-		"many are not, in YAML": {products, outputYAML, output{code: exitNotUsable, stderr: many + "See what to do: kubectl license status\n"}},
-		"names":                 {products, outputName, output{code: exitNotUsable, stderr: many + "See what to do: kubectl license status\n"}},
+		"none":     {nil, "", output{}},
+		"licensed": {products[:2], "", output{}},
+		"one is not": {products[:3], "",
+			output{code: exitNotUsable, stderr: "error: not licensed: p2 (not looked at yet)\n" + below}},
+		"many are not": {products, outputWide, output{code: exitNotUsable, stderr: many + below}},
+		"one is not, in JSON": {products[:3], outputJSON,
+			output{code: exitNotUsable,
+				stderr: "error: not licensed: p2 (not looked at yet)\nSee what to do: kubectl license status p2\n"}},
+		"many are not, in YAML": {products, outputYAML,
+			output{code: exitNotUsable, stderr: many + "See what to do: kubectl license status\n"}},
+		"names": {products, outputName,
+			output{code: exitNotUsable, stderr: many + "See what to do: kubectl license status\n"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var text strings.Builder
-			if got := (output{code: report(&text, judgeLicenses(test.products, test.format)), stderr: text.String()}); got != test.want {
+			if got := (output{code: report(&text, judgeLicenses(test.products, test.format)),
+				stderr: text.String()}); got != test.want {
 				t.Errorf("got %+v\nwant %+v", got, test.want)
 			}
 		})

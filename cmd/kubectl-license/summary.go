@@ -15,22 +15,23 @@ import (
 	"github.com/license-operator/license-operator/internal/alerting"
 )
 
-// productSummary is how the license of a product stands. Its JSON form is an interface: fields are added, never renamed. Where the API has the same thing, it has the same name.
+// productSummary is how the license of a product stands. Its JSON form is an interface: fields are added, never
+// renamed. Where the API has the same thing, it has the same name.
 type productSummary struct {
-	Name                 string                        `json:"name"`
-	Vendor               string                        `json:"vendor,omitempty"`
-	RenewalURL           string                        `json:"renewalURL,omitempty"`
+	Name                 string                   `json:"name"`
+	Vendor               string                   `json:"vendor,omitempty"`
+	RenewalURL           string                   `json:"renewalURL,omitempty"`
 	State                api.LicensedProductState `json:"state,omitempty"`
-	ActiveLicenseKeyName string                        `json:"activeLicenseKeyName,omitempty"`
-	ExpiryTime           *metav1.Time                  `json:"expiryTime,omitempty"`
-	GraceEndTime         *metav1.Time                  `json:"graceEndTime,omitempty"`
-	CoverageEndTime      *metav1.Time                  `json:"coverageEndTime,omitempty"`
+	ActiveLicenseKeyName string                   `json:"activeLicenseKeyName,omitempty"`
+	ExpiryTime           *metav1.Time             `json:"expiryTime,omitempty"`
+	GraceEndTime         *metav1.Time             `json:"graceEndTime,omitempty"`
+	CoverageEndTime      *metav1.Time             `json:"coverageEndTime,omitempty"`
 	// DaysLeft are whole days until the active key expires, 0 from then on.
 	DaysLeft *int64 `json:"daysLeft,omitempty"`
 	// GraceDaysLeft are whole days until the grace period ends, while it lasts.
 	GraceDaysLeft *int64              `json:"graceDaysLeft,omitempty"`
-	Limits        []api.Limit    `json:"limits,omitempty"`
-	Usage         []api.Usage    `json:"usage,omitempty"`
+	Limits        []api.Limit         `json:"limits,omitempty"`
+	Usage         []api.Usage         `json:"usage,omitempty"`
 	Restriction   *restrictionSummary `json:"restriction,omitempty"`
 	Next          []step              `json:"next"`
 }
@@ -39,8 +40,8 @@ type productSummary struct {
 type restrictionSummary struct {
 	State         api.RestrictionState  `json:"state,omitempty"`
 	Mode          api.RestrictionMode   `json:"mode,omitempty"`
-	EffectiveTime *metav1.Time               `json:"effectiveTime,omitempty"`
-	SinceTime     *metav1.Time               `json:"sinceTime,omitempty"`
+	EffectiveTime *metav1.Time          `json:"effectiveTime,omitempty"`
+	SinceTime     *metav1.Time          `json:"sinceTime,omitempty"`
 	Pause         *api.RestrictionPause `json:"pause,omitempty"`
 	// RestrictedTiers is how many tiers are restricted now.
 	RestrictedTiers int   `json:"restrictedTiers"`
@@ -72,7 +73,8 @@ func summarizeRestriction(status *api.RestrictionStatus) *restrictionSummary {
 	s := &restrictionSummary{State: status.State, EffectiveTime: status.EffectiveTime, Pause: status.Pause}
 	switch {
 	case status.InForce != nil:
-		s.Mode, s.SinceTime, s.RestrictedTiers = status.InForce.Mode, status.InForce.SinceTime, len(status.InForce.Tiers)
+		s.Mode, s.SinceTime, s.RestrictedTiers = status.InForce.Mode, status.InForce.SinceTime,
+			len(status.InForce.Tiers)
 	case status.Preview != nil:
 		s.Mode = status.Preview.Mode
 	}
@@ -82,7 +84,8 @@ func summarizeRestriction(status *api.RestrictionStatus) *restrictionSummary {
 	return s
 }
 
-// wholeDays are those from one instant to another, none where that has passed. They are rounded down: the last day of a license must not be shown as two.
+// wholeDays are those from one instant to another, none where that has passed. They are rounded down: the last day of a
+// license must not be shown as two.
 func wholeDays(from, to time.Time) int64 { return max(int64(to.Sub(from)/day), 0) }
 
 // dateText is an instant with its date in the place of it where there is little room.
@@ -152,13 +155,16 @@ var stateShades = map[api.LicensedProductState]shade{
 	api.LicensedProductUnlicensed:  shadeBad,
 }
 
-// daysLeft is how long the active key is Valid, or in its grace period, in whole days. Its shade goes by the end of all that the keys cover, as the alerts do: with a renewal in place a last day is nothing to worry about.
+// daysLeft is how long the active key is Valid, or in its grace period, in whole days. Its shade goes by the end of all
+// that the keys cover, as the alerts do: with a renewal in place a last day is nothing to worry about.
 func daysLeft(status *api.LicensedProductStatus, thresholds api.AlertsSpec, now time.Time) cell {
 	switch {
 	case status.State == api.LicensedProductValid && status.ExpiryTime != nil:
-		return cell{text: daysText(now, status.ExpiryTime.Time), shade: shadeUntil(status.CoverageEndTime, thresholds, now)}
+		return cell{text: daysText(now, status.ExpiryTime.Time),
+			shade: shadeUntil(status.CoverageEndTime, thresholds, now)}
 	case status.State == api.LicensedProductGracePeriod && status.GraceEndTime != nil:
-		return cell{text: daysText(now, status.GraceEndTime.Time) + " (grace)", shade: shadeUntil(status.CoverageEndTime, thresholds, now)}
+		return cell{text: daysText(now, status.GraceEndTime.Time) + " (grace)",
+			shade: shadeUntil(status.CoverageEndTime, thresholds, now)}
 	case status.State == api.LicensedProductExpired:
 		return cell{text: "0", shade: shadeBad}
 	default:

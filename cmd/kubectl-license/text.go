@@ -30,7 +30,8 @@ const (
 
 // addOutputFlag is the flag for formats of output, in place of what the command prints without it.
 func addOutputFlag(command *cobra.Command, output *string, instead string, formats ...string) {
-	command.Flags().StringVarP(output, "output", "o", "", fmt.Sprintf("print `FORMAT` %s instead of %s", anyOf(formats), instead))
+	command.Flags().StringVarP(output, "output", "o", "",
+		fmt.Sprintf("print `FORMAT` %s instead of %s", anyOf(formats), instead))
 	completeWith(command, "output", formats...)
 }
 
@@ -48,8 +49,8 @@ func anyOf(words []string) string {
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
-// printable makes text of unknown origin safe for a terminal: what does not print, control characters and those that turn the direction of writing among
-// it, becomes an escape.
+// printable makes text of unknown origin safe for a terminal: what does not print, control characters and those that
+// turn the direction of writing among it, becomes an escape.
 func printable(text string) string {
 	var safe strings.Builder
 	for _, r := range text {
@@ -62,7 +63,8 @@ func printable(text string) string {
 	return safe.String()
 }
 
-// columnsOf is how many columns of a terminal a text takes: none for a mark that combines with what is before it, two for most characters of East Asia and for emoji.
+// columnsOf is how many columns of a terminal a text takes: none for a mark that combines with what is before it, two
+// for most characters of East Asia and for emoji.
 func columnsOf(text string) int {
 	columns := 0
 	for _, r := range text {
@@ -129,7 +131,8 @@ func (t *table) labelWidth() int {
 func (t *table) writeFolded(out io.Writer, columns int) error {
 	width := t.labelWidth()
 	for _, row := range t.rows {
-		if _, err := fmt.Fprintln(out, foldTo(columns, row[1], padded(row[0], width)+"  ", strings.Repeat(" ", width+2))); err != nil {
+		if _, err := fmt.Fprintln(out,
+			foldTo(columns, row[1], padded(row[0], width)+"  ", strings.Repeat(" ", width+2))); err != nil {
 			return err
 		}
 	}
@@ -147,7 +150,8 @@ func (t *table) write(out io.Writer) error {
 	return nil
 }
 
-// grid is rows of columns, aligned, the first row being their head. The last column is as wide as it likes, so that is the one for names.
+// grid is rows of columns, aligned, the first row being their head. The last column is as wide as it likes, so that is
+// the one for names.
 type grid struct{ rows [][]string }
 
 func (g *grid) add(cells ...string) { g.rows = append(g.rows, cells) }
@@ -175,7 +179,8 @@ func (g *grid) write(out io.Writer) {
 // textWidth is how wide running text is: any terminal shows it.
 const textWidth = 80
 
-// fold breaks running text into lines, the first after one indent and the others after another. Whoever calls it has made the text printable.
+// fold breaks running text into lines, the first after one indent and the others after another. Whoever calls it has
+// made the text printable.
 func fold(text, first, others string) string { return foldTo(textWidth, text, first, others) }
 
 // foldTo is fold for lines of another width.
@@ -221,8 +226,9 @@ func writeEncoded(out io.Writer, format string, value any) error {
 	return err
 }
 
-// marshalYAML is a value as YAML, with escapes for what escapedJSON escapes. YAML has them only between double quotes, and its encoder knows when it needs these, but takes more for printable than a
-// terminal ought to be sent. So it is given a zero in the place of such a character, which makes it use them, and a word that is nowhere else.
+// marshalYAML is a value as YAML, with escapes for what escapedJSON escapes. YAML has them only between double quotes,
+// and its encoder knows when it needs these, but takes more for printable than a terminal ought to be sent. So it is
+// given a zero in the place of such a character, which makes it use them, and a word that is nowhere else.
 func marshalYAML(value any) (string, error) {
 	encoded, err := json.Marshal(value)
 	if err != nil {
@@ -279,7 +285,8 @@ func mapTexts(value any, change func(string) string) any {
 	}
 }
 
-// escapedJSON escapes what a terminal would obey though JSON allows it: beyond ASCII there are control characters too, and those that turn the direction of writing. For a reader of JSON it is the same.
+// escapedJSON escapes what a terminal would obey though JSON allows it: beyond ASCII there are control characters too,
+// and those that turn the direction of writing. For a reader of JSON it is the same.
 func escapedJSON(text string) string {
 	var safe strings.Builder
 	for _, r := range text {

@@ -34,7 +34,8 @@ func TestPrintable(t *testing.T) {
 }
 
 func TestShellWord(t *testing.T) {
-	for _, word := range []string{"acme-ca", "", "a b", "it's", `"x"`, "$HOME", "`id`", "a;b", "*", "~", "#", "a\\b", "ä", "line\nbreak", "-n"} {
+	for _, word := range []string{"acme-ca", "", "a b", "it's", `"x"`, "$HOME", "`id`", "a;b", "*", "~", "#", "a\\b",
+		"ä", "line\nbreak", "-n"} {
 		got, err := exec.Command("sh", "-c", "printf '%s.' "+shellWord(word)).Output()
 		if err != nil || string(got) != word+"." {
 			t.Errorf("%q: a shell reads %s as %q, %v", word, shellWord(word), got, err)
@@ -67,7 +68,8 @@ func TestGrid(t *testing.T) {
 	g.add("öffnet alles", "", "x")
 	g.add("-", "Tier", strings.Repeat("x", 100))
 	g.write(&text)
-	want := "  EFFECT        KIND  NAME\n  öffnet alles        x\n  -             Tier  " + strings.Repeat("x", 100) + "\n"
+	want := "  EFFECT        KIND  NAME\n  öffnet alles        x\n  -             Tier  " + strings.Repeat("x", 100) +
+		"\n"
 	if text.String() != want {
 		t.Errorf("got\n%swant\n%s", text.String(), want)
 	}
@@ -125,7 +127,8 @@ func TestWriteEncoded(t *testing.T) {
 }
 
 func TestWriteEncodedAsYAML(t *testing.T) {
-	for _, text := range []string{"<é\x1b[2J\u009b2J\u202e\U000e0041\x7f>", "a\u202eb", "\u2028 # x: |\n y", `\u202e`, `"\0xu202e;"`, "xxxx\u202e\x00xu202e;", "株式会社 🦊", "yes", ""} {
+	for _, text := range []string{"<é\x1b[2J\u009b2J\u202e\U000e0041\x7f>", "a\u202eb", "\u2028 # x: |\n y", `\u202e`,
+		`"\0xu202e;"`, "xxxx\u202e\x00xu202e;", "株式会社 🦊", "yes", ""} {
 		value := map[string]any{"list": []any{map[string]any{text: text, "number": int64(9007199254740993)}}}
 		var out strings.Builder
 		if err := writeEncoded(&out, outputYAML, value); err != nil {
@@ -149,7 +152,8 @@ func TestWriteEncodedAsYAML(t *testing.T) {
 }
 
 func TestColumnsOf(t *testing.T) {
-	for text, want := range map[string]int{"": 0, "Acme": 4, "Søn": 3, "株式会社": 8, "ｱｸﾒ": 3, "Ａcme": 5, "🦊": 2, "Cafe\u0301": 4, "नमस्ते": 4} {
+	for text, want := range map[string]int{"": 0, "Acme": 4, "Søn": 3, "株式会社": 8, "ｱｸﾒ": 3, "Ａcme": 5, "🦊": 2,
+		"Cafe\u0301": 4, "नमस्ते": 4} {
 		if got := columnsOf(text); got != want {
 			t.Errorf("%q: got %d, want %d", text, got, want)
 		}

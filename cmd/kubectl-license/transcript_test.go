@@ -119,7 +119,8 @@ func (e *terminal) read(name string) string {
 	return string(content)
 }
 
-// compare compares the record with a golden file. What is different in each run, since private keys are, is replaced by names.
+// compare compares the record with a golden file. What is different in each run, since private keys are, is replaced by
+// names.
 func (e *terminal) compare(folder, name string) {
 	e.t.Helper()
 	path := filepath.Join(folder, name+".txt")
@@ -135,14 +136,16 @@ func (e *terminal) compare(folder, name string) {
 		e.t.Fatal(err)
 	}
 	if got != string(want) {
-		e.t.Errorf("%s differs (go test ./cmd/kubectl-license -update writes it anew):\n%s", path, firstDifference(string(want), got))
+		e.t.Errorf("%s differs (go test ./cmd/kubectl-license -update writes it anew):\n%s", path,
+			firstDifference(string(want), got))
 	}
 }
 
 var (
 	someFingerprint = regexp.MustCompile(`(?:[0-9A-F]{2}:){31}[0-9A-F]{2}`)
 	someToken       = regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.[\w-]+`)
-	someCertificate = regexp.MustCompile(`(-----BEGIN CERTIFICATE-----\n)([ \t]*[A-Za-z0-9+/=]+\n)+([ \t]*-----END CERTIFICATE-----)`)
+	someCertificate = regexp.MustCompile(
+		`(-----BEGIN CERTIFICATE-----\n)([ \t]*[A-Za-z0-9+/=]+\n)+([ \t]*-----END CERTIFICATE-----)`)
 )
 
 func (e *terminal) anonymous(text string) string {

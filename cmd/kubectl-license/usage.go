@@ -11,7 +11,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// connectionFlag marks the flags that every kubectl command has, so that the help can keep a command's own ones apart from them.
+// connectionFlag marks the flags that every kubectl command has, so that the help can keep a command's own ones apart
+// from them.
 const connectionFlag = "license-operator.io/connection-flag"
 
 // helpWidth is how wide the help is: it fits most terminals, and looks the same everywhere.
@@ -32,13 +33,15 @@ func printUsage(command *cobra.Command) error {
 		fmt.Fprintf(&text, "  %s\n", command.UseLine())
 	}
 	if command.HasAvailableSubCommands() {
-		fmt.Fprintf(&text, "  %s COMMAND\n\nSee '%s COMMAND --help' for each command.\n", command.CommandPath(), command.CommandPath())
+		fmt.Fprintf(&text, "  %s COMMAND\n\nSee '%s COMMAND --help' for each command.\n", command.CommandPath(),
+			command.CommandPath())
 	}
 	_, err := fmt.Fprint(command.OutOrStdout(), text.String())
 	return err
 }
 
-// takesMore tells of a command that does something by itself, whether or not it has commands below it: its line of use has more than its name.
+// takesMore tells of a command that does something by itself, whether or not it has commands below it: its line of use
+// has more than its name.
 func takesMore(command *cobra.Command) bool { return strings.Contains(command.Use, " ") }
 
 func writeCommands(text *strings.Builder, command *cobra.Command) {

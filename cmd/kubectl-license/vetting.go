@@ -33,8 +33,11 @@ func (o *applyOptions) verify(ctx context.Context, key *candidate) (*acceptance,
 		return nil, err
 	}
 	if verified.Err != nil {
-		return nil, verdict(exitUnverified, "Nothing was applied. See what the key says: kubectl license inspect "+shellWord(o.file),
-			"the key does not verify against LicensedProduct %s: %s. %s", product.Name, verified.Err.Reason, verified.Err.Message)
+		return nil,
+			verdict(exitUnverified,
+				"Nothing was applied. See what the key says: kubectl license inspect "+shellWord(o.file),
+				"the key does not verify against LicensedProduct %s: %s. %s", product.Name, verified.Err.Reason,
+				verified.Err.Message)
 	}
 	accepted := &acceptance{product: product, claims: verified.Claims}
 	if len(verified.Claims.ClusterUIDs) > 0 {
@@ -44,7 +47,9 @@ func (o *applyOptions) verify(ctx context.Context, key *candidate) (*acceptance,
 }
 
 // examine verifies the key against its product or, where nobody says which that is, finds the one that accepts it.
-func (o *applyOptions) examine(ctx context.Context, key *candidate, clusterUID string) (*api.LicensedProduct, *token.Result, error) {
+func (o *applyOptions) examine(
+	ctx context.Context, key *candidate, clusterUID string,
+) (*api.LicensedProduct, *token.Result, error) {
 	if key.productName != "" {
 		product := &api.LicensedProduct{}
 		if err := o.client.Get(ctx, types.NamespacedName{Name: key.productName}, product); err != nil {
@@ -65,7 +70,9 @@ func (o *applyOptions) examine(ctx context.Context, key *candidate, clusterUID s
 }
 
 // search finds the one product among several that a key is for: that which accepts it.
-func (o *applyOptions) search(products []api.LicensedProduct, key *candidate, clusterUID string) (*api.LicensedProduct, *token.Result, error) {
+func (o *applyOptions) search(
+	products []api.LicensedProduct, key *candidate, clusterUID string,
+) (*api.LicensedProduct, *token.Result, error) {
 	var product *api.LicensedProduct
 	var verified *token.Result
 	var accepting, all []string
@@ -81,27 +88,38 @@ func (o *applyOptions) search(products []api.LicensedProduct, key *candidate, cl
 	const name = "Name the product that the key is for with --product: it then says why."
 	switch {
 	case len(all) == 0:
-		return nil, nil, failf("Apply the LicensedProduct first that comes with the product.", "there are no LicensedProducts in the cluster, and so nothing to verify the key against")
+		return nil, nil,
+			failf("Apply the LicensedProduct first that comes with the product.",
+				"there are no LicensedProducts in the cluster, and so nothing to verify the key against")
 	case len(accepting) == 0:
-		return nil, nil, verdict(exitUnverified, "Nothing was applied. "+name, "the key does not verify against any of the LicensedProducts %s", firstOf(all, few))
+		return nil, nil,
+			verdict(exitUnverified, "Nothing was applied. "+name,
+				"the key does not verify against any of the LicensedProducts %s", firstOf(all, few))
 	case len(accepting) > 1:
-		return nil, nil, misused(o.command, "the key is good for several LicensedProducts, %s: say with --product for which", firstOf(accepting, few))
+		return nil, nil,
+			misused(o.command, "the key is good for several LicensedProducts, %s: say with --product for which",
+				firstOf(accepting, few))
 	}
 	return product, verified, nil
 }
 
 // verifyFor verifies the key by the terms of a product, at the time that counts for it.
-func (o *applyOptions) verifyFor(product *api.LicensedProduct, key *candidate, clusterUID string) (*token.Result, error) {
+func (o *applyOptions) verifyFor(
+	product *api.LicensedProduct, key *candidate, clusterUID string,
+) (*token.Result, error) {
 	terms, err := termsOf(product)
 	if err != nil {
-		return nil, failf("See its condition Ready: kubectl describe lprod "+product.Name, "the terms of LicensedProduct %s cannot be used: %v", product.Name, err)
+		return nil,
+			failf("See its condition Ready: kubectl describe lprod "+product.Name,
+				"the terms of LicensedProduct %s cannot be used: %v", product.Name, err)
 	}
 	reckoning := license.Reckon(license.ClockReading{Now: o.now, Agreement: license.ClocksAgree}, product)
 	result := token.Verify(key.token, key.certificate, terms, clusterUID, reckoning.Now)
 	return &result, nil
 }
 
-// termsOf are those of a product. Where its trust anchors cannot be used, those that last could be count, as with the operator.
+// termsOf are those of a product. Where its trust anchors cannot be used, those that last could be count, as with the
+// operator.
 func termsOf(product *api.LicensedProduct) (*token.Terms, error) {
 	terms, err := token.NewTerms(product)
 	if err == nil || product.Status.TrustAnchors == "" {

@@ -43,17 +43,20 @@ func TestVerifyFor(t *testing.T) {
 			broken(product)
 			product.Status.TrustAnchors = anchors
 		}},
-		"broken, and revoked": {now: present, want: api.ReasonLicenseRevoked, change: func(product *api.LicensedProduct) {
-			broken(product)
-			product.Status.TrustAnchors, product.Spec.Revocations = anchors, []api.Revocation{{LicenseID: "L-1"}}
-		}},
-		"a clock that is behind": {now: present.AddDate(0, 0, -1), change: func(*api.LicensedProduct) {}, want: api.ReasonClaimsInvalid},
+		"broken, and revoked": {now: present, want: api.ReasonLicenseRevoked,
+			change: func(product *api.LicensedProduct) {
+				broken(product)
+				product.Status.TrustAnchors, product.Spec.Revocations = anchors, []api.Revocation{{LicenseID: "L-1"}}
+			}},
+		"a clock that is behind": {now: present.AddDate(0, 0, -1), change: func(*api.LicensedProduct) {},
+			want: api.ReasonClaimsInvalid},
 		"a clock that is behind the mark": {now: present.AddDate(0, 0, -1), change: func(product *api.LicensedProduct) {
 			product.Status.TimeMark = instantOf(present)
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			product := &api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh"}, Spec: api.LicensedProductSpec{TrustAnchors: anchors}}
+			product := &api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh"},
+				Spec: api.LicensedProductSpec{TrustAnchors: anchors}}
 			test.change(product)
 			o := &applyOptions{now: test.now}
 			result, err := o.verifyFor(product, &candidate{presentedKey: presentedKey{token: signed}}, "")

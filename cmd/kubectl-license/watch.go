@@ -20,7 +20,8 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// productWatch tells how products are and become. API servers end every watch after a while, and forget what was: so it lists again each time, and shows what is different.
+// productWatch tells how products are and become. API servers end every watch after a while, and forget what was: so it
+// lists again each time, and shows what is different.
 type productWatch struct {
 	client client.WithWatch
 	// product that is watched; empty: all.
@@ -32,7 +33,8 @@ type productWatch struct {
 
 	// known are the names of those that were there last.
 	known []string
-	// connected tells whether the API server has ever answered in a way that one can go on from, and complaint what was wrong since the last watch.
+	// connected tells whether the API server has ever answered in a way that one can go on from, and complaint what was
+	// wrong since the last watch.
 	connected bool
 	complaint string
 }
@@ -52,7 +54,8 @@ type outputError struct{ error }
 
 func (e outputError) Unwrap() error { return e.error }
 
-// run goes on until the context ends. What does not work at the first attempt is an error; after that it tries again, as often as it takes.
+// run goes on until the context ends. What does not work at the first attempt is an error; after that it tries again,
+// as often as it takes.
 func (w *productWatch) run(ctx context.Context) error {
 	for {
 		err := w.once(ctx)
@@ -112,7 +115,8 @@ func (w *productWatch) once(ctx context.Context) error {
 
 func explainWatch(err error) error {
 	if apierrors.IsForbidden(err) {
-		return failf("Ask whoever administers the cluster for watch on "+licensedProducts+", or leave out --watch.", "%v", err)
+		return failf("Ask whoever administers the cluster for watch on "+licensedProducts+", or leave out --watch.",
+			"%v", err)
 	}
 	return failf("Check the connection with: kubectl get lprod --watch", "cannot watch %s: %v", licensedProducts, err)
 }

@@ -13,7 +13,8 @@ import (
 
 const (
 	day = 24 * time.Hour
-	// maxDuration bounds every duration on the command line: far beyond any license, and far from what a time.Duration can hold.
+	// maxDuration bounds every duration on the command line: far beyond any license, and far from what a time.Duration
+	// can hold.
 	maxDuration = 100 * 366 * day
 )
 
@@ -22,7 +23,8 @@ var (
 	durationUnits = []time.Duration{day, time.Hour, time.Minute, time.Second}
 )
 
-// parseDuration reads what people write for a term: 365d, 36h, 1d12h. A day is 24 hours; there is nothing finer than a second, since tokens have none.
+// parseDuration reads what people write for a term: 365d, 36h, 1d12h. A day is 24 hours; there is nothing finer than a
+// second, since tokens have none.
 func parseDuration(text string) (time.Duration, error) {
 	match := durationShape.FindStringSubmatch(text)
 	if text == "" || match == nil {
@@ -73,7 +75,8 @@ func parseInstant(text string) (instant time.Time, isDate bool, err error) {
 	instant, err = time.Parse(time.RFC3339, text)
 	switch {
 	case err != nil:
-		return time.Time{}, false, errors.New("want a date such as 2027-12-31 or a time such as 2027-12-31T12:00:00Z (RFC 3339)")
+		return time.Time{}, false,
+			errors.New("want a date such as 2027-12-31 or a time such as 2027-12-31T12:00:00Z (RFC 3339)")
 	case instant.Nanosecond() != 0:
 		return time.Time{}, false, errors.New("want whole seconds")
 	default:
@@ -131,7 +134,8 @@ func (f *durationFlag) Set(text string) error {
 // formatInstant writes an instant the way all of the project does.
 func formatInstant(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// distance says how far an instant is from another, in one unit, rounded down: the last day of a license must not be shown as two.
+// distance says how far an instant is from another, in one unit, rounded down: the last day of a license must not be
+// shown as two.
 func distance(from, to time.Time) string {
 	apart := to.Sub(from).Abs()
 	switch {

@@ -1,7 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package admission has the admission policies of this folder built in, for an operator that applies them itself: package managers such as OLM cannot.
+// Package admission has the admission policies of this folder built in, for an operator that applies them itself:
+// package managers such as OLM cannot.
 package admission
 
 import (
@@ -22,10 +23,12 @@ var manifests embed.FS
 const namePrefix = "license-operator-"
 
 func labels() map[string]string {
-	return map[string]string{"app.kubernetes.io/name": "license-operator", "app.kubernetes.io/managed-by": "license-operator"}
+	return map[string]string{"app.kubernetes.io/name": "license-operator",
+		"app.kubernetes.io/managed-by": "license-operator"}
 }
 
-// Objects returns the policies and their bindings as they are on a cluster, to be applied in this order: a binding is refused to most while its policy is not there.
+// Objects returns the policies and their bindings as they are on a cluster, to be applied in this order: a binding is
+// refused to most while its policy is not there.
 func Objects() []*unstructured.Unstructured {
 	var objects []*unstructured.Unstructured
 	for _, file := range []string{"lock.yaml", "notice.yaml", "guard.yaml"} {

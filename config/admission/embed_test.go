@@ -79,7 +79,8 @@ func policies(t *testing.T) map[string]*admissionregistrationv1.ValidatingAdmiss
 			continue
 		}
 		policy := &admissionregistrationv1.ValidatingAdmissionPolicy{}
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, policy, true); err != nil {
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, policy,
+			true); err != nil {
 			t.Fatalf("%s: %v", object.GetName(), err)
 		}
 		found[strings.TrimPrefix(policy.Name, "license-operator-")] = policy
@@ -116,11 +117,13 @@ func TestSparedTiersAreThoseOfThePlan(t *testing.T) {
 	}
 }
 
-// A message that is an expression may fail, and then the other one is what users see. Kubernetes takes no line breaks in either.
+// A message that is an expression may fail, and then the other one is what users see. Kubernetes takes no line breaks
+// in either.
 func TestEveryRefusalHasAMessage(t *testing.T) {
 	for name, policy := range policies(t) {
 		for i, validation := range policy.Spec.Validations {
-			if validation.MessageExpression == "" || validation.Message == "" || strings.Contains(validation.Message, "\n") {
+			if validation.MessageExpression == "" || validation.Message == "" ||
+				strings.Contains(validation.Message, "\n") {
 				t.Errorf("%s, validation %d: %q", name, i, validation.Message)
 			}
 		}

@@ -32,14 +32,17 @@ import (
 type settings struct {
 	// version of the operator, with or without a v in front.
 	version string
-	// channels of the package that the bundle belongs to, and the one that a Subscription without a channel follows; empty: the first.
+	// channels of the package that the bundle belongs to, and the one that a Subscription without a channel follows;
+	// empty: the first.
 	channels       []string
 	defaultChannel string
-	// replaces is the version that this one takes the place of; empty: what the ClusterServiceVersion says. skips are further ones, and skipRange a range of them, as OLM reads it.
+	// replaces is the version that this one takes the place of; empty: what the ClusterServiceVersion says. skips are
+	// further ones, and skipRange a range of them, as OLM reads it.
 	replaces  string
 	skips     []string
 	skipRange string
-	// createdAt is when the release was made. Empty: the bundle does not say. It is never taken from a clock, nor from git: the same tree makes the same bundle, whenever and from whatever copy.
+	// createdAt is when the release was made. Empty: the bundle does not say. It is never taken from a clock, nor from
+	// git: the same tree makes the same bundle, whenever and from whatever copy.
 	createdAt string
 	// icon is an SVG.
 	icon []byte
@@ -69,8 +72,9 @@ const (
 	annotationsPrefix = "operators.operatorframework.io."
 )
 
-// plain are the kinds that OLM applies as they are, of those that it takes (operator-registry's pkg/lib/bundle/supported_resources.go). NetworkPolicies need OLM 0.33. ServiceMonitor and PrometheusRule are
-// left out although it takes them: where the cluster does not know the kinds the whole installation fails.
+// plain are the kinds that OLM applies as they are, of those that it takes (operator-registry's
+// pkg/lib/bundle/supported_resources.go). NetworkPolicies need OLM 0.33. ServiceMonitor and PrometheusRule are left out
+// although it takes them: where the cluster does not know the kinds the whole installation fails.
 var plain = map[schema.GroupKind]bool{
 	{Group: rbacGroup, Kind: clusterRole}:                       true,
 	{Group: rbacGroup, Kind: "ClusterRoleBinding"}:              true,
@@ -119,7 +123,8 @@ func (r reference) String() string {
 func generate(objects []*unstructured.Unstructured, s *settings) (*bundle, error) {
 	g := &generator{settings: *s, roles: map[reference]*unstructured.Unstructured{}}
 	for _, step := range []func() error{
-		g.checkSettings, func() error { return g.sort(objects) }, g.checkSorted, g.setIdentity, g.setOwned, g.setExamples, g.setDeployments, g.setPermissions, g.checkCSV,
+		g.checkSettings, func() error { return g.sort(objects) }, g.checkSorted, g.setIdentity, g.setOwned,
+		g.setExamples, g.setDeployments, g.setPermissions, g.checkCSV,
 	} {
 		if err := step(); err != nil {
 			return nil, err
@@ -146,7 +151,8 @@ func (g *generator) checkSettings() error {
 	}
 	s.defaultChannel = cmp.Or(s.defaultChannel, s.channels[0])
 	if !slices.Contains(s.channels, s.defaultChannel) {
-		return fmt.Errorf("the default channel is %q, and the bundle belongs to %s: name it in CHANNELS, too", s.defaultChannel, strings.Join(s.channels, ", "))
+		return fmt.Errorf("the default channel is %q, and the bundle belongs to %s: name it in CHANNELS, too",
+			s.defaultChannel, strings.Join(s.channels, ", "))
 	}
 	if s.skipRange != "" {
 		skipped, err := semver.ParseRange(s.skipRange)
@@ -174,7 +180,8 @@ func parseVersion(text string) (semver.Version, error) {
 		return version, fmt.Errorf("%q is no semantic version, such as v1.2.3: %w", text, err)
 	}
 	if len(version.Build) > 0 {
-		return version, fmt.Errorf("version %q has build metadata, which stands in no name: leave out what follows the +", text)
+		return version,
+			fmt.Errorf("version %q has build metadata, which stands in no name: leave out what follows the +", text)
 	}
 	return version, nil
 }
@@ -227,7 +234,8 @@ func (g *generator) sort(objects []*unstructured.Unstructured) error {
 // checkSorted says what is missing or too much.
 func (g *generator) checkSorted() error {
 	if g.csv == nil {
-		return errors.New("there is no ClusterServiceVersion: config/manifests/bases has the part of it that is written by hand")
+		return errors.New("there is no ClusterServiceVersion: config/manifests/bases has the part of it that is " +
+			"written by hand")
 	}
 	if len(g.deployments) == 0 {
 		return errors.New("there is no Deployment: nothing would run")
@@ -240,13 +248,15 @@ func (g *generator) checkSorted() error {
 	}
 	for _, object := range g.custom {
 		if kind := object.GroupVersionKind().GroupKind(); !owned[kind] {
-			return fmt.Errorf("%s %s cannot be in a bundle: OLM does not take the kind, or clusters need not know it; leave it out of config/manifests", kind.Kind, object.GetName())
+			return fmt.Errorf("%s %s cannot be in a bundle: OLM does not take the kind, or clusters need not know "+
+				"it; leave it out of config/manifests", kind.Kind, object.GetName())
 		}
 	}
 	g.namespace = g.deployments[0].GetNamespace()
 	for _, object := range slices.Concat(g.deployments, g.others) {
 		if namespace := object.GetNamespace(); namespace != "" && namespace != g.namespace {
-			return fmt.Errorf("%s %s is in namespace %s, and the operator in %s: OLM installs everything in one", object.GetKind(), object.GetName(), namespace, g.namespace)
+			return fmt.Errorf("%s %s is in namespace %s, and the operator in %s: OLM installs everything in one",
+				object.GetKind(), object.GetName(), namespace, g.namespace)
 		}
 	}
 	return nil
@@ -294,7 +304,8 @@ func (g *generator) setIdentity() error {
 		g.annotate("createdAt", g.settings.createdAt)
 	}
 	if len(g.settings.icon) > 0 {
-		g.set([]any{map[string]any{"base64data": base64.StdEncoding.EncodeToString(g.settings.icon), "mediatype": "image/svg+xml"}}, "spec", "icon")
+		g.set([]any{map[string]any{"base64data": base64.StdEncoding.EncodeToString(g.settings.icon),
+			"mediatype": "image/svg+xml"}}, "spec", "icon")
 	}
 	return nil
 }
@@ -327,7 +338,8 @@ func (g *generator) setOwned() error {
 			return fmt.Errorf("ClusterServiceVersion: owned definition %v: %w", fields["name"], err)
 		}
 		written[d.Name+" "+d.Version] = true
-		index := slices.IndexFunc(g.definitions, func(definition *unstructured.Unstructured) bool { return definition.GetName() == d.Name })
+		index := slices.IndexFunc(g.definitions,
+			func(definition *unstructured.Unstructured) bool { return definition.GetName() == d.Name })
 		if index < 0 {
 			return fmt.Errorf("ClusterServiceVersion: it owns %s, and config/crd has no such definition", d.Name)
 		}
@@ -342,7 +354,8 @@ func (g *generator) setOwned() error {
 		}
 		for n := range definition.Spec.Versions {
 			if version := &definition.Spec.Versions[n]; version.Served && !written[definition.Name+" "+version.Name] {
-				return fmt.Errorf("ClusterServiceVersion: it does not own version %s of %s: add it to spec.customresourcedefinitions.owned", version.Name, definition.Name)
+				return fmt.Errorf("ClusterServiceVersion: it does not own version %s of %s: add it to "+
+					"spec.customresourcedefinitions.owned", version.Name, definition.Name)
 			}
 		}
 	}
@@ -363,9 +376,11 @@ func compare(d *v1alpha1.CRDDescription, object *unstructured.Unstructured) erro
 	if err != nil {
 		return err
 	}
-	index := slices.IndexFunc(definition.Spec.Versions, func(v apiextensionsv1.CustomResourceDefinitionVersion) bool { return v.Name == d.Version })
+	index := slices.IndexFunc(definition.Spec.Versions,
+		func(v apiextensionsv1.CustomResourceDefinitionVersion) bool { return v.Name == d.Version })
 	if kind := definition.Spec.Names.Kind; kind != d.Kind || index < 0 {
-		return fmt.Errorf("ClusterServiceVersion: it owns kind %s, version %s of %s, and config/crd has kind %s and no such version", d.Kind, d.Version, d.Name, kind)
+		return fmt.Errorf("ClusterServiceVersion: it owns kind %s, version %s of %s, and config/crd has kind %s and "+
+			"no such version", d.Kind, d.Version, d.Name, kind)
 	}
 	var properties map[string]apiextensionsv1.JSONSchemaProps
 	if served := definition.Spec.Versions[index].Schema; served != nil && served.OpenAPIV3Schema != nil {
@@ -381,12 +396,17 @@ func compare(d *v1alpha1.CRDDescription, object *unstructured.Unstructured) erro
 	for part, paths := range map[string][]string{"spec": spec, "status": status} {
 		for _, path := range paths {
 			if !leads(properties[part], strings.Split(path, ".")) {
-				return fmt.Errorf("ClusterServiceVersion: %s has a descriptor of %s.%s, which is no field of it", d.Name, part, path)
+				return fmt.Errorf("ClusterServiceVersion: %s has a descriptor of %s.%s, which is no field of it",
+					d.Name, part, path)
 			}
 		}
 		for _, field := range slices.Sorted(maps.Keys(properties[part].Properties)) {
-			if !slices.ContainsFunc(paths, func(path string) bool { return path == field || strings.HasPrefix(path, field+".") }) {
-				return fmt.Errorf("ClusterServiceVersion: %s has no descriptor of %s.%s: say in config/manifests/bases what it is", d.Name, part, field)
+			if !slices.ContainsFunc(paths, func(path string) bool {
+				return path == field ||
+					strings.HasPrefix(path, field+".")
+			}) {
+				return fmt.Errorf("ClusterServiceVersion: %s has no descriptor of %s.%s: say in "+
+					"config/manifests/bases what it is", d.Name, part, field)
 			}
 		}
 	}
@@ -405,11 +425,13 @@ func leads(schema apiextensionsv1.JSONSchemaProps, path []string) bool {
 	return true
 }
 
-// setExamples has the samples offered to whoever makes an object in a console, in the order that the kinds are described in.
+// setExamples has the samples offered to whoever makes an object in a console, in the order that the kinds are
+// described in.
 func (g *generator) setExamples() error {
 	described, _, _ := unstructured.NestedSlice(g.csv.Object, "spec", "customresourcedefinitions", "owned")
 	place := func(kind string) int {
-		return slices.IndexFunc(described, func(entry any) bool { return entry.(map[string]any)["kind"] == kind }) // setOwned has looked
+		// setOwned has looked
+		return slices.IndexFunc(described, func(entry any) bool { return entry.(map[string]any)["kind"] == kind })
 	}
 	slices.SortStableFunc(g.custom, func(a, b *unstructured.Unstructured) int {
 		return cmp.Or(cmp.Compare(place(a.GetKind()), place(b.GetKind())), cmp.Compare(a.GetName(), b.GetName()))
@@ -435,7 +457,8 @@ func (g *generator) setDeployments() error {
 	seen := map[string]bool{}
 	for _, object := range g.deployments {
 		var deployment appsv1.Deployment
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, &deployment, true); err != nil {
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, &deployment,
+			true); err != nil {
 			return fmt.Errorf("deployment %s: %w", object.GetName(), err)
 		}
 		pod := deployment.Spec.Template.Spec
@@ -444,7 +467,8 @@ func (g *generator) setDeployments() error {
 				return variable.Name == managesAdmission && variable.Value == "true"
 			})
 		}) {
-			return fmt.Errorf("deployment %s: nobody would apply the admission policies (%s), since OLM cannot carry them: set %s to true", deployment.Name, strings.Join(g.policies, ", "), managesAdmission)
+			return fmt.Errorf("deployment %s: nobody would apply the admission policies (%s), since OLM cannot "+
+				"carry them: set %s to true", deployment.Name, strings.Join(g.policies, ", "), managesAdmission)
 		}
 		for n := range pod.Containers {
 			container := &pod.Containers[n]
@@ -490,19 +514,24 @@ func toAny(texts map[string]string) map[string]any {
 	return result
 }
 
-// setPermissions has OLM give the ServiceAccounts of the Deployments what they are bound to, and takes that out of what is applied as it is: in the bundle it is OLM who names and removes it.
+// setPermissions has OLM give the ServiceAccounts of the Deployments what they are bound to, and takes that out of what
+// is applied as it is: in the bundle it is OLM who names and removes it.
 func (g *generator) setPermissions() error {
 	accounts := map[string]bool{}
 	for _, deployment := range g.deployments {
 		account, _, _ := unstructured.NestedString(deployment.Object, "spec", "template", "spec", "serviceAccountName")
 		if account == "" || account == "default" {
-			return fmt.Errorf("deployment %s: it has no ServiceAccount of its own to give permissions to", deployment.GetName())
+			return fmt.Errorf("deployment %s: it has no ServiceAccount of its own to give permissions to",
+				deployment.GetName())
 		}
 		accounts[account] = true
 	}
 	rules := map[string]map[string][]any{"permissions": {}, "clusterPermissions": {}}
 	consumed := map[*unstructured.Unstructured]bool{}
-	slices.SortStableFunc(g.bindings, func(a, b *unstructured.Unstructured) int { return cmp.Compare(a.GetName(), b.GetName()) })
+	slices.SortStableFunc(g.bindings, func(a, b *unstructured.Unstructured) int {
+		return cmp.Compare(a.GetName(),
+			b.GetName())
+	})
 	for _, binding := range g.bindings {
 		ours, others, err := g.subjects(binding, accounts)
 		if err != nil {
@@ -512,12 +541,14 @@ func (g *generator) setPermissions() error {
 			continue
 		}
 		if others {
-			return fmt.Errorf("%s %s binds the operator and others: give the others a binding of their own, since the operator's becomes OLM's", binding.GetKind(), binding.GetName())
+			return fmt.Errorf("%s %s binds the operator and others: give the others a binding of their own, since "+
+				"the operator's becomes OLM's", binding.GetKind(), binding.GetName())
 		}
 		bound := boundTo(binding)
 		role, there := g.roles[bound]
 		if !there {
-			return fmt.Errorf("%s %s binds the operator to %s, which is not there", binding.GetKind(), binding.GetName(), bound)
+			return fmt.Errorf("%s %s binds the operator to %s, which is not there", binding.GetKind(),
+				binding.GetName(), bound)
 		}
 		scope := "clusterPermissions"
 		if binding.GetNamespace() != "" {
@@ -564,7 +595,9 @@ func boundTo(binding *unstructured.Unstructured) reference {
 }
 
 // subjects are those of the accounts that a binding is for, and whether it is for others too.
-func (g *generator) subjects(binding *unstructured.Unstructured, accounts map[string]bool) (ours []string, others bool, err error) {
+func (g *generator) subjects(
+	binding *unstructured.Unstructured, accounts map[string]bool,
+) (ours []string, others bool, err error) {
 	list, _, err := unstructured.NestedSlice(binding.Object, "subjects")
 	if err != nil {
 		return nil, false, fmt.Errorf("%s %s: %w", binding.GetKind(), binding.GetName(), err)
@@ -583,7 +616,8 @@ func (g *generator) subjects(binding *unstructured.Unstructured, accounts map[st
 
 // checkCSV finds what no version of the type knows: misspelled fields above all.
 func (g *generator) checkCSV() error {
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(g.csv.Object, &v1alpha1.ClusterServiceVersion{}, true); err != nil {
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(g.csv.Object,
+		&v1alpha1.ClusterServiceVersion{}, true); err != nil {
 		return fmt.Errorf("ClusterServiceVersion %s: %w", g.csv.GetName(), err)
 	}
 	return nil
@@ -648,10 +682,12 @@ func fileName(object *unstructured.Unstructured) string {
 	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "_") + ".yaml"
 }
 
-// dockerfile makes an image of the folder that it is given as its context, so that it is the same for every folder, and so that the .dockerignore of the operator's image does not matter.
+// dockerfile makes an image of the folder that it is given as its context, so that it is the same for every folder, and
+// so that the .dockerignore of the operator's image does not matter.
 func dockerfile(labels map[string]string, tests bool) []byte {
 	var text strings.Builder
-	text.WriteString(header + "#\n# The folder of the bundle is the context: make bundle-build BUNDLE_IMG=…\nFROM scratch\n\n")
+	text.WriteString(header + "#\n# The folder of the bundle is the context: make bundle-build BUNDLE_IMG=…\nFROM " +
+		"scratch\n\n")
 	for _, label := range slices.Sorted(maps.Keys(labels)) {
 		fmt.Fprintf(&text, "LABEL %s=%s\n", label, labels[label])
 	}
@@ -676,7 +712,8 @@ func (g *generator) text(path ...string) string {
 	return text
 }
 
-// set writes a field of the ClusterServiceVersion. What is above it is made, and what is in its way goes: checkCSV reads it all again.
+// set writes a field of the ClusterServiceVersion. What is above it is made, and what is in its way goes: checkCSV
+// reads it all again.
 func (g *generator) set(value any, path ...string) {
 	at := g.csv.Object
 	for _, step := range path[:len(path)-1] {

@@ -23,7 +23,8 @@ const golden = "testdata/widgets"
 
 func testSettings() *settings {
 	return &settings{
-		version: "v1.2.3", channels: []string{"stable", "candidate"}, replaces: "v1.2.2", skips: []string{"1.2.1", "widget-operator.v1.2.0"}, skipRange: ">=1.0.0 <1.2.0",
+		version: "v1.2.3", channels: []string{"stable", "candidate"}, replaces: "v1.2.2",
+		skips: []string{"1.2.1", "widget-operator.v1.2.0"}, skipRange: ">=1.0.0 <1.2.0",
 		createdAt: "2026-12-01T12:00:00Z", icon: []byte("<svg/>"),
 	}
 }
@@ -146,7 +147,8 @@ func TestGenerateRefuses(t *testing.T) {
 		t.Fatalf("there is no %s %s", kind, name)
 		return nil
 	}
-	set := func(kind, name string, value any, path ...string) func([]*unstructured.Unstructured) []*unstructured.Unstructured {
+	set := func(kind, name string, value any,
+		path ...string) func([]*unstructured.Unstructured) []*unstructured.Unstructured {
 		return func(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
 			if err := unstructured.SetNestedField(object(objects, kind, name).Object, value, path...); err != nil {
 				t.Fatal(err)
@@ -172,7 +174,8 @@ func TestGenerateRefuses(t *testing.T) {
 			csv := object(objects, csvKind, "widget-operator.v0.0.0").Object
 			entries, _, _ := unstructured.NestedSlice(csv, "spec", "customresourcedefinitions", "owned")
 			change(entries[0].(map[string]any))
-			if err := unstructured.SetNestedSlice(csv, entries, "spec", "customresourcedefinitions", "owned"); err != nil {
+			if err := unstructured.SetNestedSlice(csv, entries, "spec", "customresourcedefinitions",
+				"owned"); err != nil {
 				t.Fatal(err)
 			}
 			return objects
@@ -186,54 +189,84 @@ func TestGenerateRefuses(t *testing.T) {
 		objects  func([]*unstructured.Unstructured) []*unstructured.Unstructured
 		want     string
 	}{
-		"no version":        {func(s *settings) { s.version = "" }, nil, `"" is no semantic version, such as v1.2.3: Version string empty`},
-		"a commit":          {func(s *settings) { s.version = "698e7ea" }, nil, `"698e7ea" is no semantic version, such as v1.2.3: No Major.Minor.Patch elements found`},
-		"build metadata":    {func(s *settings) { s.version = "v1.2.3+x" }, nil, `version "v1.2.3+x" has build metadata, which stands in no name: leave out what follows the +`},
-		"a long version":    {func(s *settings) { s.version = "1.2.3-" + strings.Repeat("x", 50) }, nil, "widget-operator.v1.2.3-" + strings.Repeat("x", 50) + " is longer than the 63 characters that OLM allows: shorten the version"},
-		"no channel":        {func(s *settings) { s.channels = nil }, nil, "a bundle belongs to one channel at least: CHANNELS=stable"},
-		"a bad channel":     {func(s *settings) { s.channels = []string{"a/b"} }, nil, `"a/b" is no name of a channel: CHANNELS=stable,candidate`},
-		"another default":   {func(s *settings) { s.defaultChannel = "fast" }, nil, `the default channel is "fast", and the bundle belongs to stable, candidate: name it in CHANNELS, too`},
-		"replaces a newer":  {func(s *settings) { s.replaces = "v1.3.0" }, nil, "REPLACES: 1.3.0 is not older than 1.2.3"},
-		"replaces itself":   {func(s *settings) { s.replaces = "v1.2.3" }, nil, "REPLACES: 1.2.3 is not older than 1.2.3"},
-		"replaces nonsense": {func(s *settings) { s.replaces = "older" }, nil, `REPLACES: "older" is no semantic version, such as v1.2.3: No Major.Minor.Patch elements found`},
-		"skips itself":      {func(s *settings) { s.skips = []string{"1.2.3"} }, nil, "SKIPS: 1.2.3 is not older than 1.2.3"},
-		"a bad range":       {func(s *settings) { s.skipRange = "old ones" }, nil, `SKIP_RANGE "old ones" is no range of versions, such as '>=0.1.0 <0.2.0': Could not get version from string: "old"`},
-		"a range of itself": {func(s *settings) { s.skipRange = "<=1.2.3" }, nil, `SKIP_RANGE "<=1.2.3" skips the version itself, 1.2.3`},
-		"a bad time":        {func(s *settings) { s.createdAt = "today" }, nil, `CREATED_AT: parsing time "today" as "2006-01-02T15:04:05Z07:00": cannot parse "today" as "2006": give it as in 2026-12-01T12:00:00Z`},
-		"no picture":        {func(s *settings) { s.icon = []byte("GIF89a") }, nil, "the icon is no SVG"},
+		"no version": {func(s *settings) { s.version = "" }, nil,
+			`"" is no semantic version, such as v1.2.3: Version string empty`},
+		"a commit": {func(s *settings) { s.version = "698e7ea" }, nil,
+			`"698e7ea" is no semantic version, such as v1.2.3: No Major.Minor.Patch elements found`},
+		"build metadata": {func(s *settings) { s.version = "v1.2.3+x" }, nil,
+			`version "v1.2.3+x" has build metadata, which stands in no name: leave out what follows the +`},
+		"a long version": {func(s *settings) { s.version = "1.2.3-" + strings.Repeat("x", 50) }, nil,
+			"widget-operator.v1.2.3-" + strings.Repeat("x", 50) +
+				" is longer than the 63 characters that OLM allows: shorten the version"},
+		"no channel": {func(s *settings) { s.channels = nil }, nil,
+			"a bundle belongs to one channel at least: CHANNELS=stable"},
+		"a bad channel": {func(s *settings) { s.channels = []string{"a/b"} }, nil,
+			`"a/b" is no name of a channel: CHANNELS=stable,candidate`},
+		"another default": {func(s *settings) { s.defaultChannel = "fast" }, nil,
+			`the default channel is "fast", and the bundle belongs to stable, candidate: name it in CHANNELS, too`},
+		"replaces a newer": {func(s *settings) { s.replaces = "v1.3.0" }, nil,
+			"REPLACES: 1.3.0 is not older than 1.2.3"},
+		"replaces itself": {func(s *settings) { s.replaces = "v1.2.3" }, nil,
+			"REPLACES: 1.2.3 is not older than 1.2.3"},
+		"replaces nonsense": {func(s *settings) { s.replaces = "older" }, nil,
+			`REPLACES: "older" is no semantic version, such as v1.2.3: No Major.Minor.Patch elements found`},
+		"skips itself": {func(s *settings) { s.skips = []string{"1.2.3"} }, nil,
+			"SKIPS: 1.2.3 is not older than 1.2.3"},
+		"a bad range": {func(s *settings) { s.skipRange = "old ones" }, nil,
+			`SKIP_RANGE "old ones" is no range of versions, such as '>=0.1.0 <0.2.0': Could not get version from ` +
+				`string: "old"`},
+		"a range of itself": {func(s *settings) { s.skipRange = "<=1.2.3" }, nil,
+			`SKIP_RANGE "<=1.2.3" skips the version itself, 1.2.3`},
+		"a bad time": {func(s *settings) { s.createdAt = "today" }, nil,
+			`CREATED_AT: parsing time "today" as "2006-01-02T15:04:05Z07:00": cannot parse "today" as "2006": give ` +
+				`it as in 2026-12-01T12:00:00Z`},
+		"no picture": {func(s *settings) { s.icon = []byte("GIF89a") }, nil, "the icon is no SVG"},
 
-		"no version to write": {nil, without(csvKind), "there is no ClusterServiceVersion: config/manifests/bases has the part of it that is written by hand"},
-		"two of them":         {nil, with("operators.coreos.com/v1alpha1", csvKind, ""), "there are two ClusterServiceVersions, widget-operator.v0.0.0 and added"},
-		"a misspelled field":  {nil, set(csvKind, "widget-operator.v0.0.0", "stable", "spec", "maturty"), `ClusterServiceVersion widget-operator.v1.2.3: strict decoding error: unknown field "spec.maturty"`},
-		"nothing to run":      {nil, without("Deployment"), "there is no Deployment: nothing would run"},
+		"no version to write": {nil, without(csvKind), "there is no ClusterServiceVersion: config/manifests/bases " +
+			"has the part of it that is written by hand"},
+		"two of them": {nil, with("operators.coreos.com/v1alpha1", csvKind, ""),
+			"there are two ClusterServiceVersions, widget-operator.v0.0.0 and added"},
+		"a misspelled field": {nil, set(csvKind, "widget-operator.v0.0.0", "stable", "spec", "maturty"),
+			`ClusterServiceVersion widget-operator.v1.2.3: strict decoding error: unknown field "spec.maturty"`},
+		"nothing to run": {nil, without("Deployment"), "there is no Deployment: nothing would run"},
 		"no definition": {nil, func(o []*unstructured.Unstructured) []*unstructured.Unstructured {
 			return without("Widget")(without("CustomResourceDefinition")(o))
 		}, "ClusterServiceVersion: it owns widgets.widgets.example, and config/crd has no such definition"},
 		"a kind that OLM does not take": {
 			nil, with("monitoring.coreos.com/v1", "ServiceMonitor", "widgets"),
-			"ServiceMonitor added cannot be in a bundle: OLM does not take the kind, or clusters need not know it; leave it out of config/manifests",
+			"ServiceMonitor added cannot be in a bundle: OLM does not take the kind, or clusters need not know it; " +
+				"leave it out of config/manifests",
 		},
-		"another namespace": {nil, with("v1", "Service", "elsewhere"), "Service added is in namespace elsewhere, and the operator in widgets: OLM installs everything in one"},
-		"another kind":      {nil, owned(func(e map[string]any) { e["kind"] = "Gadget" }), "ClusterServiceVersion: it owns kind Gadget, version v1 of widgets.widgets.example, and config/crd has kind Widget and no such version"},
-		"a foreign field":   {nil, owned(func(e map[string]any) { e["colour"] = "red" }), `ClusterServiceVersion: owned definition widgets.widgets.example: strict decoding error: unknown field "colour"`},
+		"another namespace": {nil, with("v1", "Service", "elsewhere"), "Service added is in namespace elsewhere, " +
+			"and the operator in widgets: OLM installs everything in one"},
+		"another kind": {nil, owned(func(e map[string]any) { e["kind"] = "Gadget" }),
+			"ClusterServiceVersion: it owns kind Gadget, version v1 of widgets.widgets.example, and config/crd has " +
+				"kind Widget and no such version"},
+		"a foreign field": {nil, owned(func(e map[string]any) { e["colour"] = "red" }),
+			`ClusterServiceVersion: owned definition widgets.widgets.example: strict decoding error: unknown field ` +
+				`"colour"`},
 		"a field that is gone": {
 			nil, owned(func(e map[string]any) { e["statusDescriptors"] = []any{map[string]any{"path": "phase"}} }),
 			"ClusterServiceVersion: widgets.widgets.example has a descriptor of status.phase, which is no field of it",
 		},
 		"a field that is new": {
 			nil, owned(func(e map[string]any) { e["specDescriptors"] = []any{map[string]any{"path": "size"}} }),
-			"ClusterServiceVersion: widgets.widgets.example has no descriptor of spec.paint: say in config/manifests/bases what it is",
+			"ClusterServiceVersion: widgets.widgets.example has no descriptor of spec.paint: say in " +
+				"config/manifests/bases what it is",
 		},
 		"a version that is new": {
 			nil, set(csvKind, "widget-operator.v0.0.0", []any{}, "spec", "customresourcedefinitions", "owned"),
-			"ClusterServiceVersion: it does not own version v1 of widgets.widgets.example: add it to spec.customresourcedefinitions.owned",
+			"ClusterServiceVersion: it does not own version v1 of widgets.widgets.example: add it to " +
+				"spec.customresourcedefinitions.owned",
 		},
 		"nobody applies policies": {
 			nil, container(map[string]any{"name": "manager", "image": "a:1"}),
-			"deployment manager: nobody would apply the admission policies (guard), since OLM cannot carry them: set LICENSE_OPERATOR_MANAGE_ADMISSION_POLICIES to true",
+			"deployment manager: nobody would apply the admission policies (guard), since OLM cannot carry them: " +
+				"set LICENSE_OPERATOR_MANAGE_ADMISSION_POLICIES to true",
 		},
 		"no image": {
-			nil, container(map[string]any{"name": "manager", "env": []any{map[string]any{"name": managesAdmission, "value": "true"}}}),
+			nil, container(map[string]any{"name": "manager",
+				"env": []any{map[string]any{"name": managesAdmission, "value": "true"}}}),
 			"deployment manager: container manager has no image",
 		},
 		"the default account": {
@@ -247,9 +280,11 @@ func TestGenerateRefuses(t *testing.T) {
 		"an empty role": {nil, set("ClusterRole", "manager", []any{}, "rules"), "ClusterRole manager has no rules"},
 		"a shared binding": {
 			nil, set("ClusterRoleBinding", "manager", []any{
-				map[string]any{"kind": "ServiceAccount", "name": "manager", "namespace": "widgets"}, map[string]any{"kind": "User", "name": "jane"},
+				map[string]any{"kind": "ServiceAccount", "name": "manager", "namespace": "widgets"},
+				map[string]any{"kind": "User", "name": "jane"},
 			}, "subjects"),
-			"ClusterRoleBinding manager binds the operator and others: give the others a binding of their own, since the operator's becomes OLM's",
+			"ClusterRoleBinding manager binds the operator and others: give the others a binding of their own, " +
+				"since the operator's becomes OLM's",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -308,7 +343,8 @@ func TestCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	arguments := []string{
-		"generate", "--version", "v1.2.3", "--channels", "stable,candidate", "--replaces", "v1.2.2", "--skips", "1.2.1, widget-operator.v1.2.0", "--skip-range", ">=1.0.0 <1.2.0",
+		"generate", "--version", "v1.2.3", "--channels", "stable,candidate", "--replaces", "v1.2.2", "--skips",
+		"1.2.1, widget-operator.v1.2.0", "--skip-range", ">=1.0.0 <1.2.0",
 		"--created-at", "2026-12-01T12:00:00Z", "--icon", icon, folder,
 	}
 	var output bytes.Buffer
@@ -320,7 +356,8 @@ func TestCommands(t *testing.T) {
 		if diff := cmp.Diff(filesIn(t, golden), filesIn(t, folder)); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
-		if err := os.WriteFile(filepath.Join(folder, "manifests", "old.yaml"), []byte("kind: Old\n"), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, "manifests", "old.yaml"), []byte("kind: Old\n"),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -334,12 +371,16 @@ func TestCommands(t *testing.T) {
 		input     string
 		want      string
 	}{
-		"no command":         {nil, "", "there is no command \"\"\n" + usage},
-		"another command":    {[]string{"publish"}, "", "there is no command \"publish\"\n" + usage},
-		"no folder":          {[]string{"generate", "--version", "1.2.3"}, "", "generate takes one folder"},
-		"nothing to read":    {[]string{"generate", "--version", "1.2.3", "--channels", "stable", folder}, "", "there is no ClusterServiceVersion: config/manifests/bases has the part of it that is written by hand"},
-		"no YAML":            {[]string{"generate", "--version", "1.2.3", "--channels", "stable", folder}, "a: [", "what kustomize built cannot be read: error converting YAML to JSON: yaml: line 1: did not find expected node content"},
-		"somebody's folder":  {append(slices.Clone(arguments[:len(arguments)-1]), occupied), string(objects), occupied + " has something in it, and is no bundle: name another folder (BUNDLE_DIR)"},
+		"no command":      {nil, "", "there is no command \"\"\n" + usage},
+		"another command": {[]string{"publish"}, "", "there is no command \"publish\"\n" + usage},
+		"no folder":       {[]string{"generate", "--version", "1.2.3"}, "", "generate takes one folder"},
+		"nothing to read": {[]string{"generate", "--version", "1.2.3", "--channels", "stable", folder}, "",
+			"there is no ClusterServiceVersion: config/manifests/bases has the part of it that is written by hand"},
+		"no YAML": {[]string{"generate", "--version", "1.2.3", "--channels", "stable", folder}, "a: [",
+			"what kustomize built cannot be read: error converting YAML to JSON: yaml: line 1: did not find " +
+				"expected node content"},
+		"somebody's folder": {append(slices.Clone(arguments[:len(arguments)-1]), occupied), string(objects),
+			occupied + " has something in it, and is no bundle: name another folder (BUNDLE_DIR)"},
 		"validates a folder": {[]string{"validate"}, "", "validate takes one folder"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,7 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command bundle makes the bundle by which the Operator Lifecycle Manager installs the operator, of what kustomize builds from config/manifests, and validates bundles. make bundle runs it.
+// Command bundle makes the bundle by which the Operator Lifecycle Manager installs the operator, of what kustomize
+// builds from config/manifests, and validates bundles. make bundle runs it.
 package main
 
 import (
@@ -60,7 +61,8 @@ func runGenerate(flags *flag.FlagSet, arguments []string, input io.Reader) error
 	var s settings
 	flags.StringVar(&s.version, "version", "", "the version of the operator")
 	channels := flags.String("channels", "", "the channels that the bundle belongs to, with commas between them")
-	flags.StringVar(&s.defaultChannel, "default-channel", "", "the channel of Subscriptions that name none (default: the first)")
+	flags.StringVar(&s.defaultChannel, "default-channel", "",
+		"the channel of Subscriptions that name none (default: the first)")
 	flags.StringVar(&s.replaces, "replaces", "", "the version that this one takes the place of")
 	skips := flags.String("skips", "", "further versions that it takes the place of, with commas between them")
 	flags.StringVar(&s.skipRange, "skip-range", "", "a range of such versions, as in '>=0.1.0 <0.2.0'")
@@ -139,7 +141,8 @@ func write(folder string, made *bundle) error {
 }
 
 func writeFile(path string, content []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // for everybody to read, as git has it
+	if err := os.MkdirAll(filepath.Dir(path),
+		0o755); err != nil { //nolint:gosec // for everybody to read, as git has it
 		return err
 	}
 	return os.WriteFile(path, content, 0o644) //nolint:gosec // for everybody to read, as git has it

@@ -21,10 +21,12 @@ import (
 //
 //   - PackageManifestValidator: it is about package.yaml of the format before bundles, and finds nothing in one;
 //   - OperatorGroupValidator: a bundle has no OperatorGroup, and finds nothing either;
-//   - MultipleArchitecturesValidator: it pulls the image and asks a container engine what it is for. The labels that it compares that with are those of make docker-buildx;
+//   - MultipleArchitecturesValidator: it pulls the image and asks a container engine what it is for. The labels that it
+//     compares that with are those of make docker-buildx;
 //   - OperatorHubValidator: deprecated, and the same as the three that have taken its place.
 //
-// CommunityOperatorValidator is deprecated as well, for a tool that is about OpenShift's own catalogs, and stays while it is there.
+// CommunityOperatorValidator is deprecated as well, for a tool that is about OpenShift's own catalogs, and stays while
+// it is there.
 var validators = validator.Validators{
 	validation.ClusterServiceVersionValidator,
 	validation.CustomResourceDefinitionValidator,
@@ -40,8 +42,11 @@ var validators = validator.Validators{
 
 // accepted are the warnings that we live with. Any other is a failure.
 var accepted = []*regexp.Regexp{
-	// A rule has no version: of events.k8s.io the operator uses v1, which is what there is since Kubernetes 1.25, and the validator has v1beta1 in mind.
-	regexp.MustCompile(`removed in v1\.25\..* Migrate the API\(s\) for events: \(\["ClusterServiceVersion\.Spec\.InstallStrategy\.StrategySpec\.ClusterPermissions\[0\]\.Rules\[\d+\]"\]\)$`),
+	// A rule has no version: of events.k8s.io the operator uses v1, which is what there is since Kubernetes 1.25, and
+	// the validator has v1beta1 in mind.
+	regexp.MustCompile(
+		`removed in v1\.25\..* Migrate the API\(s\) for events: ` +
+			`\(\["ClusterServiceVersion\.Spec\.InstallStrategy\.StrategySpec\.ClusterPermissions\[0\]\.Rules\[\d+\]"\]\)$`),
 }
 
 // validate tells everything that the validators find in a bundle.
@@ -56,7 +61,8 @@ func validate(folder string) error {
 			findings = append(findings, finding)
 		}
 		for _, finding := range result.Warnings {
-			if !slices.ContainsFunc(accepted, func(known *regexp.Regexp) bool { return known.MatchString(finding.Error()) }) {
+			if !slices.ContainsFunc(accepted,
+				func(known *regexp.Regexp) bool { return known.MatchString(finding.Error()) }) {
 				findings = append(findings, finding)
 			}
 		}

@@ -22,7 +22,8 @@ import (
 // Name is the chart's, and starts the names of its objects.
 const Name = "license-operator"
 
-// files are the parts of the chart that no object decides. values.yaml is a template, in brackets, for the defaults that one does.
+// files are the parts of the chart that no object decides. values.yaml is a template, in brackets, for the defaults
+// that one does.
 //
 //go:embed all:files
 var files embed.FS
@@ -36,7 +37,8 @@ type Input struct {
 }
 
 // semver is what Helm takes for the version of a chart, after the v that ours begin with.
-var semver = regexp.MustCompile(`^v?((?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?)$`)
+var semver = regexp.MustCompile(
+	`^v?((?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?)$`)
 
 // Files is the chart, by the names of its files.
 func Files(in Input) (map[string]string, error) {
@@ -121,7 +123,8 @@ type generator struct {
 	namespace string
 }
 
-// installation adds what make deploy applies. All of it is always there, but for what values can turn off. The namespace is Helm's to create.
+// installation adds what make deploy applies. All of it is always there, but for what values can turn off. The
+// namespace is Helm's to create.
 func (g *generator) installation(objects []*unstructured.Unstructured) error {
 	for _, o := range objects {
 		if o.GetKind() == "Namespace" {
@@ -140,7 +143,8 @@ func (g *generator) installation(objects []*unstructured.Unstructured) error {
 			continue
 		case "CustomResourceDefinition":
 			condition = ".Values.crds.enabled"
-			t.insert("{{- if .Values.crds.keep }}\nhelm.sh/resource-policy: keep\n{{- end }}", "metadata", "annotations")
+			t.insert("{{- if .Values.crds.keep }}\nhelm.sh/resource-policy: keep\n{{- end }}", "metadata",
+				"annotations")
 		case "NetworkPolicy":
 			condition = ".Values.networkPolicy.enabled"
 		case "PodDisruptionBudget":
@@ -168,7 +172,8 @@ func (g *generator) monitoring(objects []*unstructured.Unstructured) error {
 		t := &templated{object: o}
 		if o.GetKind() == "ServiceMonitor" {
 			monitors++
-			t.insert("{{- with .Values.serviceMonitor.labels }}\n{{- toYaml . | nindent INDENT }}\n{{- end }}", "metadata", "labels")
+			t.insert("{{- with .Values.serviceMonitor.labels }}\n{{- toYaml . | nindent INDENT }}\n{{- end }}",
+				"metadata", "labels")
 		}
 		if err := g.add(t, ".Values.serviceMonitor.enabled"); err != nil {
 			return err
@@ -211,16 +216,23 @@ func (g *generator) deployment(t *templated) error {
 	d.Repository, d.Tag = splitImage(image, d.Version)
 
 	t.set("{{ .Values.replicaCount }}", "spec", "replicas")
-	t.insert("{{- with .Values.podAnnotations }}\n{{- toYaml . | nindent INDENT }}\n{{- end }}", "spec", "template", "metadata", "annotations")
-	t.insert("{{- with .Values.podLabels }}\n{{- toYaml . | nindent INDENT }}\n{{- end }}", "spec", "template", "metadata", "labels")
+	t.insert("{{- with .Values.podAnnotations }}\n{{- toYaml . | nindent INDENT }}\n{{- end }}", "spec", "template",
+		"metadata", "annotations")
+	t.insert("{{- with .Values.podLabels }}\n{{- toYaml . | nindent INDENT }}\n{{- end }}", "spec", "template",
+		"metadata", "labels")
 	for _, key := range []string{"imagePullSecrets", "nodeSelector", "tolerations", "affinity", "priorityClassName"} {
-		t.block("{{- with .Values."+key+" }}\n"+key+": {{- toYaml . | nindent NESTED }}\n{{- end }}", append(pod, key)...)
+		t.block("{{- with .Values."+key+" }}\n"+key+": {{- toYaml . | nindent NESTED }}\n{{- end }}",
+			append(pod, key)...)
 	}
 	container.markers = t.markers // one object, one count
-	container.set(`{{ printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) | quote }}`, "image")
+	container.set(
+		`{{ printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) | quote }}`,
+		"image")
 	container.set("{{ .Values.image.pullPolicy }}", "imagePullPolicy")
 	container.block("resources: {{- toYaml .Values.resources | nindent NESTED }}", "resources")
-	container.object.Object["env"] = append([]any{container.mark("{{- with include \"license-operator.env\" . | trim }}\n{{- . | nindent INDENT }}\n{{- end }}", true)}, env...)
+	container.object.Object["env"] = append(
+		[]any{container.mark("{{- with include \"license-operator.env\" . | trim }}\n{{- . | nindent INDENT "+
+			"}}\n{{- end }}", true)}, env...)
 	t.markers = container.markers
 	return nil
 }
@@ -261,7 +273,8 @@ func (g *generator) add(t *templated, condition string) error {
 	if condition != "" {
 		text = "{{- if " + condition + " }}\n" + text + "{{- end }}\n"
 	}
-	file := "templates/" + strings.ToLower(t.object.GetKind()) + "-" + strings.TrimPrefix(t.object.GetName(), Name+"-") + ".yaml"
+	file := "templates/" + strings.ToLower(t.object.GetKind()) + "-" + strings.TrimPrefix(t.object.GetName(),
+		Name+"-") + ".yaml"
 	if _, taken := g.chart[file]; taken {
 		return fmt.Errorf("%s is there twice", name)
 	}
@@ -272,11 +285,13 @@ func (g *generator) add(t *templated, condition string) error {
 // metadata adds what is no template of an object.
 func (g *generator) metadata(version, appVersion string) error {
 	about, err := yaml.Marshal(map[string]any{
-		"apiVersion": "v2", "name": Name, "type": "application", "version": version, "appVersion": appVersion, "kubeVersion": ">=1.30.0-0",
-		"description": "Follows the life of software licenses: verifies license keys offline, counts what is used, says in time what ends when, and picks up renewals",
-		"home":        "https://github.com/license-operator/license-operator",
-		"sources":     []any{"https://github.com/license-operator/license-operator"},
-		"keywords":    []any{"license", "license key", "licensing", "operator", "network policy", "calico"},
+		"apiVersion": "v2", "name": Name, "type": "application", "version": version, "appVersion": appVersion,
+		"kubeVersion": ">=1.30.0-0",
+		"description": "Follows the life of software licenses: verifies license keys offline, counts what is used, " +
+			"says in time what ends when, and picks up renewals",
+		"home":     "https://github.com/license-operator/license-operator",
+		"sources":  []any{"https://github.com/license-operator/license-operator"},
+		"keywords": []any{"license", "license key", "licensing", "operator", "network policy", "calico"},
 	})
 	if err != nil {
 		return err
@@ -289,7 +304,8 @@ func (g *generator) metadata(version, appVersion string) error {
 		}
 		g.chart[name] = string(content)
 	}
-	values, err := template.New("values.yaml").Delims("[[", "]]").Funcs(template.FuncMap{"yaml": indented}).ParseFS(files, "files/values.yaml")
+	values, err := template.New("values.yaml").Delims("[[", "]]").Funcs(template.FuncMap{"yaml": indented}).
+		ParseFS(files, "files/values.yaml")
 	if err != nil {
 		return err
 	}

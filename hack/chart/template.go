@@ -16,8 +16,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// templated is an object some of whose fields are template text. Until it is written each has a marker there, so that YAML knows nothing of templates, nor the template of what the object
-// itself says in braces.
+// templated is an object some of whose fields are template text. Until it is written each has a marker there, so that
+// YAML knows nothing of templates, nor the template of what the object itself says in braces.
 type templated struct {
 	object  *unstructured.Unstructured
 	markers []marker
@@ -80,7 +80,8 @@ func (t *templated) set(expression string, path ...string) {
 	t.parent(path)[path[len(path)-1]] = t.mark(expression, false)
 }
 
-// block puts text, which names the key, in the place of a field. INDENT and NESTED in it are how far the field, and what is below it, is indented.
+// block puts text, which names the key, in the place of a field. INDENT and NESTED in it are how far the field, and
+// what is below it, is indented.
 func (t *templated) block(text string, path ...string) {
 	t.parent(path)[path[len(path)-1]] = t.mark(text, true)
 }
@@ -113,7 +114,8 @@ func (t *templated) inNamespace(namespace string) error {
 				return t.mark("{{ .Release.Namespace | quote }}", false), nil
 			}
 			if strings.Contains(value, namespace) {
-				return nil, fmt.Errorf("%s has the namespace %s within it: the chart would not know it in another", strings.TrimPrefix(at, "."), namespace)
+				return nil, fmt.Errorf("%s has the namespace %s within it: the chart would not know it in another",
+					strings.TrimPrefix(at, "."), namespace)
 			}
 		}
 		return value, nil
@@ -141,13 +143,15 @@ func (t *templated) text() (string, error) {
 		return t.markers[number(scalarMarker.FindStringSubmatch(found)[1])].text
 	})
 	if used != len(t.markers) {
-		return "", fmt.Errorf("%d of its fields were to become template text, and %d did: none may say %q itself", len(t.markers), used, markerPrefix)
+		return "", fmt.Errorf("%d of its fields were to become template text, and %d did: none may say %q itself",
+			len(t.markers), used, markerPrefix)
 	}
 	return text, nil
 }
 
 func (t *templated) lines(indent, index string) string {
-	text := strings.NewReplacer("INDENT", strconv.Itoa(len(indent)), "NESTED", strconv.Itoa(len(indent)+2)).Replace(t.markers[number(index)].text)
+	text := strings.NewReplacer("INDENT", strconv.Itoa(len(indent)), "NESTED", strconv.Itoa(len(indent)+2)).
+		Replace(t.markers[number(index)].text)
 	return indent + strings.ReplaceAll(text, "\n", "\n"+indent)
 }
 

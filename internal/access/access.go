@@ -3,8 +3,9 @@
 
 // Package access lets to what the operator serves those whom the API server knows and who may, and nobody else.
 //
-// It asks the API server who holds a bearer token (TokenReview), then whether that user may do this to that path (SubjectAccessReview), as the API server itself
-// does with nonResourceURLs. It remembers the answers for a while, and bounds how often it asks: whoever reaches the port could have it ask otherwise.
+// It asks the API server who holds a bearer token (TokenReview), then whether that user may do this to that path
+// (SubjectAccessReview), as the API server itself does with nonResourceURLs. It remembers the answers for a while, and
+// bounds how often it asks: whoever reaches the port could have it ask otherwise.
 package access
 
 import (
@@ -38,20 +39,22 @@ const (
 	allowedFor = 5 * time.Minute
 	// deniedFor is how long a user may not: that of a role which is bound a little late.
 	deniedFor = 30 * time.Second
-	// maxToken bounds a token, in bytes. Those of ServiceAccounts have about 1 KiB, those of identity providers some more.
+	// maxToken bounds a token, in bytes. Those of ServiceAccounts have about 1 KiB, those of identity providers some
+	// more.
 	maxToken = 16 << 10
 )
 
-// Filter is a FilterProvider of controller-runtime's metrics server: it returns what is put around a handler. A request comes through with a bearer token (RFC 6750)
-// of the API server's audience, whose user may do the request's method, in lower case, to its path. The others are answered, in text that says what to do, with
+// Filter is a FilterProvider of controller-runtime's metrics server: it returns what is put around a handler. A request
+// comes through with a bearer token (RFC 6750) of the API server's audience, whose user may do the request's method, in
+// lower case, to its path. The others are answered, in text that says what to do, with
 //
 //   - 401 where there is no such token, or the API server does not know it;
 //   - 403 where the user may not;
 //   - 429 where too many whom the operator has not met lately come at once;
 //   - 503 where the API server cannot be asked, and then a line in the log says why, again every five minutes.
 //
-// All handlers that one such filter is put around share what it remembers. The user that config is for needs the right to create tokenreviews and
-// subjectaccessreviews. Filter fails where config makes no client.
+// All handlers that one such filter is put around share what it remembers. The user that config is for needs the right
+// to create tokenreviews and subjectaccessreviews. Filter fails where config makes no client.
 func Filter(config *rest.Config, httpClient *http.Client) (metricsserver.Filter, error) {
 	g, err := newGate(config, httpClient, clock.RealClock{})
 	if err != nil {
@@ -71,7 +74,8 @@ type gate struct {
 
 func newGate(config *rest.Config, httpClient *http.Client, c clock.PassiveClock) (*gate, error) {
 	config = rest.CopyConfig(config)
-	// The ledgers bound what is asked. A limit of the client's would have those whom the operator knows wait for those whom it does not.
+	// The ledgers bound what is asked. A limit of the client's would have those whom the operator knows wait for those
+	// whom it does not.
 	config.QPS, config.RateLimiter = -1, nil
 	authentication, errAuthentication := authenticationclient.NewForConfigAndClient(config, httpClient)
 	authorization, errAuthorization := authorizationclient.NewForConfigAndClient(config, httpClient)
@@ -122,18 +126,21 @@ func (f *refusal) write(w http.ResponseWriter) {
 func (g *gate) judge(r *http.Request, log logr.Logger) *refusal {
 	token, ok := bearerToken(r.Header)
 	if !ok {
-		return &refusal{code: http.StatusUnauthorized, text: "There is no bearer token: send one header \"Authorization: Bearer TOKEN\" with the token of a ServiceAccount (kubectl create token makes one)."}
+		return &refusal{code: http.StatusUnauthorized, text: "There is no bearer token: send one header " +
+			"\"Authorization: Bearer TOKEN\" with the token of a ServiceAccount (kubectl create token makes one)."}
 	}
-	who, err := g.tokens.ask(r.Context(), sha256.Sum256([]byte(token)), func(ctx context.Context) (verdict[authenticationv1.UserInfo], error) {
-		return g.reviewToken(ctx, token)
-	})
+	who, err := g.tokens.ask(r.Context(),
+		sha256.Sum256([]byte(token)), func(ctx context.Context) (verdict[authenticationv1.UserInfo], error) {
+			return g.reviewToken(ctx, token)
+		})
 	if err != nil {
 		return g.tokens.refuse(err, log, "tokenreviews.authentication.k8s.io")
 	}
 	if !who.yes {
 		return &refusal{
 			code: http.StatusUnauthorized, reason: who.reason,
-			text: "The API server does not know the bearer token: it has expired, its account is gone, or it is for another cluster or audience. Send a new one.",
+			text: "The API server does not know the bearer token: it has expired, its account is gone, or it is for " +
+				"another cluster or audience. Send a new one.",
 		}
 	}
 	question := accessQuestion(who.about, strings.ToLower(r.Method), r.URL.Path)
@@ -151,7 +158,8 @@ func (g *gate) judge(r *http.Request, log logr.Logger) *refusal {
 		on := question.NonResourceAttributes
 		return &refusal{
 			code: http.StatusForbidden, reason: may.reason,
-			text: fmt.Sprintf("User %q has no right to %q on nonResourceURL %q: bind it to a ClusterRole that grants that.", who.about.Username, on.Verb, on.Path),
+			text: fmt.Sprintf("User %q has no right to %q on nonResourceURL %q: bind it to a ClusterRole that "+
+				"grants that.", who.about.Username, on.Verb, on.Path),
 		}
 	}
 	return nil
@@ -194,9 +202,12 @@ func (g *gate) reviewToken(ctx context.Context, token string) (verdict[authentic
 }
 
 // reviewAccess asks the API server whether a user may.
-func (g *gate) reviewAccess(ctx context.Context, question authorizationv1.SubjectAccessReviewSpec) (verdict[struct{}], error) {
+func (g *gate) reviewAccess(
+	ctx context.Context, question authorizationv1.SubjectAccessReviewSpec,
+) (verdict[struct{}], error) {
 	var review authorizationv1.SubjectAccessReview
-	if err := create(ctx, g.authorization, "subjectaccessreviews", &authorizationv1.SubjectAccessReview{Spec: question}, &review); err != nil {
+	if err := create(ctx, g.authorization, "subjectaccessreviews", &authorizationv1.SubjectAccessReview{Spec: question},
+		&review); err != nil {
 		return verdict[struct{}]{}, newTrouble(err, err.Error())
 	}
 	return verdict[struct{}]{
@@ -219,7 +230,8 @@ func accessQuestion(user authenticationv1.UserInfo, verb, path string) authoriza
 	return question
 }
 
-// create posts a review and reads the answer into another, once: callers come again by themselves, and an API server that says wait is to be left alone.
+// create posts a review and reads the answer into another, once: callers come again by themselves, and an API server
+// that says wait is to be left alone.
 func create(ctx context.Context, client rest.Interface, resource string, review, answer runtime.Object) error {
 	return client.Post().Resource(resource).Body(review).MaxRetries(0).Do(ctx).Into(answer)
 }

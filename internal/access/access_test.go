@@ -25,11 +25,15 @@ import (
 )
 
 const (
-	noToken      = "There is no bearer token: send one header \"Authorization: Bearer TOKEN\" with the token of a ServiceAccount (kubectl create token makes one).\n"
-	unknownToken = "The API server does not know the bearer token: it has expired, its account is gone, or it is for another cluster or audience. Send a new one.\n"
-	notAllowed   = "User \"stranger\" has no right to \"get\" on nonResourceURL \"/metrics\": bind it to a ClusterRole that grants that.\n"
-	tooMany      = "Too many callers come at once whom the operator has to ask the API server about: try again in a second.\n"
-	cannotAsk    = "The operator cannot ask the API server who you are and what you may: its log says why. Try again.\n"
+	noToken = "There is no bearer token: send one header \"Authorization: Bearer TOKEN\" with the token of a " +
+		"ServiceAccount (kubectl create token makes one).\n"
+	unknownToken = "The API server does not know the bearer token: it has expired, its account is gone, or it is " +
+		"for another cluster or audience. Send a new one.\n"
+	notAllowed = "User \"stranger\" has no right to \"get\" on nonResourceURL \"/metrics\": bind it to a " +
+		"ClusterRole that grants that.\n"
+	tooMany = "Too many callers come at once whom the operator has to ask the API server about: try again in a " +
+		"second.\n"
+	cannotAsk = "The operator cannot ask the API server who you are and what you may: its log says why. Try again.\n"
 )
 
 // answer is all of a response that matters.
@@ -45,11 +49,14 @@ func plain(code int, body string) answer {
 
 var (
 	passed          = answer{Code: http.StatusOK, Type: "text/plain", Body: "served"}
-	unauthenticated = answer{Code: http.StatusUnauthorized, Challenge: "Bearer", Type: "text/plain; charset=utf-8", Body: unknownToken}
-	withoutToken    = answer{Code: http.StatusUnauthorized, Challenge: "Bearer", Type: "text/plain; charset=utf-8", Body: noToken}
-	denied          = plain(http.StatusForbidden, notAllowed)
-	unavailable     = plain(http.StatusServiceUnavailable, cannotAsk)
-	throttled       = answer{Code: http.StatusTooManyRequests, RetryAfter: "1", Type: "text/plain; charset=utf-8", Body: tooMany}
+	unauthenticated = answer{Code: http.StatusUnauthorized, Challenge: "Bearer", Type: "text/plain; charset=utf-8",
+		Body: unknownToken}
+	withoutToken = answer{Code: http.StatusUnauthorized, Challenge: "Bearer", Type: "text/plain; charset=utf-8",
+		Body: noToken}
+	denied      = plain(http.StatusForbidden, notAllowed)
+	unavailable = plain(http.StatusServiceUnavailable, cannotAsk)
+	throttled   = answer{Code: http.StatusTooManyRequests, RetryAfter: "1", Type: "text/plain; charset=utf-8",
+		Body: tooMany}
 )
 
 // asked is how often the API server was asked.
@@ -81,9 +88,10 @@ func newWorld(t *testing.T) *world {
 	w := &world{
 		FakePassiveClock: clocktesting.NewFakePassiveClock(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)),
 		log:              &record{},
-		users:            map[string]authenticationv1.UserInfo{"good": {Username: "scraper"}, "strange": {Username: "stranger"}},
-		allowed:          map[string]bool{"scraper": true},
-		instead:          map[string]http.HandlerFunc{},
+		users: map[string]authenticationv1.UserInfo{"good": {Username: "scraper"},
+			"strange": {Username: "stranger"}},
+		allowed: map[string]bool{"scraper": true},
+		instead: map[string]http.HandlerFunc{},
 	}
 	server := httptest.NewServer(http.HandlerFunc(w.serve))
 	t.Cleanup(server.Close)
@@ -169,7 +177,8 @@ func (w *world) failing(resource string, code int, reason metav1.StatusReason) {
 		rw.WriteHeader(code)
 		_ = json.NewEncoder(rw).Encode(metav1.Status{
 			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"},
-			Status:   metav1.StatusFailure, Code: int32(code), Reason: reason, Message: resource + ": " + string(reason),
+			Status:   metav1.StatusFailure, Code: int32(code), Reason: reason,
+			Message: resource + ": " + string(reason),
 		})
 	}
 }
@@ -186,7 +195,8 @@ func (w *world) do(r *http.Request) answer {
 	recorder := httptest.NewRecorder()
 	w.handler.ServeHTTP(recorder, r)
 	h := recorder.Header()
-	return answer{Code: recorder.Code, Challenge: h.Get("WWW-Authenticate"), RetryAfter: h.Get("Retry-After"), Type: h.Get("Content-Type"), Body: recorder.Body.String()}
+	return answer{Code: recorder.Code, Challenge: h.Get("WWW-Authenticate"), RetryAfter: h.Get("Retry-After"),
+		Type: h.Get("Content-Type"), Body: recorder.Body.String()}
 }
 
 // get gets /metrics with the values of the header Authorization.
@@ -217,7 +227,8 @@ type record struct {
 	lines []string
 }
 
-// logger logs into the record, with debug levels: {"logger":"","level":1,…} or, for an error, {"logger":"","msg":…,"error":…}.
+// logger logs into the record, with debug levels: {"logger":"","level":1,…} or, for an error,
+// {"logger":"","msg":…,"error":…}.
 func (l *record) logger() logr.Logger {
 	return funcr.NewJSON(func(line string) {
 		l.mu.Lock()
@@ -363,13 +374,15 @@ func TestVerdictsAreRemembered(t *testing.T) {
 func TestQuestions(t *testing.T) {
 	w := newWorld(t)
 	w.users["good"] = authenticationv1.UserInfo{
-		Username: "scraper", UID: "uid", Groups: []string{"a", "b"}, Extra: map[string]authenticationv1.ExtraValue{"pod": {"x", "y"}},
+		Username: "scraper", UID: "uid", Groups: []string{"a", "b"},
+		Extra: map[string]authenticationv1.ExtraValue{"pod": {"x", "y"}},
 	}
 	r := httptest.NewRequest(http.MethodPut, "/license/report?of=acme", http.NoBody)
 	r.Header.Set("Authorization", "Bearer good")
 	w.expect(t, "answer", w.do(r), passed, 1, 1)
 	want := []authorizationv1.SubjectAccessReviewSpec{{
-		User: "scraper", UID: "uid", Groups: []string{"a", "b"}, Extra: map[string]authorizationv1.ExtraValue{"pod": {"x", "y"}},
+		User: "scraper", UID: "uid", Groups: []string{"a", "b"},
+		Extra:                 map[string]authorizationv1.ExtraValue{"pod": {"x", "y"}},
 		NonResourceAttributes: &authorizationv1.NonResourceAttributes{Path: "/license/report", Verb: "put"},
 	}}
 	if diff := cmp.Diff(want, w.rights); diff != "" {
@@ -410,7 +423,9 @@ func TestOddVerdicts(t *testing.T) {
 		w := newWorld(t)
 		w.instead["tokenreviews"] = func(rw http.ResponseWriter, _ *http.Request) {
 			rw.Header().Set("Content-Type", "application/json")
-			_, _ = rw.Write([]byte(`{"apiVersion":"v1","kind":"Secret","status":{"authenticated":true,"user":{"username":"scraper"}}}`))
+			_, _ = rw.Write(
+				[]byte(`{"apiVersion":"v1","kind":"Secret","status":{"authenticated":true,` +
+					`"user":{"username":"scraper"}}}`))
 		}
 		w.expect(t, "answer", w.get("Bearer good"), unauthenticated, 1, 0)
 	})
@@ -419,8 +434,9 @@ func TestOddVerdicts(t *testing.T) {
 func TestWhereTheAPIServerCannotBeAsked(t *testing.T) {
 	const (
 		forbiddenAdvice    = "apply config/rbac: its ClusterRole metrics-auth-role lets the operator ask"
-		unauthorizedAdvice = "see whether the operator's ServiceAccount is there, then delete the pod: it gets a new token"
-		unreachableAdvice  = "see whether the API server is well and reached from the operator's pod"
+		unauthorizedAdvice = "see whether the operator's ServiceAccount is there, then delete the pod: it gets a " +
+			"new token"
+		unreachableAdvice = "see whether the API server is well and reached from the operator's pod"
 	)
 	for _, test := range []struct {
 		code   int
@@ -441,7 +457,9 @@ func TestWhereTheAPIServerCannotBeAsked(t *testing.T) {
 				w.failing(resource, test.code, test.reason)
 				w.expect(t, "first", w.get("Bearer good"), unavailable, 1, i)
 				group := []string{"authentication.k8s.io", "authorization.k8s.io"}[i]
-				line := fmt.Sprintf(`{"logger":"","msg":"Cannot ask the API server about callers, who are answered with 503: %s","error":"%s: %s","resource":"%s.%s"}`,
+				line := fmt.Sprintf(
+					`{"logger":"","msg":"Cannot ask the API server about callers, who are answered with 503: %s",`+
+						`"error":"%s: %s","resource":"%s.%s"}`,
 					test.advice, resource, test.reason, resource, group)
 				if diff := cmp.Diff([]string{line}, w.log.loud()); diff != "" {
 					t.Errorf("log (-want +got):\n%s", diff)
@@ -570,7 +588,8 @@ func TestStrangersAreBounded(t *testing.T) {
 	w := newWorld(t)
 	w.expect(t, "one who is known", w.get("Bearer good"), passed, 1, 1)
 	n := 0
-	// flood has strangers come at once, each with a token of its own, and returns how many the API server was asked about.
+	// flood has strangers come at once, each with a token of its own, and returns how many the API server was asked
+	// about.
 	flood := func(callers int) (reviewed int) {
 		for range callers {
 			n++
@@ -592,7 +611,8 @@ func TestStrangersAreBounded(t *testing.T) {
 	if got := flood(200); got != asksPerSecond {
 		t.Errorf("in a second: %d strangers were asked about", got)
 	}
-	w.expect(t, "one who was turned away is not remembered", w.get("Bearer strange"), throttled, asksAtOnce+asksPerSecond, 1)
+	w.expect(t, "one who was turned away is not remembered", w.get("Bearer strange"), throttled,
+		asksAtOnce+asksPerSecond, 1)
 	for range 120 {
 		w.pass(time.Second)
 		flood(50)

@@ -23,7 +23,8 @@ const (
 	maxAnswers = 1024
 	// familiarFor is how long it is remembered that an answer was yes once, if not that it still is.
 	familiarFor = time.Hour
-	// asksPerSecond and asksAtOnce bound the questions of each kind to the API server: about the familiar, and about all others together.
+	// asksPerSecond and asksAtOnce bound the questions of each kind to the API server: about the familiar, and about
+	// all others together.
 	asksPerSecond, asksAtOnce = 20, 50
 	// askTimeout is how long a question may take.
 	askTimeout = 10 * time.Second
@@ -52,8 +53,8 @@ type noted[T any] struct {
 	until time.Time
 }
 
-// ledger remembers what the API server answered, asks what it does not know, the same no more than once at a time, and bounds how much it asks. It is safe for
-// concurrent use.
+// ledger remembers what the API server answered, asks what it does not know, the same no more than once at a time, and
+// bounds how much it asks. It is safe for concurrent use.
 type ledger[T any] struct {
 	clock         clock.PassiveClock
 	yesFor, noFor time.Duration
@@ -61,7 +62,8 @@ type ledger[T any] struct {
 	timeout time.Duration
 	// yes and no are apart, so that those who are turned away cannot crowd out those who are not.
 	yes, no *cache.LRUExpireCache
-	// familiars bounds what is asked about those who are in yes, still or no longer good; strangers what is asked about all others. They are apart for the same reason.
+	// familiars bounds what is asked about those who are in yes, still or no longer good; strangers what is asked about
+	// all others. They are apart for the same reason.
 	familiars, strangers *rate.Limiter
 	flights              singleflight.Group
 
@@ -81,9 +83,11 @@ func newLedger[T any](c clock.PassiveClock, yesFor, noFor time.Duration) *ledger
 	}
 }
 
-// ask returns the answer to the question that key stands for. It fails with errTooMany where it must not ask just now, with errGone where ctx ends before there is an
-// answer, and with the question's error, which is not remembered.
-func (l *ledger[T]) ask(ctx context.Context, key [sha256.Size]byte, question func(context.Context) (verdict[T], error)) (verdict[T], error) {
+// ask returns the answer to the question that key stands for. It fails with errTooMany where it must not ask just now,
+// with errGone where ctx ends before there is an answer, and with the question's error, which is not remembered.
+func (l *ledger[T]) ask(
+	ctx context.Context, key [sha256.Size]byte, question func(context.Context) (verdict[T], error),
+) (verdict[T], error) {
 	if known, ok := l.remembered(key); ok {
 		return known, nil
 	}
@@ -146,21 +150,25 @@ func (l *ledger[T]) limiterOf(key [sha256.Size]byte) *rate.Limiter {
 	return l.strangers
 }
 
-// refuse is what a caller is answered where ask failed. It logs what is not the caller's doing, unless it has lately; resource is what could not be created.
+// refuse is what a caller is answered where ask failed. It logs what is not the caller's doing, unless it has lately;
+// resource is what could not be created.
 func (l *ledger[T]) refuse(err error, log logr.Logger, resource string) *refusal {
 	switch {
 	case errors.Is(err, errTooMany):
-		return &refusal{code: http.StatusTooManyRequests, reason: err.Error(), text: "Too many callers come at once whom the operator has to ask the API server about: try again in a second."}
+		return &refusal{code: http.StatusTooManyRequests, reason: err.Error(), text: "Too many callers come at once " +
+			"whom the operator has to ask the API server about: try again in a second."}
 	case !errors.Is(err, errGone):
 		kind := unreachable
 		if t, ok := errors.AsType[*trouble](err); ok {
 			kind = t.kind
 		}
 		if l.complain(kind) {
-			log.Error(err, "Cannot ask the API server about callers, who are answered with 503: "+kind.advice(), "resource", resource)
+			log.Error(err, "Cannot ask the API server about callers, who are answered with 503: "+kind.advice(),
+				"resource", resource)
 		}
 	}
-	return &refusal{code: http.StatusServiceUnavailable, reason: err.Error(), text: "The operator cannot ask the API server who you are and what you may: its log says why. Try again."}
+	return &refusal{code: http.StatusServiceUnavailable, reason: err.Error(),
+		text: "The operator cannot ask the API server who you are and what you may: its log says why. Try again."}
 }
 
 // complain tells whether it is time to log trouble of a kind, and takes it that this is then done.

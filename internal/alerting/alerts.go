@@ -29,7 +29,8 @@ const (
 	LicenseMetricsAbsent       = "LicenseMetricsAbsent"
 )
 
-// AlertNames are the names of all alerts, in the order of the rule. LicenseRestrictionBypassed is in the rules of products in mode DefaultTierOnly alone.
+// AlertNames are the names of all alerts, in the order of the rule. LicenseRestrictionBypassed is in the rules of
+// products in mode DefaultTierOnly alone.
 var AlertNames = []string{
 	LicenseExpiring, LicenseInGracePeriod, LicenseExpired,
 	LicenseKeyInvalid, LicenseMissing, LicenseRestrictionBypassed,
@@ -46,7 +47,8 @@ const (
 type alert struct {
 	name     string
 	severity string
-	// expr yields a series while the alert is to fire. Its labels become the alert's, and its value is what the annotations call $value.
+	// expr yields a series while the alert is to fire. Its labels become the alert's, and its value is what the
+	// annotations call $value.
 	expr string
 	// pending is how long expr has to hold before the alert fires.
 	pending monitoringv1.Duration
@@ -67,8 +69,10 @@ type subject struct {
 
 // effects are what a restriction does while it is in force, by its mode. Those in other modes do nothing.
 var effects = map[api.RestrictionMode]string{
-	api.RestrictionReadOnly:        "policies in the tiers that it restricts can be neither created nor changed, and those that are there go on being applied",
-	api.RestrictionDefaultTierOnly: "policies in the tiers that it restricts are no longer applied to pods, and those in the default tier still are",
+	api.RestrictionReadOnly: "policies in the tiers that it restricts can be neither created nor changed, and those " +
+		"that are there go on being applied",
+	api.RestrictionDefaultTierOnly: "policies in the tiers that it restricts are no longer applied to pods, and " +
+		"those in the default tier still are",
 }
 
 // Thresholds are those of a product's alerts, with the defaults where its terms do not say.
@@ -84,8 +88,9 @@ func Thresholds(product *api.LicensedProduct) api.AlertsSpec {
 	}
 }
 
-// alertsOf are the alerts of a product, where no mode is stronger than maxRestriction. Of those that tell how its license stands, one at most fires at a time:
-// LicenseExpiring, LicenseInGracePeriod, LicenseExpired, LicenseMissing each belong to another state, or severity.
+// alertsOf are the alerts of a product, where no mode is stronger than maxRestriction. Of those that tell how its
+// license stands, one at most fires at a time: LicenseExpiring, LicenseInGracePeriod, LicenseExpired, LicenseMissing
+// each belong to another state, or severity.
 func alertsOf(product *api.LicensedProduct, maxRestriction api.RestrictionMode) []alert {
 	mode := modeOf(product, maxRestriction)
 	vendor := verbatim(product.Spec.Vendor)
@@ -120,7 +125,8 @@ func alertsOf(product *api.LicensedProduct, maxRestriction api.RestrictionMode) 
 	)
 }
 
-// modeOf is the mode that a restriction of the product is going to have, as far as its terms and the cluster owner say; empty: none.
+// modeOf is the mode that a restriction of the product is going to have, as far as its terms and the cluster owner say;
+// empty: none.
 func modeOf(product *api.LicensedProduct, maxRestriction api.RestrictionMode) api.RestrictionMode {
 	if product.Spec.Restriction == nil {
 		return ""
@@ -169,25 +175,30 @@ and on (product)
 }
 
 func (s *subject) expiring() string {
-	return fmt.Sprintf("%s is licensed until %s: grace periods and renewals that are applied already are included in that.\n"+
-		"Everything works until then.%s\n%s. It may be applied before it begins, and takes over without a gap.", s.nameAndVendor, valueAsTime, s.coming("Then"), s.renewal)
+	return fmt.Sprintf("%s is licensed until %s: grace periods and renewals that are applied already are included "+
+		"in that.\n"+
+		"Everything works until then.%s\n%s. It may be applied before it begins, and takes over without a gap.",
+		s.nameAndVendor, valueAsTime, s.coming("Then"), s.renewal)
 }
 
-// coming is a line that tells what the product's restriction will do, and when that is; none where nothing is ever restricted.
+// coming is a line that tells what the product's restriction will do, and when that is; none where nothing is ever
+// restricted.
 func (s *subject) coming(when string) string {
 	if s.effect == "" {
 		return ""
 	}
-	return fmt.Sprintf("\n%s its restriction takes effect: %s. kubectl license simulate %s says which those are.", when, s.effect, s.name)
+	return fmt.Sprintf("\n%s its restriction takes effect: %s. kubectl license simulate %s says which those are.", when,
+		s.effect, s.name)
 }
 
-// inForce is a line that tells what the product's restriction does while it is in force; none where nothing is ever restricted. Whether it is in force an alert cannot
-// say: it may be paused, or its time yet to come.
+// inForce is a line that tells what the product's restriction does while it is in force; none where nothing is ever
+// restricted. Whether it is in force an alert cannot say: it may be paused, or its time yet to come.
 func (s *subject) inForce() string {
 	if s.effect == "" {
 		return ""
 	}
-	return fmt.Sprintf("\nWhile its restriction is in force, %s. kubectl describe lprod %s says how it stands.", s.effect, s.name)
+	return fmt.Sprintf("\nWhile its restriction is in force, %s. kubectl describe lprod %s says how it stands.",
+		s.effect, s.name)
 }
 
 // counts tells what a license does that is applied too late.
@@ -198,7 +209,8 @@ func (s *subject) counts() string {
 	return "it counts within seconds, and lifts the restriction"
 }
 
-// inGracePeriod is critical where a restriction follows: what traffic flows changes then, and that is to be known before.
+// inGracePeriod is critical where a restriction follows: what traffic flows changes then, and that is to be known
+// before.
 func (s *subject) inGracePeriod() alert {
 	severity, summary := warning, fmt.Sprintf("The license of %s has expired and is in its grace period", s.name)
 	if s.effect != "" {
@@ -215,11 +227,14 @@ unless on (product)
 %[3]s
   > %[1]s
   >= time() + %[4]d * 86400`,
-			figure(graceEnd, s.name), inState(s.name, api.LicensedProductGracePeriod), figure(coverageEnd, s.name), s.ExpiryWarningDays),
+			figure(graceEnd, s.name), inState(s.name, api.LicensedProductGracePeriod), figure(coverageEnd, s.name),
+			s.ExpiryWarningDays),
 		summary: summary,
-		description: fmt.Sprintf("The license of %s has expired. Its grace period ends at %s, and everything works until then.%s\n"+
+		description: fmt.Sprintf("The license of %s has expired. Its grace period ends at %s, and everything works "+
+			"until then.%s\n"+
 			"No renewal that covers the next %d days has been applied. %s.",
-			s.nameAndVendor, valueAsTime, s.coming("Unless a renewal takes over by then,"), s.ExpiryWarningDays, s.renewal),
+			s.nameAndVendor, valueAsTime, s.coming("Unless a renewal takes over by then,"), s.ExpiryWarningDays,
+			s.renewal),
 	}
 }
 
@@ -234,7 +249,8 @@ func (s *subject) expired() alert {
 and on (product)
 %s`, figure(coverageEnd, s.name), inState(s.name, api.LicensedProductExpired)),
 		summary: fmt.Sprintf("The license of %s has expired and its grace period is over", s.name),
-		description: fmt.Sprintf("The license of %s has expired, and its grace period ended at %s.\nIt grants no features any more%s\n%s: %s.",
+		description: fmt.Sprintf("The license of %s has expired, and its grace period ended at %s.\nIt grants no "+
+			"features any more%s\n%s: %s.",
 			s.nameAndVendor, valueAsTime, effect, s.renewal, s.counts()),
 	}
 }
@@ -246,7 +262,8 @@ func (s *subject) keyInvalidWhileCovered() alert {
 and on (product)
 %s`, invalidKeys(s.name), isCovered(s.name)),
 		summary: fmt.Sprintf("LicenseKey %s of %s does not verify", licenseKey, s.name),
-		description: fmt.Sprintf("LicenseKey %s of %s does not verify and counts for nothing.\nAnother key covers the product, so everything works; but should this one be a renewal, "+
+		description: fmt.Sprintf("LicenseKey %s of %s does not verify and counts for nothing.\nAnother key covers "+
+			"the product, so everything works; but should this one be a renewal, "+
 			"it will not take over.\n%s", licenseKey, s.nameAndVendor, whyInvalid),
 	}
 }
@@ -258,19 +275,22 @@ func (s *subject) keyInvalid() alert {
 unless on (product)
 %s`, invalidKeys(s.name), isCovered(s.name)),
 		summary: fmt.Sprintf("LicenseKey %s of %s does not verify, and no other key covers it", licenseKey, s.name),
-		description: fmt.Sprintf("LicenseKey %s of %s does not verify and counts for nothing, and no other key covers the product: it is not licensed.%s\n%s",
+		description: fmt.Sprintf("LicenseKey %s of %s does not verify and counts for nothing, and no other key "+
+			"covers the product: it is not licensed.%s\n%s",
 			licenseKey, s.nameAndVendor, s.inForce(), whyInvalid),
 	}
 }
 
-const whyInvalid = "Condition Ready says why: kubectl describe lk " + licenseKey + ". Do what it says, or delete the key if nobody needs it."
+const whyInvalid = "Condition Ready says why: kubectl describe lk " + licenseKey +
+	". Do what it says, or delete the key if nobody needs it."
 
 func (s *subject) missing() alert {
 	return alert{
 		name: LicenseMissing, severity: warning, pending: "15m",
 		expr:    s.withoutKey("> time()"),
 		summary: s.name + " has no license",
-		description: fmt.Sprintf("There is no license for %s: no LicenseKey of it verifies and has begun. By the product's terms it may stay without one until %s.%s\n%s.",
+		description: fmt.Sprintf("There is no license for %s: no LicenseKey of it verifies and has begun. By the "+
+			"product's terms it may stay without one until %s.%s\n%s.",
 			s.nameAndVendor, valueAsTime, s.coming("Then"), s.renewal),
 	}
 }
@@ -280,13 +300,14 @@ func (s *subject) missingTooLong() alert {
 		name: LicenseMissing, severity: critical, pending: "15m",
 		expr:    s.withoutKey("<= time()"),
 		summary: s.name + " has no license, and may not stay without one any longer",
-		description: fmt.Sprintf("There is no license for %s: no LicenseKey of it verifies and has begun. By the product's terms it might stay without one until %s."+
+		description: fmt.Sprintf("There is no license for %s: no LicenseKey of it verifies and has begun. By the "+
+			"product's terms it might stay without one until %s."+
 			"%s\n%s: %s.", s.nameAndVendor, valueAsTime, s.inForce(), s.renewal, s.counts()),
 	}
 }
 
-// withoutKey holds while the product has no license, and no key that does not verify, of which LicenseKeyInvalid tells. Its value is the time until which the
-// product may stay so, and that is compared as comparison says.
+// withoutKey holds while the product has no license, and no key that does not verify, of which LicenseKeyInvalid tells.
+// Its value is the time until which the product may stay so, and that is compared as comparison says.
 func (s *subject) withoutKey(comparison string) string {
 	return fmt.Sprintf(`%s
   %s
@@ -306,8 +327,10 @@ func (s *subject) restrictionBypassed() alert {
 and on (product)
 %s`, figure(bypasses, s.name), isRestricted(s.name)),
 		summary: fmt.Sprintf("Policies go on being applied to pods in spite of the restriction of %s", s.name),
-		description: fmt.Sprintf("The restriction of %s is in force, and yet policies in the tiers that it restricts go on being applied to pods: "+
-			"{{ printf \"%%.0f\" $value }} of them.\nstatus.restriction.bypasses names them, with a reason each: kubectl describe lprod %s.\n"+
+		description: fmt.Sprintf("The restriction of %s is in force, and yet policies in the tiers that it "+
+			"restricts go on being applied to pods: "+
+			"{{ printf \"%%.0f\" $value }} of them.\nstatus.restriction.bypasses names them, with a reason each: "+
+			"kubectl describe lprod %s.\n"+
 			"%s: give the policy a greater order, or delete it. %s: see that the tier's deletion comes to its end.",
 			s.nameAndVendor, s.name, api.BypassSortsFirst, api.BypassTierDeleting),
 	}
@@ -325,7 +348,8 @@ type countable struct {
 
 const nothingIsBlocked = "Nothing is blocked, below the limit or above it: new nodes join, and every feature works."
 
-// nearLimit has the share of the limit that is in use as its value. A limit of zero has no share: one is beyond it, or uses nothing.
+// nearLimit has the share of the limit that is in use as its value. A limit of zero has no share: one is beyond it, or
+// uses nothing.
 func (s *subject) nearLimit(c countable) alert {
 	return alert{
 		name: c.nearLimit, severity: warning, pending: "15m",
@@ -333,8 +357,10 @@ func (s *subject) nearLimit(c countable) alert {
   / %s
   >= %d
   <= 100`, figure(c.used, s.name), figure(c.limit, s.name), s.UsageWarningPercent),
-		summary: fmt.Sprintf("%s uses %d%% or more of the %s that its license allows", s.name, s.UsageWarningPercent, c.unit),
-		description: fmt.Sprintf("Of the %s that the license of %s allows, {{ printf \"%%.1f\" $value }}%% are in use.\n%s\nShould more be added, the license has to grow. %s.",
+		summary: fmt.Sprintf("%s uses %d%% or more of the %s that its license allows", s.name, s.UsageWarningPercent,
+			c.unit),
+		description: fmt.Sprintf("Of the %s that the license of %s allows, {{ printf \"%%.1f\" $value }}%% are in "+
+			"use.\n%s\nShould more be added, the license has to grow. %s.",
 			c.unit, s.nameAndVendor, nothingIsBlocked, s.renewal),
 	}
 }
@@ -347,7 +373,8 @@ func (s *subject) exceeded(c countable) alert {
   - %s
   > 0`, figure(c.used, s.name), figure(c.limit, s.name)),
 		summary: fmt.Sprintf("%s uses more %s than its license allows", s.name, c.unit),
-		description: fmt.Sprintf("%s uses more %s than its license allows, by {{ printf \"%%.0f\" $value }}.\n%s\nShould it stay so, the license has to grow. %s.",
+		description: fmt.Sprintf("%s uses more %s than its license allows, by {{ printf \"%%.0f\" $value "+
+			"}}.\n%s\nShould it stay so, the license has to grow. %s.",
 			s.nameAndVendor, c.unit, nothingIsBlocked, s.renewal),
 	}
 }
@@ -357,8 +384,10 @@ func (s *subject) clockSkewed() alert {
 		name: LicenseClockSkewed, severity: warning, pending: "15m",
 		expr:    isSkewed(s.name),
 		summary: fmt.Sprintf("The clock by which the license of %s is judged cannot be believed", s.name),
-		description: fmt.Sprintf("The operator's clock and the API server's differ, or it is behind a time that was recorded for %s: condition ClockSkewed says which, and what to mend "+
-			"(kubectl describe lprod %s).\nNo license comes back to life by that, but one may begin or end too early or too late.", s.nameAndVendor, s.name),
+		description: fmt.Sprintf("The operator's clock and the API server's differ, or it is behind a time that was "+
+			"recorded for %s: condition ClockSkewed says which, and what to mend "+
+			"(kubectl describe lprod %s).\nNo license comes back to life by that, but one may begin or end too "+
+			"early or too late.", s.nameAndVendor, s.name),
 	}
 }
 
@@ -368,7 +397,9 @@ func (s *subject) metricsAbsent() alert {
 		// As it is, with nothing bridged: whatever comes and goes within ten minutes does not matter here.
 		expr:    fmt.Sprintf(`absent(license_state{product=%q})`, s.name),
 		summary: fmt.Sprintf("There are no metrics of the license of %s", s.name),
-		description: fmt.Sprintf("Prometheus has no metrics of %s: license-operator is down, or is not scraped.\nThe product goes on as it is; but no other alert tells of its license meanwhile.\n"+
-			"See whether the operator's pod runs and what its log says, then whether Prometheus lists it among its targets, and with which error.", s.nameAndVendor),
+		description: fmt.Sprintf("Prometheus has no metrics of %s: license-operator is down, or is not "+
+			"scraped.\nThe product goes on as it is; but no other alert tells of its license meanwhile.\n"+
+			"See whether the operator's pod runs and what its log says, then whether Prometheus lists it among its "+
+			"targets, and with which error.", s.nameAndVendor),
 	}
 }

@@ -1,7 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package alerting makes the alerts of a product: a PrometheusRule from its name and terms. It is pure, and knows of metrics no more than their names.
+// Package alerting makes the alerts of a product: a PrometheusRule from its name and terms. It is pure, and knows of
+// metrics no more than their names.
 package alerting
 
 import (
@@ -21,12 +22,14 @@ import (
 type Options struct {
 	// Namespace that the rules are in.
 	Namespace string
-	// Labels of the rules' metadata, so that a Prometheus selects them; they are no labels of the alerts. They cannot replace the operator's own.
+	// Labels of the rules' metadata, so that a Prometheus selects them; they are no labels of the alerts. They cannot
+	// replace the operator's own.
 	Labels map[string]string
 	// RunbookBaseURL is what the pages of docs/runbooks are found under, with or without a slash at its end.
 	RunbookBaseURL string
-	// MaxRestriction is the strongest mode of any product that the cluster owner allows (--max-restriction). As in a plan of restrictions, what is not a mode, the
-	// empty string too, counts as Observe: nothing is restricted, and no alert says that it will be.
+	// MaxRestriction is the strongest mode of any product that the cluster owner allows (--max-restriction). As in a
+	// plan of restrictions, what is not a mode, the empty string too, counts as Observe: nothing is restricted, and no
+	// alert says that it will be.
 	MaxRestriction api.RestrictionMode
 }
 
@@ -39,18 +42,21 @@ const (
 	Selector = managedByLabel + "=" + managedBy
 )
 
-// Rule is the PrometheusRule of a product, whole and ready to be applied: its alerts, with the thresholds of spec.alerts, and with what spec.restriction has in
-// store. Of the product it reads the metadata and the spec, whose defaults it knows; the same product gives the same rule, whatever its status says.
+// Rule is the PrometheusRule of a product, whole and ready to be applied: its alerts, with the thresholds of
+// spec.alerts, and with what spec.restriction has in store. Of the product it reads the metadata and the spec, whose
+// defaults it knows; the same product gives the same rule, whatever its status says.
 func Rule(product *api.LicensedProduct, o Options) *monitoringv1.PrometheusRule {
 	return &monitoringv1.PrometheusRule{
-		TypeMeta: metav1.TypeMeta{APIVersion: monitoringv1.SchemeGroupVersion.String(), Kind: monitoringv1.PrometheusRuleKind},
+		TypeMeta: metav1.TypeMeta{APIVersion: monitoringv1.SchemeGroupVersion.String(),
+			Kind: monitoringv1.PrometheusRuleKind},
 		ObjectMeta: metav1.ObjectMeta{
 			Name:      RuleName(product.Name),
 			Namespace: o.Namespace,
 			Labels:    RuleLabels(o),
 			// Nothing says blockOwnerDeletion: setting it needs a permission on the product's finalizers.
 			OwnerReferences: []metav1.OwnerReference{{
-				APIVersion: api.GroupVersion.String(), Kind: "LicensedProduct", Name: product.Name, UID: product.UID, Controller: new(true),
+				APIVersion: api.GroupVersion.String(), Kind: "LicensedProduct", Name: product.Name, UID: product.UID,
+				Controller: new(true),
 			}},
 		},
 		Spec: monitoringv1.PrometheusRuleSpec{Groups: []monitoringv1.RuleGroup{{
@@ -70,11 +76,13 @@ func RuleLabels(o Options) map[string]string {
 	return labels
 }
 
-// maxRuleName is how long the name of a rule may be. The Prometheus operator keeps all rules in ConfigMaps, each under a key of at most 253 characters that holds the
-// rule's namespace (63), its name and its uid (36): one that is longer would keep it from loading any rule at all.
+// maxRuleName is how long the name of a rule may be. The Prometheus operator keeps all rules in ConfigMaps, each under
+// a key of at most 253 characters that holds the rule's namespace (63), its name and its uid (36): one that is longer
+// would keep it from loading any rule at all.
 const maxRuleName = 128
 
-// RuleName is the name of a product's rule: the product's, shortened and made unique again where it is longer than 128 characters.
+// RuleName is the name of a product's rule: the product's, shortened and made unique again where it is longer than 128
+// characters.
 func RuleName(productName string) string {
 	if len(productName) <= maxRuleName {
 		return productName
@@ -102,8 +110,8 @@ func rules(alerts []alert, runbookBaseURL string) []monitoringv1.Rule {
 	return rules
 }
 
-// verbatim is a text within an annotation's template that comes out as it is. Outside of its actions a template has no other special characters than the
-// braces that begin one, and two texts side by side can make a pair of them.
+// verbatim is a text within an annotation's template that comes out as it is. Outside of its actions a template has no
+// other special characters than the braces that begin one, and two texts side by side can make a pair of them.
 func verbatim(text string) string {
 	return strings.ReplaceAll(text, "{", `{{ "{" }}`)
 }

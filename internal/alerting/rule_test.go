@@ -77,13 +77,14 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestMaxRestriction: what the cluster owner makes of a mode has the alerts that the product would have if its terms asked for no more.
+// TestMaxRestriction: what the cluster owner makes of a mode has the alerts that the product would have if its terms
+// asked for no more.
 func TestMaxRestriction(t *testing.T) {
 	const (
 		none            api.RestrictionMode = ""
-		observe                                  = api.RestrictionObserve
-		readOnly                                 = api.RestrictionReadOnly
-		defaultTierOnly                          = api.RestrictionDefaultTierOnly
+		observe                             = api.RestrictionObserve
+		readOnly                            = api.RestrictionReadOnly
+		defaultTierOnly                     = api.RestrictionDefaultTierOnly
 	)
 	for _, test := range []struct{ asked, max, want api.RestrictionMode }{
 		{none, defaultTierOnly, none},
@@ -105,7 +106,8 @@ func TestMaxRestriction(t *testing.T) {
 		t.Run(fmt.Sprintf("%q under %q", test.asked, test.max), func(t *testing.T) {
 			under := options
 			under.MaxRestriction = test.max
-			if diff := cmp.Diff(alerting.Rule(restricted(test.want), options), alerting.Rule(restricted(test.asked), under)); diff != "" {
+			if diff := cmp.Diff(alerting.Rule(restricted(test.want), options),
+				alerting.Rule(restricted(test.asked), under)); diff != "" {
 				t.Errorf("not the alerts of %q (-want +got):\n%s", test.want, diff)
 			}
 		})
@@ -113,9 +115,12 @@ func TestMaxRestriction(t *testing.T) {
 }
 
 func TestAlertNames(t *testing.T) {
-	notBypassed := slices.DeleteFunc(slices.Clone(alerting.AlertNames), func(name string) bool { return name == alerting.LicenseRestrictionBypassed })
+	notBypassed := slices.DeleteFunc(slices.Clone(alerting.AlertNames), func(name string) bool {
+		return name ==
+			alerting.LicenseRestrictionBypassed
+	})
 	for mode, want := range map[api.RestrictionMode][]string{
-		"":                                  notBypassed,
+		"":                             notBypassed,
 		api.RestrictionObserve:         notBypassed,
 		api.RestrictionReadOnly:        notBypassed,
 		api.RestrictionDefaultTierOnly: alerting.AlertNames,
@@ -133,7 +138,7 @@ func TestAlertNames(t *testing.T) {
 // TestGracePeriodSeverity: it is one alert or the other, and never both.
 func TestGracePeriodSeverity(t *testing.T) {
 	for mode, want := range map[api.RestrictionMode]string{
-		"":                                  "warning",
+		"":                             "warning",
 		api.RestrictionObserve:         "warning",
 		api.RestrictionReadOnly:        "critical",
 		api.RestrictionDefaultTierOnly: "critical",
@@ -209,7 +214,8 @@ func TestMetadata(t *testing.T) {
 	long := strings.Repeat("a", 117) + "." + strings.Repeat("b", 253-118)
 	owner := func(name string) []metav1.OwnerReference {
 		return []metav1.OwnerReference{{
-			APIVersion: "license-operator.io/v1alpha1", Kind: "LicensedProduct", Name: name, UID: "7d0e6a86-5a52-4c6f-9f0c-0d5b0b1c2d3e", Controller: new(true),
+			APIVersion: "license-operator.io/v1alpha1", Kind: "LicensedProduct", Name: name,
+			UID: "7d0e6a86-5a52-4c6f-9f0c-0d5b0b1c2d3e", Controller: new(true),
 		}}
 	}
 	for name, test := range map[string]struct {
@@ -287,15 +293,22 @@ func TestTexts(t *testing.T) {
 		vendor, renewalURL string
 		wantRenewal        string
 	}{
-		"plain":                       {"Acme", "https://acme.example/renew", "Get a license at https://acme.example/renew and apply it as a LicenseKey"},
-		"no renewal URL":              {"Acme", "", "Ask Acme for a license and apply it as a LicenseKey"},
-		"an action":                   {"{{ .Labels.nothing }}", "https://acme.example/{{end}}", "Get a license at https://acme.example/{{end}} and apply it as a LicenseKey"},
+		"plain": {"Acme", "https://acme.example/renew",
+			"Get a license at https://acme.example/renew and apply it as a LicenseKey"},
+		"no renewal URL": {"Acme", "", "Ask Acme for a license and apply it as a LicenseKey"},
+		"an action": {"{{ .Labels.nothing }}", "https://acme.example/{{end}}",
+			"Get a license at https://acme.example/{{end}} and apply it as a LicenseKey"},
 		"an action that is cut short": {"{{", "", "Ask {{ for a license and apply it as a LicenseKey"},
-		"braces":                      {"}}{{{}}}}{", "https://acme.example/{", "Get a license at https://acme.example/{ and apply it as a LicenseKey"},
-		"a comment, trimming":         {"Acme {{- /* a */ -}} Ltd", "", "Ask Acme {{- /* a */ -}} Ltd for a license and apply it as a LicenseKey"},
-		"quotes and backslashes":      {"\"A'c`m\\e\\\"", "", "Ask \"A'c`m\\e\\\" for a license and apply it as a LicenseKey"},
-		"lines, and no ASCII":         {"Acme\r\n\tÄ☃\u2028\U0001F511", "", "Ask Acme\r\n\tÄ☃\u2028\U0001F511 for a license and apply it as a LicenseKey"},
-		"formats":                     {"100%s %d $value $labels", "https://acme.example/%7Bx%7D", "Get a license at https://acme.example/%7Bx%7D and apply it as a LicenseKey"},
+		"braces": {"}}{{{}}}}{", "https://acme.example/{",
+			"Get a license at https://acme.example/{ and apply it as a LicenseKey"},
+		"a comment, trimming": {"Acme {{- /* a */ -}} Ltd", "",
+			"Ask Acme {{- /* a */ -}} Ltd for a license and apply it as a LicenseKey"},
+		"quotes and backslashes": {"\"A'c`m\\e\\\"", "",
+			"Ask \"A'c`m\\e\\\" for a license and apply it as a LicenseKey"},
+		"lines, and no ASCII": {"Acme\r\n\tÄ☃\u2028\U0001F511", "",
+			"Ask Acme\r\n\tÄ☃\u2028\U0001F511 for a license and apply it as a LicenseKey"},
+		"formats": {"100%s %d $value $labels", "https://acme.example/%7Bx%7D",
+			"Get a license at https://acme.example/%7Bx%7D and apply it as a LicenseKey"},
 	} {
 		for _, mode := range []api.RestrictionMode{"", api.RestrictionReadOnly, api.RestrictionDefaultTierOnly} {
 			t.Run(name+" "+string(mode), func(t *testing.T) {
@@ -334,7 +347,9 @@ func expand(t *testing.T, text string) string {
 		t.Fatalf("not a template: %v\n%s", err, text)
 	}
 	var expanded strings.Builder
-	if err := parsed.Execute(&expanded, map[string]any{"Labels": map[string]string{"product": "acme-mesh", "license_key": "acme-mesh-2027"}, "Value": 12.0}); err != nil {
+	if err := parsed.Execute(&expanded,
+		map[string]any{"Labels": map[string]string{"product": "acme-mesh", "license_key": "acme-mesh-2027"},
+			"Value": 12.0}); err != nil {
 		t.Fatalf("does not expand: %v\n%s", err, text)
 	}
 	return expanded.String()

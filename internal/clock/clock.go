@@ -62,7 +62,8 @@ func (c *Clock) agreement(s Sample) license.ClockAgreement {
 	if c.server.IsZero() {
 		return license.ClocksUnknown
 	}
-	// What the server's clock says now is what it said then and what has passed since, whatever has been done to the wall clock meanwhile.
+	// What the server's clock says now is what it said then and what has passed since, whatever has been done to the
+	// wall clock meanwhile.
 	apart := s.Wall.Sub(c.server.Add(s.Elapsed - c.serverAt))
 	if apart.Abs() > license.ClockTolerance {
 		return license.ClocksDisagree
@@ -78,8 +79,9 @@ func (c *Clock) ObserveServer(now time.Time) {
 	c.server, c.serverAt = now, s.Elapsed
 }
 
-// WrapTransport returns a RoundTripper that observes the API server's clock in the Date header (RFC 9110, section 6.6.1) of every response that passes, and so
-// asks for nothing of its own: lease renewals alone tell every few seconds. It suits rest.Config.Wrap.
+// WrapTransport returns a RoundTripper that observes the API server's clock in the Date header (RFC 9110, section
+// 6.6.1) of every response that passes, and so asks for nothing of its own: lease renewals alone tell every few
+// seconds. It suits rest.Config.Wrap.
 func (c *Clock) WrapTransport(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(request *http.Request) (*http.Response, error) {
 		response, err := next.RoundTrip(request)

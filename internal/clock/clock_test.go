@@ -96,8 +96,10 @@ func TestStepShowsWithoutAnotherResponse(t *testing.T) {
 
 func TestWrapTransportObservesTheDateHeader(t *testing.T) {
 	m := newMachine()
-	dates := []string{"", "not a date", m.look().Wall.Add(-time.Hour).Format(http.TimeFormat), m.look().Wall.Format(http.TimeFormat)}
-	want := []license.ClockAgreement{license.ClocksUnknown, license.ClocksUnknown, license.ClocksDisagree, license.ClocksAgree}
+	dates := []string{"", "not a date", m.look().Wall.Add(-time.Hour).Format(http.TimeFormat),
+		m.look().Wall.Format(http.TimeFormat)}
+	want := []license.ClockAgreement{license.ClocksUnknown, license.ClocksUnknown, license.ClocksDisagree,
+		license.ClocksAgree}
 	request := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header()["Date"] = []string{dates[request]}
@@ -139,13 +141,16 @@ func TestWatch(t *testing.T) {
 		happens func(*machine, *clock.Clock)
 		want    int
 	}{
-		"nothing happens":                      {func(*machine, *clock.Clock) {}, 0},
-		"the clock is slewed":                  {func(m *machine, _ *clock.Clock) { m.step(400 * time.Millisecond) }, 0},
-		"the clock is set ahead":               {func(m *machine, _ *clock.Clock) { m.step(2 * time.Second) }, 1},
-		"the clock is set back":                {func(m *machine, _ *clock.Clock) { m.step(-time.Hour) }, 1},
-		"the API server tells its time":        {func(m *machine, c *clock.Clock) { c.ObserveServer(m.look().Wall) }, 1},
-		"the process is held up for a minute":  {func(m *machine, _ *clock.Clock) { m.pass(time.Minute) }, 0},
-		"the API server's clock is far behind": {func(m *machine, c *clock.Clock) { c.ObserveServer(m.look().Wall.Add(-time.Hour)) }, 1},
+		"nothing happens":                     {func(*machine, *clock.Clock) {}, 0},
+		"the clock is slewed":                 {func(m *machine, _ *clock.Clock) { m.step(400 * time.Millisecond) }, 0},
+		"the clock is set ahead":              {func(m *machine, _ *clock.Clock) { m.step(2 * time.Second) }, 1},
+		"the clock is set back":               {func(m *machine, _ *clock.Clock) { m.step(-time.Hour) }, 1},
+		"the API server tells its time":       {func(m *machine, c *clock.Clock) { c.ObserveServer(m.look().Wall) }, 1},
+		"the process is held up for a minute": {func(m *machine, _ *clock.Clock) { m.pass(time.Minute) }, 0},
+		"the API server's clock is far behind": {func(m *machine,
+			c *clock.Clock) {
+			c.ObserveServer(m.look().Wall.Add(-time.Hour))
+		}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

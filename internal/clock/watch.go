@@ -8,11 +8,13 @@ import (
 	"time"
 )
 
-// stepTolerance is how far the wall clock may run from the elapsed time between two looks before that counts as a step. Slewing stays far below it.
+// stepTolerance is how far the wall clock may run from the elapsed time between two looks before that counts as a step.
+// Slewing stays far below it.
 const stepTolerance = 500 * time.Millisecond
 
-// Watch looks at the clocks every interval until ctx is done, and calls changed whenever the wall clock was stepped or began or ceased to agree with the API
-// server's. Timers do not see a step: without this, what is due by the new time would wait for the old.
+// Watch looks at the clocks every interval until ctx is done, and calls changed whenever the wall clock was stepped or
+// began or ceased to agree with the API server's. Timers do not see a step: without this, what is due by the new time
+// would wait for the old.
 func (c *Clock) Watch(ctx context.Context, interval time.Duration, changed func()) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()

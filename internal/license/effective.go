@@ -11,8 +11,8 @@ import (
 
 const day = 24 * time.Hour
 
-// settleEffectiveTime finds out when a restriction takes effect. The state says what the present keys say; this remembers what they said before, so that taking
-// a key away never gains time and never takes effect out of the blue.
+// settleEffectiveTime finds out when a restriction takes effect. The state says what the present keys say; this
+// remembers what they said before, so that taking a key away never gains time and never takes effect out of the blue.
 func (e *Evaluation) settleEffectiveTime(product *api.LicensedProduct) {
 	var before api.RestrictionStatus
 	if product.Status.Restriction != nil {

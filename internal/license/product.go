@@ -19,7 +19,8 @@ type Key struct {
 	Name string
 	// Claims of a key that verifies; nil otherwise.
 	Claims *Claims
-	// RecheckTime is the instant from which a key that does not verify may do so, for a reason that passes with time; zero: none.
+	// RecheckTime is the instant from which a key that does not verify may do so, for a reason that passes with time;
+	// zero: none.
 	RecheckTime time.Time
 }
 
@@ -33,24 +34,27 @@ type Evaluation struct {
 	ActiveKeyName string
 	// Expiry, GraceEnd: those of the active key; zero when Unlicensed.
 	Expiry, GraceEnd time.Time
-	// CoverageEnd is the end of the last grace period that the present keys reach without a gap; once Expired, the end of the last one; zero when Unlicensed.
+	// CoverageEnd is the end of the last grace period that the present keys reach without a gap; once Expired, the end
+	// of the last one; zero when Unlicensed.
 	CoverageEnd time.Time
 	// Features and Limits of the active key, while it is usable.
 	Features []string
 	Limits   []api.Limit
-	// UsableUntil is the end of the last grace period of the keys that are usable now; while none is, what it was when one last was.
+	// UsableUntil is the end of the last grace period of the keys that are usable now; while none is, what it was when
+	// one last was.
 	UsableUntil time.Time
 	// EffectiveTime is when a restriction takes effect, and Basis what that was computed from.
 	EffectiveTime time.Time
 	Basis         api.RestrictionBasis
-	// NextBoundary is the first instant after Time.Clock at which any of the above, or the state of any of the keys, can change by time alone; zero: never.
+	// NextBoundary is the first instant after Time.Clock at which any of the above, or the state of any of the keys,
+	// can change by time alone; zero: never.
 	NextBoundary time.Time
 
 	activeBoundary time.Time
 }
 
-// Evaluate tells what product and its keys amount to at the time that Reckon found for it. It reads the product's creation time, spec and status, the latter
-// being what earlier evaluations found, and writes nothing.
+// Evaluate tells what product and its keys amount to at the time that Reckon found for it. It reads the product's
+// creation time, spec and status, the latter being what earlier evaluations found, and writes nothing.
 func Evaluate(reckoning Reckoning, product *api.LicensedProduct, keys []Key) Evaluation {
 	now := reckoning.Now
 
@@ -75,8 +79,9 @@ func Evaluate(reckoning Reckoning, product *api.LicensedProduct, keys []Key) Eva
 	return e
 }
 
-// NextBoundaryOf is the first instant at which the state of one key, or whether it is the active one, can change by time alone; zero: never. It leaves out
-// the boundaries of other keys that cannot matter, so that a product with many keys does not wake each of them at every boundary.
+// NextBoundaryOf is the first instant at which the state of one key, or whether it is the active one, can change by
+// time alone; zero: never. It leaves out the boundaries of other keys that cannot matter, so that a product with many
+// keys does not wake each of them at every boundary.
 func (e *Evaluation) NextBoundaryOf(key Key) time.Time {
 	return earliest(e.activeBoundary, key.boundary(e.Time.Now))
 }
@@ -94,8 +99,8 @@ func (k *Key) boundary(now time.Time) time.Time {
 	return k.Claims.nextBoundary(now)
 }
 
-// activeKey is the key that decides the product's state: that of the best state, of those the newest, so that the last key given counts. Keys that do not
-// verify or have not begun are never active.
+// activeKey is the key that decides the product's state: that of the best state, of those the newest, so that the last
+// key given counts. Keys that do not verify or have not begun are never active.
 func activeKey(keys []Key, now time.Time) *Key {
 	var active *Key
 	for i := range keys {
@@ -131,22 +136,23 @@ func rank(state api.LicenseKeyState) int {
 	}
 }
 
-// activeBoundary is the first instant after now at which another key can become the active one, or the active one changes its state: other keys only ever get
-// worse with time, but for those that have yet to begin or to verify.
+// activeBoundary is the first instant after now at which another key can become the active one, or the active one
+// changes its state: other keys only ever get worse with time, but for those that have yet to begin or to verify.
 func activeBoundary(keys []Key, active *Key, now time.Time) time.Time {
 	var next time.Time
 	for i := range keys {
 		k := &keys[i]
 		switch {
-		case k.Claims == nil, k.Claims.StateAt(now) == api.LicenseKeyNotYetValid, active != nil && k.Name == active.Name:
+		case k.Claims == nil, k.Claims.StateAt(now) == api.LicenseKeyNotYetValid,
+			active != nil && k.Name == active.Name:
 			next = earliest(next, k.boundary(now))
 		}
 	}
 	return next
 }
 
-// coverage tells until when the keys that are usable now are, and the end of the last grace period that all keys reach from now on without a gap. Where none is
-// usable any more the latter is the end of the last one, and the former zero.
+// coverage tells until when the keys that are usable now are, and the end of the last grace period that all keys reach
+// from now on without a gap. Where none is usable any more the latter is the end of the last one, and the former zero.
 func coverage(keys []Key, now time.Time) (usableUntil, end time.Time) {
 	var ended time.Time
 	for _, k := range keys {
@@ -192,7 +198,8 @@ func productState(active api.LicenseKeyState) api.LicensedProductState {
 	}
 }
 
-// passes tells whether this evaluation is a transition: the state or the active key is another than before, or time has passed a boundary since the mark.
+// passes tells whether this evaluation is a transition: the state or the active key is another than before, or time has
+// passed a boundary since the mark.
 func (e *Evaluation) passes(product *api.LicensedProduct, keys []Key) bool {
 	if e.State != product.Status.State || e.ActiveKeyName != product.Status.ActiveLicenseKeyName {
 		return true
@@ -202,7 +209,9 @@ func (e *Evaluation) passes(product *api.LicensedProduct, keys []Key) bool {
 	}
 	for _, k := range keys {
 		// A verified time of issue is a time that has been, give or take what clocks may differ by.
-		if k.Claims != nil && (passed(k.Claims.IssuedTime.Add(-IssuedAhead)) || passed(k.Claims.NotBefore) || passed(k.Claims.Expiry) || passed(k.Claims.GraceEnd())) {
+		if k.Claims != nil &&
+			(passed(k.Claims.IssuedTime.Add(-IssuedAhead)) || passed(k.Claims.NotBefore) || passed(k.Claims.Expiry) ||
+				passed(k.Claims.GraceEnd())) {
 			return true
 		}
 	}

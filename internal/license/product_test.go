@@ -47,12 +47,14 @@ func recorded(e license.Evaluation) api.LicensedProductStatus {
 		ExpiryTime: instant(e.Expiry), GraceEndTime: instant(e.GraceEnd), CoverageEndTime: instant(e.CoverageEnd),
 		Features: e.Features, Limits: e.Limits,
 		TimeMark: instant(e.Time.Mark), LastHandledClockReset: e.Time.HandledReset,
-		Restriction: &api.RestrictionStatus{EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis, UsableUntilTime: instant(e.UsableUntil)},
+		Restriction: &api.RestrictionStatus{EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis,
+			UsableUntilTime: instant(e.UsableUntil)},
 	}
 }
 
 // comparable is what tests compare of an evaluation: everything but the reckoning, which has tests of its own.
-var comparable = cmp.Options{cmpopts.IgnoreFields(license.Evaluation{}, "Time"), cmpopts.IgnoreUnexported(license.Evaluation{})}
+var comparable = cmp.Options{cmpopts.IgnoreFields(license.Evaluation{}, "Time"),
+	cmpopts.IgnoreUnexported(license.Evaluation{})}
 
 func TestEvaluate(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -95,44 +97,54 @@ func TestEvaluate(t *testing.T) {
 				Features: []string{"b", "a"}, Limits: map[string]int64{"nodes": 100, "cores": 0},
 			})},
 			want: license.Evaluation{
-				State: api.LicensedProductValid, ActiveKeyName: "k", Expiry: at(10.5), GraceEnd: at(11.5), UsableUntil: at(11.5), CoverageEnd: at(11.5),
-				Features:      []string{"b", "a"},
-				Limits:        []api.Limit{{Name: "cores", Value: new(int64(0))}, {Name: "nodes", Value: new(int64(100))}},
+				State: api.LicensedProductValid, ActiveKeyName: "k", Expiry: at(10.5), GraceEnd: at(11.5),
+				UsableUntil: at(11.5), CoverageEnd: at(11.5),
+				Features: []string{"b", "a"},
+				Limits: []api.Limit{{Name: "cores", Value: new(int64(0))},
+					{Name: "nodes", Value: new(int64(100))}},
 				EffectiveTime: at(11.5), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(10.5),
 			},
 		},
 		"in grace everything still works": {
 			now: at(20), keys: []license.Key{key("k", &license.Claims{
-				ID: "L", IssuedTime: at(10), NotBefore: at(10), Expiry: at(20), GracePeriod: 12 * time.Hour, Features: []string{"a"},
+				ID: "L", IssuedTime: at(10), NotBefore: at(10), Expiry: at(20), GracePeriod: 12 * time.Hour,
+				Features: []string{"a"},
 			})},
 			want: license.Evaluation{
-				State: api.LicensedProductGracePeriod, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(20.5), UsableUntil: at(20.5), CoverageEnd: at(20.5),
+				State: api.LicensedProductGracePeriod, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(20.5),
+				UsableUntil: at(20.5), CoverageEnd: at(20.5),
 				Features:      []string{"a"},
 				EffectiveTime: at(20.5), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(20.5),
 			},
 		},
 		"expired by time: what was to take effect has": {
-			now:    at(25),
-			status: recorded(evaluate(at(24.9), product(api.LicensedProductStatus{}), key("k", claims("L", 10, 20, 5)))),
+			now: at(25),
+			status: recorded(evaluate(at(24.9), product(api.LicensedProductStatus{}),
+				key("k", claims("L", 10, 20, 5)))),
 			keys: []license.Key{key("k", &license.Claims{
-				ID: "L", IssuedTime: at(10), NotBefore: at(10), Expiry: at(20), GracePeriod: 5 * 24 * time.Hour, Features: []string{"a"},
+				ID: "L", IssuedTime: at(10), NotBefore: at(10), Expiry: at(20), GracePeriod: 5 * 24 * time.Hour,
+				Features: []string{"a"},
 			})},
 			want: license.Evaluation{
-				State: api.LicensedProductExpired, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(25), UsableUntil: at(25), CoverageEnd: at(25),
+				State: api.LicensedProductExpired, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(25),
+				UsableUntil: at(25), CoverageEnd: at(25),
 				EffectiveTime: at(25), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(26),
 			},
 		},
 		"an expired key given to a product that never had a usable one": {
 			now: at(25), keys: []license.Key{key("k", claims("L", 10, 20, 5))},
 			want: license.Evaluation{
-				State: api.LicensedProductExpired, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(25), CoverageEnd: at(25),
+				State: api.LicensedProductExpired, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(25),
+				CoverageEnd:   at(25),
 				EffectiveTime: at(30), Basis: api.RestrictionBasisNeverLicensed, NextBoundary: at(26),
 			},
 		},
 		"a staged renewal extends the coverage and is not active yet": {
-			now: at(19.5), keys: []license.Key{key("k", claims("L1", 10, 20, 5)), key("next", issued(claims("L2", 25, 40, 2), 19))},
+			now:  at(19.5),
+			keys: []license.Key{key("k", claims("L1", 10, 20, 5)), key("next", issued(claims("L2", 25, 40, 2), 19))},
 			want: license.Evaluation{
-				State: api.LicensedProductValid, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(25), UsableUntil: at(25), CoverageEnd: at(42),
+				State: api.LicensedProductValid, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(25),
+				UsableUntil: at(25), CoverageEnd: at(42),
 				EffectiveTime: at(42), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(20),
 			},
 		},
@@ -141,49 +153,58 @@ func TestEvaluate(t *testing.T) {
 				key("3", claims("L3", 41, 60, 0)), key("2", claims("L2", 24, 40, 2)), key("1", claims("L1", 10, 20, 5)),
 			},
 			want: license.Evaluation{
-				State: api.LicensedProductValid, ActiveKeyName: "1", Expiry: at(20), GraceEnd: at(25), UsableUntil: at(25), CoverageEnd: at(60),
+				State: api.LicensedProductValid, ActiveKeyName: "1", Expiry: at(20), GraceEnd: at(25),
+				UsableUntil: at(25), CoverageEnd: at(60),
 				EffectiveTime: at(60), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(20),
 			},
 		},
 		"staged with a gap: the coverage ends before it": {
-			now: at(19.5), keys: []license.Key{key("k", claims("L1", 10, 20, 5)), key("next", claims("L2", 25.001, 40, 2))},
+			now:  at(19.5),
+			keys: []license.Key{key("k", claims("L1", 10, 20, 5)), key("next", claims("L2", 25.001, 40, 2))},
 			want: license.Evaluation{
-				State: api.LicensedProductValid, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(25), UsableUntil: at(25), CoverageEnd: at(25),
+				State: api.LicensedProductValid, ActiveKeyName: "k", Expiry: at(20), GraceEnd: at(25),
+				UsableUntil: at(25), CoverageEnd: at(25),
 				EffectiveTime: at(25), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(20),
 			},
 		},
 		"valid counts before grace, however new": {
-			now: at(20.5), keys: []license.Key{key("old", claims("L1", 1, 21, 5)), key("new", issued(claims("L2", 10, 20, 30), 11))},
+			now:  at(20.5),
+			keys: []license.Key{key("old", claims("L1", 1, 21, 5)), key("new", issued(claims("L2", 10, 20, 30), 11))},
 			want: license.Evaluation{
-				State: api.LicensedProductValid, ActiveKeyName: "old", Expiry: at(21), GraceEnd: at(26), UsableUntil: at(50), CoverageEnd: at(50),
+				State: api.LicensedProductValid, ActiveKeyName: "old", Expiry: at(21), GraceEnd: at(26),
+				UsableUntil: at(50), CoverageEnd: at(50),
 				EffectiveTime: at(50), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(21),
 			},
 		},
 		"of two valid keys the last issued, even where it ends earlier": {
 			now: at(11.5), keys: []license.Key{key("old", claims("L1", 1, 50, 5)), key("new", claims("L2", 11, 12, 0))},
 			want: license.Evaluation{
-				State: api.LicensedProductValid, ActiveKeyName: "new", Expiry: at(12), GraceEnd: at(12), UsableUntil: at(55), CoverageEnd: at(55),
+				State: api.LicensedProductValid, ActiveKeyName: "new", Expiry: at(12), GraceEnd: at(12),
+				UsableUntil: at(55), CoverageEnd: at(55),
 				EffectiveTime: at(55), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(12),
 			},
 		},
 		"issued at once, the one that reaches further": {
 			now: at(11.5), keys: []license.Key{key("z", claims("Z", 11, 12, 0)), key("a", claims("A", 11, 12, 1))},
 			want: license.Evaluation{
-				State: api.LicensedProductValid, ActiveKeyName: "a", Expiry: at(12), GraceEnd: at(13), UsableUntil: at(13), CoverageEnd: at(13),
+				State: api.LicensedProductValid, ActiveKeyName: "a", Expiry: at(12), GraceEnd: at(13),
+				UsableUntil: at(13), CoverageEnd: at(13),
 				EffectiveTime: at(13), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(12),
 			},
 		},
 		"alike but for the id, the greater id": {
 			now: at(11.5), keys: []license.Key{key("a", claims("L2", 11, 12, 0)), key("b", claims("L1", 11, 12, 0))},
 			want: license.Evaluation{
-				State: api.LicensedProductValid, ActiveKeyName: "a", Expiry: at(12), GraceEnd: at(12), UsableUntil: at(12), CoverageEnd: at(12),
+				State: api.LicensedProductValid, ActiveKeyName: "a", Expiry: at(12), GraceEnd: at(12),
+				UsableUntil: at(12), CoverageEnd: at(12),
 				EffectiveTime: at(12), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(12),
 			},
 		},
 		"the same license twice, the greater name": {
 			now: at(11.5), keys: []license.Key{key("a", claims("L", 11, 12, 0)), key("b", claims("L", 11, 12, 0))},
 			want: license.Evaluation{
-				State: api.LicensedProductValid, ActiveKeyName: "b", Expiry: at(12), GraceEnd: at(12), UsableUntil: at(12), CoverageEnd: at(12),
+				State: api.LicensedProductValid, ActiveKeyName: "b", Expiry: at(12), GraceEnd: at(12),
+				UsableUntil: at(12), CoverageEnd: at(12),
 				EffectiveTime: at(12), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(12),
 			},
 		},

@@ -104,10 +104,12 @@ func TestNothingChangesForAKeyBeforeItsNextBoundary(t *testing.T) {
 		}
 		second := evaluate(later, p, keys...)
 		if (first.ActiveKeyName == k.Name) != (second.ActiveKeyName == k.Name) {
-			t.Fatalf("from %s to %s, before %s, the active key went from %q to %q", now, later, end, first.ActiveKeyName, second.ActiveKeyName)
+			t.Fatalf("from %s to %s, before %s, the active key went from %q to %q", now, later, end,
+				first.ActiveKeyName, second.ActiveKeyName)
 		}
 		if k.Claims != nil && k.Claims.StateAt(now) != k.Claims.StateAt(later) {
-			t.Fatalf("from %s to %s, before %s, the state went from %s to %s", now, later, end, k.Claims.StateAt(now), k.Claims.StateAt(later))
+			t.Fatalf("from %s to %s, before %s, the state went from %s to %s", now, later, end, k.Claims.StateAt(now),
+				k.Claims.StateAt(later))
 		}
 	})
 }
@@ -116,12 +118,14 @@ func TestNothingChangesForAKeyBeforeItsNextBoundary(t *testing.T) {
 func TestEvaluationIsIdempotent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		clock := license.ClockReading{
-			Now:       drawTime(t, "now", epoch, epoch.Add(100*time.Hour)),
-			Agreement: rapid.SampledFrom([]license.ClockAgreement{license.ClocksUnknown, license.ClocksAgree, license.ClocksDisagree}).Draw(t, "agreement"),
+			Now: drawTime(t, "now", epoch, epoch.Add(100*time.Hour)),
+			Agreement: rapid.SampledFrom([]license.ClockAgreement{license.ClocksUnknown, license.ClocksAgree,
+				license.ClocksDisagree}).Draw(t, "agreement"),
 		}
 		// The past may lie in the future: the clock may have been set back.
 		p, keys := drawPast(t, epoch.Add(100*time.Hour)), drawKeys(t)
-		p.Annotations = map[string]string{api.ClockResetAnnotation: rapid.SampledFrom([]string{"", "request"}).Draw(t, "reset")}
+		p.Annotations = map[string]string{api.ClockResetAnnotation: rapid.SampledFrom([]string{"", "request"}).Draw(t,
+			"reset")}
 		p.Status = recorded(license.Evaluate(license.Reckon(clock, p), p, keys))
 		again := recorded(license.Evaluate(license.Reckon(clock, p), p, keys))
 		if diff := cmp.Diff(p.Status, again, sameRecord); diff != "" {
@@ -135,7 +139,8 @@ func TestOrderOfKeysDoesNotMatter(t *testing.T) {
 		now := drawTime(t, "now", epoch, epoch.Add(100*time.Hour))
 		p, keys := drawPast(t, now), drawKeys(t)
 		shuffled := slices.Clone(keys)
-		rand.New(rand.NewSource(rapid.Int64().Draw(t, "seed"))).Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+		rand.New(rand.NewSource(rapid.Int64().Draw(t, "seed"))).
+			Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
 		if diff := cmp.Diff(evaluate(now, p, keys...), evaluate(now, p, shuffled...), comparable); diff != "" {
 			t.Fatal(diff)
 		}

@@ -17,7 +17,8 @@ const (
 	ClockTolerance = 5 * time.Minute
 	// IssuedAhead is how far a key's time of issue may be ahead of the time here: clocks differ.
 	IssuedAhead = 5 * time.Minute
-	// markTolerance is how far the operator's clock may fall behind the mark without a word: clocks that are kept right are stepped by less.
+	// markTolerance is how far the operator's clock may fall behind the mark without a word: clocks that are kept right
+	// are stepped by less.
 	markTolerance = 60 * time.Second
 	// markInterval is how old the mark may become before it is advanced without a transition.
 	markInterval = day
@@ -60,7 +61,8 @@ type Reckoning struct {
 	agreement ClockAgreement
 }
 
-// Reckon tells what time it is for product, whose status has the mark and whose annotations may ask to forget it. Without a product, nil, the clock counts.
+// Reckon tells what time it is for product, whose status has the mark and whose annotations may ask to forget it.
+// Without a product, nil, the clock counts.
 func Reckon(clock ClockReading, product *api.LicensedProduct) Reckoning {
 	if product == nil {
 		return Reckoning{Clock: clock.Now, Now: clock.Now, agreement: clock.Agreement}
@@ -71,7 +73,8 @@ func Reckon(clock ClockReading, product *api.LicensedProduct) Reckoning {
 		HandledReset: product.Status.LastHandledClockReset,
 		agreement:    clock.Agreement,
 	}
-	if request := clockResetRequest(product); request != "" && request != r.HandledReset && clock.Agreement == ClocksAgree {
+	if request := clockResetRequest(product); request != "" && request != r.HandledReset &&
+		clock.Agreement == ClocksAgree {
 		r.Mark, r.HandledReset = clock.Now.UTC().Truncate(time.Second), request
 	}
 	r.Now = latest(r.Clock, r.Mark)
@@ -96,7 +99,8 @@ func clockResetRequest(product *api.LicensedProduct) string {
 	return request
 }
 
-// nextMark is the mark to record: advanced at a transition, else once it is a day old, and only by a clock that the API server's confirms.
+// nextMark is the mark to record: advanced at a transition, else once it is a day old, and only by a clock that the API
+// server's confirms.
 func nextMark(r Reckoning, transition bool) time.Time {
 	if r.agreement != ClocksAgree || r.Clock.Before(r.Mark) {
 		return r.Mark
@@ -115,7 +119,8 @@ func (r *Reckoning) markDue() time.Time {
 	return r.Mark.Add(markInterval)
 }
 
-// boundary is the next instant at which a clock that is behind the mark is believed again, or passes it; zero where it is not behind.
+// boundary is the next instant at which a clock that is behind the mark is believed again, or passes it; zero where it
+// is not behind.
 func (r *Reckoning) boundary() time.Time {
 	return earliest(future(r.Mark.Add(-markTolerance), r.Clock), future(r.Mark, r.Clock))
 }

@@ -42,14 +42,16 @@ func TestReckoning(t *testing.T) {
 		},
 		"a clock set back a month revives nothing": {
 			{clock: 26, agreement: agree, wantState: expired, wantNow: 26, wantMark: 26},
-			{clock: -4, agreement: agree, wantState: expired, wantNow: 26, wantMark: 26, wantSkew: behindMark, wantNext: 26 - 60*second},
+			{clock: -4, agreement: agree, wantState: expired, wantNow: 26, wantMark: 26, wantSkew: behindMark,
+				wantNext: 26 - 60*second},
 			{clock: 26 - 59*second, agreement: agree, wantState: expired, wantNow: 26, wantMark: 26, wantNext: 26},
 			{clock: 26.5, agreement: agree, wantState: expired, wantNow: 26.5, wantMark: 26},
 		},
 		"behind the mark by exactly a minute is no skew": {
 			{clock: 20, agreement: agree, wantState: grace, wantNow: 20, wantMark: 20},
 			{clock: 20 - 60*second, agreement: agree, wantState: grace, wantNow: 20, wantMark: 20},
-			{clock: 20 - 61*second, agreement: agree, wantState: grace, wantNow: 20, wantMark: 20, wantSkew: behindMark},
+			{clock: 20 - 61*second, agreement: agree, wantState: grace, wantNow: 20, wantMark: 20,
+				wantSkew: behindMark},
 		},
 		"a node's clock a day ahead, corrected: what it brought on goes with it": {
 			{clock: 24.5, agreement: agree, wantState: grace, wantNow: 24.5, wantMark: 24.5},
@@ -67,21 +69,25 @@ func TestReckoning(t *testing.T) {
 			{clock: 24.6, agreement: agree, wantState: expired, wantNow: 25.6, wantMark: 25.6, wantSkew: behindMark},
 			{clock: 24.6, agreement: agree, reset: "1", wantState: grace, wantNow: 24.6, wantMark: 24.6},
 			{clock: 24.7, agreement: agree, reset: "1", wantState: grace, wantNow: 24.7, wantMark: 24.6},
-			{clock: 24.5, agreement: agree, reset: "1", wantState: grace, wantNow: 24.6, wantMark: 24.6, wantSkew: behindMark},
+			{clock: 24.5, agreement: agree, reset: "1", wantState: grace, wantNow: 24.6, wantMark: 24.6,
+				wantSkew: behindMark},
 			{clock: 24.5, agreement: agree, reset: "2", wantState: grace, wantNow: 24.5, wantMark: 24.5},
 		},
 		"no reset while the clocks disagree": {
 			{clock: 25.6, agreement: agree, wantState: expired, wantNow: 25.6, wantMark: 25.6},
-			{clock: 15, agreement: disagree, reset: "1", wantState: expired, wantNow: 25.6, wantMark: 25.6, wantSkew: nodeClock},
+			{clock: 15, agreement: disagree, reset: "1", wantState: expired, wantNow: 25.6, wantMark: 25.6,
+				wantSkew: nodeClock},
 			{clock: 24.6, agreement: agree, reset: "1", wantState: grace, wantNow: 24.6, wantMark: 24.6},
 		},
 		"no reset before the API server has told its time": {
 			{clock: 25.6, agreement: agree, wantState: expired, wantNow: 25.6, wantMark: 25.6},
-			{clock: 24.6, agreement: license.ClocksUnknown, reset: "1", wantState: expired, wantNow: 25.6, wantMark: 25.6, wantSkew: behindMark},
+			{clock: 24.6, agreement: license.ClocksUnknown, reset: "1", wantState: expired, wantNow: 25.6,
+				wantMark: 25.6, wantSkew: behindMark},
 		},
 		"a request that is too long is none": {
 			{clock: 25.6, agreement: agree, wantState: expired, wantNow: 25.6, wantMark: 25.6},
-			{clock: 24.6, agreement: agree, reset: strings.Repeat("x", 65), wantState: expired, wantNow: 25.6, wantMark: 25.6, wantSkew: behindMark},
+			{clock: 24.6, agreement: agree, reset: strings.Repeat("x", 65), wantState: expired, wantNow: 25.6,
+				wantMark: 25.6, wantSkew: behindMark},
 		},
 		"an API server that has not told its time yet moves no mark and disputes nothing": {
 			{clock: 18, agreement: license.ClocksUnknown, wantState: valid, wantNow: 18, wantMark: 0, wantNext: 20},
@@ -96,9 +102,11 @@ func TestReckoning(t *testing.T) {
 				r := license.Reckon(license.ClockReading{Now: at(s.clock), Agreement: s.agreement}, p)
 				e := license.Evaluate(r, p, []license.Key{key("k", claims("L", 10, 20, 5))})
 				if e.State != s.wantState || !e.Time.Now.Equal(at(s.wantNow)) || e.Time.SkewReason != s.wantSkew {
-					t.Errorf("step %d: got %s at %s, skew %q; want %s at %s, %q", i, e.State, e.Time.Now, e.Time.SkewReason, s.wantState, at(s.wantNow), s.wantSkew)
+					t.Errorf("step %d: got %s at %s, skew %q; want %s at %s, %q", i, e.State, e.Time.Now,
+						e.Time.SkewReason, s.wantState, at(s.wantNow), s.wantSkew)
 				}
-				if wantMark := at(s.wantMark); s.wantMark == 0 && !e.Time.Mark.IsZero() || s.wantMark != 0 && !e.Time.Mark.Equal(wantMark.Truncate(time.Second)) {
+				if wantMark := at(s.wantMark); s.wantMark == 0 && !e.Time.Mark.IsZero() ||
+					s.wantMark != 0 && !e.Time.Mark.Equal(wantMark.Truncate(time.Second)) {
 					t.Errorf("step %d: got mark %s, want %s", i, e.Time.Mark, wantMark)
 				}
 				if want := at(s.wantNext); s.wantNext != 0 && e.NextBoundary.Sub(want).Abs() > time.Second {
@@ -121,7 +129,8 @@ func TestMarkFollowsEveryKey(t *testing.T) {
 	}
 }
 
-// What was signed an instant ago would be ahead of a clock that is set back: having verified it is having seen that time.
+// What was signed an instant ago would be ahead of a clock that is set back: having verified it is having seen that
+// time.
 func TestMarkFollowsTheIssueOfAStagedKey(t *testing.T) {
 	p := product(api.LicensedProductStatus{})
 	running := key("running", claims("R", 10, 100, 0))
@@ -133,7 +142,8 @@ func TestMarkFollowsTheIssueOfAStagedKey(t *testing.T) {
 	}
 }
 
-// The clocks disagree, and the wrong one has the license at its end already when it is lost. Once mended, it was lost with much left.
+// The clocks disagree, and the wrong one has the license at its end already when it is lost. Once mended, it was lost
+// with much left.
 func TestLossByAClockThatIsWrong(t *testing.T) {
 	p := product(api.LicensedProductStatus{})
 	p.Status = recorded(evaluate(at(20), p, key("k", claims("L", 10, 400, 20))))

@@ -45,7 +45,8 @@ func (l *listed) List(_ context.Context, list client.ObjectList, _ ...client.Lis
 	return nil
 }
 
-// BenchmarkScrape is of 1,000 products and 1,000 keys with every metric, compressed, over TLS and without authentication.
+// BenchmarkScrape is of 1,000 products and 1,000 keys with every metric, compressed, over TLS and without
+// authentication.
 func BenchmarkScrape(b *testing.B) {
 	const n = 1000
 	reader := &listed{}
@@ -57,19 +58,24 @@ func BenchmarkScrape(b *testing.B) {
 		key := api.LicenseKey{
 			ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("key-%04d", i)},
 			Spec:       api.LicenseKeySpec{ProductName: product.Name},
-			Status:     api.LicenseKeyStatus{State: api.LicenseKeyValid, LicenseID: fmt.Sprintf("L-%04d", i), Customer: "Example GmbH"},
+			Status: api.LicenseKeyStatus{State: api.LicenseKeyValid, LicenseID: fmt.Sprintf("L-%04d", i),
+				Customer: "Example GmbH"},
 		}
 		product.Status = api.LicensedProductStatus{
 			State: api.LicensedProductValid, ActiveLicenseKeyName: key.Name,
-			ExpiryTime: at(1), GraceEndTime: at(8), CoverageEndTime: at(8), Restriction: &api.RestrictionStatus{EffectiveTime: at(8)},
-			Usage:  []api.Usage{{Name: "cores", Value: new(int64(800))}, {Name: "nodes", Value: new(int64(50))}},
-			Limits: []api.Limit{{Name: "cores", Value: new(int64(1600))}, {Name: "nodes", Value: new(int64(100))}},
+			ExpiryTime: at(1), GraceEndTime: at(8), CoverageEndTime: at(8),
+			Restriction: &api.RestrictionStatus{EffectiveTime: at(8)},
+			Usage:       []api.Usage{{Name: "cores", Value: new(int64(800))}, {Name: "nodes", Value: new(int64(50))}},
+			Limits:      []api.Limit{{Name: "cores", Value: new(int64(1600))}, {Name: "nodes", Value: new(int64(100))}},
 		}
 		reader.products, reader.keys = append(reader.products, product), append(reader.keys, key)
 	}
 	// The cache has no order.
 	random := rand.New(rand.NewPCG(1, 2))
-	random.Shuffle(n, func(i, j int) { reader.products[i], reader.products[j] = reader.products[j], reader.products[i] })
+	random.Shuffle(n, func(i, j int) {
+		reader.products[i], reader.products[j] = reader.products[j],
+			reader.products[i]
+	})
 	random.Shuffle(n, func(i, j int) { reader.keys[i], reader.keys[j] = reader.keys[j], reader.keys[i] })
 	collector := metrics.NewCollector(prometheus.NewRegistry(), reader, clock.New(clock.Machine()))
 	if got := testutil.CollectAndCount(collector); got != 24*n {

@@ -21,15 +21,17 @@ import (
 	"github.com/license-operator/license-operator/internal/license"
 )
 
-// Collector computes the metrics of all products and keys when it is asked for them, from the cache: no series outlives its object, and nothing has to be kept
-// up to date. It is a manager.Runnable of the leader, since two replicas would say everything twice.
+// Collector computes the metrics of all products and keys when it is asked for them, from the cache: no series outlives
+// its object, and nothing has to be kept up to date. It is a manager.Runnable of the leader, since two replicas would
+// say everything twice.
 type Collector struct {
 	registerer prometheus.Registerer
 	reader     client.Reader
 	clock      *clock.Clock
 }
 
-// NewCollector returns a Collector that Start registers with registerer. The reader is one that reads from the cache, and operatorClock the operator's.
+// NewCollector returns a Collector that Start registers with registerer. The reader is one that reads from the cache,
+// and operatorClock the operator's.
 func NewCollector(registerer prometheus.Registerer, reader client.Reader, operatorClock *clock.Clock) *Collector {
 	return &Collector{registerer: registerer, reader: reader, clock: operatorClock}
 }
@@ -47,8 +49,8 @@ func (c *Collector) Start(ctx context.Context) error {
 	return nil
 }
 
-// Collect implements prometheus.Collector. It makes no request: it reads the cache, whose objects it leaves as they are. A scrape that cannot read it fails, and
-// does not say that there is nothing.
+// Collect implements prometheus.Collector. It makes no request: it reads the cache, whose objects it leaves as they
+// are. A scrape that cannot read it fails, and does not say that there is nothing.
 func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
 	ctx := context.Background()
 	var keys api.LicenseKeyList
@@ -73,7 +75,8 @@ func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
 	}
 }
 
-// byName is pointers to items in the order of their names: a registry sorts all samples, and is much quicker where there is nothing to sort.
+// byName is pointers to items in the order of their names: a registry sorts all samples, and is much quicker where
+// there is nothing to sort.
 func byName[T any](items []T, name func(*T) string) []*T {
 	sorted := make([]*T, len(items))
 	for i := range items {
@@ -133,11 +136,14 @@ func (e emitter) activeKey(product *api.LicensedProduct, key *api.LicenseKey, no
 	}
 	// The key may be gone, or not verify any more, and the product not have heard of it yet.
 	if key != nil && key.Spec.ProductName == product.Name && key.Status.LicenseID != "" {
-		e.gauge(infoDesc, 1, append(labels{label(customerLabel, key.Status.Customer), label(licenseIDLabel, key.Status.LicenseID)}, of...))
+		e.gauge(infoDesc, 1,
+			append(labels{label(customerLabel, key.Status.Customer), label(licenseIDLabel, key.Status.LicenseID)},
+				of...))
 	}
 }
 
-// restriction sends the samples of a product's restriction. Where there is none they are 0 and not absent: what was told of it ends at once.
+// restriction sends the samples of a product's restriction. Where there is none they are 0 and not absent: what was
+// told of it ends at once.
 func (e emitter) restriction(status *api.RestrictionStatus, of labels) {
 	var tiers, bypasses float64
 	if status != nil {

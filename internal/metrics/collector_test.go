@@ -51,7 +51,8 @@ func product(name string, status api.LicensedProductStatus) *api.LicensedProduct
 }
 
 func key(name, product string, status api.LicenseKeyStatus) *api.LicenseKey {
-	return &api.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: api.LicenseKeySpec{ProductName: product}, Status: status}
+	return &api.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: api.LicenseKeySpec{ProductName: product},
+		Status: status}
 }
 
 // licensed is the status of a product with an active key of that name.
@@ -64,7 +65,8 @@ func licensed(state api.LicensedProductState, keyName string) api.LicensedProduc
 }
 
 func verified(state api.LicenseKeyState) api.LicenseKeyStatus {
-	return api.LicenseKeyStatus{State: state, LicenseID: "A-1", Customer: "Example GmbH", ExpiryTime: at(expiry), GraceEndTime: at(graceEnd)}
+	return api.LicenseKeyStatus{State: state, LicenseID: "A-1", Customer: "Example GmbH", ExpiryTime: at(expiry),
+		GraceEndTime: at(graceEnd)}
 }
 
 func limit(name string, value int64) api.Limit { return api.Limit{Name: name, Value: &value} }
@@ -74,7 +76,8 @@ func usage(name string, value int64) api.Usage { return api.Usage{Name: name, Va
 func inForce(tiers ...string) *api.RestrictionInForce {
 	restriction := &api.RestrictionInForce{Mode: api.RestrictionDefaultTierOnly, SinceTime: at(graceEnd)}
 	for _, tier := range tiers {
-		restriction.Tiers = append(restriction.Tiers, api.RestrictedTier{Name: tier, Mode: api.RestrictionDefaultTierOnly})
+		restriction.Tiers = append(restriction.Tiers,
+			api.RestrictedTier{Name: tier, Mode: api.RestrictionDefaultTierOnly})
 	}
 	return restriction
 }
@@ -88,7 +91,8 @@ func inMemory(t *testing.T, objects ...client.Object) client.WithWatch {
 	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
 }
 
-// exposition is what a scrape tells. The registry is one that fails where a sample is not as it was described, or is there twice.
+// exposition is what a scrape tells. The registry is one that fails where a sample is not as it was described, or is
+// there twice.
 func exposition(t *testing.T, collector prometheus.Collector) string {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
@@ -108,7 +112,10 @@ func exposition(t *testing.T, collector prometheus.Collector) string {
 
 // series are the lines of an exposition but the comments.
 func series(exposition string) []string {
-	return slices.DeleteFunc(strings.Split(exposition, "\n"), func(line string) bool { return line == "" || strings.HasPrefix(line, "#") })
+	return slices.DeleteFunc(strings.Split(exposition, "\n"), func(line string) bool {
+		return line == "" ||
+			strings.HasPrefix(line, "#")
+	})
 }
 
 func TestCollect(t *testing.T) {
@@ -158,10 +165,11 @@ license_state{product="mesh",state="Valid"} 0
 		},
 		"valid": {
 			objects: []client.Object{
-				product("mesh", with(licensed(api.LicensedProductValid, "mesh-2026"), func(s *api.LicensedProductStatus) {
-					s.Usage = []api.Usage{usage("cores", 12), usage("nodes", 3)}
-					s.Limits = []api.Limit{limit("cores", 64), limit("nodes", 10)}
-				})),
+				product("mesh",
+					with(licensed(api.LicensedProductValid, "mesh-2026"), func(s *api.LicensedProductStatus) {
+						s.Usage = []api.Usage{usage("cores", 12), usage("nodes", 3)}
+						s.Limits = []api.Limit{limit("cores", 64), limit("nodes", 10)}
+					})),
 				key("mesh-2026", "mesh", verified(api.LicenseKeyValid)),
 			},
 			want: `
@@ -270,15 +278,18 @@ license_state{product="mesh",state="Valid"} 0
 				// More bypasses than are named.
 				product("bypassed", api.LicensedProductStatus{
 					State: api.LicensedProductUnlicensed,
-					Restriction: &api.RestrictionStatus{State: api.RestrictionActive, InForce: inForce("security"), Bypasses: &api.RestrictionBypasses{
-						Total:    40,
-						Policies: []api.BypassingPolicy{{Kind: "GlobalNetworkPolicy", Name: "security.first", Tier: "security", Reason: api.BypassSortsFirst}},
-					}},
+					Restriction: &api.RestrictionStatus{State: api.RestrictionActive, InForce: inForce("security"),
+						Bypasses: &api.RestrictionBypasses{
+							Total: 40,
+							Policies: []api.BypassingPolicy{{Kind: "GlobalNetworkPolicy", Name: "security.first",
+								Tier: "security", Reason: api.BypassSortsFirst}},
+						}},
 				}),
 				// As on a cluster without tiers.
 				product("nothing-to-restrict", api.LicensedProductStatus{
-					State:       api.LicensedProductUnlicensed,
-					Restriction: &api.RestrictionStatus{State: api.RestrictionActive, InForce: inForce(), Bypasses: &api.RestrictionBypasses{}},
+					State: api.LicensedProductUnlicensed,
+					Restriction: &api.RestrictionStatus{State: api.RestrictionActive, InForce: inForce(),
+						Bypasses: &api.RestrictionBypasses{}},
 				}),
 				product("paused", api.LicensedProductStatus{
 					State: api.LicensedProductUnlicensed,
@@ -314,7 +325,8 @@ license_state{product="paused",state="Valid"} 0
 		},
 		"invalid key beside a good one": {
 			objects: []client.Object{
-				product("mesh", api.LicensedProductStatus{State: api.LicensedProductValid, ActiveLicenseKeyName: "mesh-good"}),
+				product("mesh",
+					api.LicensedProductStatus{State: api.LicensedProductValid, ActiveLicenseKeyName: "mesh-good"}),
 				key("mesh-bad", "mesh", api.LicenseKeyStatus{State: api.LicenseKeyInvalid}),
 				key("mesh-good", "mesh", verified(api.LicenseKeyValid)),
 			},
@@ -410,7 +422,8 @@ license_state{product="mesh",state="Valid"} 0
 			objects: []client.Object{product("mesh", api.LicensedProductStatus{
 				State: api.LicensedProductGracePeriod, ActiveLicenseKeyName: "mesh-2026",
 				ExpiryTime: at(expiry), TimeMark: at(expiry.Add(24 * time.Hour)),
-				Conditions: []metav1.Condition{{Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue, Reason: api.ReasonBehindMark}},
+				Conditions: []metav1.Condition{{Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue,
+					Reason: api.ReasonBehindMark}},
 			})},
 			clock: now,
 			want: `
@@ -492,7 +505,8 @@ license_state{product="other",state="Valid"} 1
 			if test.clock.IsZero() {
 				test.clock = now
 			}
-			collector := metrics.NewCollector(prometheus.NewRegistry(), inMemory(t, test.objects...), clockAt(test.clock))
+			collector := metrics.NewCollector(prometheus.NewRegistry(), inMemory(t, test.objects...),
+				clockAt(test.clock))
 			if diff := cmp.Diff(series(test.want), series(exposition(t, collector))); diff != "" {
 				t.Errorf("unexpected series (-want +got):\n%s", diff)
 			}
@@ -535,7 +549,8 @@ func TestNoSeriesOutlivesItsObject(t *testing.T) {
 	}
 }
 
-// TestDescriptors makes sure that each metric is a gauge that says what it is, and that Prometheus' linter finds nothing but what is argued at its definition.
+// TestDescriptors makes sure that each metric is a gauge that says what it is, and that Prometheus' linter finds
+// nothing but what is argued at its definition.
 func TestDescriptors(t *testing.T) {
 	collector := metrics.NewCollector(prometheus.NewRegistry(), inMemory(t, everything()...), clockAt(now))
 	problems, err := testutil.CollectAndLint(collector)
@@ -552,15 +567,18 @@ func TestDescriptors(t *testing.T) {
 	text := exposition(t, collector)
 	help, gauges := strings.Count(text, "# HELP "), strings.Count(text, " gauge\n")
 	if len(described) != 17 || help != 17 || gauges != 17 {
-		t.Errorf("want 17 metrics, all gauges with help; got %d described, %d with help, %d gauges:\n%s", len(described), help, gauges, text)
+		t.Errorf("want 17 metrics, all gauges with help; got %d described, %d with help, %d gauges:\n%s",
+			len(described), help, gauges, text)
 	}
 }
 
 func TestScrapeFailsWhereTheCacheDoes(t *testing.T) {
-	for name, of := range map[string]client.ObjectList{"LicenseKeys": &api.LicenseKeyList{}, "LicensedProducts": &api.LicensedProductList{}} {
+	for name, of := range map[string]client.ObjectList{"LicenseKeys": &api.LicenseKeyList{},
+		"LicensedProducts": &api.LicensedProductList{}} {
 		t.Run(name, func(t *testing.T) {
 			failing := interceptor.NewClient(inMemory(t, everything()...), interceptor.Funcs{
-				List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+				List: func(ctx context.Context, c client.WithWatch, list client.ObjectList,
+					options ...client.ListOption) error {
 					if cmp.Equal(list, of) {
 						return errors.New("no such informer")
 					}
@@ -572,7 +590,8 @@ func TestScrapeFailsWhereTheCacheDoes(t *testing.T) {
 			recorder := httptest.NewRecorder()
 			// As controller-runtime does.
 			promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError}).
-				ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
+				ServeHTTP(recorder,
+					httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
 			want := "listing " + name + " in the cache: no such informer"
 			if recorder.Code != http.StatusInternalServerError || !strings.Contains(recorder.Body.String(), want) {
 				t.Errorf("want 500 with %q, got %d with %q", want, recorder.Code, recorder.Body)

@@ -10,7 +10,8 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// The labels. A label's value never changes with time, but for license_info's: a series is of the same thing for as long as there is one.
+// The labels. A label's value never changes with time, but for license_info's: a series is of the same thing for as
+// long as there is one.
 const (
 	productLabel    = "product"
 	licenseKeyLabel = "license_key"
@@ -58,10 +59,12 @@ var (
 		"When the grace period of the product's active license key is over, in seconds since the epoch.",
 		[]string{productLabel, licenseKeyLabel}, nil)
 
-	// numberOfDaysDesc is in days where Prometheus asks for seconds: rules written for Calico Enterprise say license_number_of_days < 15 and are to work
-	// unchanged. New rules had better subtract time() from license_expiration_timestamp_seconds.
+	// numberOfDaysDesc is in days where Prometheus asks for seconds: rules written for Calico Enterprise say
+	// license_number_of_days < 15 and are to work unchanged. New rules had better subtract time() from
+	// license_expiration_timestamp_seconds.
 	numberOfDaysDesc = prometheus.NewDesc("license_number_of_days",
-		"Days of 24 hours until the product's active license key expires, with a fraction; negative after it. By the operator's clock, which never runs backwards.",
+		"Days of 24 hours until the product's active license key expires, with a fraction; negative after it. By "+
+			"the operator's clock, which never runs backwards.",
 		[]string{productLabel, licenseKeyLabel}, nil)
 
 	infoDesc = prometheus.NewDesc("license_info",
@@ -76,14 +79,16 @@ var (
 		[]string{productLabel, stateLabel}, nil)
 
 	keyStateDesc = prometheus.NewDesc("license_key_state",
-		"1 for the state that the license key is in, 0 for each other; 0 for all until the operator has looked at it. A key that does not verify is Invalid and never Valid.",
+		"1 for the state that the license key is in, 0 for each other; 0 for all until the operator has looked at "+
+			"it. A key that does not verify is Invalid and never Valid.",
 		[]string{productLabel, licenseKeyLabel, stateLabel}, nil)
 )
 
 // countDescs are the descriptors of one thing that the operator counts.
 type countDescs struct{ used, limit, available *prometheus.Desc }
 
-// counts are what the operator counts, by the name that it has in status.usage and status.limits. A limit of another name has no metric: who knows what it is?
+// counts are what the operator counts, by the name that it has in status.usage and status.limits. A limit of another
+// name has no metric: who knows what it is?
 var counts = []struct {
 	name string
 	countDescs
@@ -96,7 +101,8 @@ var counts = []struct {
 			"Nodes that the product's active license key allows; absent where it sets no such limit.",
 			[]string{productLabel}, nil),
 		available: prometheus.NewDesc("license_nodes_available",
-			"Nodes that may still be added within the limit; negative when it is exceeded, which blocks nothing. Absent where there is no limit.",
+			"Nodes that may still be added within the limit; negative when it is exceeded, which blocks nothing. "+
+				"Absent where there is no limit.",
 			[]string{productLabel}, nil),
 	}},
 	{api.UsageCores, countDescs{
@@ -107,7 +113,8 @@ var counts = []struct {
 			"CPU cores that the product's active license key allows; absent where it sets no such limit.",
 			[]string{productLabel}, nil),
 		available: prometheus.NewDesc("license_cores_available",
-			"CPU cores that may still be added within the limit; negative when it is exceeded, which blocks nothing. Absent where there is no limit.",
+			"CPU cores that may still be added within the limit; negative when it is exceeded, which blocks "+
+				"nothing. Absent where there is no limit.",
 			[]string{productLabel}, nil),
 	}},
 }
@@ -115,7 +122,8 @@ var counts = []struct {
 // Of the product.
 var (
 	coverageEndDesc = prometheus.NewDesc("license_coverage_end_timestamp_seconds",
-		"End of the last grace period that the product's license keys reach without a gap, staged renewals included, in seconds since the epoch.",
+		"End of the last grace period that the product's license keys reach without a gap, staged renewals "+
+			"included, in seconds since the epoch.",
 		[]string{productLabel}, nil)
 
 	restrictionEffectiveDesc = prometheus.NewDesc("license_restriction_effective_timestamp_seconds",
@@ -127,11 +135,13 @@ var (
 		[]string{productLabel}, nil)
 
 	restrictionBypassesDesc = prometheus.NewDesc("license_restriction_bypasses",
-		"Policies that go on being applied to pods in spite of a restriction of the product in mode DefaultTierOnly; 0 where there are none.",
+		"Policies that go on being applied to pods in spite of a restriction of the product in mode "+
+			"DefaultTierOnly; 0 where there are none.",
 		[]string{productLabel}, nil)
 
 	clockSkewedDesc = prometheus.NewDesc("license_clock_skewed",
-		"1 while the operator's clock cannot be believed: it differs from the API server's, or is behind an instant that the operator has recorded; 0 otherwise.",
+		"1 while the operator's clock cannot be believed: it differs from the API server's, or is behind an instant "+
+			"that the operator has recorded; 0 otherwise.",
 		[]string{productLabel}, nil)
 )
 

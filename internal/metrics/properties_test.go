@@ -45,7 +45,8 @@ func drawName(t *rapid.T, label string) string {
 func drawProduct(t *rapid.T, i int) api.LicensedProduct {
 	status := api.LicensedProductStatus{
 		State: rapid.SampledFrom([]api.LicensedProductState{
-			"", "Unheard", api.LicensedProductUnlicensed, api.LicensedProductValid, api.LicensedProductGracePeriod, api.LicensedProductExpired,
+			"", "Unheard", api.LicensedProductUnlicensed, api.LicensedProductValid, api.LicensedProductGracePeriod,
+			api.LicensedProductExpired,
 		}).Draw(t, "product state"),
 		ActiveLicenseKeyName: rapid.SampledFrom([]string{"", "key-0", "key-1", "key-9"}).Draw(t, "active key"),
 		ExpiryTime:           drawInstant(t, "expiry"),
@@ -60,7 +61,8 @@ func drawProduct(t *rapid.T, i int) api.LicensedProduct {
 		status.Limits = append(status.Limits, api.Limit{Name: drawName(t, "limited"), Value: drawValue(t)})
 	}
 	for range rapid.IntRange(0, 2).Draw(t, "conditions") {
-		status.Conditions = append(status.Conditions, metav1.Condition{Type: api.ConditionClockSkewed, Status: metav1.ConditionStatus(drawText(t, "condition"))})
+		status.Conditions = append(status.Conditions,
+			metav1.Condition{Type: api.ConditionClockSkewed, Status: metav1.ConditionStatus(drawText(t, "condition"))})
 	}
 	if rapid.Bool().Draw(t, "restriction") {
 		status.Restriction = &api.RestrictionStatus{EffectiveTime: drawInstant(t, "effective")}
@@ -75,19 +77,22 @@ func drawProduct(t *rapid.T, i int) api.LicensedProduct {
 }
 
 func drawKey(t *rapid.T, i int) api.LicenseKey {
-	return *key(fmt.Sprintf("key-%d", i), fmt.Sprintf("product-%d", rapid.IntRange(0, 4).Draw(t, "product")), api.LicenseKeyStatus{
-		State: rapid.SampledFrom([]api.LicenseKeyState{
-			"", "Unheard", api.LicenseKeyInvalid, api.LicenseKeyNotYetValid, api.LicenseKeyValid, api.LicenseKeyGracePeriod, api.LicenseKeyExpired,
-		}).Draw(t, "key state"),
-		LicenseID: drawText(t, "license id"),
-		Customer:  drawText(t, "customer"),
-	})
+	return *key(fmt.Sprintf("key-%d", i), fmt.Sprintf("product-%d", rapid.IntRange(0, 4).Draw(t, "product")),
+		api.LicenseKeyStatus{
+			State: rapid.SampledFrom([]api.LicenseKeyState{
+				"", "Unheard", api.LicenseKeyInvalid, api.LicenseKeyNotYetValid, api.LicenseKeyValid,
+				api.LicenseKeyGracePeriod, api.LicenseKeyExpired,
+			}).Draw(t, "key state"),
+			LicenseID: drawText(t, "license id"),
+			Customer:  drawText(t, "customer"),
+		})
 }
 
 // drawObjects is any objects in any order.
 func drawObjects(t *rapid.T) *listed {
 	drawn := &listed{}
-	for _, i := range rapid.Permutation([]int{0, 1, 2, 3}).Draw(t, "products")[:rapid.IntRange(0, 4).Draw(t, "product count")] {
+	for _, i := range rapid.Permutation([]int{0, 1, 2, 3}).Draw(t, "products")[:rapid.IntRange(0, 4).Draw(t,
+		"product count")] {
 		drawn.products = append(drawn.products, drawProduct(t, i))
 	}
 	for _, i := range rapid.Permutation([]int{0, 1, 2, 3}).Draw(t, "keys")[:rapid.IntRange(0, 4).Draw(t, "key count")] {
@@ -117,8 +122,8 @@ func states(families []*dto.MetricFamily, metric, objectLabel string) map[string
 	return found
 }
 
-// Whatever is in the cache: a scrape succeeds, has no series twice, changes no object, and each object is 1 in the state it has and 0 in all others, which are
-// there always.
+// Whatever is in the cache: a scrape succeeds, has no series twice, changes no object, and each object is 1 in the
+// state it has and 0 in all others, which are there always.
 func TestStatesWhateverThereIs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		objects := drawObjects(t)
@@ -130,7 +135,8 @@ func TestStatesWhateverThereIs(t *testing.T) {
 		}
 		for _, k := range objects.keys {
 			before.keys = append(before.keys, *k.DeepCopy())
-			wantKeys[k.Name] = oneOf(string(k.Status.State), "Invalid", "NotYetValid", "Valid", "GracePeriod", "Expired")
+			wantKeys[k.Name] = oneOf(string(k.Status.State), "Invalid", "NotYetValid", "Valid", "GracePeriod",
+				"Expired")
 		}
 
 		// A pedantic registry fails where a series is there twice, or not as it was described.

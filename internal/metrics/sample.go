@@ -10,8 +10,9 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// sample is the value of a gauge at the time of a scrape. It is a prometheus.Metric that shares its labels with others: those of client_golang have labels of
-// their own each, which takes three times the time and four times the memory to collect, and panic where a value is not UTF-8.
+// sample is the value of a gauge at the time of a scrape. It is a prometheus.Metric that shares its labels with others:
+// those of client_golang have labels of their own each, which takes three times the time and four times the memory to
+// collect, and panic where a value is not UTF-8.
 type sample struct {
 	desc   *prometheus.Desc
 	value  float64

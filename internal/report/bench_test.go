@@ -19,7 +19,8 @@ func BenchmarkEncode(b *testing.B) {
 		product.Name = fmt.Sprintf("product-%04d", i)
 		product.Status.MonthlyPeaks = nil
 		for month := 1; month <= 13; month++ {
-			product.Status.MonthlyPeaks = append(product.Status.MonthlyPeaks, api.MonthlyPeak{Month: fmt.Sprintf("20%02d-01", month), Usage: used(5000, 80_000)})
+			product.Status.MonthlyPeaks = append(product.Status.MonthlyPeaks,
+				api.MonthlyPeak{Month: fmt.Sprintf("20%02d-01", month), Usage: used(5000, 80_000)})
 		}
 		facts.Products = append(facts.Products, product)
 	}

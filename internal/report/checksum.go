@@ -16,8 +16,9 @@ import (
 // checksumField is the one member of a report that its checksum is not computed over.
 const checksumField = "checksum"
 
-// Checksum is that of a report as it was given out: the SHA-256, in hexadecimal, of the canonical JSON (RFC 8785) of everything in it but the checksum itself. Layout and the
-// order of members do not count. It fails for what is no JSON object, and for one in which a name stands twice or a text is not UTF-8. It is no signature: anybody can compute it.
+// Checksum is that of a report as it was given out: the SHA-256, in hexadecimal, of the canonical JSON (RFC 8785) of
+// everything in it but the checksum itself. Layout and the order of members do not count. It fails for what is no JSON
+// object, and for one in which a name stands twice or a text is not UTF-8. It is no signature: anybody can compute it.
 func Checksum(document []byte) (string, error) {
 	var members map[string]jsontext.Value
 	if err := json.Unmarshal(document, &members); err != nil {

@@ -15,10 +15,13 @@ func TestChecksum(t *testing.T) {
 	sum := sha256.Sum256([]byte(canonical))
 	want := hex.EncodeToString(sum[:])
 	for name, document := range map[string]string{
-		"as it is":               canonical,
-		"in another layout":      "{\n \"timestamp\": \"2026-11-22T10:00:00Z\",\n \"b\": {\"y\": true, \"x\": null}, \"a\": [1.0, \"\\u00e9 \\u001F\\/\\u003c\"]}\n",
-		"with its checksum":      `{"checksum":"` + want + `","a":[1,"é \u001f/<"],"b":{"x":null,"y":true},"timestamp":"2026-11-22T10:00:00Z"}`,
-		"with another checksum":  `{"a":[1,"é \u001f/<"],"b":{"x":null,"y":true},"timestamp":"2026-11-22T10:00:00Z","checksum":{"of":"what"}}`,
+		"as it is": canonical,
+		"in another layout": "{\n \"timestamp\": \"2026-11-22T10:00:00Z\",\n \"b\": {\"y\": true, \"x\": null}, " +
+			"\"a\": [1.0, \"\\u00e9 \\u001F\\/\\u003c\"]}\n",
+		"with its checksum": `{"checksum":"` + want +
+			`","a":[1,"é \u001f/<"],"b":{"x":null,"y":true},"timestamp":"2026-11-22T10:00:00Z"}`,
+		"with another checksum": `{"a":[1,"é \u001f/<"],"b":{"x":null,"y":true},"timestamp":"2026-11-22T10:00:00Z",` +
+			`"checksum":{"of":"what"}}`,
 		"with numbers as floats": `{"a":[1e0,"é \u001f/<"],"b":{"x":null,"y":true},"timestamp":"2026-11-22T10:00:00Z"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -28,7 +31,9 @@ func TestChecksum(t *testing.T) {
 			}
 		})
 	}
-	if got, err := Checksum([]byte(`{"a":[1,"é \u001f/<"],"b":{"x":null,"y":false},"timestamp":"2026-11-22T10:00:00Z"}`)); err != nil || got == want {
+	if got, err := Checksum(
+		[]byte(`{"a":[1,"é \u001f/<"],"b":{"x":null,"y":false},"timestamp":"2026-11-22T10:00:00Z"}`)); err != nil ||
+		got == want {
 		t.Errorf("another content has the same checksum, or none: %v", err)
 	}
 }

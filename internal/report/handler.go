@@ -53,7 +53,8 @@ const (
 	maxAtOnce = 2
 	// waitTimeout is how long a request waits for its turn, and for the caches and the API server after that.
 	waitTimeout = 15 * time.Second
-	// writeTimeout is how long a caller may take to read a report. It is less than others wait, so that those who do not read at all keep nobody out.
+	// writeTimeout is how long a caller may take to read a report. It is less than others wait, so that those who do
+	// not read at all keep nobody out.
 	writeTimeout = 10 * time.Second
 	// complainEvery is how often the log has a line while the same trouble lasts.
 	complainEvery = 5 * time.Minute
@@ -65,8 +66,9 @@ const (
 	maxQuoted = 253
 )
 
-// Handler serves the report at Path, to callers that whoever puts it there has let through. It answers on every replica, from the cache and what the API server says of the cluster at
-// that moment, keeps nothing, and has no more than a few reports in memory at a time.
+// Handler serves the report at Path, to callers that whoever puts it there has let through. It answers on every
+// replica, from the cache and what the API server says of the cluster at that moment, keeps nothing, and has no more
+// than a few reports in memory at a time.
 type Handler struct {
 	log        logr.Logger
 	cache      client.Reader
@@ -93,7 +95,8 @@ type Options struct {
 	ClusterUID string
 }
 
-// NewHandler returns a Handler. It fails where the configuration makes no client, and where this machine does not say its name.
+// NewHandler returns a Handler. It fails where the configuration makes no client, and where this machine does not say
+// its name.
 func NewHandler(o Options) (*Handler, error) {
 	config := rest.CopyConfig(o.Config)
 	config.QPS, config.RateLimiter = -1, nil
@@ -107,7 +110,8 @@ func NewHandler(o Options) (*Handler, error) {
 	}
 	return &Handler{
 		log: o.Log, cache: o.Cache, surveyor: &surveyor{reader: o.API, version: apiServer},
-		clock: o.Clock, clusterUID: o.ClusterUID, system: system, turns: semaphore.NewWeighted(maxAtOnce), complaints: newComplaints(),
+		clock: o.Clock, clusterUID: o.ClusterUID, system: system, turns: semaphore.NewWeighted(maxAtOnce),
+		complaints: newComplaints(),
 	}, nil
 }
 
@@ -150,18 +154,22 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// refuse answers with why there is no report. It does so whatever has become of the request: one that ends since the operator stops has a caller who would take silence for an empty report.
+// refuse answers with why there is no report. It does so whatever has become of the request: one that ends since the
+// operator stops has a caller who would take silence for an empty report.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	refused, ok := errors.AsType[*refusal](err)
 	switch {
 	case ok:
 	case isStarting(err):
-		refused = refuse(http.StatusServiceUnavailable, "The operator has just started, and has yet to read what there is: try again in some seconds.")
+		refused = refuse(http.StatusServiceUnavailable,
+			"The operator has just started, and has yet to read what there is: try again in some seconds.")
 	default:
-		refused = refuse(http.StatusServiceUnavailable, "The operator cannot read all that the report needs: its log says why. Try again.")
+		refused = refuse(http.StatusServiceUnavailable,
+			"The operator cannot read all that the report needs: its log says why. Try again.")
 		if r.Context().Err() == nil {
 			h.complaints.Do(func() {
-				h.log.Error(err, "Cannot make license reports: callers are answered with 503; see whether the API server is well and lets the operator list what config/rbac says")
+				h.log.Error(err, "Cannot make license reports: callers are answered with 503; see whether the API "+
+					"server is well and lets the operator list what config/rbac says")
 			})
 		}
 	}
@@ -194,14 +202,20 @@ func read(r *http.Request) (request, error) {
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return request{}, refuse(http.StatusBadRequest, "The query is malformed: give ?product=NAME or ?product=*, and &format=json or &format=tar.")
+		return request{},
+			refuse(http.StatusBadRequest,
+				"The query is malformed: give ?product=NAME or ?product=*, and &format=json or &format=tar.")
 	}
 	for _, parameter := range slices.Sorted(maps.Keys(query)) {
 		if parameter != productParameter && parameter != formatParameter {
-			return request{}, refuse(http.StatusBadRequest, "There is no parameter %s: give ?product=NAME or ?product=*, and &format=json or &format=tar.", quoted(parameter))
+			return request{},
+				refuse(http.StatusBadRequest,
+					"There is no parameter %s: give ?product=NAME or ?product=*, and &format=json or &format=tar.",
+					quoted(parameter))
 		}
 		if len(query[parameter]) > 1 {
-			return request{}, refuse(http.StatusBadRequest, "The parameter %s is there more than once: give it once.", parameter)
+			return request{}, refuse(http.StatusBadRequest, "The parameter %s is there more than once: give it once.",
+				parameter)
 		}
 	}
 	format, err := formatOf(r, query)
@@ -216,7 +230,8 @@ func formatOf(r *http.Request, query url.Values) (string, error) {
 	if query.Has(formatParameter) {
 		format := query.Get(formatParameter)
 		if format != formatJSON && format != formatTar {
-			return "", refuse(http.StatusNotAcceptable, "There is no format %s: give &format=json or &format=tar.", quoted(format))
+			return "", refuse(http.StatusNotAcceptable, "There is no format %s: give &format=json or &format=tar.",
+				quoted(format))
 		}
 		return format, nil
 	}
@@ -234,14 +249,19 @@ func formatOf(r *http.Request, query url.Values) (string, error) {
 			return formatJSON, nil
 		}
 	}
-	return "", refuse(http.StatusNotAcceptable, "The report is %s or %s: accept one of them.", contentTypeJSON, contentTypeTar)
+	return "", refuse(http.StatusNotAcceptable, "The report is %s or %s: accept one of them.", contentTypeJSON,
+		contentTypeTar)
 }
 
-// quality is how much a content type is wanted: that of the most specific of the ranges that it is in (RFC 9110, section 12.5.1); 0: not at all.
+// quality is how much a content type is wanted: that of the most specific of the ranges that it is in (RFC 9110,
+// section 12.5.1); 0: not at all.
 func quality(ranges []goautoneg.Accept, contentType string) float64 {
 	main, sub, _ := strings.Cut(contentType, "/")
 	for _, wanted := range [][2]string{{main, sub}, {main, "*"}, {"*", "*"}} {
-		if i := slices.IndexFunc(ranges, func(r goautoneg.Accept) bool { return r.Type == wanted[0] && r.SubType == wanted[1] }); i >= 0 {
+		if i := slices.IndexFunc(ranges, func(r goautoneg.Accept) bool {
+			return r.Type == wanted[0] &&
+				r.SubType == wanted[1]
+		}); i >= 0 {
 			return ranges[i].Q
 		}
 	}
@@ -251,7 +271,8 @@ func quality(ranges []goautoneg.Accept, contentType string) float64 {
 // give makes the report and writes it. Both are one turn: a report stays in memory until it is read.
 func (h *Handler) give(ctx context.Context, w http.ResponseWriter, asked request) error {
 	if err := h.turns.Acquire(ctx, 1); err != nil {
-		return refuse(http.StatusServiceUnavailable, "Other reports are being made, and take long: try again in some seconds.")
+		return refuse(http.StatusServiceUnavailable,
+			"Other reports are being made, and take long: try again in some seconds.")
 	}
 	defer h.turns.Release(1)
 	facts, err := h.gather(ctx, asked.product)
@@ -269,8 +290,11 @@ func (h *Handler) give(ctx context.Context, w http.ResponseWriter, asked request
 			return err
 		}
 	}
-	// Without the right to set a deadline a caller could keep a turn for ever; there is none to be had in tests that write to a recorder.
-	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) { //nolint:forbidigo // a deadline of the network, which knows no other clock
+	// Without the right to set a deadline a caller could keep a turn for ever; there is none to be had in tests that
+	// write to a recorder.
+	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil &&
+		!errors.Is(err,
+			http.ErrNotSupported) { //nolint:forbidigo // a deadline of the network, which knows no other clock
 		return err
 	}
 	header := w.Header()
@@ -303,7 +327,8 @@ func (h *Handler) gather(ctx context.Context, product string) (*Facts, error) {
 		return nil, err
 	}
 	facts := &Facts{
-		Time: h.clock.Read().Now, OperatorVersion: version.Get(), System: h.system, ClusterUID: h.clusterUID, Cluster: cluster,
+		Time: h.clock.Read().Now, OperatorVersion: version.Get(), System: h.system, ClusterUID: h.clusterUID,
+		Cluster:  cluster,
 		Products: chosen, OfAll: product == everyProduct, Keys: make(map[string]*api.LicenseKey, len(keys.Items)),
 	}
 	for i := range keys.Items {
@@ -323,11 +348,13 @@ func choose(products []api.LicensedProduct, asked string) ([]*api.LicensedProduc
 	slices.SortFunc(chosen, func(a, b *api.LicensedProduct) int { return strings.Compare(a.Name, b.Name) })
 	switch {
 	case asked == "" && len(chosen) > 1:
-		return nil, refuse(http.StatusBadRequest, "There are several products, and a report is for the vendor of one: give ?product=NAME, or ?product=* for all. The cluster has: %s.", names(products))
+		return nil, refuse(http.StatusBadRequest, "There are several products, and a report is for the vendor of "+
+			"one: give ?product=NAME, or ?product=* for all. The cluster has: %s.", names(products))
 	case asked != "" && asked != everyProduct && len(chosen) == 0 && len(products) == 0:
 		return nil, refuse(http.StatusNotFound, "There is no LicensedProduct %s, and no other either.", quoted(asked))
 	case asked != "" && asked != everyProduct && len(chosen) == 0:
-		return nil, refuse(http.StatusNotFound, "There is no LicensedProduct %s. The cluster has: %s.", quoted(asked), names(products))
+		return nil, refuse(http.StatusNotFound, "There is no LicensedProduct %s. The cluster has: %s.", quoted(asked),
+			names(products))
 	}
 	return chosen, nil
 }

@@ -20,11 +20,13 @@ import (
 // unlicensed is the license key of a product that has none, as Kong's reports call it.
 const unlicensed = "UNLICENSED"
 
-// maxExact is the highest number that every reader of JSON holds exactly (RFC 7493, section 2.2), and the canonical form with it.
+// maxExact is the highest number that every reader of JSON holds exactly (RFC 7493, section 2.2), and the canonical
+// form with it.
 const maxExact = 1<<53 - 1
 
-// Report is the license report. Its JSON form is an interface, described by docs/license-report.schema.json: fields are added, never renamed. Those that Kong Enterprise's report has
-// too have its names. Counts are at most 2^53-1, times are in UTC and whole seconds.
+// Report is the license report. Its JSON form is an interface, described by docs/license-report.schema.json: fields are
+// added, never renamed. Those that Kong Enterprise's report has too have its names. Counts are at most 2^53-1, times
+// are in UTC and whole seconds.
 type Report struct {
 	Checksum          string      `json:"checksum,omitempty"`
 	Timestamp         metav1.Time `json:"timestamp"`
@@ -38,7 +40,8 @@ type Report struct {
 
 	DeploymentInfo DeploymentInfo `json:"deployment_info"`
 	SystemInfo     SystemInfo     `json:"system_info"`
-	// WorkspacesCount is how many namespaces there are, and RBACUsers how many distinct users, groups and service accounts role bindings name; nil: unknown.
+	// WorkspacesCount is how many namespaces there are, and RBACUsers how many distinct users, groups and service
+	// accounts role bindings name; nil: unknown.
 	WorkspacesCount *int64 `json:"workspaces_count,omitempty"`
 	RBACUsers       *int64 `json:"rbac_users,omitempty"`
 	// Counters are the one product's; nil in a report of all.
@@ -87,11 +90,11 @@ type Bucket struct {
 
 // Product is what there is to say of one product, all of it from its status and that of its active key.
 type Product struct {
-	Name         string                        `json:"name"`
-	Vendor       string                        `json:"vendor"`
-	CreationTime metav1.Time                   `json:"creation_time"`
+	Name         string                   `json:"name"`
+	Vendor       string                   `json:"vendor"`
+	CreationTime metav1.Time              `json:"creation_time"`
 	State        api.LicensedProductState `json:"state,omitempty"`
-	LicenseKey   string                        `json:"license_key"`
+	LicenseKey   string                   `json:"license_key"`
 
 	NotBeforeTime   *metav1.Time `json:"not_before_time,omitempty"`
 	ExpiryTime      *metav1.Time `json:"expiry_time,omitempty"`
@@ -132,7 +135,8 @@ type Restriction struct {
 	Pause           *Pause `json:"pause,omitempty"`
 }
 
-// Pause is a time for which the cluster owner puts a restriction off. Its reason is free text, and stays in the cluster.
+// Pause is a time for which the cluster owner puts a restriction off. Its reason is free text, and stays in the
+// cluster.
 type Pause struct {
 	SinceTime *metav1.Time `json:"since_time"`
 	UntilTime *metav1.Time `json:"until_time"`
@@ -200,7 +204,8 @@ func (r *Report) settleOn(products []*api.LicensedProduct) {
 		for _, peak := range products[0].Status.MonthlyPeaks {
 			usage := countsOf(peak.Usage)
 			r.Counters.Buckets = append(r.Counters.Buckets, Bucket{
-				Bucket: peak.Month, PeakNodes: countOf(usage, api.UsageNodes), PeakCores: countOf(usage, api.UsageCores),
+				Bucket: peak.Month, PeakNodes: countOf(usage, api.UsageNodes),
+				PeakCores: countOf(usage, api.UsageCores),
 			})
 		}
 	}
@@ -210,14 +215,17 @@ func (r *Report) settleOn(products []*api.LicensedProduct) {
 func productOf(product *api.LicensedProduct, keys map[string]*api.LicenseKey) Product {
 	status := &product.Status
 	p := Product{
-		Name: product.Name, Vendor: inOneLine(product.Spec.Vendor), CreationTime: metav1.NewTime(product.CreationTimestamp.UTC()), State: status.State, LicenseKey: unlicensed,
-		ExpiryTime: inUTC(status.ExpiryTime), GraceEndTime: inUTC(status.GraceEndTime), CoverageEndTime: inUTC(status.CoverageEndTime),
-		Limits: map[string]int64{}, Usage: countsOf(status.Usage),
+		Name: product.Name, Vendor: inOneLine(product.Spec.Vendor),
+		CreationTime: metav1.NewTime(product.CreationTimestamp.UTC()), State: status.State, LicenseKey: unlicensed,
+		ExpiryTime: inUTC(status.ExpiryTime), GraceEndTime: inUTC(status.GraceEndTime),
+		CoverageEndTime: inUTC(status.CoverageEndTime),
+		Limits:          map[string]int64{}, Usage: countsOf(status.Usage),
 		// Those that count are the last that could be used.
 		TrustAnchors: fingerprintsIn(cmp.Or(status.TrustAnchors, product.Spec.TrustAnchors)),
 	}
 	// The key may be gone, and the product not have heard of it yet.
-	if key := keys[status.ActiveLicenseKeyName]; key != nil && key.Spec.ProductName == product.Name && key.Status.LicenseID != "" {
+	if key := keys[status.ActiveLicenseKeyName]; key != nil && key.Spec.ProductName == product.Name &&
+		key.Status.LicenseID != "" {
 		p.isLicensed, p.LicenseKey, p.NotBeforeTime = true, key.Status.LicenseID, inUTC(key.Status.NotBeforeTime)
 	}
 	for _, limit := range status.Limits {
@@ -253,7 +261,8 @@ func restrictionOf(product *api.LicensedProduct) *Restriction {
 	switch {
 	case status.InForce != nil:
 		// A Windows node may have made it gentler still.
-		r.Mode, r.SinceTime, r.RestrictedTiers = status.InForce.Mode, inUTC(status.InForce.SinceTime), len(status.InForce.Tiers)
+		r.Mode, r.SinceTime, r.RestrictedTiers = status.InForce.Mode, inUTC(status.InForce.SinceTime),
+			len(status.InForce.Tiers)
 	case status.Preview != nil:
 		r.Mode = status.Preview.Mode
 	}
@@ -302,7 +311,8 @@ func fingerprintsIn(text string) []string {
 	}
 }
 
-// inOneLine is a text of a person's without what breaks lines and what does not print, which programs that ought to write the same JSON write in different ways.
+// inOneLine is a text of a person's without what breaks lines and what does not print, which programs that ought to
+// write the same JSON write in different ways.
 func inOneLine(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {

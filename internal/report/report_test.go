@@ -57,8 +57,9 @@ func mesh() *api.LicensedProduct {
 		Status: api.LicensedProductStatus{
 			State: api.LicensedProductValid, ActiveLicenseKeyName: "acme-mesh-2027",
 			ExpiryTime: at(2028, 1, 1), GraceEndTime: at(2028, 1, 31), CoverageEndTime: at(2029, 1, 31),
-			Limits: []api.Limit{{Name: "nodes", Value: new(int64(100))}, {Name: "requests", Value: new(int64(1<<63 - 1))}},
-			Usage:  used(73, 292),
+			Limits: []api.Limit{{Name: "nodes", Value: new(int64(100))},
+				{Name: "requests", Value: new(int64(1<<63 - 1))}},
+			Usage: used(73, 292),
 			MonthlyPeaks: []api.MonthlyPeak{
 				{Month: "2027-02", Usage: used(80, 300)},
 				{Month: "2027-03", Usage: []api.Usage{{Name: "nodes", Value: new(int64(75))}}},
@@ -66,9 +67,11 @@ func mesh() *api.LicensedProduct {
 			TrustAnchors: certificates("the root", "another"),
 			Restriction: &api.RestrictionStatus{
 				State: api.RestrictionPaused, EffectiveTime: at(2029, 1, 31), MaxMode: api.RestrictionReadOnly,
-				Pause:       &api.RestrictionPause{SinceTime: at(2027, 3, 8), UntilTime: at(2027, 3, 11), Reason: "Jane is on it"},
-				Preview:     &api.RestrictionPreview{Mode: api.RestrictionReadOnly},
-				SparedTiers: []api.SparedTier{{Name: "kube", Reason: api.TierSparedSystem}, {Name: "payments", Reason: api.TierSparedNever}},
+				Pause: &api.RestrictionPause{SinceTime: at(2027, 3, 8), UntilTime: at(2027, 3, 11),
+					Reason: "Jane is on it"},
+				Preview: &api.RestrictionPreview{Mode: api.RestrictionReadOnly},
+				SparedTiers: []api.SparedTier{{Name: "kube", Reason: api.TierSparedSystem},
+					{Name: "payments", Reason: api.TierSparedNever}},
 			},
 		},
 	}
@@ -84,7 +87,8 @@ func gateway() *api.LicensedProduct {
 		},
 		Status: api.LicensedProductStatus{
 			State: api.LicensedProductExpired, ActiveLicenseKeyName: "gateway-2026",
-			ExpiryTime: at(2027, 1, 1), GraceEndTime: at(2027, 1, 31), CoverageEndTime: at(2027, 1, 31), Usage: used(2, 8),
+			ExpiryTime: at(2027, 1, 1), GraceEndTime: at(2027, 1, 31), CoverageEndTime: at(2027, 1, 31),
+			Usage: used(2, 8),
 			Restriction: &api.RestrictionStatus{
 				State: api.RestrictionActive, EffectiveTime: at(2027, 1, 31), MaxMode: api.RestrictionDefaultTierOnly,
 				InForce: &api.RestrictionInForce{
@@ -102,7 +106,8 @@ func fresh() *api.LicensedProduct {
 		ObjectMeta: metav1.ObjectMeta{Name: "fresh", CreationTimestamp: *at(2027, 3, 9)},
 		Spec:       api.LicensedProductSpec{Vendor: "Hooli", TrustAnchors: certificates("root of Hooli")},
 		Status: api.LicensedProductStatus{
-			State: api.LicensedProductUnlicensed, Usage: used(0, 0), Restriction: &api.RestrictionStatus{EffectiveTime: at(2027, 4, 8)},
+			State: api.LicensedProductUnlicensed, Usage: used(0, 0),
+			Restriction: &api.RestrictionStatus{EffectiveTime: at(2027, 4, 8)},
 		},
 	}
 }
@@ -117,10 +122,12 @@ func keyOf(product, name, id string) *api.LicenseKey {
 func factsOf(products ...*api.LicensedProduct) *Facts {
 	return &Facts{
 		Time: present, OperatorVersion: "v1.2.3", ClusterUID: "11111111-2222-3333-4444-555555555555",
-		System:   SystemInfo{Cores: 4, Hostname: "license-operator-controller-manager-6d9f-x2v8k", Uname: "Linux x86_64"},
+		System: SystemInfo{Cores: 4, Hostname: "license-operator-controller-manager-6d9f-x2v8k",
+			Uname: "Linux x86_64"},
 		Cluster:  Cluster{Version: "v1.37.2", Namespaces: new(int64(12)), Users: new(int64(61))},
 		Products: products,
-		Keys:     map[string]*api.LicenseKey{"acme-mesh-2027": keyOf("acme-mesh", "acme-mesh-2027", "L-2027"), "gateway-2026": keyOf("gateway", "gateway-2026", "G-2026")},
+		Keys: map[string]*api.LicenseKey{"acme-mesh-2027": keyOf("acme-mesh", "acme-mesh-2027", "L-2027"),
+			"gateway-2026": keyOf("gateway", "gateway-2026", "G-2026")},
 	}
 }
 
@@ -131,7 +138,9 @@ func TestReport(t *testing.T) {
 	noneOfAll := factsOf()
 	noneOfAll.OfAll = true
 	poor := factsOf(fresh())
-	poor.Cluster = Cluster{Version: "v1.37.2", Warnings: []string{"rbac_users: missing, since the operator has no right to list rolebindings and clusterrolebindings."}}
+	poor.Cluster = Cluster{Version: "v1.37.2",
+		Warnings: []string{"rbac_users: missing, since the operator has no right to list rolebindings and " +
+			"clusterrolebindings."}}
 	unknown := mesh()
 	unknown.Status = api.LicensedProductStatus{}
 	unknown.Spec.TrustAnchors = certificates("the root")
@@ -183,7 +192,8 @@ func TestReport(t *testing.T) {
 			if err := schema.Validate(document); err != nil {
 				t.Error(err)
 			}
-			if sum, err := Checksum(encoded); err != nil || !strings.HasPrefix(string(encoded), `{"checksum":"`+sum+`",`) {
+			if sum, err := Checksum(encoded); err != nil ||
+				!strings.HasPrefix(string(encoded), `{"checksum":"`+sum+`",`) {
 				t.Errorf("its checksum is %s: %v", sum, err)
 			}
 		})
@@ -238,7 +248,8 @@ func TestReportTellsNoSecrets(t *testing.T) {
 	product.Labels, product.Annotations = map[string]string{secret: secret}, map[string]string{secret: secret}
 	product.Spec.RenewalURL, product.Spec.Audience = secret, secret
 	product.Spec.Revocations = []api.Revocation{{LicenseID: secret, CertificateSHA256: secret}}
-	product.Spec.Usage = &api.UsageSpec{NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{secret: secret}}}
+	product.Spec.Usage = &api.UsageSpec{
+		NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{secret: secret}}}
 	product.Spec.Restriction.TierSelector = product.Spec.Usage.NodeSelector
 	product.Spec.TrustAnchors = certificates(secret)
 	product.Status.TrustAnchors = certificates(secret)
@@ -248,8 +259,10 @@ func TestReportTellsNoSecrets(t *testing.T) {
 	restriction := product.Status.Restriction
 	restriction.SparedNamespace, restriction.Pause.Reason = secret, secret
 	restriction.SparedTiers = append(restriction.SparedTiers, api.SparedTier{Name: secret, Reason: api.TierSparedNever})
-	restriction.InForce = &api.RestrictionInForce{Mode: api.RestrictionReadOnly, Message: secret, SinceTime: at(2027, 1, 1), Tiers: []api.RestrictedTier{{Name: secret}}}
-	restriction.Bypasses = &api.RestrictionBypasses{Total: 1, Policies: []api.BypassingPolicy{{Name: secret, Namespace: secret, Tier: secret}}}
+	restriction.InForce = &api.RestrictionInForce{Mode: api.RestrictionReadOnly, Message: secret,
+		SinceTime: at(2027, 1, 1), Tiers: []api.RestrictedTier{{Name: secret}}}
+	restriction.Bypasses = &api.RestrictionBypasses{Total: 1,
+		Policies: []api.BypassingPolicy{{Name: secret, Namespace: secret, Tier: secret}}}
 	key := keyOf("acme-mesh", "acme-mesh-2027", "L-2027")
 	key.Labels, key.Annotations = product.Labels, product.Annotations
 	key.Spec.Token, key.Spec.Certificate = secret, certificates(secret)
@@ -316,7 +329,8 @@ func TestFileName(t *testing.T) {
 // The example of the docs, which has nothing of ours, recomputes every checksum, whatever vendors call themselves.
 func TestAnyoneCanRecomputeTheChecksum(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "recompute")
-	if output, err := exec.Command("go", "build", "-o", program, "../../docs/examples/license-report").CombinedOutput(); err != nil {
+	if output, err := exec.Command("go", "build", "-o", program, "../../docs/examples/license-report").
+		CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
 	files, err := filepath.Glob("testdata/*.json")
@@ -329,7 +343,8 @@ func TestAnyoneCanRecomputeTheChecksum(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, vendor := range []string{"Acme\u2028Inc", "Acme\u2029", "Acme\u007f", "Acme\b\f\u0000", "\U0001f600\ue000", `\u2028 "quoted" <&>`} {
+	for _, vendor := range []string{"Acme\u2028Inc", "Acme\u2029", "Acme\u007f", "Acme\b\f\u0000", "\U0001f600\ue000",
+		`\u2028 "quoted" <&>`} {
 		product := mesh()
 		product.Spec.Vendor = vendor
 		if contents[vendor], err = Make(factsOf(product)).Encode(); err != nil {

@@ -54,12 +54,14 @@ func (s server) ServerVersionWithContext(context.Context) (*apiversion.Info, err
 
 func newTestHandler(log logr.Logger, cached client.Reader) *Handler {
 	return &Handler{
-		log: log, cache: cached, surveyor: &surveyor{reader: empty(), version: server{}}, turns: semaphore.NewWeighted(maxAtOnce), complaints: newComplaints(),
+		log: log, cache: cached, surveyor: &surveyor{reader: empty(), version: server{}},
+		turns: semaphore.NewWeighted(maxAtOnce), complaints: newComplaints(),
 		clock: clock.New(func() clock.Sample { return clock.Sample{Wall: present} }),
 	}
 }
 
-// A caller is told that there is no report, also one whose request ends since the operator stops, or who has closed that half of the connection which it is done with.
+// A caller is told that there is no report, also one whose request ends since the operator stops, or who has closed
+// that half of the connection which it is done with.
 func TestNobodyGetsAnEmptyReport(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -78,7 +80,8 @@ func TestNobodyGetsAnEmptyReport(t *testing.T) {
 // While the same trouble lasts the log says so now and then, and not for each request.
 func TestTroubleIsLoggedNowAndThen(t *testing.T) {
 	lines := 0
-	h := newTestHandler(funcr.New(func(string, string) { lines++ }, funcr.Options{}), failing(errors.New("connection refused")))
+	h := newTestHandler(funcr.New(func(string, string) { lines++ }, funcr.Options{}),
+		failing(errors.New("connection refused")))
 	for range 1000 {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, Path, http.NoBody))
@@ -109,15 +112,16 @@ func TestReportsTakeTurns(t *testing.T) {
 	var mu sync.Mutex
 	var most int64
 	released := make(chan struct{})
-	h := newTestHandler(logr.Discard(), lister{list: func(context.Context, client.ObjectList, *client.ListOptions) error {
-		n := now.Add(1)
-		defer now.Add(-1)
-		mu.Lock()
-		most = max(most, n)
-		mu.Unlock()
-		<-released
-		return nil
-	}})
+	h := newTestHandler(logr.Discard(),
+		lister{list: func(context.Context, client.ObjectList, *client.ListOptions) error {
+			n := now.Add(1)
+			defer now.Add(-1)
+			mu.Lock()
+			most = max(most, n)
+			mu.Unlock()
+			<-released
+			return nil
+		}})
 	var callers sync.WaitGroup
 	for range 20 {
 		callers.Go(func() {
@@ -150,7 +154,8 @@ func TestACallerHasToReadInTime(t *testing.T) {
 	w := &reluctant{ResponseRecorder: httptest.NewRecorder()}
 	before := time.Now()
 	newTestHandler(logr.Discard(), empty()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, Path, http.NoBody))
-	if w.Code != http.StatusOK || w.deadline.Before(before.Add(writeTimeout)) || w.deadline.After(time.Now().Add(writeTimeout)) {
+	if w.Code != http.StatusOK || w.deadline.Before(before.Add(writeTimeout)) ||
+		w.deadline.After(time.Now().Add(writeTimeout)) {
 		t.Errorf("got %d, and a deadline %s from then", w.Code, w.deadline.Sub(before))
 	}
 	if writeTimeout >= waitTimeout {
@@ -183,14 +188,16 @@ func bindings(count int) lister {
 
 func TestUsersAreCountedOnce(t *testing.T) {
 	users, err := (&surveyor{reader: bindings(3)}).countUsers(t.Context())
-	// Of the role bindings everywhere and three more; the group of that name; and the robot, which is called two things.
+	// Of the role bindings everywhere and three more; the group of that name; and the robot, which is called two
+	// things.
 	if err != nil || users != 6 {
 		t.Errorf("got %d, %v", users, err)
 	}
 }
 
 func TestWhatTheOperatorMayNotAskIsMissing(t *testing.T) {
-	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "namespaces"}, "", errors.New("system:serviceaccount:secret:operator may not"))
+	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "namespaces"}, "",
+		errors.New("system:serviceaccount:secret:operator may not"))
 	got, err := (&surveyor{reader: failing(forbidden), version: server{forbidden}}).survey(t.Context())
 	if err != nil {
 		t.Fatal(err)

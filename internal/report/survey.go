@@ -33,7 +33,8 @@ type surveyor struct {
 	flights singleflight.Group
 }
 
-// survey finds out about the cluster; callers at the same time share one. What the operator may not read is missing, with a warning.
+// survey finds out about the cluster; callers at the same time share one. What the operator may not read is missing,
+// with a warning.
 func (s *surveyor) survey(ctx context.Context) (Cluster, error) {
 	found := s.flights.DoChan("cluster", func() (any, error) {
 		// Others wait for it as well: it does not end with the caller who happened to be first.
@@ -72,7 +73,8 @@ func (s *surveyor) ask(ctx context.Context) (cluster Cluster, err error) {
 	return cluster, nil
 }
 
-// lacks warns of fields that are missing since the operator lacks a right. Where the error is another one it is returned.
+// lacks warns of fields that are missing since the operator lacks a right. Where the error is another one it is
+// returned.
 func (c *Cluster) lacks(fields, right string, err error) error {
 	if !apierrors.IsForbidden(err) {
 		return fmt.Errorf("asking the API server to %s: %w", right, err)
@@ -84,7 +86,8 @@ func (c *Cluster) lacks(fields, right string, err error) error {
 
 func (s *surveyor) countNamespaces(ctx context.Context) (count int64, err error) {
 	kind := metav1.TypeMeta{APIVersion: "v1", Kind: "NamespaceList"}
-	err = paging.Each(ctx, s.reader, func() *metav1.PartialObjectMetadataList { return &metav1.PartialObjectMetadataList{TypeMeta: kind} },
+	err = paging.Each(ctx,
+		s.reader, func() *metav1.PartialObjectMetadataList { return &metav1.PartialObjectMetadataList{TypeMeta: kind} },
 		func(page *metav1.PartialObjectMetadataList) { count += int64(len(page.Items)) })
 	return count, err
 }
@@ -97,18 +100,22 @@ func (s *surveyor) countUsers(ctx context.Context) (int64, error) {
 			users[canonical(subject)] = struct{}{}
 		}
 	}
-	if err := paging.Each(ctx, s.reader, func() *rbacv1.ClusterRoleBindingList { return &rbacv1.ClusterRoleBindingList{} }, func(page *rbacv1.ClusterRoleBindingList) {
-		for i := range page.Items {
-			add(page.Items[i].Subjects)
-		}
-	}); err != nil {
+	if err := paging.Each(ctx,
+		s.reader, func() *rbacv1.ClusterRoleBindingList { return &rbacv1.ClusterRoleBindingList{} },
+		func(page *rbacv1.ClusterRoleBindingList) {
+			for i := range page.Items {
+				add(page.Items[i].Subjects)
+			}
+		}); err != nil {
 		return 0, err
 	}
-	if err := paging.Each(ctx, s.reader, func() *rbacv1.RoleBindingList { return &rbacv1.RoleBindingList{} }, func(page *rbacv1.RoleBindingList) {
-		for i := range page.Items {
-			add(page.Items[i].Subjects)
-		}
-	}); err != nil {
+	if err := paging.Each(ctx,
+		s.reader, func() *rbacv1.RoleBindingList { return &rbacv1.RoleBindingList{} },
+		func(page *rbacv1.RoleBindingList) {
+			for i := range page.Items {
+				add(page.Items[i].Subjects)
+			}
+		}); err != nil {
 		return 0, err
 	}
 	return int64(len(users)), nil

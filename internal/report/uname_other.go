@@ -7,5 +7,6 @@ package report
 
 import "runtime"
 
-// uname is the system and the machine. The operator runs on Linux; the plugin, which only checks reports, is built for others too.
+// uname is the system and the machine. The operator runs on Linux; the plugin, which only checks reports, is built for
+// others too.
 func uname() (string, error) { return runtime.GOOS + " " + runtime.GOARCH, nil }

@@ -18,18 +18,22 @@ import (
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
-// FuzzPauseOf looks for pauses that last too long, and for ones that an API server would refuse, with the whole status, or give back as another.
+// FuzzPauseOf looks for pauses that last too long, and for ones that an API server would refuse, with the whole status,
+// or give back as another.
 func FuzzPauseOf(f *testing.F) {
 	for _, value := range []string{
-		"", "/", "72h", "2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", "2027-03-01T08:00:00Z/2028-03-04T08:00:00Z", "2027-03-01T08:00:00.5+01:00/2027-03-01T08:00:00,7-08:00",
-		"0000-01-01T00:00:00+23:59/0000-01-02T00:00:00Z", "9999-12-31T00:00:00Z/9999-12-31T23:59:59-23:59", "2027-03-04T08:00:00Z/2027-03-01T08:00:00Z",
+		"", "/", "72h", "2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", "2027-03-01T08:00:00Z/2028-03-04T08:00:00Z",
+		"2027-03-01T08:00:00.5+01:00/2027-03-01T08:00:00,7-08:00",
+		"0000-01-01T00:00:00+23:59/0000-01-02T00:00:00Z", "9999-12-31T00:00:00Z/9999-12-31T23:59:59-23:59",
+		"2027-03-04T08:00:00Z/2027-03-01T08:00:00Z",
 	} {
 		f.Add(value, "change freeze\n\u202e")
 	}
 	f.Fuzz(func(t *testing.T, value, reason string) {
 		pause, err := restriction.PauseOf(annotated(value, reason))
 		if err != nil {
-			if message := err.Error(); pause != nil || len(message) > 1024 || strings.ContainsFunc(message, unicode.IsControl) || !utf8.ValidString(message) {
+			if message := err.Error(); pause != nil || len(message) > 1024 ||
+				strings.ContainsFunc(message, unicode.IsControl) || !utf8.ValidString(message) {
 				t.Errorf("got %v, %q", pause, message)
 			}
 			return
@@ -38,7 +42,8 @@ func FuzzPauseOf(f *testing.F) {
 		if lasts := until.Sub(since); lasts < time.Second || lasts > 14*24*time.Hour {
 			t.Errorf("%q lasts %s", value, lasts)
 		}
-		if utf8.RuneCountInString(pause.Reason) > 256 || !utf8.ValidString(pause.Reason) || strings.ContainsFunc(pause.Reason, unicode.IsControl) {
+		if utf8.RuneCountInString(pause.Reason) > 256 || !utf8.ValidString(pause.Reason) ||
+			strings.ContainsFunc(pause.Reason, unicode.IsControl) {
 			t.Errorf("the reason became %q", pause.Reason)
 		}
 		text, err := json.Marshal(pause)
@@ -52,20 +57,27 @@ func FuzzPauseOf(f *testing.F) {
 		if diff := cmp.Diff(pause, &stored); diff != "" {
 			t.Errorf("-computed +stored:\n%s", diff)
 		}
-		if again, err := restriction.PauseOf(annotated(restriction.PauseAnnotation(since, until), pause.Reason)); err != nil || !cmp.Equal(pause.UntilTime, again.UntilTime) || !cmp.Equal(pause.SinceTime, again.SinceTime) {
+		if again, err := restriction.PauseOf(annotated(restriction.PauseAnnotation(since, until),
+			pause.Reason)); err != nil || !cmp.Equal(pause.UntilTime, again.UntilTime) ||
+			!cmp.Equal(pause.SinceTime, again.SinceTime) {
 			t.Errorf("written again: %v, %v", again, err)
 		}
 	})
 }
 
-// FuzzPolicyOf looks for policies, of which anybody may write any, that keep others from being seen, and for ones of a user that a plan would delete or write to.
+// FuzzPolicyOf looks for policies, of which anybody may write any, that keep others from being seen, and for ones of a
+// user that a plan would delete or write to.
 func FuzzPolicyOf(f *testing.F) {
 	for _, policy := range []string{
 		`{}`, `{"metadata": null, "spec": null}`, `{"metadata": [], "spec": "x"}`,
-		`{"metadata": {"name": "security.license-operator-pass", "labels": {"license-operator.io/pass-policy": "true"}}, "spec": ` + passSpecJSON + `}`,
+		`{"metadata": {"name": "security.license-operator-pass", "labels": {"license-operator.io/pass-policy": ` +
+			`"true"}}, "spec": ` + passSpecJSON + `}`,
 		`{"metadata": {"name": "security.license-operator-pass"}, "spec": ` + passSpecJSON + `}`,
-		`{"metadata": {"name": "security.x", "ownerReferences": [{"apiVersion": "license-operator.io/v1alpha1", "kind": "LicensedProduct"}]}, "spec": {"tier": "security", "order": -1.7976931348623157e308, "ingress": [{"action": "Deny"}]}}`,
-		`{"metadata": {"name": 1, "namespace": {}, "labels": [], "ownerReferences": [[]]}, "spec": {"order": "x", "tier": 1, "ingress": [[]], "egress": {}, "doNotTrack": []}}`,
+		`{"metadata": {"name": "security.x", "ownerReferences": [{"apiVersion": "license-operator.io/v1alpha1", ` +
+			`"kind": "LicensedProduct"}]}, "spec": {"tier": "security", "order": -1.7976931348623157e308, ` +
+			`"ingress": [{"action": "Deny"}]}}`,
+		`{"metadata": {"name": 1, "namespace": {}, "labels": [], "ownerReferences": [[]]}, "spec": {"order": "x", ` +
+			`"tier": 1, "ingress": [[]], "egress": {}, "doNotTrack": []}}`,
 	} {
 		f.Add(policy)
 	}
@@ -75,7 +87,8 @@ func FuzzPolicyOf(f *testing.F) {
 			return
 		}
 		policy := &unstructured.Unstructured{Object: fields}
-		if namespaced := restriction.PolicyOf(restriction.NetworkPolicy, policy, operatorNamespace); namespaced.Marked || namespaced.Neutral {
+		if namespaced := restriction.PolicyOf(restriction.NetworkPolicy, policy,
+			operatorNamespace); namespaced.Marked || namespaced.Neutral {
 			t.Errorf("a NetworkPolicy is taken for ours: %+v", namespaced)
 		}
 		p := restriction.PolicyOf(restriction.GlobalNetworkPolicy, policy, operatorNamespace)
@@ -83,7 +96,8 @@ func FuzzPolicyOf(f *testing.F) {
 			t.Errorf("neutral: %+v", p)
 		}
 		leavesAlone(t, []*unstructured.Unstructured{policy}, restriction.MakePlan(
-			restriction.Seen{Tiers: []restriction.Tier{tier("security"), {Name: p.Tier}}, Policies: []restriction.Policy{p}},
+			restriction.Seen{Tiers: []restriction.Tier{tier("security"), {Name: p.Tier}},
+				Policies: []restriction.Policy{p}},
 			[]restriction.Product{product("mesh", defaultTierOnly)}, open,
 		))
 	})

@@ -25,7 +25,8 @@ func Gentler(a, b api.RestrictionMode) api.RestrictionMode {
 	return a
 }
 
-// EffectiveMode is the mode that a product's mode comes to under the brakes, and why it is another one. No mode stays none; an unknown one becomes Observe.
+// EffectiveMode is the mode that a product's mode comes to under the brakes, and why it is another one. No mode stays
+// none; an unknown one becomes Observe.
 func EffectiveMode(asked api.RestrictionMode, brakes Brakes) (api.RestrictionMode, api.RestrictionModeReason) {
 	switch {
 	case asked == "":

@@ -12,7 +12,8 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// Version is the API version of tiers and policies, the only one that is spoken: which storage is behind it is Calico's affair.
+// Version is the API version of tiers and policies, the only one that is spoken: which storage is behind it is Calico's
+// affair.
 var Version = schema.GroupVersion{Group: "projectcalico.org", Version: "v3"}
 
 // The resources of tiers and policies.
@@ -27,7 +28,8 @@ func TierOf(tier *unstructured.Unstructured) Tier {
 	return Tier{Name: tier.GetName(), Labels: tier.GetLabels(), Deleting: tier.GetDeletionTimestamp() != nil}
 }
 
-// PolicyOf is what a plan needs to know of a policy of that kind. Whatever its spec holds, it yields something: no user's policy keeps others from being seen.
+// PolicyOf is what a plan needs to know of a policy of that kind. Whatever its spec holds, it yields something: no
+// user's policy keeps others from being seen.
 func PolicyOf(kind PolicyKind, policy *unstructured.Unstructured, operatorNamespace string) Policy {
 	spec, _ := policy.Object["spec"].(map[string]any)
 	p := Policy{
@@ -75,11 +77,13 @@ func order(value any) *float64 {
 }
 
 func isMarked(policy *unstructured.Unstructured) bool {
-	if _, annotated := policy.GetAnnotations()[ProductsAnnotation]; annotated || policy.GetLabels()[PassPolicyLabel] == PassPolicyLabelValue {
+	if _, annotated := policy.GetAnnotations()[ProductsAnnotation]; annotated ||
+		policy.GetLabels()[PassPolicyLabel] == PassPolicyLabelValue {
 		return true
 	}
 	for _, owner := range policy.GetOwnerReferences() {
-		if group, err := schema.ParseGroupVersion(owner.APIVersion); err == nil && group.Group == api.GroupVersion.Group && owner.Kind == "LicensedProduct" {
+		if group, err := schema.ParseGroupVersion(owner.APIVersion); err == nil &&
+			group.Group == api.GroupVersion.Group && owner.Kind == "LicensedProduct" {
 			return true
 		}
 	}

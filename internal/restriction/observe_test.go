@@ -29,10 +29,13 @@ func TestTierOf(t *testing.T) {
 		object string
 		want   restriction.Tier
 	}{
-		"plain":       {`{"metadata": {"name": "security"}, "spec": {"order": 100, "defaultAction": "Deny"}}`, restriction.Tier{Name: "security"}},
-		"no spec":     {`{"metadata": {"name": "security"}}`, restriction.Tier{Name: "security"}},
-		"with labels": {`{"metadata": {"name": "security", "labels": {"team": "net"}}}`, restriction.Tier{Name: "security", Labels: labels.Set{"team": "net"}}},
-		"deleted":     {`{"metadata": {"name": "security", "deletionTimestamp": "2027-03-01T08:00:00Z"}}`, restriction.Tier{Name: "security", Deleting: true}},
+		"plain": {`{"metadata": {"name": "security"}, "spec": {"order": 100, "defaultAction": "Deny"}}`,
+			restriction.Tier{Name: "security"}},
+		"no spec": {`{"metadata": {"name": "security"}}`, restriction.Tier{Name: "security"}},
+		"with labels": {`{"metadata": {"name": "security", "labels": {"team": "net"}}}`,
+			restriction.Tier{Name: "security", Labels: labels.Set{"team": "net"}}},
+		"deleted": {`{"metadata": {"name": "security", "deletionTimestamp": "2027-03-01T08:00:00Z"}}`,
+			restriction.Tier{Name: "security", Deleting: true}},
 		"no name":     {`{}`, restriction.Tier{}},
 		"of no types": {`{"metadata": {"name": 7, "labels": ["team"]}}`, restriction.Tier{}},
 	} {
@@ -47,7 +50,8 @@ func TestTierOf(t *testing.T) {
 func TestPolicyOf(t *testing.T) {
 	// seen is a GlobalNetworkPolicy security.x of tier security, and what else there is to it.
 	seen := func(changes ...func(*restriction.Policy)) restriction.Policy {
-		p := restriction.Policy{Kind: restriction.GlobalNetworkPolicy, Name: "security.x", Tier: "security", ForPods: true}
+		p := restriction.Policy{Kind: restriction.GlobalNetworkPolicy, Name: "security.x", Tier: "security",
+			ForPods: true}
 		for _, change := range changes {
 			change(&p)
 		}
@@ -79,68 +83,119 @@ func TestPolicyOf(t *testing.T) {
 		},
 		"a spec that is a list": {object: `{` + name + `, "spec": [{"tier": "security"}]}`, want: seen(tierless)},
 		"a spec of no types": {
-			object: `{` + name + `, "spec": {"tier": {"name": "security"}, "order": "1", "ingress": {"action": "Deny"}, "egress": "Allow", "doNotTrack": {}, "preDNAT": ["true"]}}`,
-			want:   seen(tierless),
+			object: `{` + name +
+				`, "spec": {"tier": {"name": "security"}, "order": "1", "ingress": {"action": "Deny"}, "egress": ` +
+				`"Allow", "doNotTrack": {}, "preDNAT": ["true"]}}`,
+			want: seen(tierless),
 		},
-		"rules of no types": {object: with(`"ingress": [null, "Deny", ["Deny"], {"action": {"Deny": true}}, {"action": ["Deny"]}, {}, 7]`), want: seen()},
-		"no object":         {object: `{}`, want: seen(tierless, func(p *restriction.Policy) { p.Name = "" })},
+		"rules of no types": {
+			object: with(
+				`"ingress": [null, "Deny", ["Deny"], {"action": {"Deny": true}}, {"action": ["Deny"]}, {}, 7]`),
+			want: seen()},
+		"no object": {object: `{}`, want: seen(tierless, func(p *restriction.Policy) { p.Name = "" })},
 
-		"an order":                      {object: with(`"order": 100.5`), want: seen(orderOf(100.5))},
-		"a whole order":                 {object: with(`"order": 100`), want: seen(orderOf(100))},
-		"an order of nought":            {object: with(`"order": 0`), want: seen(orderOf(0))},
-		"an order below":                {object: with(`"order": -1e3`), want: seen(orderOf(-1000))},
-		"a whole order beyond integers": {object: with(`"order": -99999999999999999999`), want: seen(orderOf(-99999999999999999999))},
-		"the least order":               {object: with(`"order": -1.7976931348623157e308`), want: seen(orderOf(restriction.PassOrder))},
-		"an order that is null":         {object: with(`"order": null`), want: seen()},
-		"an order that is a word":       {object: with(`"order": "first"`), want: seen()},
-		"allowing what comes in":        {object: with(`"ingress": [{"action": "Allow"}]`), want: seen(allows)},
-		"allowing what goes out":        {object: with(`"egress": [{"action": "Allow"}]`), want: seen(allows)},
-		"denying what comes in":         {object: with(`"ingress": [{"action": "Deny"}]`), want: seen(denies)},
-		"denying what goes out":         {object: with(`"egress": [{"action": "Deny", "protocol": "TCP"}]`), want: seen(denies)},
-		"one way each":                  {object: with(`"ingress": [{"action": "Allow"}], "egress": [{"action": "Deny"}]`), want: seen(allows, denies)},
-		"both, after others":            {object: with(`"ingress": [{"action": "Log"}, {"action": "Pass"}, {"action": "Deny"}, {"action": "Allow"}]`), want: seen(allows, denies)},
-		"neither":                       {object: with(`"ingress": [{"action": "Log"}, {"action": "Pass"}], "egress": []`), want: seen()},
-		"actions that are none":         {object: with(`"ingress": [{"action": "allow"}, {"action": "DENY"}, {"action": ""}]`), want: seen()},
-		"not tracked":                   {object: with(`"doNotTrack": true, "applyOnForward": true`), want: seen(hostOnly)},
-		"before DNAT":                   {object: with(`"preDNAT": true, "applyOnForward": true`), want: seen(hostOnly)},
-		"on what is forwarded too":      {object: with(`"applyOnForward": true`), want: seen()},
-		"tracked, and not before DNAT":  {object: with(`"doNotTrack": false, "preDNAT": false`), want: seen()},
-		"not tracked, as a word":        {object: with(`"doNotTrack": "true"`), want: seen()},
-		"of another tier than its name": {object: `{` + name + `, "spec": {"tier": "platform"}}`, want: seen(func(p *restriction.Policy) { p.Tier = "platform" })},
+		"an order":           {object: with(`"order": 100.5`), want: seen(orderOf(100.5))},
+		"a whole order":      {object: with(`"order": 100`), want: seen(orderOf(100))},
+		"an order of nought": {object: with(`"order": 0`), want: seen(orderOf(0))},
+		"an order below":     {object: with(`"order": -1e3`), want: seen(orderOf(-1000))},
+		"a whole order beyond integers": {object: with(`"order": -99999999999999999999`),
+			want: seen(orderOf(-99999999999999999999))},
+		"the least order": {object: with(`"order": -1.7976931348623157e308`),
+			want: seen(orderOf(restriction.PassOrder))},
+		"an order that is null":   {object: with(`"order": null`), want: seen()},
+		"an order that is a word": {object: with(`"order": "first"`), want: seen()},
+		"allowing what comes in":  {object: with(`"ingress": [{"action": "Allow"}]`), want: seen(allows)},
+		"allowing what goes out":  {object: with(`"egress": [{"action": "Allow"}]`), want: seen(allows)},
+		"denying what comes in":   {object: with(`"ingress": [{"action": "Deny"}]`), want: seen(denies)},
+		"denying what goes out": {object: with(`"egress": [{"action": "Deny", "protocol": "TCP"}]`),
+			want: seen(denies)},
+		"one way each": {
+			object: with(`"ingress": [{"action": "Allow"}], "egress": [{"action": "Deny"}]`),
+			want:   seen(allows, denies)},
+		"both, after others": {
+			object: with(`"ingress": [{"action": "Log"}, {"action": "Pass"}, {"action": "Deny"}, {"action": "Allow"}]`),
+			want:   seen(allows, denies)},
+		"neither": {
+			object: with(`"ingress": [{"action": "Log"}, {"action": "Pass"}], "egress": []`), want: seen()},
+		"actions that are none": {
+			object: with(`"ingress": [{"action": "allow"}, {"action": "DENY"}, {"action": ""}]`), want: seen()},
+		"not tracked": {object: with(`"doNotTrack": true, "applyOnForward": true`),
+			want: seen(hostOnly)},
+		"before DNAT": {object: with(`"preDNAT": true, "applyOnForward": true`),
+			want: seen(hostOnly)},
+		"on what is forwarded too":     {object: with(`"applyOnForward": true`), want: seen()},
+		"tracked, and not before DNAT": {object: with(`"doNotTrack": false, "preDNAT": false`), want: seen()},
+		"not tracked, as a word":       {object: with(`"doNotTrack": "true"`), want: seen()},
+		"of another tier than its name": {object: `{` + name + `, "spec": {"tier": "platform"}}`,
+			want: seen(func(p *restriction.Policy) { p.Tier = "platform" })},
 		"of a kind that has a namespace": {
-			kind:   restriction.NetworkPolicy,
-			object: `{"metadata": {"name": "security.x", "namespace": "shop"}, "spec": {"tier": "security", "order": 7, "egress": [{"action": "Deny"}]}}`,
-			want:   seen(denies, orderOf(7), func(p *restriction.Policy) { p.Kind, p.Namespace = restriction.NetworkPolicy, "shop" }),
+			kind: restriction.NetworkPolicy,
+			object: `{"metadata": {"name": "security.x", "namespace": "shop"}, "spec": {"tier": "security", ` +
+				`"order": 7, "egress": [{"action": "Deny"}]}}`,
+			want: seen(denies,
+				orderOf(7), func(p *restriction.Policy) { p.Kind, p.Namespace = restriction.NetworkPolicy, "shop" }),
 		},
 
-		"marked by the label":                   {object: branded(`"labels": {"license-operator.io/pass-policy": "true"}`), want: seen(marked)},
-		"the label says otherwise":              {object: branded(`"labels": {"license-operator.io/pass-policy": "false"}`), want: seen()},
-		"the label says nothing":                {object: branded(`"labels": {"license-operator.io/pass-policy": ""}`), want: seen()},
-		"labels of no types":                    {object: branded(`"labels": {"license-operator.io/pass-policy": true}`), want: seen()},
-		"an annotation is no mark":              {object: branded(`"annotations": {"license-operator.io/pass-policy": "true"}`), want: seen()},
-		"marked by an owner":                    {object: branded(`"ownerReferences": [{"apiVersion": "license-operator.io/v1alpha1", "kind": "LicensedProduct", "name": "mesh", "uid": "1"}]`), want: seen(marked)},
-		"marked by an owner of a version ahead": {object: branded(`"ownerReferences": [{"apiVersion": "license-operator.io/v2", "kind": "LicensedProduct", "name": "mesh", "uid": "1"}]`), want: seen(marked)},
+		"marked by the label": {object: branded(`"labels": {"license-operator.io/pass-policy": "true"}`),
+			want: seen(marked)},
+		"the label says otherwise": {object: branded(`"labels": {"license-operator.io/pass-policy": "false"}`),
+			want: seen()},
+		"the label says nothing": {object: branded(`"labels": {"license-operator.io/pass-policy": ""}`),
+			want: seen()},
+		"labels of no types": {object: branded(`"labels": {"license-operator.io/pass-policy": true}`),
+			want: seen()},
+		"an annotation is no mark": {object: branded(`"annotations": {"license-operator.io/pass-policy": "true"}`),
+			want: seen()},
+		"marked by an owner": {
+			object: branded(
+				`"ownerReferences": [{"apiVersion": "license-operator.io/v1alpha1", "kind": "LicensedProduct", ` +
+					`"name": "mesh", "uid": "1"}]`), want: seen(marked)},
+		"marked by an owner of a version ahead": {
+			object: branded(
+				`"ownerReferences": [{"apiVersion": "license-operator.io/v2", "kind": "LicensedProduct", "name": ` +
+					`"mesh", "uid": "1"}]`), want: seen(marked)},
 		"marked by one owner of several": {
-			object: branded(`"ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "1"}, {"apiVersion": "license-operator.io/v1alpha1", "kind": "LicensedProduct", "name": "mesh", "uid": "2"}]`),
-			want:   seen(marked),
+			object: branded(
+				`"ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "1"}, ` +
+					`{"apiVersion": "license-operator.io/v1alpha1", "kind": "LicensedProduct", "name": "mesh", ` +
+					`"uid": "2"}]`),
+			want: seen(marked),
 		},
-		"an owner of another kind":       {object: branded(`"ownerReferences": [{"apiVersion": "license-operator.io/v1alpha1", "kind": "LicenseKey", "name": "mesh", "uid": "1"}]`), want: seen()},
-		"an owner of another group":      {object: branded(`"ownerReferences": [{"apiVersion": "example.com/v1alpha1", "kind": "LicensedProduct", "name": "mesh", "uid": "1"}]`), want: seen()},
-		"an owner of no group":           {object: branded(`"ownerReferences": [{"apiVersion": "v1", "kind": "LicensedProduct", "name": "mesh", "uid": "1"}]`), want: seen()},
-		"an owner of what is no version": {object: branded(`"ownerReferences": [{"apiVersion": "license-operator.io/v1/v2", "kind": "LicensedProduct", "name": "mesh", "uid": "1"}]`), want: seen()},
-		"owners of no types":             {object: branded(`"ownerReferences": ["LicensedProduct", {"kind": 7}]`), want: seen()},
-		"neutral":                        {object: `{` + name + `, "spec": ` + passSpecJSON + `}`, want: seen(neutral)},
+		"an owner of another kind": {
+			object: branded(
+				`"ownerReferences": [{"apiVersion": "license-operator.io/v1alpha1", "kind": "LicenseKey", "name": ` +
+					`"mesh", "uid": "1"}]`), want: seen()},
+		"an owner of another group": {
+			object: branded(
+				`"ownerReferences": [{"apiVersion": "example.com/v1alpha1", "kind": "LicensedProduct", "name": ` +
+					`"mesh", "uid": "1"}]`), want: seen()},
+		"an owner of no group": {
+			object: branded(
+				`"ownerReferences": [{"apiVersion": "v1", "kind": "LicensedProduct", "name": "mesh", "uid": "1"}]`),
+			want: seen()},
+		"an owner of what is no version": {
+			object: branded(
+				`"ownerReferences": [{"apiVersion": "license-operator.io/v1/v2", "kind": "LicensedProduct", "name": ` +
+					`"mesh", "uid": "1"}]`), want: seen()},
+		"owners of no types": {object: branded(`"ownerReferences": ["LicensedProduct", {"kind": 7}]`),
+			want: seen()},
+		"neutral": {object: `{` + name + `, "spec": ` + passSpecJSON + `}`, want: seen(neutral)},
 		"neutral, but sparing nobody": {
-			object: `{` + name + `, "spec": {"tier": "security", "order": -1.7976931348623157e308, "selector": "all()", "types": ["Ingress", "Egress"], "ingress": [{"action": "Pass"}], "egress": [{"action": "Pass"}]}}`,
-			want:   seen(orderOf(restriction.PassOrder)),
+			object: `{` + name +
+				`, "spec": {"tier": "security", "order": -1.7976931348623157e308, "selector": "all()", "types": ` +
+				`["Ingress", "Egress"], "ingress": [{"action": "Pass"}], "egress": [{"action": "Pass"}]}}`,
+			want: seen(orderOf(restriction.PassOrder)),
 		},
 		"neutral and marked": {
-			object: `{"metadata": {"name": "security.x", "labels": {"license-operator.io/pass-policy": "true", "team": "net"}}, "spec": ` + passSpecJSON + `}`, want: seen(neutral, marked),
+			object: `{"metadata": {"name": "security.x", "labels": {"license-operator.io/pass-policy": "true", ` +
+				`"team": "net"}}, "spec": ` + passSpecJSON + `}`, want: seen(neutral, marked),
 		},
 		"of a kind that is never ours": {
-			kind:   restriction.NetworkPolicy,
-			object: `{"metadata": {"name": "security.x", "namespace": "shop", "labels": {"license-operator.io/pass-policy": "true"}}, "spec": ` + passSpecJSON + `}`,
-			want:   seen(orderOf(restriction.PassOrder), func(p *restriction.Policy) { p.Kind, p.Namespace = restriction.NetworkPolicy, "shop" }),
+			kind: restriction.NetworkPolicy,
+			object: `{"metadata": {"name": "security.x", "namespace": "shop", "labels": ` +
+				`{"license-operator.io/pass-policy": "true"}}, "spec": ` + passSpecJSON + `}`,
+			want: seen(orderOf(restriction.PassOrder),
+				func(p *restriction.Policy) { p.Kind, p.Namespace = restriction.NetworkPolicy, "shop" }),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -163,8 +218,9 @@ func TestPolicyOf(t *testing.T) {
 // What the operator writes is what it recognises, once it has been through an API server.
 func TestPolicyOfAPassPolicy(t *testing.T) {
 	text, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"name": "security.license-operator-pass", "labels": map[string]any{restriction.PassPolicyLabel: restriction.PassPolicyLabelValue}},
-		"spec":     restriction.PassSpec("security", operatorNamespace),
+		"metadata": map[string]any{"name": "security.license-operator-pass",
+			"labels": map[string]any{restriction.PassPolicyLabel: restriction.PassPolicyLabelValue}},
+		"spec": restriction.PassSpec("security", operatorNamespace),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -20,8 +20,8 @@ const (
 	MaxPauseReason = 256
 )
 
-// PauseOf is what the cluster owner has asked for by annotations of the product; nil: no pause. One that is longer than MaxPause ends then. Its error says what is
-// wrong with an annotation, which then counts for nothing.
+// PauseOf is what the cluster owner has asked for by annotations of the product; nil: no pause. One that is longer than
+// MaxPause ends then. Its error says what is wrong with an annotation, which then counts for nothing.
 func PauseOf(product *api.LicensedProduct) (*api.RestrictionPause, error) {
 	value, asked := product.Annotations[api.RestrictionPauseAnnotation]
 	if !asked {
@@ -29,7 +29,8 @@ func PauseOf(product *api.LicensedProduct) (*api.RestrictionPause, error) {
 	}
 	since, until, err := parsePause(value)
 	if err != nil {
-		return nil, fmt.Errorf("annotation %s pauses nothing: %w (kubectl license pause sets it)", api.RestrictionPauseAnnotation, err)
+		return nil, fmt.Errorf("annotation %s pauses nothing: %w (kubectl license pause sets it)",
+			api.RestrictionPauseAnnotation, err)
 	}
 	if longest := since.Add(MaxPause); until.After(longest) {
 		until = longest
@@ -52,7 +53,8 @@ func IsPauseCut(product *api.LicensedProduct) bool {
 func parsePause(value string) (since, until time.Time, err error) {
 	from, to, ok := strings.Cut(value, "/")
 	if !ok {
-		return since, until, fmt.Errorf("%.64q is not two instants with a slash between them, as in 2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", value)
+		return since, until, fmt.Errorf("%.64q is not two instants with a slash between them, as in "+
+			"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", value)
 	}
 	for _, part := range []struct {
 		text    string
@@ -62,11 +64,13 @@ func parsePause(value string) (since, until time.Time, err error) {
 		*part.instant = part.instant.UTC().Truncate(time.Second)
 		// In UTC it may be of a year that the API cannot write, and refuse the whole status for.
 		if year := part.instant.Year(); err != nil || year < 0 || year > 9999 {
-			return since, until, fmt.Errorf("%.64q is no instant as RFC 3339 has them, as in 2027-03-01T08:00:00Z", part.text)
+			return since, until, fmt.Errorf("%.64q is no instant as RFC 3339 has them, as in 2027-03-01T08:00:00Z",
+				part.text)
 		}
 	}
 	if !until.After(since) {
-		return since, until, fmt.Errorf("it ends at %s, and not after it begins at %s", until.Format(time.RFC3339), since.Format(time.RFC3339))
+		return since, until, fmt.Errorf("it ends at %s, and not after it begins at %s", until.Format(time.RFC3339),
+			since.Format(time.RFC3339))
 	}
 	return since, until, nil
 }

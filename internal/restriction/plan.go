@@ -11,8 +11,8 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// Plan is what the restrictions of all products come to on what was seen. All lists are in an order of their own, whatever order things were seen in: tiers and
-// products by name, policies by namespace, name, kind.
+// Plan is what the restrictions of all products come to on what was seen. All lists are in an order of their own,
+// whatever order things were seen in: tiers and products by name, policies by namespace, name, kind.
 type Plan struct {
 	// Products, each of them, whether it restricts anything or not.
 	Products []ProductPlan
@@ -25,7 +25,8 @@ type Plan struct {
 // TierPlan is the restriction that is in force in a tier.
 type TierPlan struct {
 	Name string
-	// Mode is the strongest of the products', ReadOnly or DefaultTierOnly, and ModeReason tells why it is not the one that they have.
+	// Mode is the strongest of the products', ReadOnly or DefaultTierOnly, and ModeReason tells why it is not the one
+	// that they have.
 	Mode       api.RestrictionMode
 	ModeReason api.RestrictionModeReason
 	// Products are those that it is in force for: the ones whose mode is the strongest.
@@ -44,8 +45,8 @@ type ProductPlan struct {
 	ModeReason api.RestrictionModeReason
 	// InForce tells whether the restriction restricts: it is due, not paused, and its mode is more than Observe.
 	InForce bool
-	// Affects are the tiers that it restricts, or, not in force, would. Under Observe that is by the mode that was asked for, or, where that is Observe, by
-	// DefaultTierOnly; with a Windows node by ReadOnly.
+	// Affects are the tiers that it restricts, or, not in force, would. Under Observe that is by the mode that was
+	// asked for, or, where that is Observe, by DefaultTierOnly; with a Windows node by ReadOnly.
 	Affects []TierEffect
 	// Spared are the tiers that the product selects and cannot restrict.
 	Spared []SparedTier
@@ -62,8 +63,9 @@ type TierEffect struct {
 	Tier       string
 	Mode       api.RestrictionMode
 	ModeReason api.RestrictionModeReason
-	// Policies that stop being applied to pods, or, in ReadOnly, can no longer be changed. The former leaves out those that act on host endpoints only, those of the
-	// operator's namespace, and what bypasses. Plans share this list: it is not to be written to.
+	// Policies that stop being applied to pods, or, in ReadOnly, can no longer be changed. The former leaves out those
+	// that act on host endpoints only, those of the operator's namespace, and what bypasses. Plans share this list: it
+	// is not to be written to.
 	Policies []PolicyRef
 	// Allow and Deny are how many of Policies have a rule that allows, and one that denies.
 	Allow, Deny int
@@ -94,7 +96,8 @@ func (e *TierEffect) stopping(which func(PolicyRef) bool) []PolicyRef {
 	return found
 }
 
-// Counts are how many policies the restriction affects in all tiers, and how many of them have a rule that allows, and one that denies.
+// Counts are how many policies the restriction affects in all tiers, and how many of them have a rule that allows, and
+// one that denies.
 func (p *ProductPlan) Counts() (policies, allow, deny int) {
 	for i := range p.Affects {
 		policies += len(p.Affects[i].Policies)
@@ -157,11 +160,12 @@ type planner struct {
 	tiers  []*Tier
 	// policies by tier, without the operator's own.
 	policies map[string][]*Policy
-	// made are the names of all policies that the operator made, and madeIn those of them that may stand in for a tier's pass policy, by that tier.
+	// made are the names of all policies that the operator made, and madeIn those of them that may stand in for a
+	// tier's pass policy, by that tier.
 	made   []string
 	madeIn map[string][]*Policy
-	// taken are the names of GlobalNetworkPolicies that the operator did not make, and those that the plan has given to a tier: the names of two tiers can be made up
-	// to come to the same.
+	// taken are the names of GlobalNetworkPolicies that the operator did not make, and those that the plan has given to
+	// a tier: the names of two tiers can be made up to come to the same.
 	taken map[string]bool
 	// views of the tiers that any product selects, made when first needed.
 	views map[string]*view
@@ -171,7 +175,8 @@ type planner struct {
 type view struct {
 	// passName is the name that the pass policy has or would have.
 	passName string
-	// all policies, those that stop being applied, those that are applied to pods whatever the operator does, and those of them that it cannot stop.
+	// all policies, those that stop being applied, those that are applied to pods whatever the operator does, and those
+	// of them that it cannot stop.
 	all, stopping  []PolicyRef
 	applied, first []Bypass
 }
@@ -280,7 +285,8 @@ func (p *planner) tier(t *Tier, products []*Product, modes map[string]api.Restri
 		}
 	}
 	effect := p.effect(t, strongest)
-	plan := TierPlan{Name: t.Name, Mode: effect.Mode, ModeReason: effect.ModeReason, Products: names, Bypasses: effect.Bypasses}
+	plan := TierPlan{Name: t.Name, Mode: effect.Mode, ModeReason: effect.ModeReason, Products: names,
+		Bypasses: effect.Bypasses}
 	if effect.Mode == api.RestrictionDefaultTierOnly {
 		plan.Pass = passPolicy(p.view(t).passName, t, by, p.brakes.OperatorNamespace)
 	}
@@ -317,8 +323,9 @@ func (p *planner) view(t *Tier) *view {
 	return v
 }
 
-// passName is the name of the pass policy of a tier. One that is there is kept, best one that is as it should be, so that nothing is written or opened for the sake
-// of a nicer name; otherwise it is the first that nobody else's policy has.
+// passName is the name of the pass policy of a tier. One that is there is kept, best one that is as it should be, so
+// that nothing is written or opened for the sake of a nicer name; otherwise it is the first that nobody else's policy
+// has.
 func (p *planner) passName(t *Tier) string {
 	var kept *Policy
 	for _, policy := range p.madeIn[t.Name] {
@@ -326,7 +333,8 @@ func (p *planner) passName(t *Tier) string {
 		if n == 0 || policy.Name != passPolicyName(t.Name, n) || p.taken[policy.Name] {
 			continue
 		}
-		if kept == nil || policy.Neutral && !kept.Neutral || policy.Neutral == kept.Neutral && n < passNumber(kept.Name) {
+		if kept == nil || policy.Neutral && !kept.Neutral ||
+			policy.Neutral == kept.Neutral && n < passNumber(kept.Name) {
 			kept = policy
 		}
 	}
@@ -340,9 +348,10 @@ func (p *planner) passName(t *Tier) string {
 	}
 }
 
-// sortsBefore tells whether any version of Calico evaluates the policy before the pass policy of that name. Orders compare first, and none comes last. Of the same
-// order, releases from 3.32 on compare name/namespace/kind, as that one string, and earlier ones namespace/name, or the mere name of a global policy
-// (felix/calc/policy_sorter.go, networkpolicyprocessor.go in projectcalico/calico). Which it is cannot be seen here, so either counts.
+// sortsBefore tells whether any version of Calico evaluates the policy before the pass policy of that name. Orders
+// compare first, and none comes last. Of the same order, releases from 3.32 on compare name/namespace/kind, as that one
+// string, and earlier ones namespace/name, or the mere name of a global policy (felix/calc/policy_sorter.go,
+// networkpolicyprocessor.go in projectcalico/calico). Which it is cannot be seen here, so either counts.
 func (p *Policy) sortsBefore(passName string) bool {
 	order := math.Inf(1)
 	if p.Order != nil {

@@ -32,12 +32,14 @@ func tier(name string) restriction.Tier { return restriction.Tier{Name: name} }
 
 // global is a GlobalNetworkPolicy without an order that allows.
 func global(tier, name string) restriction.Policy {
-	return restriction.Policy{Kind: restriction.GlobalNetworkPolicy, Name: name, Tier: tier, Allows: true, ForPods: true}
+	return restriction.Policy{Kind: restriction.GlobalNetworkPolicy, Name: name, Tier: tier, Allows: true,
+		ForPods: true}
 }
 
 // namespaced is a NetworkPolicy without an order that denies.
 func namespaced(tier, namespace, name string) restriction.Policy {
-	return restriction.Policy{Kind: restriction.NetworkPolicy, Namespace: namespace, Name: name, Tier: tier, Denies: true, ForPods: true}
+	return restriction.Policy{Kind: restriction.NetworkPolicy, Namespace: namespace, Name: name, Tier: tier,
+		Denies: true, ForPods: true}
 }
 
 func ordered(p restriction.Policy, order float64) restriction.Policy {
@@ -87,8 +89,10 @@ func pass(tier, name string) *restriction.PassPolicy {
 		Name: name, Tier: tier, Owners: []string{"mesh"},
 		Labels: map[string]string{"license-operator.io/pass-policy": "true"},
 		Annotations: map[string]string{
-			"kubernetes.io/description": "The policies of tier " + tier + " are not applied to pods while this one is here: no license covers mesh (Acme). " +
-				"It was put here by license-operator, which takes it away on renewal. Renew at https://acme.example/renew",
+			"kubernetes.io/description": "The policies of tier " + tier +
+				" are not applied to pods while this one is here: no license covers mesh (Acme). " +
+				"It was put here by license-operator, which takes it away on renewal. Renew at " +
+				"https://acme.example/renew",
 			"license-operator.io/products":         "mesh",
 			"license-operator.io/restricted-since": "2026-11-01T00:00:00Z",
 			"license-operator.io/renewal-urls":     "https://acme.example/renew",
@@ -159,7 +163,8 @@ func passed(name string, e restriction.TierEffect, remove ...string) restriction
 	return restriction.Plan{
 		Products: spares(mesh(defaultTierOnly, e)),
 		Tiers: []restriction.TierPlan{{
-			Name: "security", Mode: defaultTierOnly, Products: []string{"mesh"}, Pass: pass("security", name), Bypasses: e.Bypasses,
+			Name: "security", Mode: defaultTierOnly, Products: []string{"mesh"}, Pass: pass("security", name),
+			Bypasses: e.Bypasses,
 		}},
 		Delete: remove,
 	}
@@ -193,7 +198,8 @@ func TestPlan(t *testing.T) {
 	}{
 		"nothing at all": {},
 		"no products": {
-			world: world{tiers: []restriction.Tier{tier("security")}, policies: []restriction.Policy{allow, deny}, brakes: open},
+			world: world{tiers: []restriction.Tier{tier("security")}, policies: []restriction.Policy{allow, deny},
+				brakes: open},
 		},
 		"no tiers, as where Calico is not": {
 			world: world{products: []restriction.Product{product("mesh", defaultTierOnly)}, brakes: open},
@@ -228,11 +234,15 @@ func TestPlan(t *testing.T) {
 		},
 		"Observe: what DefaultTierOnly would do, and nothing is done": {
 			world: restricted(observe, allow),
-			want:  restriction.Plan{Products: []restriction.ProductPlan{{Name: "mesh", Mode: observe, Affects: []restriction.TierEffect{stops("security", allow)}, Spared: defaultSpared}}},
+			want: restriction.Plan{
+				Products: []restriction.ProductPlan{{Name: "mesh", Mode: observe,
+					Affects: []restriction.TierEffect{stops("security", allow)}, Spared: defaultSpared}}},
 		},
 		"Observe on a cluster with a Windows node: what ReadOnly would do": {
 			world: restricted(observe, allow).with(func(w *world) { w.brakes.WindowsNode = true }),
-			want:  restriction.Plan{Products: []restriction.ProductPlan{{Name: "mesh", Mode: observe, Affects: []restriction.TierEffect{freezes("security", allow)}, Spared: defaultSpared}}},
+			want: restriction.Plan{
+				Products: []restriction.ProductPlan{{Name: "mesh", Mode: observe,
+					Affects: []restriction.TierEffect{freezes("security", allow)}, Spared: defaultSpared}}},
 		},
 		"Observe without a selector": {
 			world: restricted(observe, allow).with(func(w *world) { w.products[0].TierSelector = nil }),
@@ -243,28 +253,35 @@ func TestPlan(t *testing.T) {
 			want:  restriction.Plan{Products: []restriction.ProductPlan{{Name: "mesh"}}},
 		},
 		"not due: a preview": {
-			world: restricted(defaultTierOnly, allow, deny).with(func(w *world) { w.products[0].Due, w.products[0].Since = false, time.Time{} }),
+			world: restricted(defaultTierOnly, allow, deny).
+				with(func(w *world) { w.products[0].Due, w.products[0].Since = false, time.Time{} }),
 			want: restriction.Plan{Products: []restriction.ProductPlan{{
-				Name: "mesh", Mode: defaultTierOnly, Affects: []restriction.TierEffect{stops("security", allow, deny)}, Spared: defaultSpared,
+				Name: "mesh", Mode: defaultTierOnly, Affects: []restriction.TierEffect{stops("security", allow, deny)},
+				Spared: defaultSpared,
 			}}},
 		},
 		"renewed: what is ours goes": {
-			world: restricted(defaultTierOnly, allow, made("security", ours)).with(func(w *world) { w.products[0].Due = false }),
+			world: restricted(defaultTierOnly, allow, made("security", ours)).
+				with(func(w *world) { w.products[0].Due = false }),
 			want: restriction.Plan{
-				Products: []restriction.ProductPlan{{Name: "mesh", Mode: defaultTierOnly, Affects: []restriction.TierEffect{stops("security", allow)}, Spared: defaultSpared}},
-				Delete:   []string{ours},
+				Products: []restriction.ProductPlan{{Name: "mesh", Mode: defaultTierOnly,
+					Affects: []restriction.TierEffect{stops("security", allow)}, Spared: defaultSpared}},
+				Delete: []string{ours},
 			},
 		},
 		"paused: what is ours goes": {
-			world: restricted(defaultTierOnly, allow, made("security", ours)).with(func(w *world) { w.products[0].Paused = true }),
+			world: restricted(defaultTierOnly, allow, made("security", ours)).
+				with(func(w *world) { w.products[0].Paused = true }),
 			want: restriction.Plan{
-				Products: []restriction.ProductPlan{{Name: "mesh", Mode: defaultTierOnly, Affects: []restriction.TierEffect{stops("security", allow)}, Spared: defaultSpared}},
-				Delete:   []string{ours},
+				Products: []restriction.ProductPlan{{Name: "mesh", Mode: defaultTierOnly,
+					Affects: []restriction.TierEffect{stops("security", allow)}, Spared: defaultSpared}},
+				Delete: []string{ours},
 			},
 		},
 		"the product is gone: what is ours goes": {
-			world: world{tiers: []restriction.Tier{tier("security")}, policies: []restriction.Policy{made("security", ours), allow}, brakes: open},
-			want:  restriction.Plan{Delete: []string{ours}},
+			world: world{tiers: []restriction.Tier{tier("security")},
+				policies: []restriction.Policy{made("security", ours), allow}, brakes: open},
+			want: restriction.Plan{Delete: []string{ours}},
 		},
 		"the tier is not selected any more: what is ours goes": {
 			world: restricted(defaultTierOnly, made("security", ours)).with(func(w *world) {
@@ -279,14 +296,16 @@ func TestPlan(t *testing.T) {
 			want: restriction.Plan{
 				Products: []restriction.ProductPlan{{
 					Name: "mesh", Mode: defaultTierOnly, InForce: true,
-					Spared: append(defaultSpared[:1:1], restriction.SparedTier{Name: "security", Reason: api.TierSparedNever}),
+					Spared: append(defaultSpared[:1:1],
+						restriction.SparedTier{Name: "security", Reason: api.TierSparedNever}),
 				}},
 				Delete: []string{ours},
 			},
 		},
 		"the tier is gone: what is ours goes, the user's policies do not count": {
-			world: restricted(defaultTierOnly, made("security", ours), allow).with(func(w *world) { w.tiers = w.tiers[:1] }),
-			want:  restriction.Plan{Products: spares(mesh(defaultTierOnly)), Delete: []string{ours}},
+			world: restricted(defaultTierOnly, made("security", ours), allow).
+				with(func(w *world) { w.tiers = w.tiers[:1] }),
+			want: restriction.Plan{Products: spares(mesh(defaultTierOnly)), Delete: []string{ours}},
 		},
 		"policies of a tier that does not exist do not count": {
 			world: restricted(defaultTierOnly, allow, global("nowhere", "nowhere.allow")),
@@ -297,11 +316,13 @@ func TestPlan(t *testing.T) {
 			want:  passed(ours, stops("security")),
 		},
 		"a policy's tier counts, not its name": {
-			world: restricted(defaultTierOnly, global("default", "security.allow"), global("security", "default.allow")),
-			want:  passed(ours, stops("security", global("security", "default.allow"))),
+			world: restricted(defaultTierOnly, global("default", "security.allow"),
+				global("security", "default.allow")),
+			want: passed(ours, stops("security", global("security", "default.allow"))),
 		},
 		"--max-restriction=ReadOnly": {
-			world: restricted(defaultTierOnly, allow, made("security", ours)).with(func(w *world) { w.brakes.MaxMode = readOnly }),
+			world: restricted(defaultTierOnly, allow, made("security", ours)).
+				with(func(w *world) { w.brakes.MaxMode = readOnly }),
 			want: restriction.Plan{
 				Products: []restriction.ProductPlan{{
 					Name: "mesh", Mode: readOnly, ModeReason: api.ModeReasonMaxRestriction, InForce: true,
@@ -319,7 +340,8 @@ func TestPlan(t *testing.T) {
 			}}},
 		},
 		"a Windows node": {
-			world: restricted(defaultTierOnly, allow, made("security", ours)).with(func(w *world) { w.brakes.WindowsNode = true }),
+			world: restricted(defaultTierOnly, allow, made("security", ours)).
+				with(func(w *world) { w.brakes.WindowsNode = true }),
 			want: restriction.Plan{
 				Products: []restriction.ProductPlan{{
 					Name: "mesh", Mode: readOnly, ModeReason: api.ModeReasonWindowsNode, InForce: true,
@@ -330,14 +352,17 @@ func TestPlan(t *testing.T) {
 			},
 		},
 		"a tier that is being deleted: the pass policy lets go, nothing new comes in, and what is there bypasses": {
-			world: restricted(defaultTierOnly, allow, deny, host, made("security", ours)).with(func(w *world) { w.tiers[1] = deleting }),
+			world: restricted(defaultTierOnly, allow, deny, host, made("security", ours)).
+				with(func(w *world) { w.tiers[1] = deleting }),
 			want: restriction.Plan{
 				Products: spares(mesh(defaultTierOnly, restriction.TierEffect{
 					Tier: "security", Mode: readOnly, ModeReason: api.ModeReasonTierDeleting,
-					Policies: refs(allow, host, deny), Allow: 2, Deny: 1, Bypasses: bypasses(api.BypassTierDeleting, allow, deny),
+					Policies: refs(allow, host, deny), Allow: 2, Deny: 1,
+					Bypasses: bypasses(api.BypassTierDeleting, allow, deny),
 				})),
 				Tiers: []restriction.TierPlan{{
-					Name: "security", Mode: readOnly, ModeReason: api.ModeReasonTierDeleting, Products: []string{"mesh"},
+					Name: "security", Mode: readOnly, ModeReason: api.ModeReasonTierDeleting,
+					Products: []string{"mesh"},
 					Bypasses: bypasses(api.BypassTierDeleting, allow, deny),
 				}},
 				Delete: []string{ours},
@@ -354,31 +379,38 @@ func TestPlan(t *testing.T) {
 		"orders: only the least one can be first": {
 			world: restricted(
 				defaultTierOnly,
-				ordered(global("security", "security.a"), -math.MaxFloat32), ordered(global("security", "security.b"), 0), ordered(global("security", "security.c"), math.MaxFloat64),
+				ordered(global("security", "security.a"), -math.MaxFloat32),
+				ordered(global("security", "security.b"), 0),
+				ordered(global("security", "security.c"), math.MaxFloat64),
 				least(global("security", "security.z")), global("security", "security.d"),
 			),
 			want: passed(ours, stops(
-				"security", global("security", "security.a"), global("security", "security.b"), global("security", "security.c"), global("security", "security.d"),
+				"security", global("security", "security.a"), global("security", "security.b"),
+				global("security", "security.c"), global("security", "security.d"),
 				global("security", "security.z"),
 			)),
 		},
 		"a bypass: the least order and a smaller name": {
 			world: restricted(defaultTierOnly, least(global("security", "security.a")), allow),
-			want:  passed(ours, bypassed(stops("security", allow), bypasses(api.BypassSortsFirst, global("security", "security.a")))),
+			want: passed(ours,
+				bypassed(stops("security", allow), bypasses(api.BypassSortsFirst, global("security", "security.a")))),
 		},
 		"a bypass: less than the least, should there ever be one": {
 			world: restricted(defaultTierOnly, ordered(global("security", "security.z"), math.Inf(-1)), allow),
-			want:  passed(ours, bypassed(stops("security", allow), bypasses(api.BypassSortsFirst, global("security", "security.z")))),
+			want: passed(ours,
+				bypassed(stops("security", allow), bypasses(api.BypassSortsFirst, global("security", "security.z")))),
 		},
 		"a bypass: names compare before namespaces, as in 3.32, where a hyphen sorts before the slash": {
-			world: restricted(defaultTierOnly, least(namespaced("security", "zoo", ours+"-")), least(namespaced("security", "zoo", ours+"0"))),
+			world: restricted(defaultTierOnly, least(namespaced("security", "zoo", ours+"-")),
+				least(namespaced("security", "zoo", ours+"0"))),
 			want: passed(ours, bypassed(
 				stops("security", namespaced("security", "zoo", ours+"0")),
 				bypasses(api.BypassSortsFirst, namespaced("security", "zoo", ours+"-")),
 			)),
 		},
 		"a bypass: namespaces compare before names, as before 3.32": {
-			world: restricted(defaultTierOnly, least(namespaced("security", "apps", "security.z")), least(namespaced("security", "shop", "security.z"))),
+			world: restricted(defaultTierOnly, least(namespaced("security", "apps", "security.z")),
+				least(namespaced("security", "shop", "security.z"))),
 			want: passed(ours, bypassed(
 				stops("security", namespaced("security", "shop", "security.z")),
 				bypasses(api.BypassSortsFirst, namespaced("security", "apps", "security.z")),
@@ -405,8 +437,10 @@ func TestPlan(t *testing.T) {
 			want:  passed(ours+"-2", stops("security")),
 		},
 		"several names are taken": {
-			world: restricted(defaultTierOnly, global("security", ours), global("security", ours+"-2"), global("security", ours+"-4")),
-			want:  passed(ours+"-3", stops("security", global("security", ours), global("security", ours+"-2"), global("security", ours+"-4"))),
+			world: restricted(defaultTierOnly, global("security", ours), global("security", ours+"-2"),
+				global("security", ours+"-4")),
+			want: passed(ours+"-3", stops("security", global("security", ours), global("security", ours+"-2"),
+				global("security", ours+"-4"))),
 		},
 		"a name that was taken once: ours stays where it is": {
 			world: restricted(defaultTierOnly, made("security", ours+"-2")),
@@ -429,8 +463,9 @@ func TestPlan(t *testing.T) {
 			want:  passed(ours, stops("security")),
 		},
 		"ours was edited and has to go": {
-			world: world{tiers: []restriction.Tier{tier("security")}, policies: []restriction.Policy{edited}, brakes: open},
-			want:  restriction.Plan{Delete: []string{ours}},
+			world: world{tiers: []restriction.Tier{tier("security")}, policies: []restriction.Policy{edited},
+				brakes: open},
+			want: restriction.Plan{Delete: []string{ours}},
 		},
 		"ours was deleted: it has to be there": {
 			world: restricted(defaultTierOnly, allow),
@@ -441,23 +476,27 @@ func TestPlan(t *testing.T) {
 			want:  passed(ours, stops("security")),
 		},
 		"ours was moved to the default tier, and has to go": {
-			world: world{tiers: []restriction.Tier{tier("default"), tier("security")}, policies: []restriction.Policy{made("default", ours)}, brakes: open},
-			want:  restriction.Plan{Delete: []string{ours}},
+			world: world{tiers: []restriction.Tier{tier("default"), tier("security")},
+				policies: []restriction.Policy{made("default", ours)}, brakes: open},
+			want: restriction.Plan{Delete: []string{ours}},
 		},
 		"all marks were stripped: it is known by its name and spec": {
 			world: restricted(defaultTierOnly, stripped),
 			want:  passed(ours, stops("security")),
 		},
 		"a name of ours that is none": {
-			world: restricted(defaultTierOnly, global("security", ours+"-02"), global("security", ours+"-1"), global("security", ours+"2"), global("security", "license-operator-pass")),
+			world: restricted(defaultTierOnly, global("security", ours+"-02"), global("security", ours+"-1"),
+				global("security", ours+"2"), global("security", "license-operator-pass")),
 			want: passed(ours, stops(
 				"security",
-				global("security", "license-operator-pass"), global("security", ours+"-02"), global("security", ours+"-1"), global("security", ours+"2"),
+				global("security", "license-operator-pass"), global("security", ours+"-02"),
+				global("security", ours+"-1"), global("security", ours+"2"),
 			)),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := restriction.MakePlan(restriction.Seen{Tiers: test.world.tiers, Policies: test.world.policies}, test.world.products, test.world.brakes)
+			got := restriction.MakePlan(restriction.Seen{Tiers: test.world.tiers, Policies: test.world.policies},
+				test.world.products, test.world.brakes)
 			if diff := cmp.Diff(test.want, got, filled); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -487,9 +526,11 @@ func TestPlanOfOverlappingProducts(t *testing.T) {
 	}
 	annotated := func(tier, who, products, since, urls, renew string) map[string]string {
 		return map[string]string{
-			restriction.DescriptionAnnotation: "The policies of tier " + tier + " are not applied to pods while this one is here: no license covers " + who +
+			restriction.DescriptionAnnotation: "The policies of tier " + tier +
+				" are not applied to pods while this one is here: no license covers " + who +
 				". It was put here by license-operator, which takes it away on renewal. Renew at " + renew,
-			restriction.ProductsAnnotation: products, restriction.SinceAnnotation: since, restriction.RenewalURLsAnnotation: urls,
+			restriction.ProductsAnnotation: products, restriction.SinceAnnotation: since,
+			restriction.RenewalURLsAnnotation: urls,
 		}
 	}
 	const acme, sales = "https://acme.example/renew", "mailto:sales@zeta.example"
@@ -502,17 +543,20 @@ func TestPlanOfOverlappingProducts(t *testing.T) {
 			products: []restriction.Product{later, product("mesh", defaultTierOnly), silent},
 			want: []tierPlan{
 				{"net", defaultTierOnly, []string{"mesh", "quiet", "zeta"}, "net.license-operator-pass", annotated(
-					"net", "mesh (Acme), quiet (Acme), zeta (Zeta Inc.)", "mesh,quiet,zeta", "2026-10-31T23:00:00Z", acme+" "+sales, acme+" or "+sales,
+					"net", "mesh (Acme), quiet (Acme), zeta (Zeta Inc.)", "mesh,quiet,zeta", "2026-10-31T23:00:00Z",
+					acme+" "+sales, acme+" or "+sales,
 				)},
 				{"ops", defaultTierOnly, []string{"mesh", "quiet", "zeta"}, "ops.license-operator-pass", annotated(
-					"ops", "mesh (Acme), quiet (Acme), zeta (Zeta Inc.)", "mesh,quiet,zeta", "2026-10-31T23:00:00Z", acme+" "+sales, acme+" or "+sales,
+					"ops", "mesh (Acme), quiet (Acme), zeta (Zeta Inc.)", "mesh,quiet,zeta", "2026-10-31T23:00:00Z",
+					acme+" "+sales, acme+" or "+sales,
 				)},
 			},
 		},
 		"the stronger one counts, and it alone owns": {
 			products: []restriction.Product{product("mesh", readOnly), byLabel("zeta", defaultTierOnly, "net")},
 			want: []tierPlan{
-				{"net", defaultTierOnly, []string{"zeta"}, "net.license-operator-pass", annotated("net", "zeta (Acme)", "zeta", "2026-11-01T00:00:00Z", acme, acme)},
+				{"net", defaultTierOnly, []string{"zeta"}, "net.license-operator-pass",
+					annotated("net", "zeta (Acme)", "zeta", "2026-11-01T00:00:00Z", acme, acme)},
 				{"ops", readOnly, []string{"mesh"}, "", nil},
 			},
 			remove: []string{"ops.license-operator-pass"},
@@ -523,7 +567,8 @@ func TestPlanOfOverlappingProducts(t *testing.T) {
 				func() restriction.Product { p := product("zeta", defaultTierOnly); p.Due = false; return p }(),
 			},
 			want: []tierPlan{
-				{"net", defaultTierOnly, []string{"mesh"}, "net.license-operator-pass", annotated("net", "mesh (Acme)", "mesh", "2026-11-01T00:00:00Z", acme, acme)},
+				{"net", defaultTierOnly, []string{"mesh"}, "net.license-operator-pass",
+					annotated("net", "mesh (Acme)", "mesh", "2026-11-01T00:00:00Z", acme, acme)},
 			},
 			remove: []string{"ops.license-operator-pass"},
 		},
@@ -538,8 +583,9 @@ func TestPlanOfOverlappingProducts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen := restriction.Seen{
-				Tiers:    []restriction.Tier{tier("ops"), net},
-				Policies: []restriction.Policy{made("ops", "ops.license-operator-pass"), made("net", "net.license-operator-pass")},
+				Tiers: []restriction.Tier{tier("ops"), net},
+				Policies: []restriction.Policy{made("ops", "ops.license-operator-pass"),
+					made("net", "net.license-operator-pass")},
 			}
 			plan := restriction.MakePlan(seen, test.products, open)
 			var got []tierPlan
@@ -571,18 +617,24 @@ func TestPassPolicyNames(t *testing.T) {
 		seen  []restriction.Policy
 		want  []string
 	}{
-		"plain":             {[]string{"a", "b-c", "0"}, nil, []string{"0.license-operator-pass", "a.license-operator-pass", "b-c.license-operator-pass"}},
-		"as ours":           {[]string{"license-operator-pass"}, nil, []string{"license-operator-pass.license-operator-pass"}},
-		"with a dot":        {[]string{"a.b"}, nil, []string{"a-b-2e7336dc.license-operator-pass"}},
-		"with two":          {[]string{"a.b.license-operator-pass"}, nil, []string{"a-b-license-operator-pass-6e8276d0.license-operator-pass"}},
-		"as long as can be": {[]string{long}, nil, []string{strings.Repeat("x", 200) + "-1329e1bd.license-operator-pass"}},
+		"plain": {[]string{"a", "b-c", "0"}, nil,
+			[]string{"0.license-operator-pass", "a.license-operator-pass", "b-c.license-operator-pass"}},
+		"as ours":    {[]string{"license-operator-pass"}, nil, []string{"license-operator-pass.license-operator-pass"}},
+		"with a dot": {[]string{"a.b"}, nil, []string{"a-b-2e7336dc.license-operator-pass"}},
+		"with two": {[]string{"a.b.license-operator-pass"}, nil,
+			[]string{"a-b-license-operator-pass-6e8276d0.license-operator-pass"}},
+		"as long as can be": {[]string{long}, nil,
+			[]string{strings.Repeat("x", 200) + "-1329e1bd.license-operator-pass"}},
 		"moved into another tier": {
 			[]string{"b", "z"},
 			[]restriction.Policy{made("b", "z.license-operator-pass")},
 			[]string{"b.license-operator-pass", "z.license-operator-pass"},
 		},
-		"made to come to the same":    {[]string{"a.b", "a-b-2e7336dc"}, nil, []string{"a-b-2e7336dc.license-operator-pass", "a-b-2e7336dc.license-operator-pass-2"}},
-		"made so after the other was": {[]string{"a.b", "a-b-2e7336dc"}, []restriction.Policy{made("a.b", "a-b-2e7336dc.license-operator-pass")}, []string{"a-b-2e7336dc.license-operator-pass", "a-b-2e7336dc.license-operator-pass-2"}},
+		"made to come to the same": {[]string{"a.b", "a-b-2e7336dc"}, nil,
+			[]string{"a-b-2e7336dc.license-operator-pass", "a-b-2e7336dc.license-operator-pass-2"}},
+		"made so after the other was": {[]string{"a.b", "a-b-2e7336dc"},
+			[]restriction.Policy{made("a.b", "a-b-2e7336dc.license-operator-pass")},
+			[]string{"a-b-2e7336dc.license-operator-pass", "a-b-2e7336dc.license-operator-pass-2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen := restriction.Seen{Policies: test.seen}
@@ -590,7 +642,8 @@ func TestPassPolicyNames(t *testing.T) {
 				seen.Tiers = append(seen.Tiers, tier(name))
 			}
 			var got []string
-			for _, p := range restriction.MakePlan(seen, []restriction.Product{product("mesh", defaultTierOnly)}, open).Tiers {
+			for _, p := range restriction.MakePlan(seen, []restriction.Product{product("mesh", defaultTierOnly)},
+				open).Tiers {
 				got = append(got, p.Pass.Name)
 				if len(p.Pass.Name) > 253 || strings.Count(p.Pass.Name, ".") != 1 {
 					t.Errorf("%q is no name for a policy", p.Pass.Name)
@@ -619,7 +672,8 @@ func TestAnnotationsOfManyProductsAreBounded(t *testing.T) {
 	if size > 128<<10 {
 		t.Errorf("%d bytes", size)
 	}
-	if description := plan.Tiers[0].Pass.Annotations[restriction.DescriptionAnnotation]; !strings.Contains(description, ", 984 more. ") {
+	if description := plan.Tiers[0].Pass.Annotations[restriction.DescriptionAnnotation]; !strings.Contains(description,
+		", 984 more. ") {
 		t.Errorf("the rest is not mentioned: %s", description)
 	}
 	if owners := plan.Tiers[0].Pass.Owners; len(owners) != 1000 {
@@ -635,7 +689,8 @@ func TestOpensAndCloses(t *testing.T) {
 		defaultTierOnly: {Opens: refs(both, deny), Closes: refs(allow, both)},
 		readOnly:        {},
 	} {
-		plan := restriction.MakePlan(restriction.Seen{Tiers: []restriction.Tier{tier("t")}, Policies: []restriction.Policy{deny, both, allow}}, []restriction.Product{product("mesh", mode)}, open)
+		plan := restriction.MakePlan(restriction.Seen{Tiers: []restriction.Tier{tier("t")},
+			Policies: []restriction.Policy{deny, both, allow}}, []restriction.Product{product("mesh", mode)}, open)
 		e := plan.Products[0].Affects[0]
 		if diff := cmp.Diff(want, told{e.Opens(), e.Closes()}); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", mode, diff)
@@ -660,7 +715,9 @@ func BenchmarkMakePlan(b *testing.B) {
 		seen.Tiers = append(seen.Tiers, tier(name))
 		seen.Policies = append(seen.Policies, made(name, name+".license-operator-pass"))
 		for j := range 200 {
-			seen.Policies = append(seen.Policies, ordered(namespaced(name, fmt.Sprintf("ns-%03d", (j*37)%200), fmt.Sprintf("%s.policy-%03d", name, j)), float64(j)))
+			seen.Policies = append(seen.Policies,
+				ordered(namespaced(name, fmt.Sprintf("ns-%03d", (j*37)%200), fmt.Sprintf("%s.policy-%03d", name, j)),
+					float64(j)))
 		}
 	}
 	products := []restriction.Product{product("mesh", defaultTierOnly), product("zeta", readOnly)}

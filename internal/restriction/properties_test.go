@@ -24,22 +24,27 @@ import (
 
 // names are few and alike, so that they are taken, odd, and of tiers that do not exist.
 var (
-	drawnTiers = []string{"a", "a-b", "a.b", "a-b-2e7336dc", "license-operator-pass", "default", "kube-admin", "calico-system", "allow-tigera"}
+	drawnTiers = []string{"a", "a-b", "a.b", "a-b-2e7336dc", "license-operator-pass", "default", "kube-admin",
+		"calico-system", "allow-tigera"}
 	drawnNames = []string{
-		"a.license-operator-pass", "a.license-operator-pass-2", "a.license-operator-pass-3", "a-b.license-operator-pass", "a-b-2e7336dc.license-operator-pass",
-		"a-b-2e7336dc.license-operator-pass-2", "license-operator-pass.license-operator-pass", "default.license-operator-pass", "a.x", "0.x", "x",
+		"a.license-operator-pass", "a.license-operator-pass-2", "a.license-operator-pass-3",
+		"a-b.license-operator-pass", "a-b-2e7336dc.license-operator-pass",
+		"a-b-2e7336dc.license-operator-pass-2", "license-operator-pass.license-operator-pass",
+		"default.license-operator-pass", "a.x", "0.x", "x",
 	}
 	drawnNamespaces = []string{"apps", "zoo", operatorNamespace}
 	drawnModes      = []api.RestrictionMode{"", "Everything", observe, readOnly, defaultTierOnly, defaultTierOnly}
 	drawnSelectors  = []labels.Selector{
-		nil, labels.Everything(), labels.Everything(), labels.Nothing(), labels.SelectorFromSet(labels.Set{"team": "net"}),
+		nil, labels.Everything(), labels.Everything(), labels.Nothing(),
+		labels.SelectorFromSet(labels.Set{"team": "net"}),
 	}
 )
 
 func drawWorld(t *rapid.T) world {
 	flip := func(label string) bool { return rapid.IntRange(0, 3).Draw(t, label) == 0 }
 	w := world{brakes: restriction.Brakes{
-		MaxMode: rapid.SampledFrom(drawnModes).Draw(t, "max mode"), WindowsNode: flip("windows"), OperatorNamespace: operatorNamespace,
+		MaxMode: rapid.SampledFrom(drawnModes).Draw(t, "max mode"), WindowsNode: flip("windows"),
+		OperatorNamespace: operatorNamespace,
 	}}
 	for _, name := range drawnTiers {
 		if flip("no tier") {
@@ -60,8 +65,9 @@ func drawWorld(t *rapid.T) world {
 	seen := map[string]bool{}
 	for range rapid.IntRange(0, 12).Draw(t, "policies") {
 		p := restriction.Policy{
-			Kind: restriction.GlobalNetworkPolicy,
-			Name: rapid.SampledFrom(drawnNames).Draw(t, "name"), Tier: rapid.SampledFrom(append(drawnTiers, "", "nowhere")).Draw(t, "tier"),
+			Kind:   restriction.GlobalNetworkPolicy,
+			Name:   rapid.SampledFrom(drawnNames).Draw(t, "name"),
+			Tier:   rapid.SampledFrom(append(drawnTiers, "", "nowhere")).Draw(t, "tier"),
 			Allows: flip("allows"), Denies: flip("denies"), ForPods: !flip("host only"), Marked: flip("marked"),
 		}
 		switch rapid.IntRange(0, 3).Draw(t, "order") {
@@ -113,13 +119,15 @@ func (w world) done(plan restriction.Plan) world {
 	return w
 }
 
-// users are the policies that are not the operator's: those that it did not mark, or that neither are nor are named like its own.
+// users are the policies that are not the operator's: those that it did not mark, or that neither are nor are named
+// like its own.
 func (w world) users() []restriction.Policy {
 	var list []restriction.Policy
 	for _, p := range w.policies {
 		isNamed := p.Name != "a.x" && p.Name != "0.x" && p.Name != "x"
 		// Two of three: our mark, our spec, our name.
-		if p.Kind != restriction.GlobalNetworkPolicy || p.Marked && !p.Neutral && !isNamed || !p.Marked && (!p.Neutral || !isNamed) {
+		if p.Kind != restriction.GlobalNetworkPolicy || p.Marked && !p.Neutral && !isNamed ||
+			!p.Marked && (!p.Neutral || !isNamed) {
 			list = append(list, p)
 		}
 	}
@@ -221,7 +229,10 @@ func TestPlanKeepsToTheBrakes(t *testing.T) {
 				t.Errorf("%s is in force: %t", p.Name, p.InForce)
 			}
 			for _, e := range p.Affects {
-				if at := slices.IndexFunc(w.tiers, func(t restriction.Tier) bool { return t.Name == e.Tier }); restriction.Spared(w.tiers[at]) != "" {
+				if at := slices.IndexFunc(w.tiers, func(t restriction.Tier) bool {
+					return t.Name ==
+						e.Tier
+				}); restriction.Spared(w.tiers[at]) != "" {
 					t.Errorf("%s affects %s", p.Name, e.Tier)
 				}
 			}
@@ -231,7 +242,8 @@ func TestPlanKeepsToTheBrakes(t *testing.T) {
 
 // bearsOurMark reads that off the object, in words of its own.
 func bearsOurMark(policy *unstructured.Unstructured) bool {
-	if value, _, _ := unstructured.NestedString(policy.Object, "metadata", "labels", "license-operator.io/pass-policy"); value == "true" {
+	if value, _, _ := unstructured.NestedString(policy.Object, "metadata", "labels",
+		"license-operator.io/pass-policy"); value == "true" {
 		return true
 	}
 	owners, _, _ := unstructured.NestedSlice(policy.Object, "metadata", "ownerReferences")
@@ -245,10 +257,12 @@ func bearsOurMark(policy *unstructured.Unstructured) bool {
 // looksLikeOurs tells whether a policy that was stripped of all that was written on it is known by its name and spec.
 func looksLikeOurs(policy *unstructured.Unstructured) bool {
 	spec, _ := policy.Object["spec"].(map[string]any)
-	return strings.Contains(policy.GetName(), ".license-operator-pass") && restriction.IsNeutral(spec, operatorNamespace)
+	return strings.Contains(policy.GetName(), ".license-operator-pass") &&
+		restriction.IsNeutral(spec, operatorNamespace)
 }
 
-// leavesAlone fails the test where a plan deletes a GlobalNetworkPolicy, or writes to one, that does not bear our mark or look just like ours.
+// leavesAlone fails the test where a plan deletes a GlobalNetworkPolicy, or writes to one, that does not bear our mark
+// or look just like ours.
 func leavesAlone(t rapid.TB, global []*unstructured.Unstructured, plan restriction.Plan) {
 	t.Helper()
 	touched := slices.Clone(plan.Delete)
@@ -263,24 +277,31 @@ func leavesAlone(t rapid.TB, global []*unstructured.Unstructured, plan restricti
 		}
 	}
 	for _, name := range plan.Delete {
-		if !slices.ContainsFunc(global, func(policy *unstructured.Unstructured) bool { return policy.GetName() == name }) {
+		if !slices.ContainsFunc(global, func(policy *unstructured.Unstructured) bool {
+			return policy.GetName() ==
+				name
+		}) {
 			t.Errorf("%s would be deleted, and is not there", name)
 		}
 	}
 }
 
-// drawObject is a policy as users write them: some with our name, our spec, our label or an owner, and seldom all of that.
+// drawObject is a policy as users write them: some with our name, our spec, our label or an owner, and seldom all of
+// that.
 func drawObject(t *rapid.T, name string) *unstructured.Unstructured {
 	pick := func(label string, from ...any) any { return rapid.SampledFrom(from).Draw(t, label) }
 	spec := map[string]any{}
 	if rapid.IntRange(0, 2).Draw(t, "our spec") == 0 {
-		spec = restriction.PassSpec(rapid.SampledFrom(drawnTiers).Draw(t, "tier"), rapid.SampledFrom(drawnNamespaces).Draw(t, "spared"))
+		spec = restriction.PassSpec(rapid.SampledFrom(drawnTiers).Draw(t, "tier"),
+			rapid.SampledFrom(drawnNamespaces).Draw(t, "spared"))
 	}
 	rule := func(label string) any {
-		return pick(label, nil, "Deny", []any{}, map[string]any{}, map[string]any{"action": "Allow"}, map[string]any{"action": "Deny"}, map[string]any{"action": "Pass"})
+		return pick(label, nil, "Deny", []any{}, map[string]any{}, map[string]any{"action": "Allow"},
+			map[string]any{"action": "Deny"}, map[string]any{"action": "Pass"})
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "changes") {
-		field := rapid.SampledFrom([]string{"tier", "order", "selector", "types", "ingress", "egress", "doNotTrack", "preDNAT", "applyOnForward"}).Draw(t, "field")
+		field := rapid.SampledFrom([]string{"tier", "order", "selector", "types", "ingress", "egress", "doNotTrack",
+			"preDNAT", "applyOnForward"}).Draw(t, "field")
 		switch field {
 		case "tier":
 			spec[field] = pick("tier", nil, 7, "nowhere", "a", "a-b", "a.b", "default", "kube-admin")
@@ -289,9 +310,11 @@ func drawObject(t *rapid.T, name string) *unstructured.Unstructured {
 		case "selector":
 			spec[field] = pick("selector", nil, "", "all()", "has(app)")
 		case "types":
-			spec[field] = pick("types", nil, "Ingress", []any{"Ingress"}, []any{"Egress", "Ingress"}, []any{map[string]any{}})
+			spec[field] = pick("types", nil, "Ingress", []any{"Ingress"}, []any{"Egress", "Ingress"},
+				[]any{map[string]any{}})
 		case "ingress", "egress":
-			spec[field] = pick("rules", nil, "Deny", []any{}, []any{rule("rule")}, []any{rule("first rule"), rule("second rule")})
+			spec[field] = pick("rules", nil, "Deny", []any{}, []any{rule("rule")},
+				[]any{rule("first rule"), rule("second rule")})
 		default:
 			spec[field] = pick("flag", nil, true, false, "true", map[string]any{})
 		}
@@ -300,13 +323,16 @@ func drawObject(t *rapid.T, name string) *unstructured.Unstructured {
 	if label := pick("label", nil, nil, nil, "true", "false", ""); label != nil {
 		metadata["labels"] = map[string]any{restriction.PassPolicyLabel: label}
 	}
-	if version := pick("owner", nil, nil, nil, "license-operator.io/v1alpha1", "license-operator.io/v2", "example.com/v1", "v1", "a/b/c"); version != nil {
-		metadata["ownerReferences"] = []any{map[string]any{"apiVersion": version, "kind": pick("owner kind", "LicensedProduct", "LicenseKey"), "name": "mesh", "uid": "1"}}
+	if version := pick("owner", nil, nil, nil, "license-operator.io/v1alpha1", "license-operator.io/v2",
+		"example.com/v1", "v1", "a/b/c"); version != nil {
+		metadata["ownerReferences"] = []any{map[string]any{"apiVersion": version,
+			"kind": pick("owner kind", "LicensedProduct", "LicenseKey"), "name": "mesh", "uid": "1"}}
 	}
 	return &unstructured.Unstructured{Object: map[string]any{"metadata": metadata, "spec": spec}}
 }
 
-// Whatever users write, a plan deletes nothing and writes to nothing that does not bear our mark or look just like ours, nor a policy that has a namespace.
+// Whatever users write, a plan deletes nothing and writes to nothing that does not bear our mark or look just like
+// ours, nor a policy that has a namespace.
 func TestPlanLeavesAloneWhatIsNotMarked(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawWorld(t)
@@ -317,11 +343,13 @@ func TestPlanLeavesAloneWhatIsNotMarked(t *testing.T) {
 			case 0:
 				policy := drawObject(t, name)
 				global = append(global, policy)
-				w.policies = append(w.policies, restriction.PolicyOf(restriction.GlobalNetworkPolicy, policy, operatorNamespace))
+				w.policies = append(w.policies,
+					restriction.PolicyOf(restriction.GlobalNetworkPolicy, policy, operatorNamespace))
 			case 1:
 				policy := drawObject(t, name)
 				policy.SetNamespace(rapid.SampledFrom(drawnNamespaces).Draw(t, "namespace"))
-				w.policies = append(w.policies, restriction.PolicyOf(restriction.NetworkPolicy, policy, operatorNamespace))
+				w.policies = append(w.policies,
+					restriction.PolicyOf(restriction.NetworkPolicy, policy, operatorNamespace))
 			}
 		}
 		leavesAlone(t, global, w.plan())
@@ -332,7 +360,8 @@ func drawHours(t *rapid.T, label string, from, to int) time.Duration {
 	return time.Duration(rapid.IntRange(from, to).Draw(t, label)) * time.Hour
 }
 
-// drawPause is the annotations of a pause, as a cluster owner might write them, and when it then is; nothing and zero for none.
+// drawPause is the annotations of a pause, as a cluster owner might write them, and when it then is; nothing and zero
+// for none.
 func drawPause(t *rapid.T, from, to time.Time) (annotations map[string]string, since, until time.Time) {
 	instant := func(label string) time.Time {
 		return from.Add(drawHours(t, label, 0, int(to.Sub(from)/time.Hour)))
@@ -346,7 +375,9 @@ func drawPause(t *rapid.T, from, to time.Time) (annotations map[string]string, s
 	case 0, 1:
 		return nil, since, until
 	case 2:
-		return map[string]string{api.RestrictionPauseAnnotation: rapid.SampledFrom([]string{"", "72h", "/", "2026-11-01/2026-12-01"}).Draw(t, "no pause")}, since, until
+		return map[string]string{
+			api.RestrictionPauseAnnotation: rapid.SampledFrom([]string{"", "72h", "/", "2026-11-01/2026-12-01"}).Draw(t,
+				"no pause")}, since, until
 	default:
 		since, until = instant("since"), instant("until")
 		annotations = map[string]string{api.RestrictionPauseAnnotation: written(since) + "/" + written(until)}
@@ -369,9 +400,11 @@ func TestPausesLast14DaysAtMost(t *testing.T) {
 		p.Annotations, since, until = drawPause(t, epoch, end)
 		// Often the very instant of a boundary, or next to it.
 		nearby := rapid.SampledFrom([]time.Duration{-1, 0, 0, 1, time.Second}).Draw(t, "nearby")
-		now := rapid.SampledFrom([]time.Time{since, until, epoch.Add(drawHours(t, "now", 0, 60*24))}).Draw(t, "boundary").Add(nearby)
+		now := rapid.SampledFrom([]time.Time{since, until, epoch.Add(drawHours(t, "now", 0, 60*24))}).Draw(t,
+			"boundary").Add(nearby)
 		isPaused := func(now time.Time) bool {
-			e := license.Evaluate(license.Reckon(license.ClockReading{Now: now, Agreement: license.ClocksAgree}, p), p, nil)
+			e := license.Evaluate(license.Reckon(license.ClockReading{Now: now, Agreement: license.ClocksAgree}, p), p,
+				nil)
 			return restriction.ProductOf(p, &e).Paused
 		}
 		paused := isPaused(now)
@@ -385,19 +418,22 @@ func TestPausesLast14DaysAtMost(t *testing.T) {
 		if boundary.IsZero() {
 			boundary = end
 		}
-		if later := now.Add(time.Duration(rapid.Int64Range(0, max(int64(boundary.Sub(now)), 1)-1).Draw(t, "later"))); isPaused(later) != paused {
+		if later := now.Add(time.Duration(rapid.Int64Range(0, max(int64(boundary.Sub(now)), 1)-1).Draw(t,
+			"later"))); isPaused(later) != paused {
 			t.Fatalf("%v: from %s to %s, before %s", p.Annotations, now, later, boundary)
 		}
 	})
 }
 
-// A restriction starts, stays and ends as the design says, whatever happens to keys, terms, clocks and annotations: its status is fed back as a controller does.
+// A restriction starts, stays and ends as the design says, whatever happens to keys, terms, clocks and annotations: its
+// status is fed back as a controller does.
 func TestRestrictionsStartAndEndAsDesigned(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := terms(rapid.SampledFrom(drawnModes).Draw(t, "mode"), func(p *api.LicensedProduct) {
 			p.Spec.UnlicensedGracePeriodDays = new(rapid.Int32Range(0, 3).Draw(t, "unlicensed period"))
 		})
-		brakes := restriction.Brakes{MaxMode: rapid.SampledFrom(drawnModes).Draw(t, "max mode"), WindowsNode: rapid.Bool().Draw(t, "windows")}
+		brakes := restriction.Brakes{MaxMode: rapid.SampledFrom(drawnModes).Draw(t, "max mode"),
+			WindowsNode: rapid.Bool().Draw(t, "windows")}
 		now := epoch
 		paused := func(time.Time) bool { return false }
 		for range 8 {
@@ -415,7 +451,9 @@ func TestRestrictionsStartAndEndAsDesigned(t *testing.T) {
 			}
 			// The clock may be set back. Even if nobody notices, the mark stands.
 			now = now.Add(drawHours(t, "passed", -24, 120))
-			clock := license.ClockReading{Now: now, Agreement: rapid.SampledFrom([]license.ClockAgreement{license.ClocksAgree, license.ClocksAgree, license.ClocksDisagree}).Draw(t, "clocks")}
+			clock := license.ClockReading{Now: now,
+				Agreement: rapid.SampledFrom([]license.ClockAgreement{license.ClocksAgree, license.ClocksAgree,
+					license.ClocksDisagree}).Draw(t, "clocks")}
 			var keys []license.Key
 			if rapid.IntRange(0, 2).Draw(t, "key") == 0 {
 				begin := float64(rapid.IntRange(0, 30).Draw(t, "begin"))
@@ -442,14 +480,16 @@ func TestRestrictionsStartAndEndAsDesigned(t *testing.T) {
 				want = api.RestrictionScheduled
 			}
 			if got != want {
-				t.Fatalf("at %s, %s, effective %s, keys %s, in force before: %t, clocks %v, annotations %v: %s, want %s",
+				t.Fatalf("at %s, %s, effective %s, keys %s, in force before: %t, clocks %v, annotations %v: %s, "+
+					"want %s",
 					now, mode, e.EffectiveTime, e.State, wasInForce, clock.Agreement, p.Annotations, got, want)
 			}
 
 			p.Status = api.LicensedProductStatus{
 				State: e.State, ActiveLicenseKeyName: e.ActiveKeyName, TimeMark: stampOrNone(e.Time.Mark),
 				Restriction: &api.RestrictionStatus{
-					State: got, EffectiveTime: stampOrNone(e.EffectiveTime), Basis: e.Basis, UsableUntilTime: stampOrNone(e.UsableUntil),
+					State: got, EffectiveTime: stampOrNone(e.EffectiveTime), Basis: e.Basis,
+					UsableUntilTime: stampOrNone(e.UsableUntil),
 				},
 			}
 			if got != api.RestrictionActive {

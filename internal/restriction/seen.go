@@ -26,37 +26,43 @@ type Seen struct {
 	Policies []Policy
 }
 
-// Tier is what a plan needs to know of a tier. Neither its order nor its default action is here: a restriction does not depend on them.
+// Tier is what a plan needs to know of a tier. Neither its order nor its default action is here: a restriction does not
+// depend on them.
 type Tier struct {
 	Name string
 	// Labels of the tier. NeverLabel and SystemTierLabel count.
 	Labels labels.Set
-	// Deleting is true while the tier has a deletion timestamp. Calico evaluates such a tier for as long as it is there.
+	// Deleting is true while the tier has a deletion timestamp. Calico evaluates such a tier for as long as it is
+	// there.
 	Deleting bool
 }
 
-// Policy is what a plan needs to know of a policy, and nothing else: an operator keeps one of these for each policy of the cluster.
+// Policy is what a plan needs to know of a policy, and nothing else: an operator keeps one of these for each policy of
+// the cluster.
 type Policy struct {
 	Kind PolicyKind
 	// Namespace is empty for a GlobalNetworkPolicy.
 	Namespace, Name string
-	// Tier is spec.tier; empty: the default tier, which is never restricted. It may name a tier that does not exist, and, from Calico 3.32, another one than the
-	// policy's name begins with.
+	// Tier is spec.tier; empty: the default tier, which is never restricted. It may name a tier that does not exist,
+	// and, from Calico 3.32, another one than the policy's name begins with.
 	Tier string
 	// Order is spec.order; nil: last in the tier.
 	Order *float64
 	// Allows and Denies tell whether any rule of the policy has that action.
 	Allows, Denies bool
-	// ForPods is false for the policies that can only act on host endpoints: those with doNotTrack or preDNAT. With applyOnForward alone it is true, for that adds
-	// forwarded traffic and takes nothing away from what the policy does to pods (felix/calc/event_sequencer.go in projectcalico/calico).
+	// ForPods is false for the policies that can only act on host endpoints: those with doNotTrack or preDNAT. With
+	// applyOnForward alone it is true, for that adds forwarded traffic and takes nothing away from what the policy does
+	// to pods (felix/calc/event_sequencer.go in projectcalico/calico).
 	ForPods bool
 	// Neutral is what IsNeutral says of the policy's spec.
 	Neutral bool
-	// Marked tells whether the policy has PassPolicyLabel, ProductsAnnotation, or a LicensedProduct as an owner. All stand on each pass policy, and any does: people strip labels.
+	// Marked tells whether the policy has PassPolicyLabel, ProductsAnnotation, or a LicensedProduct as an owner. All
+	// stand on each pass policy, and any does: people strip labels.
 	Marked bool
 }
 
-// Product is what a plan needs to know of a product. Its conditions are the caller's: what Due and Paused come from is decided elsewhere.
+// Product is what a plan needs to know of a product. Its conditions are the caller's: what Due and Paused come from is
+// decided elsewhere.
 type Product struct {
 	Name string
 	// Vendor and RenewalURL are for the annotations of pass policies; RenewalURL may be empty.
@@ -71,16 +77,18 @@ type Product struct {
 	Disputed bool
 	// Paused is true while the cluster owner has put the restriction off.
 	Paused bool
-	// Since is when the restriction came into force, EffectiveTime when it takes effect. The former is zero until it did; then the latter is quoted.
+	// Since is when the restriction came into force, EffectiveTime when it takes effect. The former is zero until it
+	// did; then the latter is quoted.
 	Since, EffectiveTime time.Time
 }
 
 // Brakes are what the cluster owner and the cluster itself allow at most, other than by labels on tiers.
 type Brakes struct {
-	// MaxMode is the strongest mode of any product (--max-restriction). What is not a mode, the empty string too, counts as Observe: a mistake restricts nothing.
+	// MaxMode is the strongest mode of any product (--max-restriction). What is not a mode, the empty string too,
+	// counts as Observe: a mistake restricts nothing.
 	MaxMode api.RestrictionMode
-	// WindowsNode is true while the cluster has one. There a Pass in the last tier that applies to a pod blocks (projectcalico/calico#13208), so that ReadOnly takes
-	// the place of DefaultTierOnly.
+	// WindowsNode is true while the cluster has one. There a Pass in the last tier that applies to a pod blocks
+	// (projectcalico/calico#13208), so that ReadOnly takes the place of DefaultTierOnly.
 	WindowsNode bool
 	// OperatorNamespace is where the operator runs. Its pods are spared, so that a renewal always arrives.
 	OperatorNamespace string

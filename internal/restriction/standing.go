@@ -16,12 +16,13 @@ import (
 	"github.com/license-operator/license-operator/internal/license"
 )
 
-// ProductOf is what a plan needs to know of a product, by its terms and by what its keys and the time amount to. Of its status it reads no more than whether a
-// restriction has been in force before, and since when: that alone starts none.
+// ProductOf is what a plan needs to know of a product, by its terms and by what its keys and the time amount to. Of its
+// status it reads no more than whether a restriction has been in force before, and since when: that alone starts none.
 //
 // A tierSelector or a pause that cannot be understood counts as none. TierSelectorOf and PauseOf say why.
 func ProductOf(product *api.LicensedProduct, e *license.Evaluation) Product {
-	p := Product{Name: product.Name, Vendor: product.Spec.Vendor, RenewalURL: product.Spec.RenewalURL, EffectiveTime: e.EffectiveTime}
+	p := Product{Name: product.Name, Vendor: product.Spec.Vendor, RenewalURL: product.Spec.RenewalURL,
+		EffectiveTime: e.EffectiveTime}
 	if product.Spec.Restriction == nil || product.DeletionTimestamp != nil {
 		return p
 	}
@@ -34,7 +35,8 @@ func ProductOf(product *api.LicensedProduct, e *license.Evaluation) Product {
 		p.Paused = !now.Before(pause.SinceTime.Time) && now.Before(pause.UntilTime.Time)
 	}
 	due := !license.Usable(e.State) && !e.EffectiveTime.IsZero() && !now.Before(e.EffectiveTime)
-	if status := product.Status.Restriction; status != nil && status.InForce != nil && status.InForce.SinceTime != nil && due {
+	if status := product.Status.Restriction; status != nil && status.InForce != nil &&
+		status.InForce.SinceTime != nil && due {
 		p.Since = status.InForce.SinceTime.Time
 	}
 	p.Disputed = due && p.Since.IsZero() && e.Time.SkewReason == api.ReasonNodeClock
@@ -82,20 +84,24 @@ func (p *Product) Standing(brakes Brakes) (state api.RestrictionState, reason st
 	}
 }
 
-// Notice is what those are told who meet a restriction that is in force since then: which product, since when, and where to renew. It is one line.
+// Notice is what those are told who meet a restriction that is in force since then: which product, since when, and
+// where to renew. It is one line.
 func (p *Product) Notice(since time.Time) string {
 	next := fmt.Sprintf("Ask %s for a license", p.Vendor)
 	if p.RenewalURL != "" {
 		next = "Renew at " + p.RenewalURL
 	}
-	text := oneLine(fmt.Sprintf("No license covers LicensedProduct %q (%s): restricted since %s. %s", p.Name, p.Vendor, since.UTC().Format(time.RFC3339), next))
+	text := oneLine(fmt.Sprintf("No license covers LicensedProduct %q (%s): restricted since %s. %s", p.Name, p.Vendor,
+		since.UTC().Format(time.RFC3339), next))
 	return strings.TrimSpace(strings.ToValidUTF8(text[:min(len(text), maxNotice)], ""))
 }
 
-// maxNotice is how many bytes a notice may have: the API takes 2048 characters, and the API server quotes in a refusal what has no more than 5 KiB.
+// maxNotice is how many bytes a notice may have: the API takes 2048 characters, and the API server quotes in a refusal
+// what has no more than 5 KiB.
 const maxNotice = 2000
 
-// oneLine is a text without what could forge a line of a log or the look of a table, and, as the API server quotes it, without blanks at its ends.
+// oneLine is a text without what could forge a line of a log or the look of a table, and, as the API server quotes it,
+// without blanks at its ends.
 func oneLine(text string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {

@@ -27,7 +27,8 @@ func stamp(t time.Time) *metav1.Time { return &metav1.Time{Time: t} }
 // terms are those of product mesh, created at the epoch: unlicensed for 30 days it is restricted, in every tier.
 func terms(mode api.RestrictionMode, changes ...func(*api.LicensedProduct)) *api.LicensedProduct {
 	p := &api.LicensedProduct{
-		ObjectMeta: metav1.ObjectMeta{Name: "mesh", CreationTimestamp: metav1.NewTime(epoch), Annotations: map[string]string{}},
+		ObjectMeta: metav1.ObjectMeta{Name: "mesh", CreationTimestamp: metav1.NewTime(epoch),
+			Annotations: map[string]string{}},
 		Spec: api.LicensedProductSpec{
 			Vendor: "Acme", RenewalURL: "https://acme.example/renew", UnlicensedGracePeriodDays: new(int32(30)),
 			Restriction: &api.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{}},
@@ -61,7 +62,9 @@ func selecting(selector *metav1.LabelSelector) func(*api.LicensedProduct) {
 }
 
 func keyOf(name string, from, to float64) license.Key {
-	return license.Key{Name: name, Claims: &license.Claims{ID: name, IssuedTime: at(from), NotBefore: at(from), Expiry: at(to), GracePeriod: 24 * time.Hour}}
+	return license.Key{Name: name,
+		Claims: &license.Claims{ID: name, IssuedTime: at(from), NotBefore: at(from), Expiry: at(to),
+			GracePeriod: 24 * time.Hour}}
 }
 
 func agreeing(days float64) license.ClockReading {
@@ -77,7 +80,8 @@ func TestProductOf(t *testing.T) {
 	// mesh is what is known of the product in any case.
 	mesh := func(effective time.Time, changes ...func(*restriction.Product)) restriction.Product {
 		p := restriction.Product{
-			Name: "mesh", Vendor: "Acme", RenewalURL: "https://acme.example/renew", Mode: defaultTierOnly, TierSelector: labels.Everything(), EffectiveTime: effective,
+			Name: "mesh", Vendor: "Acme", RenewalURL: "https://acme.example/renew", Mode: defaultTierOnly,
+			TierSelector: labels.Everything(), EffectiveTime: effective,
 		}
 		for _, change := range changes {
 			change(&p)
@@ -103,48 +107,64 @@ func TestProductOf(t *testing.T) {
 			clock:   agreeing(40), want: mesh(at(30), unrestricted),
 		},
 		"terms that have lost theirs while it was in force": {
-			product: terms(defaultTierOnly, inForceSince(at(30)), func(p *api.LicensedProduct) { p.Spec.Restriction = nil }),
-			clock:   agreeing(40), want: mesh(at(30), unrestricted),
+			product: terms(defaultTierOnly,
+				inForceSince(at(30)), func(p *api.LicensedProduct) { p.Spec.Restriction = nil }),
+			clock: agreeing(40), want: mesh(at(30), unrestricted),
 		},
 		"a product that is being deleted": {
-			product: terms(defaultTierOnly, inForceSince(at(30)), func(p *api.LicensedProduct) { p.DeletionTimestamp = stamp(at(40)) }),
-			clock:   agreeing(40), want: mesh(at(30), unrestricted),
+			product: terms(defaultTierOnly,
+				inForceSince(at(30)), func(p *api.LicensedProduct) { p.DeletionTimestamp = stamp(at(40)) }),
+			clock: agreeing(40), want: mesh(at(30), unrestricted),
 		},
-		"to come":                      {product: terms(defaultTierOnly), clock: agreeing(29), want: mesh(at(30))},
-		"a moment before":              {product: terms(defaultTierOnly), clock: license.ClockReading{Now: at(30).Add(-1), Agreement: license.ClocksAgree}, want: mesh(at(30))},
-		"due":                          {product: terms(defaultTierOnly), clock: agreeing(30), want: mesh(at(30), due)},
-		"due, and no server was heard": {product: terms(defaultTierOnly), clock: license.ClockReading{Now: at(30)}, want: mesh(at(30), due)},
-		"due in its first second":      {product: terms(defaultTierOnly, restrictsAtOnce), clock: agreeing(0), want: mesh(at(0), due)},
-		"in force":                     {product: terms(defaultTierOnly, inForceSince(at(31))), clock: agreeing(40), want: mesh(at(30), due, since(at(31)))},
+		"to come": {product: terms(defaultTierOnly), clock: agreeing(29), want: mesh(at(30))},
+		"a moment before": {product: terms(defaultTierOnly),
+			clock: license.ClockReading{Now: at(30).Add(-1), Agreement: license.ClocksAgree}, want: mesh(at(30))},
+		"due": {product: terms(defaultTierOnly), clock: agreeing(30), want: mesh(at(30), due)},
+		"due, and no server was heard": {product: terms(defaultTierOnly), clock: license.ClockReading{Now: at(30)},
+			want: mesh(at(30), due)},
+		"due in its first second": {product: terms(defaultTierOnly, restrictsAtOnce), clock: agreeing(0),
+			want: mesh(at(0), due)},
+		"in force": {product: terms(defaultTierOnly, inForceSince(at(31))), clock: agreeing(40),
+			want: mesh(at(30), due, since(at(31)))},
 		"in force by a status that tells no instant": {
 			product: terms(defaultTierOnly, inForceSince(time.Time{})), clock: agreeing(40), want: mesh(at(30), due),
 		},
 		"a status alone starts nothing": {
 			product: terms(defaultTierOnly, func(p *api.LicensedProduct) {
-				p.Status.Restriction = &api.RestrictionStatus{State: api.RestrictionActive, InForce: &api.RestrictionInForce{Mode: defaultTierOnly, SinceTime: stamp(at(0))}}
+				p.Status.Restriction = &api.RestrictionStatus{State: api.RestrictionActive,
+					InForce: &api.RestrictionInForce{Mode: defaultTierOnly, SinceTime: stamp(at(0))}}
 			}),
 			clock: agreeing(10), want: mesh(at(30)),
 		},
-		"covered by a key": {product: terms(defaultTierOnly), clock: agreeing(40), keys: []license.Key{keyOf("k", 20, 50)}, want: mesh(at(51))},
+		"covered by a key": {product: terms(defaultTierOnly), clock: agreeing(40),
+			keys: []license.Key{keyOf("k", 20, 50)}, want: mesh(at(51))},
 		"covered by a key in its grace period": {
-			product: terms(defaultTierOnly), clock: agreeing(50.5), keys: []license.Key{keyOf("k", 20, 50)}, want: mesh(at(51)),
+			product: terms(defaultTierOnly), clock: agreeing(50.5), keys: []license.Key{keyOf("k", 20, 50)},
+			want: mesh(at(51)),
 		},
 		"a key has come while it was in force": {
-			product: terms(defaultTierOnly, inForceSince(at(31))), clock: agreeing(40), keys: []license.Key{keyOf("k", 20, 50)}, want: mesh(at(51)),
+			product: terms(defaultTierOnly, inForceSince(at(31))), clock: agreeing(40),
+			keys: []license.Key{keyOf("k", 20, 50)}, want: mesh(at(51)),
 		},
 		"a key that has expired ends nothing": {
-			product: terms(defaultTierOnly, inForceSince(at(31))), clock: agreeing(60), keys: []license.Key{keyOf("k", 20, 50)}, want: mesh(at(30), due, since(at(31))),
+			product: terms(defaultTierOnly, inForceSince(at(31))), clock: agreeing(60),
+			keys: []license.Key{keyOf("k", 20, 50)}, want: mesh(at(30), due, since(at(31))),
 		},
 		"a key that has yet to begin ends nothing": {
-			product: terms(defaultTierOnly, inForceSince(at(31))), clock: agreeing(40), keys: []license.Key{keyOf("k", 45, 50)}, want: mesh(at(30), due, since(at(31))),
+			product: terms(defaultTierOnly, inForceSince(at(31))), clock: agreeing(40),
+			keys: []license.Key{keyOf("k", 45, 50)}, want: mesh(at(30), due, since(at(31))),
 		},
-		"the clocks disagree before it is due": {product: terms(defaultTierOnly), clock: disagreeing(29), want: mesh(at(30))},
-		"the clocks disagree when it is due":   {product: terms(defaultTierOnly), clock: disagreeing(30), want: mesh(at(30), disputed)},
+		"the clocks disagree before it is due": {product: terms(defaultTierOnly), clock: disagreeing(29),
+			want: mesh(at(30))},
+		"the clocks disagree when it is due": {product: terms(defaultTierOnly), clock: disagreeing(30),
+			want: mesh(at(30), disputed)},
 		"the clocks disagree once it is in force": {
-			product: terms(defaultTierOnly, inForceSince(at(31))), clock: disagreeing(40), want: mesh(at(30), due, since(at(31))),
+			product: terms(defaultTierOnly, inForceSince(at(31))), clock: disagreeing(40),
+			want: mesh(at(30), due, since(at(31))),
 		},
 		"the clocks disagree once it is in force, and the operator's is set back": {
-			product: terms(defaultTierOnly, inForceSince(at(31))), clock: disagreeing(10), want: mesh(at(30), due, since(at(31))),
+			product: terms(defaultTierOnly, inForceSince(at(31))), clock: disagreeing(10),
+			want: mesh(at(30), due, since(at(31))),
 		},
 		"behind the mark, which counts": {
 			product: terms(defaultTierOnly, func(p *api.LicensedProduct) { p.Status.TimeMark = stamp(at(35)) }),
@@ -158,34 +178,49 @@ func TestProductOf(t *testing.T) {
 			product: terms(defaultTierOnly, inForceSince(at(35)), pausedBetween(at(34), at(36))),
 			clock:   agreeing(10), want: mesh(at(30), due, since(at(35)), paused),
 		},
-		"paused before it is due":        {product: terms(defaultTierOnly, pausedBetween(at(10), at(20))), clock: agreeing(15), want: mesh(at(30), paused)},
-		"paused when it would be due":    {product: terms(defaultTierOnly, pausedBetween(at(29), at(31))), clock: agreeing(30), want: mesh(at(30), due, paused)},
-		"paused while it is in force":    {product: terms(defaultTierOnly, inForceSince(at(31)), pausedBetween(at(40), at(41))), clock: agreeing(40), want: mesh(at(30), due, since(at(31)), paused)},
-		"to be paused":                   {product: terms(defaultTierOnly, pausedBetween(at(40), at(41))), clock: agreeing(39.9), want: mesh(at(30), due)},
-		"paused, and due again":          {product: terms(defaultTierOnly, pausedBetween(at(40), at(41))), clock: agreeing(41), want: mesh(at(30), due)},
-		"paused for a year: for 14 days": {product: terms(defaultTierOnly, pausedBetween(at(40), at(405))), clock: agreeing(53.9), want: mesh(at(30), due, paused)},
-		"paused for a year, and over":    {product: terms(defaultTierOnly, pausedBetween(at(40), at(405))), clock: agreeing(54), want: mesh(at(30), due)},
+		"paused before it is due": {product: terms(defaultTierOnly, pausedBetween(at(10), at(20))), clock: agreeing(15),
+			want: mesh(at(30), paused)},
+		"paused when it would be due": {product: terms(defaultTierOnly, pausedBetween(at(29), at(31))),
+			clock: agreeing(30), want: mesh(at(30), due, paused)},
+		"paused while it is in force": {product: terms(defaultTierOnly, inForceSince(at(31)),
+			pausedBetween(at(40), at(41))), clock: agreeing(40), want: mesh(at(30), due, since(at(31)), paused)},
+		"to be paused": {product: terms(defaultTierOnly, pausedBetween(at(40), at(41))),
+			clock: agreeing(39.9), want: mesh(at(30), due)},
+		"paused, and due again": {product: terms(defaultTierOnly, pausedBetween(at(40), at(41))),
+			clock: agreeing(41), want: mesh(at(30), due)},
+		"paused for a year: for 14 days": {product: terms(defaultTierOnly, pausedBetween(at(40), at(405))),
+			clock: agreeing(53.9), want: mesh(at(30), due, paused)},
+		"paused for a year, and over": {product: terms(defaultTierOnly, pausedBetween(at(40), at(405))),
+			clock: agreeing(54), want: mesh(at(30), due)},
 		"paused, and the clocks disagree when that is over": {
-			product: terms(defaultTierOnly, pausedBetween(at(40), at(41))), clock: disagreeing(41), want: mesh(at(30), disputed),
+			product: terms(defaultTierOnly, pausedBetween(at(40), at(41))), clock: disagreeing(41),
+			want: mesh(at(30), disputed),
 		},
 		"paused, and disputed": {
-			product: terms(defaultTierOnly, pausedBetween(at(40), at(41))), clock: disagreeing(40), want: mesh(at(30), disputed, paused),
+			product: terms(defaultTierOnly, pausedBetween(at(40), at(41))), clock: disagreeing(40),
+			want: mesh(at(30), disputed, paused),
 		},
 		"paused by what is no pause": {
-			product: terms(defaultTierOnly, func(p *api.LicensedProduct) { p.Annotations[api.RestrictionPauseAnnotation] = "for ever" }),
-			clock:   agreeing(40), want: mesh(at(30), due),
+			product: terms(defaultTierOnly,
+				func(p *api.LicensedProduct) { p.Annotations[api.RestrictionPauseAnnotation] = "for ever" }),
+			clock: agreeing(40), want: mesh(at(30), due),
 		},
-		"in Observe": {product: terms(observe), clock: agreeing(40), want: mesh(at(30), due, func(p *restriction.Product) { p.Mode = observe })},
+		"in Observe": {product: terms(observe), clock: agreeing(40),
+			want: mesh(at(30), due, func(p *restriction.Product) { p.Mode = observe })},
 		"in Observe, without a selector": {
-			product: terms(observe, selecting(nil)), clock: agreeing(40), want: mesh(at(30), due, unselecting, func(p *restriction.Product) { p.Mode = observe }),
+			product: terms(observe, selecting(nil)), clock: agreeing(40),
+			want: mesh(at(30), due, unselecting, func(p *restriction.Product) { p.Mode = observe }),
 		},
 		"with a selector": {
 			product: terms(readOnly, selecting(&metav1.LabelSelector{MatchLabels: map[string]string{"team": "net"}})),
-			clock:   agreeing(40), want: mesh(at(30), due, func(p *restriction.Product) { p.Mode, p.TierSelector = readOnly, selected }),
+			clock:   agreeing(40),
+			want:    mesh(at(30), due, func(p *restriction.Product) { p.Mode, p.TierSelector = readOnly, selected }),
 		},
 		"with a selector that is none": {
-			product: terms(defaultTierOnly, selecting(&metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "team", Operator: "Like"}}})),
-			clock:   agreeing(40), want: mesh(at(30), due, unselecting),
+			product: terms(defaultTierOnly,
+				selecting(&metav1.LabelSelector{
+					MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "team", Operator: "Like"}}})),
+			clock: agreeing(40), want: mesh(at(30), due, unselecting),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -205,7 +240,8 @@ func TestProductOf(t *testing.T) {
 // What is usable is never restricted, even if an evaluation should once contradict itself.
 func TestAUsableKeyComesFirst(t *testing.T) {
 	for state, due := range map[api.LicensedProductState]bool{
-		api.LicensedProductValid: false, api.LicensedProductGracePeriod: false, api.LicensedProductExpired: true, api.LicensedProductUnlicensed: true,
+		api.LicensedProductValid: false, api.LicensedProductGracePeriod: false, api.LicensedProductExpired: true,
+		api.LicensedProductUnlicensed: true,
 	} {
 		e := license.Evaluation{Time: license.Reckoning{Now: at(40)}, State: state, EffectiveTime: at(30)}
 		if got := restriction.ProductOf(terms(defaultTierOnly, inForceSince(at(31))), &e).Due; got != due {
@@ -234,14 +270,19 @@ func TestTierSelectorOf(t *testing.T) {
 		"no restriction": {nil, nil, ""},
 		"no selector":    {&api.RestrictionSpec{Mode: observe}, nil, ""},
 		"every tier":     {&api.RestrictionSpec{TierSelector: &metav1.LabelSelector{}}, labels.Everything(), ""},
-		"by a label":     {&api.RestrictionSpec{TierSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "net"}}}, labels.SelectorFromSet(labels.Set{"team": "net"}), ""},
+		"by a label": {
+			&api.RestrictionSpec{TierSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "net"}}},
+			labels.SelectorFromSet(labels.Set{"team": "net"}), ""},
 		"by what is no operator": {
-			&api.RestrictionSpec{TierSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "team", Operator: "Like"}}}},
+			&api.RestrictionSpec{
+				TierSelector: &metav1.LabelSelector{
+					MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "team", Operator: "Like"}}}},
 			nil, `"Like" is not a valid label selector operator`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := restriction.TierSelectorOf(&api.LicensedProduct{Spec: api.LicensedProductSpec{Restriction: test.spec}})
+			got, err := restriction.TierSelectorOf(
+				&api.LicensedProduct{Spec: api.LicensedProductSpec{Restriction: test.spec}})
 			if !selectSame(got, test.want) {
 				t.Errorf("got %v, want %v", got, test.want)
 			}
@@ -259,7 +300,8 @@ func messageOf(err error) string {
 	return err.Error()
 }
 
-// Every combination of what a standing follows from. What ends a restriction for good comes before what puts it off, and that before when it is due.
+// Every combination of what a standing follows from. What ends a restriction for good comes before what puts it off,
+// and that before when it is due.
 func TestStanding(t *testing.T) {
 	type standing struct {
 		State  api.RestrictionState
@@ -272,7 +314,8 @@ func TestStanding(t *testing.T) {
 				if due && disputed {
 					continue // What is disputed is not due.
 				}
-				p := restriction.Product{Name: "mesh", Mode: asked, TierSelector: every, Due: due, Disputed: disputed, Paused: paused}
+				p := restriction.Product{Name: "mesh", Mode: asked, TierSelector: every, Due: due, Disputed: disputed,
+					Paused: paused}
 				want := standing{api.RestrictionScheduled, "NotDue"}
 				switch {
 				case asked == "":
@@ -288,7 +331,8 @@ func TestStanding(t *testing.T) {
 				case due:
 					want = standing{api.RestrictionActive, "ReadOnly"}
 				}
-				t.Run(fmt.Sprintf("%q, at most %q, windows %t, due %t, disputed %t, paused %t", asked, most, windows, due, disputed, paused), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%q, at most %q, windows %t, due %t, disputed %t, paused %t", asked, most, windows,
+					due, disputed, paused), func(t *testing.T) {
 					brakes := restriction.Brakes{MaxMode: most, WindowsNode: windows}
 					var got standing
 					got.State, got.Reason = p.Standing(brakes)
@@ -314,23 +358,30 @@ func TestNotice(t *testing.T) {
 	}{
 		"with a URL": {
 			restriction.Product{Name: "acme-mesh", Vendor: "Acme", RenewalURL: "https://acme.example/renew"},
-			`No license covers LicensedProduct "acme-mesh" (Acme): restricted since ` + since + `. Renew at https://acme.example/renew`,
+			`No license covers LicensedProduct "acme-mesh" (Acme): restricted since ` + since +
+				`. Renew at https://acme.example/renew`,
 		},
 		"without": {
 			restriction.Product{Name: "acme-mesh", Vendor: "Acme"},
-			`No license covers LicensedProduct "acme-mesh" (Acme): restricted since ` + since + `. Ask Acme for a license`,
+			`No license covers LicensedProduct "acme-mesh" (Acme): restricted since ` + since +
+				`. Ask Acme for a license`,
 		},
 		"a vendor in quotes": {
 			restriction.Product{Name: "acme-mesh", Vendor: `"Acme" & 'Söhne' %d \n`},
-			`No license covers LicensedProduct "acme-mesh" ("Acme" & 'Söhne' %d \n): restricted since ` + since + `. Ask "Acme" & 'Söhne' %d \n for a license`,
+			`No license covers LicensedProduct "acme-mesh" ("Acme" & 'Söhne' %d \n): restricted since ` + since +
+				`. Ask "Acme" & 'Söhne' %d \n for a license`,
 		},
 		"a vendor of several lines": {
-			restriction.Product{Name: "acme-mesh", Vendor: "Acme\r\nInc.\u0085\u2028\x1b[2J\u202e", RenewalURL: "mailto:sales@acme.example"},
-			`No license covers LicensedProduct "acme-mesh" (Acme  Inc.   [2J ): restricted since ` + since + `. Renew at mailto:sales@acme.example`,
+			restriction.Product{Name: "acme-mesh", Vendor: "Acme\r\nInc.\u0085\u2028\x1b[2J\u202e",
+				RenewalURL: "mailto:sales@acme.example"},
+			`No license covers LicensedProduct "acme-mesh" (Acme  Inc.   [2J ): restricted since ` + since +
+				`. Renew at mailto:sales@acme.example`,
 		},
 		"a URL that ends in what the API server trims": {
-			restriction.Product{Name: "acme-mesh", Vendor: "Acme", RenewalURL: "https://acme.example/renew\u0085\u00a0\u2003"},
-			`No license covers LicensedProduct "acme-mesh" (Acme): restricted since ` + since + `. Renew at https://acme.example/renew`,
+			restriction.Product{Name: "acme-mesh", Vendor: "Acme",
+				RenewalURL: "https://acme.example/renew\u0085\u00a0\u2003"},
+			`No license covers LicensedProduct "acme-mesh" (Acme): restricted since ` + since +
+				`. Renew at https://acme.example/renew`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -343,7 +394,8 @@ func TestNotice(t *testing.T) {
 	}
 }
 
-// The status takes 2048 characters, and the API server 5 KiB from an expression; what it quotes beyond that it leaves out.
+// The status takes 2048 characters, and the API server 5 KiB from an expression; what it quotes beyond that it leaves
+// out.
 func TestTheLongestNoticeFits(t *testing.T) {
 	for name, url := range map[string]string{"with a URL": "https://" + strings.Repeat("€", 1016), "without": ""} {
 		p := restriction.Product{Name: strings.Repeat("n", 253), Vendor: strings.Repeat("€", 128), RenewalURL: url}

@@ -5,13 +5,15 @@ package restriction
 
 import api "github.com/license-operator/license-operator/api/v1alpha1"
 
-// NeverLabel on a Tier, with the value NeverValue and no other, is the cluster owner's word that no product ever restricts that tier.
+// NeverLabel on a Tier, with the value NeverValue and no other, is the cluster owner's word that no product ever
+// restricts that tier.
 const (
 	NeverLabel = "license-operator.io/restriction"
 	NeverValue = "never"
 )
 
-// SystemTierLabel is what Calico's own installer puts on tiers that the cluster itself depends on, with the value SystemTierValue.
+// SystemTierLabel is what Calico's own installer puts on tiers that the cluster itself depends on, with the value
+// SystemTierValue.
 const (
 	SystemTierLabel = "projectcalico.org/system-tier"
 	SystemTierValue = "true"
@@ -20,13 +22,14 @@ const (
 // DefaultTier is where policies are that name no tier, and all of Kubernetes' own.
 const DefaultTier = "default"
 
-// BuiltInTiers are the tiers that Calico itself brings, in any of the versions that have tiers, sorted. No restriction ever touches them, whatever their labels.
+// BuiltInTiers are the tiers that Calico itself brings, in any of the versions that have tiers, sorted. No restriction
+// ever touches them, whatever their labels.
 func BuiltInTiers() []string {
 	return []string{"adminnetworkpolicy", "baselineadminnetworkpolicy", DefaultTier, "kube-admin", "kube-baseline"}
 }
 
-// SystemTiers are the tiers that policies for Calico's own components are in, by any name they have had, sorted. No restriction ever touches them, nor any tier
-// with SystemTierLabel.
+// SystemTiers are the tiers that policies for Calico's own components are in, by any name they have had, sorted. No
+// restriction ever touches them, nor any tier with SystemTierLabel.
 func SystemTiers() []string {
 	return []string{"allow-tigera", "calico-system"}
 }

@@ -25,12 +25,17 @@ func TestSpared(t *testing.T) {
 		"baselineadminnetworkpolicy": {restriction.Tier{Name: "baselineadminnetworkpolicy"}, api.TierSparedBuiltIn},
 		"calico-system":              {restriction.Tier{Name: "calico-system"}, api.TierSparedSystem},
 		"allow-tigera":               {restriction.Tier{Name: "allow-tigera"}, api.TierSparedSystem},
-		"labeled as a system tier":   {restriction.Tier{Name: "platform", Labels: labels.Set{"projectcalico.org/system-tier": "true"}}, api.TierSparedSystem},
-		"labeled as no system tier":  {restriction.Tier{Name: "platform", Labels: labels.Set{"projectcalico.org/system-tier": "false"}}, ""},
-		"labeled never":              {restriction.Tier{Name: "payments", Labels: labels.Set{"license-operator.io/restriction": "never"}}, api.TierSparedNever},
-		"labeled otherwise":          {restriction.Tier{Name: "payments", Labels: labels.Set{"license-operator.io/restriction": "always"}}, ""},
-		"no label makes default a tier to restrict": {restriction.Tier{Name: "default", Labels: labels.Set{"license-operator.io/restriction": "always"}}, api.TierSparedBuiltIn},
-		"a name that only begins like one":          {restriction.Tier{Name: "default-2"}, ""},
+		"labeled as a system tier": {restriction.Tier{Name: "platform",
+			Labels: labels.Set{"projectcalico.org/system-tier": "true"}}, api.TierSparedSystem},
+		"labeled as no system tier": {restriction.Tier{Name: "platform",
+			Labels: labels.Set{"projectcalico.org/system-tier": "false"}}, ""},
+		"labeled never": {restriction.Tier{Name: "payments",
+			Labels: labels.Set{"license-operator.io/restriction": "never"}}, api.TierSparedNever},
+		"labeled otherwise": {restriction.Tier{Name: "payments",
+			Labels: labels.Set{"license-operator.io/restriction": "always"}}, ""},
+		"no label makes default a tier to restrict": {restriction.Tier{Name: "default",
+			Labels: labels.Set{"license-operator.io/restriction": "always"}}, api.TierSparedBuiltIn},
+		"a name that only begins like one": {restriction.Tier{Name: "default-2"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := restriction.Spared(test.tier); got != test.want {

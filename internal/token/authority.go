@@ -35,8 +35,9 @@ type Authority struct {
 	chain []*x509.Certificate
 }
 
-// NewAuthority makes a root: an Ed25519 key and a self-signed certificate with the subject "O=<vendor>, CN=<vendor> License Root CA", valid for 20 years
-// from now, that may issue signers and no further CA. The vendor's name has 1 to 48 characters, none of them a control character.
+// NewAuthority makes a root: an Ed25519 key and a self-signed certificate with the subject "O=<vendor>, CN=<vendor>
+// License Root CA", valid for 20 years from now, that may issue signers and no further CA. The vendor's name has 1 to
+// 48 characters, none of them a control character.
 func NewAuthority(vendor string, now time.Time) (*Authority, error) {
 	if err := checkName(vendor, maxVendorLength); err != nil {
 		return nil, fmt.Errorf("name of the vendor: %w", err)
@@ -62,8 +63,9 @@ func NewAuthority(vendor string, now time.Time) (*Authority, error) {
 	return &Authority{key: private, chain: []*x509.Certificate{certificate}}, nil
 }
 
-// ParseAuthority reads a CA: its certificate, followed by those of its issuers if it is not a root itself, in PEM, and its private key in PEM with
-// PKCS#8 (RFC 5958), not encrypted. It is an error if the two do not belong together, or if the certificate is not a CA's.
+// ParseAuthority reads a CA: its certificate, followed by those of its issuers if it is not a root itself, in PEM, and
+// its private key in PEM with PKCS#8 (RFC 5958), not encrypted. It is an error if the two do not belong together, or if
+// the certificate is not a CA's.
 func ParseAuthority(certificatePEM, keyPEM []byte) (*Authority, error) {
 	chain, err := parseChain(certificatePEM)
 	if err != nil {
@@ -82,8 +84,9 @@ func ParseAuthority(certificatePEM, keyPEM []byte) (*Authority, error) {
 	return &Authority{key: key, chain: chain}, nil
 }
 
-// NewSigner certifies a new Ed25519 key for signing license keys (key usage digitalSignature, extended key usage codeSigning), with the common name given
-// (1 to 64 characters, none of them a control character), valid for 10 years from now, but never longer than the authority.
+// NewSigner certifies a new Ed25519 key for signing license keys (key usage digitalSignature, extended key usage
+// codeSigning), with the common name given (1 to 64 characters, none of them a control character), valid for 10 years
+// from now, but never longer than the authority.
 func (a *Authority) NewSigner(name string, now time.Time) (*Signer, error) {
 	if err := checkName(name, maxNameLength); err != nil {
 		return nil, fmt.Errorf("name of the signer: %w", err)
@@ -93,7 +96,8 @@ func (a *Authority) NewSigner(name string, now time.Time) (*Signer, error) {
 	first := slices.MinFunc(a.chain, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
 	latest := slices.MaxFunc(a.chain, func(a, b *x509.Certificate) int { return a.NotBefore.Compare(b.NotBefore) })
 	if begin.Before(latest.NotBefore) || !begin.Before(first.NotAfter) {
-		return nil, fmt.Errorf("the authority is valid from %s to %s, and it is %s now", instant(latest.NotBefore), instant(first.NotAfter), instant(begin))
+		return nil, fmt.Errorf("the authority is valid from %s to %s, and it is %s now", instant(latest.NotBefore),
+			instant(first.NotAfter), instant(begin))
 	}
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -118,14 +122,17 @@ func (a *Authority) NewSigner(name string, now time.Time) (*Signer, error) {
 	return newChainSigner(private, append([]*x509.Certificate{certificate}, a.chain...))
 }
 
-// CertificatePEM is the authority's certificate, and those of its issuers if it is not a root: a product's trust anchor.
+// CertificatePEM is the authority's certificate, and those of its issuers if it is not a root: a product's trust
+// anchor.
 func (a *Authority) CertificatePEM() []byte { return encodeCertificates(a.chain) }
 
 // KeyPEM is what ParseAuthority reads as key. It is a secret.
 func (a *Authority) KeyPEM() ([]byte, error) { return encodeKey(a.key) }
 
 // createCertificate leaves the serial number to crypto/x509, which draws one at random.
-func createCertificate(template, parent *x509.Certificate, public crypto.PublicKey, key crypto.Signer) (*x509.Certificate, error) {
+func createCertificate(
+	template, parent *x509.Certificate, public crypto.PublicKey, key crypto.Signer,
+) (*x509.Certificate, error) {
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, key)
 	if err != nil {
 		return nil, err
@@ -138,7 +145,8 @@ func checkName(name string, maxLength int) error {
 	case strings.TrimSpace(name) == "" || utf8.RuneCountInString(name) > maxLength:
 		return fmt.Errorf("it must have 1 to %d characters", maxLength)
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, isDeceptive):
-		return errors.New("it has a control character, a line separator, a bidirectional control, or is not valid UTF-8")
+		return errors.New("it has a control character, a line separator, a bidirectional control, or is not " +
+			"valid UTF-8")
 	default:
 		return nil
 	}

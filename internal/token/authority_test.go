@@ -42,7 +42,8 @@ type profile struct {
 
 func profileOf(c *x509.Certificate) profile {
 	return profile{
-		c.Subject.String(), c.Issuer.String(), c.NotBefore, c.NotAfter, c.IsCA, c.MaxPathLen, c.KeyUsage, c.ExtKeyUsage, c.SignatureAlgorithm,
+		c.Subject.String(), c.Issuer.String(), c.NotBefore, c.NotAfter, c.IsCA, c.MaxPathLen, c.KeyUsage, c.ExtKeyUsage,
+		c.SignatureAlgorithm,
 	}
 }
 
@@ -53,8 +54,10 @@ func TestAuthority(t *testing.T) {
 	const root = "CN=Acme License Root CA,O=Acme"
 	got := []profile{profileOf(signer.Chain()[0]), profileOf(signer.Chain()[1])}
 	want := []profile{{
-		subject: "CN=Acme License Signer,O=Acme", issuer: root, notBefore: now.AddDate(1, 0, 0), notAfter: now.AddDate(11, 0, 0), maxPathLen: -1,
-		keyUsage: x509.KeyUsageDigitalSignature, extKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning}, algorithm: x509.PureEd25519,
+		subject: "CN=Acme License Signer,O=Acme", issuer: root, notBefore: now.AddDate(1, 0, 0),
+		notAfter: now.AddDate(11, 0, 0), maxPathLen: -1,
+		keyUsage: x509.KeyUsageDigitalSignature, extKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
+		algorithm: x509.PureEd25519,
 	}, {
 		subject: root, issuer: root, notBefore: now, notAfter: now.AddDate(20, 0, 0), isCA: true,
 		keyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, algorithm: x509.PureEd25519,
@@ -140,18 +143,24 @@ func TestAuthorityErrors(t *testing.T) {
 		err  error
 		want string
 	}{
-		"no vendor":        {newNamed(" "), "name of the vendor: it must have 1 to 48 characters"},
-		"long vendor":      {newNamed(strings.Repeat("ü", 49)), "name of the vendor: it must have 1 to 48 characters"},
-		"hostile vendor":   {newNamed("a\nb"), "name of the vendor: it has a control character, a line separator, a bidirectional control, or is not valid UTF-8"},
-		"no name":          {newSigner("", now), "name of the signer: it must have 1 to 64 characters"},
-		"the root's name":  {newSigner("Acme License Root CA", now), `certificate "CN=Acme License Root CA,O=Acme" is self-signed: a signer needs a certificate from a CA`},
-		"too early":        {newSigner("x", now.Add(-time.Second)), validity + "2026-11-22T11:59:59Z now"},
-		"too late":         {newSigner("x", now.AddDate(20, 0, 0)), validity + "2046-11-22T12:00:00Z now"},
-		"no CA":            {parse(pemOf(chainOf(w.signer)...), keyPEM(t, w.signer)), `certificate "CN=Acme Signer" is not a CA (basic constraint CA)`},
-		"key of another":   {parse(pemOf(w.root.certificate), keyPEM(t, w.signer)), `the private key does not belong to the certificate "CN=Acme Root"`},
-		"no certificate":   {parse("", keyPEM(t, w.root)), "authority's certificate: there is no PEM block of type CERTIFICATE"},
-		"no key":           {parse(pemOf(w.root.certificate), ""), "authority's key: it is not well-formed PEM"},
-		"a public key too": {parse(pemOf(w.root.certificate), pemOf(w.root.certificate)), "authority's key: it is not a PEM block of type PRIVATE KEY: convert a key in another format with openssl pkcs8 -topk8 -nocrypt"},
+		"no vendor":   {newNamed(" "), "name of the vendor: it must have 1 to 48 characters"},
+		"long vendor": {newNamed(strings.Repeat("ü", 49)), "name of the vendor: it must have 1 to 48 characters"},
+		"hostile vendor": {newNamed("a\nb"), "name of the vendor: it has a control character, a line separator, a " +
+			"bidirectional control, or is not valid UTF-8"},
+		"no name": {newSigner("", now), "name of the signer: it must have 1 to 64 characters"},
+		"the root's name": {newSigner("Acme License Root CA", now),
+			`certificate "CN=Acme License Root CA,O=Acme" is self-signed: a signer needs a certificate from a CA`},
+		"too early": {newSigner("x", now.Add(-time.Second)), validity + "2026-11-22T11:59:59Z now"},
+		"too late":  {newSigner("x", now.AddDate(20, 0, 0)), validity + "2046-11-22T12:00:00Z now"},
+		"no CA": {parse(pemOf(chainOf(w.signer)...), keyPEM(t, w.signer)),
+			`certificate "CN=Acme Signer" is not a CA (basic constraint CA)`},
+		"key of another": {parse(pemOf(w.root.certificate), keyPEM(t, w.signer)),
+			`the private key does not belong to the certificate "CN=Acme Root"`},
+		"no certificate": {parse("", keyPEM(t, w.root)),
+			"authority's certificate: there is no PEM block of type CERTIFICATE"},
+		"no key": {parse(pemOf(w.root.certificate), ""), "authority's key: it is not well-formed PEM"},
+		"a public key too": {parse(pemOf(w.root.certificate), pemOf(w.root.certificate)), "authority's key: it is " +
+			"not a PEM block of type PRIVATE KEY: convert a key in another format with openssl pkcs8 -topk8 -nocrypt"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if test.err == nil || test.err.Error() != test.want {

@@ -72,7 +72,8 @@ func BenchmarkBareEd25519(b *testing.B) {
 	reportRate(b)
 }
 
-// BenchmarkVerifyEd25519 is a new key of a known signer, the usual case: each token is verified in full, while the chain is remembered.
+// BenchmarkVerifyEd25519 is a new key of a known signer, the usual case: each token is verified in full, while the
+// chain is remembered.
 func BenchmarkVerifyEd25519(b *testing.B) {
 	keys, _, terms := benchmarkKeys(b)
 	verifier := NewVerifier()

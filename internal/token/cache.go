@@ -15,17 +15,20 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// How many outcomes a Verifier remembers. A finding takes about as much memory as its claims, a few hundred bytes; signers are shared by findings.
+// How many outcomes a Verifier remembers. A finding takes about as much memory as its claims, a few hundred bytes;
+// signers are shared by findings.
 const (
 	maxFindings   = 4096
 	maxSigners    = 256
 	maxAnchorSets = 128
 )
 
-// Verifier verifies keys and remembers what it found out by content: a second look at a key that has not changed costs no cryptography but one hash, a
-// new key of a known signer costs one signature check, and trust anchors are parsed once. It may be used concurrently.
+// Verifier verifies keys and remembers what it found out by content: a second look at a key that has not changed costs
+// no cryptography but one hash, a new key of a known signer costs one signature check, and trust anchors are parsed
+// once. It may be used concurrently.
 //
-// What it remembers never depends on the time, the audience, the cluster or revocations, which are judged anew each time.
+// What it remembers never depends on the time, the audience, the cluster or revocations, which are judged anew each
+// time.
 type Verifier struct {
 	findings *lru.Cache
 	signers  *lru.Cache

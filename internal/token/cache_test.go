@@ -17,7 +17,8 @@ import (
 // work counts what a Verifier did that costs cryptography or parsing.
 type work struct{ tokens, signers, anchorSets int }
 
-// counting is a Verifier that counts its work. All signature checks, of tokens and of certificates, are in what is counted.
+// counting is a Verifier that counts its work. All signature checks, of tokens and of certificates, are in what is
+// counted.
 func counting() (*Verifier, *work) {
 	verifier, done := NewVerifier(), &work{}
 	examine, newSigner, parseAnchors := verifier.examine, verifier.newSigner, verifier.parseAnchors
@@ -57,13 +58,16 @@ func TestUnchangedKeysCostNoCryptography(t *testing.T) {
 		product = product.DeepCopy()
 		product.Spec.Revocations = append(product.Spec.Revocations, api.Revocation{LicenseID: fmt.Sprint("other-", i)})
 		terms := mustTerms(t, verifier, product)
-		if result := verifier.Verify(good, "", terms, clusterUID, now.Add(time.Duration(i)*time.Hour)); result.Err != nil {
+		if result := verifier.Verify(good, "", terms, clusterUID, now.Add(time.Duration(i)*time.Hour)); result.Err !=
+			nil {
 			t.Fatal(result.Err)
 		}
-		if result := verifier.Verify(good, "", terms, "another", now); result.Err == nil || result.Err.Reason != api.ReasonClusterMismatch {
+		if result := verifier.Verify(good, "", terms, "another", now); result.Err == nil ||
+			result.Err.Reason != api.ReasonClusterMismatch {
 			t.Fatal(result.Err)
 		}
-		for token, reason := range map[string]string{bad: api.ReasonTokenMalformed, untrusted: api.ReasonUntrustedCertificate} {
+		for token, reason := range map[string]string{bad: api.ReasonTokenMalformed,
+			untrusted: api.ReasonUntrustedCertificate} {
 			if result := verifier.Verify(token, "", terms, "", now); result.Err == nil || result.Err.Reason != reason {
 				t.Fatal(result.Err)
 			}
@@ -78,7 +82,8 @@ func TestKnownSignersAreNotBuiltAgain(t *testing.T) {
 	w := newWorld(t)
 	verifier, done := counting()
 	for i := range 10 {
-		token := sealed(t, w.signer.key, toJSON(t, w.header()), toJSON(t, w.payload().plus(members{"jti": fmt.Sprint(i)})))
+		token := sealed(t, w.signer.key, toJSON(t, w.header()),
+			toJSON(t, w.payload().plus(members{"jti": fmt.Sprint(i)})))
 		if result := verifier.Verify(token, "", mustTerms(t, verifier, w.product), clusterUID, now); result.Err != nil {
 			t.Fatal(result.Err)
 		}
@@ -103,30 +108,36 @@ func TestRefusedAnchorsAreRemembered(t *testing.T) {
 	}
 }
 
-// TestEveryInputCounts verifies a key, changes one input after the other, and expects the changed outcome; then the first one again.
+// TestEveryInputCounts verifies a key, changes one input after the other, and expects the changed outcome; then the
+// first one again.
 func TestEveryInputCounts(t *testing.T) {
 	w := newWorld(t)
 	other := newWorld(t)
 	verifier := NewVerifier()
 	bare := sealed(t, w.signer.key, toJSON(t, w.header().plus(members{"x5c": absent})), toJSON(t, w.payload()))
-	good := question{token: bare, certificate: pemOf(chainOf(w.signer)...), product: w.product, clusterUID: clusterUID, now: now}
+	good := question{token: bare, certificate: pemOf(chainOf(w.signer)...), product: w.product, clusterUID: clusterUID,
+		now: now}
 	for name, test := range map[string]struct {
 		change func(*question)
 		reason string
 	}{
-		"token":           {func(q *question) { q.token = q.token[:len(q.token)-4] + "AAAA" }, api.ReasonSignatureInvalid},
-		"certificate":     {func(q *question) { q.certificate = pemOf(chainOf(other.signer)...) }, api.ReasonUntrustedCertificate},
-		"no certificate":  {func(q *question) { q.certificate = "" }, api.ReasonUntrustedCertificate},
-		"anchors":         {func(q *question) { q.product = other.product }, api.ReasonUntrustedCertificate},
-		"audience":        {func(q *question) { q.product.Spec.Audience = "acme-storage" }, api.ReasonAudienceMismatch},
-		"name":            {func(q *question) { q.product.Name = "acme-storage" }, api.ReasonAudienceMismatch},
-		"cluster":         {func(q *question) { q.clusterUID = "another" }, api.ReasonClusterMismatch},
-		"license revoked": {func(q *question) { q.product.Spec.Revocations = []api.Revocation{{LicenseID: "2026-0001"}} }, api.ReasonLicenseRevoked},
+		"token": {func(q *question) { q.token = q.token[:len(q.token)-4] + "AAAA" }, api.ReasonSignatureInvalid},
+		"certificate": {func(q *question) { q.certificate = pemOf(chainOf(other.signer)...) },
+			api.ReasonUntrustedCertificate},
+		"no certificate": {func(q *question) { q.certificate = "" }, api.ReasonUntrustedCertificate},
+		"anchors":        {func(q *question) { q.product = other.product }, api.ReasonUntrustedCertificate},
+		"audience":       {func(q *question) { q.product.Spec.Audience = "acme-storage" }, api.ReasonAudienceMismatch},
+		"name":           {func(q *question) { q.product.Name = "acme-storage" }, api.ReasonAudienceMismatch},
+		"cluster":        {func(q *question) { q.clusterUID = "another" }, api.ReasonClusterMismatch},
+		"license revoked": {
+			func(q *question) { q.product.Spec.Revocations = []api.Revocation{{LicenseID: "2026-0001"}} },
+			api.ReasonLicenseRevoked},
 		"signer revoked": {func(q *question) {
 			q.product.Spec.Revocations = []api.Revocation{{CertificateSHA256: hexOf(w.signer)}}
 		}, api.ReasonCertificateRevoked},
-		"time":         {func(q *question) { q.now = now.AddDate(-1, 0, 0) }, api.ReasonClaimsInvalid},
-		"moved border": {func(q *question) { q.token, q.certificate = q.token+q.certificate[:1], q.certificate[1:] }, api.ReasonTokenMalformed},
+		"time": {func(q *question) { q.now = now.AddDate(-1, 0, 0) }, api.ReasonClaimsInvalid},
+		"moved border": {func(q *question) { q.token, q.certificate = q.token+q.certificate[:1], q.certificate[1:] },
+			api.ReasonTokenMalformed},
 	} {
 		changed := good
 		changed.product = good.product.DeepCopy()
@@ -135,7 +146,8 @@ func TestEveryInputCounts(t *testing.T) {
 			question
 			reason string
 		}{{good, ""}, {changed, test.reason}, {good, ""}, {changed, test.reason}} {
-			got := answerOf(verifier.Verify(ask.token, ask.certificate, mustTerms(t, verifier, ask.product), ask.clusterUID, ask.now))
+			got := answerOf(verifier.Verify(ask.token, ask.certificate, mustTerms(t, verifier, ask.product),
+				ask.clusterUID, ask.now))
 			if got.reason != ask.reason {
 				t.Errorf("%s: got %q, want %q", name, got.reason, ask.reason)
 			}
@@ -148,9 +160,11 @@ func TestResultsBelongToTheCaller(t *testing.T) {
 	verifier := NewVerifier()
 	terms := mustTerms(t, verifier, w.product)
 	first := verifier.Verify(w.token(t), "", terms, clusterUID, now)
-	first.Claims.Features[0], first.Claims.Limits["nodes"], first.Claims.Audience[0], first.Claims.ClusterUIDs[0] = "", 0, "", ""
+	first.Claims.Features[0], first.Claims.Limits["nodes"], first.Claims.Audience[0], first.Claims.ClusterUIDs[0] = "",
+		0, "", ""
 	first.Chain[0] = nil
-	if got, want := answerOf(verifier.Verify(w.token(t), "", terms, clusterUID, now)), (answer{claims: w.claims(), chain: acmeChain}); !reflect.DeepEqual(got, want) {
+	if got, want := answerOf(verifier.Verify(w.token(t), "", terms, clusterUID, now)),
+		(answer{claims: w.claims(), chain: acmeChain}); !reflect.DeepEqual(got, want) {
 		t.Errorf("\n got %+v\nwant %+v", got, want)
 	}
 	refused := verifier.Verify("?", "", terms, clusterUID, now)
@@ -189,7 +203,8 @@ func TestVerifierConcurrently(t *testing.T) {
 	verifier := NewVerifier()
 	tokens := make([]string, 4)
 	for i := range tokens {
-		tokens[i] = sealed(t, w.signer.key, toJSON(t, w.header()), toJSON(t, w.payload().plus(members{"jti": fmt.Sprint(i)})))
+		tokens[i] = sealed(t, w.signer.key, toJSON(t, w.header()),
+			toJSON(t, w.payload().plus(members{"jti": fmt.Sprint(i)})))
 	}
 	var group sync.WaitGroup
 	for range 8 {

@@ -15,7 +15,8 @@ import (
 	"strings"
 )
 
-// MaxCertificateBytes is the size of the largest spec.certificate of a LicenseKey that is looked at. The CRD has the same bound.
+// MaxCertificateBytes is the size of the largest spec.certificate of a LicenseKey that is looked at. The CRD has the
+// same bound.
 const MaxCertificateBytes = 32768
 
 const (
@@ -29,13 +30,15 @@ type fingerprint [sha256.Size]byte
 
 func fingerprintOf(certificate *x509.Certificate) fingerprint { return sha256.Sum256(certificate.Raw) }
 
-// CertificateSHA256 is the SHA-256 fingerprint of a certificate, given in DER, in the notation of openssl x509 -fingerprint, which LicensedProduct's revocations take.
+// CertificateSHA256 is the SHA-256 fingerprint of a certificate, given in DER, in the notation of openssl x509
+// -fingerprint, which LicensedProduct's revocations take.
 func CertificateSHA256(der []byte) string {
 	return strings.ReplaceAll(fmt.Sprintf("% X", sha256.Sum256(der)), " ", ":")
 }
 
-// parseCertificates reads PEM (RFC 7468): one or more blocks of type CERTIFICATE, at most maxCount, with nothing but white space around them. Duplicates
-// are kept. Its errors are fragments of a sentence that name the block, counted from 1.
+// parseCertificates reads PEM (RFC 7468): one or more blocks of type CERTIFICATE, at most maxCount, with nothing but
+// white space around them. Duplicates are kept. Its errors are fragments of a sentence that name the block, counted
+// from 1.
 func parseCertificates(text string, maxCount int) ([]*x509.Certificate, error) {
 	var certificates []*x509.Certificate
 	for rest := strings.TrimSpace(text); rest != ""; {
@@ -60,8 +63,8 @@ func parseCertificates(text string, maxCount int) ([]*x509.Certificate, error) {
 	return certificates, nil
 }
 
-// nextBlock decodes the PEM block that text begins with. pem.Decode alone would skip what it cannot read, which may be a certificate that somebody
-// believes to be in force.
+// nextBlock decodes the PEM block that text begins with. pem.Decode alone would skip what it cannot read, which may be
+// a certificate that somebody believes to be in force.
 func nextBlock(text string) (block *pem.Block, remainder string, err error) {
 	if !strings.HasPrefix(text, pemBegin) {
 		return nil, "", errors.New("is preceded by text that is not PEM")
@@ -76,7 +79,8 @@ func nextBlock(text string) (block *pem.Block, remainder string, err error) {
 func parseBlock(block *pem.Block) (*x509.Certificate, error) {
 	switch {
 	case strings.HasSuffix(block.Type, pemTypePrivateKey):
-		return nil, errors.New("is a private key, which must never leave the vendor: remove it and consider it compromised")
+		return nil,
+			errors.New("is a private key, which must never leave the vendor: remove it and consider it compromised")
 	case block.Type != pemTypeCertificate:
 		return nil, fmt.Errorf("is %s, not CERTIFICATE", quote(block.Type))
 	}
@@ -99,7 +103,8 @@ func encodeCertificates(certificates []*x509.Certificate) []byte {
 // describe names a certificate in messages.
 func describe(certificate *x509.Certificate) string { return quote(certificate.Subject.String()) }
 
-// checkKeySize refuses RSA keys out of bounds. It comes before any use of the key: the work that a signature check costs grows with the key.
+// checkKeySize refuses RSA keys out of bounds. It comes before any use of the key: the work that a signature check
+// costs grows with the key.
 func checkKeySize(certificate *x509.Certificate) error {
 	key, ok := certificate.PublicKey.(*rsa.PublicKey)
 	if !ok {
@@ -141,7 +146,8 @@ func allowsCodeSigning(certificate *x509.Certificate) bool {
 	if len(certificate.ExtKeyUsage) == 0 && len(certificate.UnknownExtKeyUsage) == 0 {
 		return true
 	}
-	return slices.Contains(certificate.ExtKeyUsage, x509.ExtKeyUsageCodeSigning) || slices.Contains(certificate.ExtKeyUsage, x509.ExtKeyUsageAny)
+	return slices.Contains(certificate.ExtKeyUsage, x509.ExtKeyUsageCodeSigning) ||
+		slices.Contains(certificate.ExtKeyUsage, x509.ExtKeyUsageAny)
 }
 
 // checkOrder demands that each certificate was issued by the one after it. Sizes of keys have been checked.

@@ -31,7 +31,8 @@ type signer struct {
 	key crypto.PublicKey
 	// readable: all certificates could be read, trusted or not.
 	readable bool
-	// chains to trust anchors: one or more, unless err is set. More than one where an anchor was issued by another, or twice for the same key.
+	// chains to trust anchors: one or more, unless err is set. More than one where an anchor was issued by another, or
+	// twice for the same key.
 	chains []*chain
 	// err has reason UntrustedCertificate.
 	err *Error
@@ -54,7 +55,9 @@ func presented(certificate string, header map[string]any) (presentation, *Error)
 	value, present := header[headerChain]
 	if !present {
 		if certificate == "" {
-			return found, untrusted(errors.New("the key has no certificates, neither in spec.certificate nor in x5c of the token's header"))
+			return found,
+				untrusted(errors.New("the key has no certificates, neither in spec.certificate nor in x5c of the " +
+					"token's header"))
 		}
 		return found, nil
 	}
@@ -63,7 +66,8 @@ func presented(certificate string, header map[string]any) (presentation, *Error)
 		return found, untrusted(errors.New("x5c in the token's header is not a list of certificates"))
 	}
 	if len(entries) > maxChainCertificates {
-		return found, untrusted(fmt.Errorf("x5c in the token's header has more than %d certificates", maxChainCertificates))
+		return found,
+			untrusted(fmt.Errorf("x5c in the token's header has more than %d certificates", maxChainCertificates))
 	}
 	for i, entry := range entries {
 		text, ok := entry.(string)
@@ -112,8 +116,9 @@ func (p presentation) parse() ([]*x509.Certificate, error) {
 		return nil, fmt.Errorf("in spec.certificate, %w", err)
 	}
 	if len(fromHeader) > 0 && !bytes.Equal(certificates[0].Raw, fromHeader[0].Raw) {
-		return nil, fmt.Errorf("the first certificate of spec.certificate, %s, is not the one in the token's header, %s",
-			describe(certificates[0]), describe(fromHeader[0]))
+		return nil,
+			fmt.Errorf("the first certificate of spec.certificate, %s, is not the one in the token's header, %s",
+				describe(certificates[0]), describe(fromHeader[0]))
 	}
 	return certificates, nil
 }
@@ -134,7 +139,8 @@ func parseHeaderEntry(text string) (*x509.Certificate, error) {
 	return certificate, nil
 }
 
-// checkPresented checks what crypto/x509 does not: sizes before anything expensive, the profile of the signer, and the order.
+// checkPresented checks what crypto/x509 does not: sizes before anything expensive, the profile of the signer, and the
+// order.
 func checkPresented(certificates []*x509.Certificate, anchors *anchors) error {
 	for i, certificate := range certificates {
 		if err := checkKeySize(certificate); err != nil {
@@ -143,7 +149,8 @@ func checkPresented(certificates []*x509.Certificate, anchors *anchors) error {
 	}
 	leaf := certificates[0]
 	if _, isAnchor := anchors.originals[fingerprintOf(leaf)]; isAnchor {
-		return fmt.Errorf("its signer %s is itself a trust anchor, and at least two certificates are needed", describe(leaf))
+		return fmt.Errorf("its signer %s is itself a trust anchor, and at least two certificates are needed",
+			describe(leaf))
 	}
 	if err := checkSignerProfile(leaf); err != nil {
 		return fmt.Errorf("its signer %s %w", describe(leaf), err)
@@ -151,8 +158,8 @@ func checkPresented(certificates []*x509.Certificate, anchors *anchors) error {
 	return checkOrder(certificates)
 }
 
-// buildChains is path validation by crypto/x509 in all but time, limited to the order in which the certificates were presented: a chain is the first few
-// of them and a trust anchor.
+// buildChains is path validation by crypto/x509 in all but time, limited to the order in which the certificates were
+// presented: a chain is the first few of them and a trust anchor.
 func buildChains(certificates []*x509.Certificate, anchors *anchors) ([]*chain, error) {
 	intermediates := x509.NewCertPool()
 	for _, certificate := range certificates[1:] {
@@ -162,7 +169,8 @@ func buildChains(certificates []*x509.Certificate, anchors *anchors) ([]*chain, 
 		Roots:         anchors.pool,
 		Intermediates: intermediates,
 		CurrentTime:   anyTime,
-		// Checked against every certificate up to the anchor: a CA for TLS servers alone cannot make a signer of licenses.
+		// Checked against every certificate up to the anchor: a CA for TLS servers alone cannot make a signer of
+		// licenses.
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
 	})
 	if err != nil {
@@ -175,12 +183,14 @@ func buildChains(certificates []*x509.Certificate, anchors *anchors) ([]*chain, 
 		}
 	}
 	if len(chains) == 0 {
-		return nil, errors.New("it does not lead to a trust anchor of the product in the order in which it is presented")
+		return nil,
+			errors.New("it does not lead to a trust anchor of the product in the order in which it is presented")
 	}
 	return chains, nil
 }
 
-// restore replaces the timeless copies in a path by the certificates that they were made of; nil for a path that is not the presented one.
+// restore replaces the timeless copies in a path by the certificates that they were made of; nil for a path that is not
+// the presented one.
 func restore(path, certificates []*x509.Certificate, anchors *anchors) *chain {
 	last := len(path) - 1
 	restored := &chain{}
@@ -216,7 +226,8 @@ func explainPath(err error) error {
 	var invalid x509.CertificateInvalidError
 	switch {
 	case errors.As(err, &unknown):
-		return errors.New("it does not lead to a trust anchor of the product: it is incomplete, of another vendor, or broken")
+		return errors.New("it does not lead to a trust anchor of the product: it is incomplete, of another vendor, " +
+			"or broken")
 	case errors.As(err, &unhandled):
 		return errors.New("a certificate has a critical extension that is not understood")
 	case errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage:
@@ -229,6 +240,7 @@ func explainPath(err error) error {
 }
 
 func untrusted(err error) *Error {
-	return fail(api.ReasonUntrustedCertificate, "The key's certificate chain is not trusted: %v. Ask the vendor for a key with its complete chain, "+
-		"or check that the product's spec.trustAnchors are the vendor's.", err)
+	return fail(api.ReasonUntrustedCertificate,
+		"The key's certificate chain is not trusted: %v. Ask the vendor for a key with its complete chain, "+
+			"or check that the product's spec.trustAnchors are the vendor's.", err)
 }

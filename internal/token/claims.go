@@ -76,11 +76,13 @@ func checkIssued(claims *license.Claims, now time.Time) (failure *Error, recheck
 	if !now.Before(recheck) {
 		return nil, time.Time{}
 	}
-	return fail(api.ReasonClaimsInvalid, "Claim iat, the time of issue, is %s, which is more than 5 minutes ahead of the clock here: "+
-		"correct the clock, or wait until the key has been issued.", instant(claims.IssuedTime)), recheck
+	return fail(api.ReasonClaimsInvalid,
+		"Claim iat, the time of issue, is %s, which is more than 5 minutes ahead of the clock here: "+
+			"correct the clock, or wait until the key has been issued.", instant(claims.IssuedTime)), recheck
 }
 
-// decodeClaims reads a payload whatever its signature and the time. Unknown claims are ignored. Its errors complete a sentence.
+// decodeClaims reads a payload whatever its signature and the time. Unknown claims are ignored. Its errors complete a
+// sentence.
 func decodeClaims(payload []byte) (*license.Claims, error) {
 	members, err := decodeObject(payload)
 	if err != nil {
@@ -187,7 +189,8 @@ func (r *claimReader) checkText(name string, value any, maxLength int) string {
 // isDeceptive is true of characters that could forge a line of a log or the look of a table: the names go there.
 // U+FFFD is among them because it stands for an escaped half of a surrogate pair.
 func isDeceptive(r rune) bool {
-	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r == utf8.RuneError || unicode.Is(unicode.Bidi_Control, r)
+	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r == utf8.RuneError ||
+		unicode.Is(unicode.Bidi_Control, r)
 }
 
 // texts reads an optional array of strings; nil for none.
@@ -248,7 +251,8 @@ func (r *claimReader) instant(name string) time.Time {
 	return time.Unix(r.integer(name, required, maxInstant), 0).UTC()
 }
 
-// limits returns nil for none. It reads in the order of the names, so that the same payload always fails with the same message.
+// limits returns nil for none. It reads in the order of the names, so that the same payload always fails with the same
+// message.
 func (r *claimReader) limits() map[string]int64 {
 	value, ok := r.value(claimLimits, optional)
 	if !ok {
@@ -265,7 +269,8 @@ func (r *claimReader) limits() map[string]int64 {
 	limits := make(map[string]int64, len(members))
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if !limitName.MatchString(name) {
-			r.fail(claimLimits, "has the name %s, but names have 1 to 63 letters, digits, '-', '_' and '.', and begin with a letter or digit", quote(name))
+			r.fail(claimLimits, "has the name %s, but names have 1 to 63 letters, digits, '-', '_' and '.', and "+
+				"begin with a letter or digit", quote(name))
 			return nil
 		}
 		limits[name] = r.checkInteger(claimLimits+"."+name, members[name], math.MaxInt64)
@@ -288,7 +293,8 @@ type payload struct {
 	ClusterUIDs []string         `json:"cluster_uids,omitempty"`
 }
 
-// encodeClaims returns a payload that decodeClaims accepts, or why there is none. A zero NotBefore is left out, and means IssuedTime.
+// encodeClaims returns a payload that decodeClaims accepts, or why there is none. A zero NotBefore is left out, and
+// means IssuedTime.
 func encodeClaims(claims *license.Claims) ([]byte, error) {
 	if err := checkWholeSeconds(claims); err != nil {
 		return nil, err

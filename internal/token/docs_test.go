@@ -55,8 +55,9 @@ func TestTokenFormatQuotesTheVector(t *testing.T) {
 	}
 	blocks := append(fences(page, "text"), fences(page, "json")...)
 	for name, want := range map[string]string{
-		"root's key": vectorRootSeed, "signer's key": vectorSignerSeed, "trust anchor": strings.TrimSpace(vector.TrustAnchors),
-		"header": string(header), "payload": string(jws.payload), "token": vector.Token,
+		"root's key": vectorRootSeed, "signer's key": vectorSignerSeed,
+		"trust anchor": strings.TrimSpace(vector.TrustAnchors),
+		"header":       string(header), "payload": string(jws.payload), "token": vector.Token,
 	} {
 		if !slices.Contains(blocks, want) {
 			t.Errorf("the page does not quote the vector's %s: %s", name, want)
@@ -101,11 +102,13 @@ func TestTokenFormatSchema(t *testing.T) {
 	property := found.Properties
 	names := slices.Sorted(maps.Keys(property))
 	if want := []string{
-		claimAudience, claimClusterUIDs, claimExpiry, claimFeatures, claimGracePeriod, claimIssuedAt, claimIssuer, claimID, claimLimits, claimNotBefore, claimSubject,
+		claimAudience, claimClusterUIDs, claimExpiry, claimFeatures, claimGracePeriod, claimIssuedAt, claimIssuer,
+		claimID, claimLimits, claimNotBefore, claimSubject,
 	}; !slices.Equal(names, want) {
 		t.Errorf("claims: got %v, want %v", names, want)
 	}
-	if want := []string{claimSubject, claimAudience, claimID, claimIssuedAt, claimExpiry}; !slices.Equal(found.Required, want) {
+	if want := []string{claimSubject, claimAudience, claimID, claimIssuedAt, claimExpiry}; !slices.Equal(found.Required,
+		want) {
 		t.Errorf("required: got %v, want %v", found.Required, want)
 	}
 	for name, pair := range map[string][2]any{
@@ -133,7 +136,8 @@ func TestTokenFormatSchema(t *testing.T) {
 	checkTextPattern(t, found.Definitions["text"].Pattern)
 }
 
-// checkTextPattern compares the characters that the schema refuses with those that the code refuses. ECMA-262 and Go write them differently.
+// checkTextPattern compares the characters that the schema refuses with those that the code refuses. ECMA-262 and Go
+// write them differently.
 func checkTextPattern(t *testing.T, pattern string) {
 	t.Helper()
 	accepted := regexp.MustCompile(regexp.MustCompile(`\\u([0-9a-f]{4})`).ReplaceAllString(pattern, `\x{$1}`))
@@ -158,7 +162,8 @@ func TestOpenSSL(t *testing.T) {
 			unable("no %s", tool)
 		}
 	}
-	if version, err := exec.Command("openssl", "version").Output(); err != nil || !strings.HasPrefix(string(version), "OpenSSL 3") {
+	if version, err := exec.Command("openssl", "version").Output(); err != nil ||
+		!strings.HasPrefix(string(version), "OpenSSL 3") {
 		unable("not OpenSSL 3: %s", version)
 	}
 	blocks := fences(readPage(t, tokenFormatPage), "sh")
@@ -175,12 +180,14 @@ func TestOpenSSL(t *testing.T) {
 				t.Fatalf("%v\n%s", err, output)
 			}
 			read := func(name string) string { return readPage(t, filepath.Join(directory, name)) }
-			product := &api.LicensedProduct{Spec: api.LicensedProductSpec{Audience: "acme-mesh", TrustAnchors: read("ca.crt")}}
+			product := &api.LicensedProduct{Spec: api.LicensedProductSpec{Audience: "acme-mesh",
+				TrustAnchors: read("ca.crt")}}
 			result := Verify(read("token"), "", termsOf(t, product), "", time.Now())
 			if result.Err != nil || result.Claims.Customer != "Initech" || result.Claims.Limits["nodes"] != 100 {
 				t.Errorf("got %+v (%v)", result.Claims, result.Err)
 			}
-			if _, err := ParseSigner([]byte(read("signer.crt")+read("ca.crt")), []byte(read("signer.key"))); err != nil {
+			if _, err := ParseSigner([]byte(read("signer.crt")+read("ca.crt")),
+				[]byte(read("signer.key"))); err != nil {
 				t.Errorf("its signer: %v", err)
 			}
 			if _, err := ParseAuthority([]byte(read("ca.crt")), []byte(read("ca.key"))); err != nil {
@@ -192,7 +199,8 @@ func TestOpenSSL(t *testing.T) {
 
 func TestBadKeysPageHasEveryReason(t *testing.T) {
 	page := readPage(t, badKeysPage)
-	for _, reason := range append(slices.Clone(readyReasons), api.ReasonVerified, api.ReasonProductNotFound, api.ReasonSecretNotFound,
+	for _, reason := range append(slices.Clone(readyReasons), api.ReasonVerified, api.ReasonProductNotFound,
+		api.ReasonSecretNotFound,
 		api.ReasonTrustAnchorsInvalid) {
 		if !strings.Contains(page, "`"+reason+"`") {
 			t.Errorf("no %s", reason)

@@ -25,8 +25,8 @@ const (
 type Error struct {
 	// Reason is one of the reasons of the Ready condition in package v1alpha1.
 	Reason string
-	// Message says in full sentences what is wrong and what to do: at most 1024 bytes, the same for the same input at any time, never any part of the
-	// encoded token; names from the key are quoted and shortened.
+	// Message says in full sentences what is wrong and what to do: at most 1024 bytes, the same for the same input at
+	// any time, never any part of the encoded token; names from the key are quoted and shortened.
 	Message string
 
 	err error
@@ -62,7 +62,8 @@ func bounded(text string, maxBytes int) string {
 	return text[:end] + ellipsis
 }
 
-// quote makes text of unknown origin safe to show: shortened, in quotation marks, with escapes for whatever does not print.
+// quote makes text of unknown origin safe to show: shortened, in quotation marks, with escapes for whatever does not
+// print.
 func quote(text string) string { return strconv.Quote(shorten(text, maxQuotedRunes)) }
 
 // printable is the text of a library's error, which may hold names from a certificate.

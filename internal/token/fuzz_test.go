@@ -16,12 +16,14 @@ import (
 // readyReasons are the reasons that a verification may have.
 var readyReasons = []string{
 	api.ReasonTokenMalformed, api.ReasonAlgorithmNotAllowed, api.ReasonUntrustedCertificate, api.ReasonSignatureInvalid,
-	api.ReasonClaimsInvalid, api.ReasonOutsideCertificateValidity, api.ReasonAudienceMismatch, api.ReasonClusterMismatch,
+	api.ReasonClaimsInvalid, api.ReasonOutsideCertificateValidity, api.ReasonAudienceMismatch,
+	api.ReasonClusterMismatch,
 	api.ReasonLicenseRevoked, api.ReasonCertificateRevoked,
 }
 
-// FuzzVerify looks for panics, for messages that a condition cannot show, and for a difference between the first and the second look at a
-// key. The header and the payload are also signed as they are, so that the fuzzer gets past the signature.
+// FuzzVerify looks for panics, for messages that a condition cannot show, and for a difference between the first and
+// the second look at a key. The header and the payload are also signed as they are, so that the fuzzer gets past the
+// signature.
 func FuzzVerify(f *testing.F) {
 	w := vectorWorld(f)
 	for _, path := range vectorPaths(f) {
@@ -33,13 +35,16 @@ func FuzzVerify(f *testing.F) {
 	}
 	header := vectorHeader(f, w.signer, nil)
 	for _, payload := range []string{
-		"", "null", "{}", "[[[[", `{"exp":1e999}`, `{"exp":-0}`, `{"sub":"\ud800"}`, `{"limits":{"a":1,"a":2}}`, `{"aud":[[]]}`, "{\"\xff\":1}",
-		strings.Replace(vectorPayload, "Initech", `\u202e`, 1), strings.Replace(vectorPayload, "1826928000", "9223372036854775808", 1), vectorPayload + vectorPayload,
+		"", "null", "{}", "[[[[", `{"exp":1e999}`, `{"exp":-0}`, `{"sub":"\ud800"}`, `{"limits":{"a":1,"a":2}}`,
+		`{"aud":[[]]}`, "{\"\xff\":1}",
+		strings.Replace(vectorPayload, "Initech", `\u202e`, 1),
+		strings.Replace(vectorPayload, "1826928000", "9223372036854775808", 1), vectorPayload + vectorPayload,
 	} {
 		f.Add("..", "", header, payload)
 	}
 	for _, header := range []string{
-		"{}", `{"alg":null}`, `{"alg":"EdDSA","x5c":[""]}`, `{"alg":"EdDSA","x5c":{}}`, `{"alg":"EdDSA","kid":7,"jwk":{"kty":"RSA"}}`, `{"alg":"ES256","alg":"RS256"}`,
+		"{}", `{"alg":null}`, `{"alg":"EdDSA","x5c":[""]}`, `{"alg":"EdDSA","x5c":{}}`,
+		`{"alg":"EdDSA","kid":7,"jwk":{"kty":"RSA"}}`, `{"alg":"ES256","alg":"RS256"}`,
 	} {
 		f.Add("a.b.c", pemOf(chainOf(w.signer)...), header, vectorPayload)
 	}
@@ -52,7 +57,8 @@ func FuzzVerify(f *testing.F) {
 			result := Verify(token, certificate, terms, clusterUID, vectorNow)
 			checkSane(t, result)
 			for range 2 {
-				if again := verifier.Verify(token, certificate, terms, clusterUID, vectorNow); !reflect.DeepEqual(answerOf(again), answerOf(result)) {
+				if again := verifier.Verify(token, certificate, terms, clusterUID,
+					vectorNow); !reflect.DeepEqual(answerOf(again), answerOf(result)) {
 					t.Errorf("remembered: %+v, otherwise: %+v", answerOf(again), answerOf(result))
 				}
 			}
@@ -77,20 +83,23 @@ func checkSane(t *testing.T, result Result) {
 
 func checkMessage(t *testing.T, message string) {
 	t.Helper()
-	if message == "" || len(message) > maxMessageBytes || strings.ContainsFunc(message, isDeceptive) || !strings.HasSuffix(message, ".") {
+	if message == "" || len(message) > maxMessageBytes || strings.ContainsFunc(message, isDeceptive) ||
+		!strings.HasSuffix(message, ".") {
 		t.Errorf("message %q", message)
 	}
 }
 
-// FuzzParseTrustAnchors looks for panics, for messages that a condition cannot show, and for anchors that were overlooked: what is accepted holds as many
-// certificates as it has beginnings of blocks.
+// FuzzParseTrustAnchors looks for panics, for messages that a condition cannot show, and for anchors that were
+// overlooked: what is accepted holds as many certificates as it has beginnings of blocks.
 func FuzzParseTrustAnchors(f *testing.F) {
 	w := vectorWorld(f)
 	root := w.product.Spec.TrustAnchors
 	seed := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("x")}))
 	for _, anchors := range []string{
-		"", root, root + root, "\ufeff" + root, strings.ReplaceAll(root, "\n", "\r\n"), strings.ReplaceAll(root, "\n", " "), root[:100], root[100:], root + "x", root + seed,
-		pemOf(w.signer.certificate), "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", "-----BEGIN CERTIFICATE-----\nX: y\n\nAAAA\n-----END CERTIFICATE-----\n",
+		"", root, root + root, "\ufeff" + root, strings.ReplaceAll(root, "\n", "\r\n"),
+		strings.ReplaceAll(root, "\n", " "), root[:100], root[100:], root + "x", root + seed,
+		pemOf(w.signer.certificate), "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
+		"-----BEGIN CERTIFICATE-----\nX: y\n\nAAAA\n-----END CERTIFICATE-----\n",
 		strings.Replace(root, "-----BEGIN", "-----BEGIN CERTIFICATE-----\n-----BEGIN", 1), root + root[:len(root)-10],
 	} {
 		f.Add(anchors)
@@ -98,7 +107,8 @@ func FuzzParseTrustAnchors(f *testing.F) {
 	f.Fuzz(func(t *testing.T, anchors string) {
 		parsed, err := parseAnchors(anchors)
 		if err != nil {
-			if message := err.Error(); parsed != nil || len(message) > maxMessageBytes || strings.ContainsFunc(message, isDeceptive) {
+			if message := err.Error(); parsed != nil || len(message) > maxMessageBytes ||
+				strings.ContainsFunc(message, isDeceptive) {
 				t.Errorf("got %v, %q", parsed, message)
 			}
 			return

@@ -11,12 +11,14 @@ import (
 	"unicode/utf8"
 )
 
-// maxNesting is how deep objects and arrays may be nested in a header or in claims. Nothing that is read is deeper than 2; the rest is ignored.
+// maxNesting is how deep objects and arrays may be nested in a header or in claims. Nothing that is read is deeper than
+// 2; the rest is ignored.
 const maxNesting = 16
 
-// decodeObject reads exactly one JSON object (RFC 8259) into strings, json.Number, bool, nil, []any and map[string]any. It is stricter than
-// encoding/json where two readers might understand a token differently: names are case-sensitive, a name that occurs twice in an object at any level is
-// refused, as are invalid UTF-8, nesting deeper than maxNesting and anything after the object. Its errors complete a sentence that begins with what was read.
+// decodeObject reads exactly one JSON object (RFC 8259) into strings, json.Number, bool, nil, []any and map[string]any.
+// It is stricter than encoding/json where two readers might understand a token differently: names are case-sensitive, a
+// name that occurs twice in an object at any level is refused, as are invalid UTF-8, nesting deeper than maxNesting and
+// anything after the object. Its errors complete a sentence that begins with what was read.
 func decodeObject(raw []byte) (map[string]any, error) {
 	if !utf8.Valid(raw) {
 		return nil, errors.New("is not valid UTF-8")

@@ -10,11 +10,12 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// MaxTokenBytes is the size of the largest token that is looked at, white space around it excluded. The CRD has the same bound.
+// MaxTokenBytes is the size of the largest token that is looked at, white space around it excluded. The CRD has the
+// same bound.
 const MaxTokenBytes = 16384
 
-// Members of the JOSE header (RFC 7515, section 4.1; RFC 7797 for b64). The values of all others are ignored, of kid, jwk,
-// jku and x5u too.
+// Members of the JOSE header (RFC 7515, section 4.1; RFC 7797 for b64). The values of all others are ignored, of kid,
+// jwk, jku and x5u too.
 const (
 	headerAlgorithm = "alg"
 	headerType      = "typ"
@@ -32,7 +33,8 @@ type compactJWS struct {
 	payload   []byte
 }
 
-// strictBase64URL refuses the encodings that differ from the one that an encoder makes, so that a token has one spelling.
+// strictBase64URL refuses the encodings that differ from the one that an encoder makes, so that a token has one
+// spelling.
 var strictBase64URL = base64.RawURLEncoding.Strict()
 
 // parseCompact takes a token apart. All its errors are TokenMalformed.
@@ -43,7 +45,8 @@ func parseCompact(token string) (*compactJWS, *Error) {
 	}
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		return nil, malformed("The token is not a compact JWS, which has three parts with a dot between them; it may have been truncated")
+		return nil, malformed("The token is not a compact JWS, which has three parts with a dot between them; it " +
+			"may have been truncated")
 	}
 	decoded := make([][]byte, len(parts))
 	for i, name := range []string{"header", "payload", "signature"} {
@@ -52,7 +55,9 @@ func parseCompact(token string) (*compactJWS, *Error) {
 		}
 		var err error
 		if decoded[i], err = strictBase64URL.DecodeString(parts[i]); err != nil {
-			return nil, malformed("The token's " + name + " is not base64url without padding; it may have been truncated or altered")
+			return nil,
+				malformed("The token's " + name +
+					" is not base64url without padding; it may have been truncated or altered")
 		}
 	}
 	header, err := decodeObject(decoded[0])
@@ -77,7 +82,8 @@ func checkShape(token string) *Error {
 	case token == "":
 		return malformed("The token is empty")
 	case len(token) > MaxTokenBytes:
-		return fail(api.ReasonTokenMalformed, "The token is larger than %d bytes: apply the key exactly as the vendor issued it.", MaxTokenBytes)
+		return fail(api.ReasonTokenMalformed,
+			"The token is larger than %d bytes: apply the key exactly as the vendor issued it.", MaxTokenBytes)
 	case strings.ContainsAny(token, " \t\r\n"):
 		return malformed("The token has white space or line breaks inside, as mail programs insert")
 	default:
@@ -85,12 +91,14 @@ func checkShape(token string) *Error {
 	}
 }
 
-// checkHeader returns the algorithm. Extensions are refused, as RFC 7515, section 4.1.11, demands of a reader that understands none.
+// checkHeader returns the algorithm. Extensions are refused, as RFC 7515, section 4.1.11, demands of a reader that
+// understands none.
 func checkHeader(header map[string]any) (string, *Error) {
 	for _, name := range []string{headerCritical, headerBase64} {
 		if _, present := header[name]; present {
 			return "", fail(api.ReasonTokenMalformed,
-				"The token's header has the member %s, which license keys never have: ask the vendor for a key in the documented format.", name)
+				"The token's header has the member %s, which license keys never have: ask the vendor for a key in "+
+					"the documented format.", name)
 		}
 	}
 	algorithm, ok := header[headerAlgorithm].(string)

@@ -9,11 +9,13 @@ import (
 	"github.com/license-operator/license-operator/internal/license"
 )
 
-// PeekUnverified tells what a token says of itself. NOTHING OF IT IS VERIFIED: anyone can have written the claims and chosen the certificates. It is for showing
-// a key to a human who has no trust anchor at hand; nothing may ever be decided by its result. Use Verify for that.
+// PeekUnverified tells what a token says of itself. NOTHING OF IT IS VERIFIED: anyone can have written the claims and
+// chosen the certificates. It is for showing a key to a human who has no trust anchor at hand; nothing may ever be
+// decided by its result. Use Verify for that.
 //
-// The certificate is spec.certificate of the key, empty if it has none. The certificates returned are the presented ones, which need not be a chain; nil if
-// they cannot be read. The error has reason TokenMalformed or ClaimsInvalid, and leaves the claims nil.
+// The certificate is spec.certificate of the key, empty if it has none. The certificates returned are the presented
+// ones, which need not be a chain; nil if they cannot be read. The error has reason TokenMalformed or ClaimsInvalid,
+// and leaves the claims nil.
 func PeekUnverified(token, certificate string) (*license.Claims, []*x509.Certificate, *Error) {
 	jws, err := parseCompact(token)
 	if err != nil {

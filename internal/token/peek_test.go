@@ -22,14 +22,16 @@ func TestPeekUnverified(t *testing.T) {
 		chain              []*x509.Certificate
 		reason             string
 	}{
-		"good":               {token: token, claims: w.claims(), chain: chainOf(w.signer)},
-		"wrong signature":    {token: token[:len(token)-4] + "AAAA", claims: w.claims(), chain: chainOf(w.signer)},
-		"chain beside it":    {token: bare, certificate: pemOf(w.signer.certificate), claims: w.claims(), chain: chainOf(w.signer)[:1]},
+		"good":            {token: token, claims: w.claims(), chain: chainOf(w.signer)},
+		"wrong signature": {token: token[:len(token)-4] + "AAAA", claims: w.claims(), chain: chainOf(w.signer)},
+		"chain beside it": {token: bare, certificate: pemOf(w.signer.certificate), claims: w.claims(),
+			chain: chainOf(w.signer)[:1]},
 		"no chain":           {token: bare, claims: w.claims()},
 		"chain not readable": {token: bare, certificate: "?", claims: w.claims()},
 		"not a token":        {token: "hunter2", reason: api.ReasonTokenMalformed},
 		"claims out of bounds": {
-			token: sealed(t, w.signer.key, toJSON(t, w.header()), "{}"), chain: chainOf(w.signer), reason: api.ReasonClaimsInvalid,
+			token: sealed(t, w.signer.key, toJSON(t, w.header()), "{}"), chain: chainOf(w.signer),
+			reason: api.ReasonClaimsInvalid,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -38,7 +40,8 @@ func TestPeekUnverified(t *testing.T) {
 			if failure != nil {
 				reason = failure.Reason
 			}
-			if !reflect.DeepEqual(claims, test.claims) || !reflect.DeepEqual(chain, test.chain) || reason != test.reason {
+			if !reflect.DeepEqual(claims, test.claims) || !reflect.DeepEqual(chain, test.chain) ||
+				reason != test.reason {
 				t.Errorf("got %+v, %v, %v", claims, chain, failure)
 			}
 		})

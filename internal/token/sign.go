@@ -28,9 +28,10 @@ type Signer struct {
 	chain []*x509.Certificate
 }
 
-// ParseSigner reads a signer: its certificate, followed by those of its issuers as far as there are any, in PEM, and its private key in PEM with PKCS#8
-// (RFC 5958), not encrypted. It is an error if key and certificate do not belong together, if the key is none of Ed25519, ECDSA P-256 and RSA of 2048 to 4096
-// bits, or if the certificates could not verify a license key: a signer that is a CA, lacks digitalSignature, or is limited to other purposes than
+// ParseSigner reads a signer: its certificate, followed by those of its issuers as far as there are any, in PEM, and
+// its private key in PEM with PKCS#8 (RFC 5958), not encrypted. It is an error if key and certificate do not belong
+// together, if the key is none of Ed25519, ECDSA P-256 and RSA of 2048 to 4096 bits, or if the certificates could not
+// verify a license key: a signer that is a CA, lacks digitalSignature, or is limited to other purposes than
 // codeSigning, or a chain that is out of order. Whether the chain leads to a trust anchor is not known here.
 func ParseSigner(certificatesPEM, keyPEM []byte) (*Signer, error) {
 	chain, err := parseChain(certificatesPEM)
@@ -53,8 +54,9 @@ func newChainSigner(key crypto.Signer, chain []*x509.Certificate) (*Signer, erro
 		return nil, fmt.Errorf("certificate %s is self-signed: a signer needs a certificate from a CA", describe(leaf))
 	}
 	if algorithmOf(leaf.PublicKey) == "" {
-		return nil, fmt.Errorf("certificate %s has a key that is %s: only Ed25519, ECDSA P-256 and RSA can sign license keys",
-			describe(leaf), describeKey(leaf.PublicKey))
+		return nil,
+			fmt.Errorf("certificate %s has a key that is %s: only Ed25519, ECDSA P-256 and RSA can sign license keys",
+				describe(leaf), describeKey(leaf.PublicKey))
 	}
 	if err := checkKeyPair(key, leaf); err != nil {
 		return nil, err
@@ -62,7 +64,8 @@ func newChainSigner(key crypto.Signer, chain []*x509.Certificate) (*Signer, erro
 	return &Signer{key: key, chain: chain}, nil
 }
 
-// Chain is the signer's certificate followed by those of its issuers. The certificates are shared and must not be changed.
+// Chain is the signer's certificate followed by those of its issuers. The certificates are shared and must not be
+// changed.
 func (s *Signer) Chain() []*x509.Certificate { return slices.Clone(s.chain) }
 
 // CertificatePEM is what ParseSigner reads as certificates.
@@ -71,9 +74,10 @@ func (s *Signer) CertificatePEM() []byte { return encodeCertificates(s.chain) }
 // KeyPEM is what ParseSigner reads as key. It is a secret.
 func (s *Signer) KeyPEM() ([]byte, error) { return encodeKey(s.key) }
 
-// Sign makes a token, with the chain in its header as far as it is not self-signed: the verifier has its own copy of the root. A zero NotBefore means
-// IssuedTime. It is an error if Verify would refuse the claims at any time: a value out of bounds, parts of seconds, a token larger than MaxTokenBytes, or a
-// term, from IssuedTime to the end of the grace period, that is not within the validity of every certificate of the chain.
+// Sign makes a token, with the chain in its header as far as it is not self-signed: the verifier has its own copy of
+// the root. A zero NotBefore means IssuedTime. It is an error if Verify would refuse the claims at any time: a value
+// out of bounds, parts of seconds, a token larger than MaxTokenBytes, or a term, from IssuedTime to the end of the
+// grace period, that is not within the validity of every certificate of the chain.
 func (s *Signer) Sign(claims *license.Claims) (string, error) {
 	payload, err := encodeClaims(claims)
 	if err != nil {
@@ -98,7 +102,8 @@ func (s *Signer) Sign(claims *license.Claims) (string, error) {
 		return "", fmt.Errorf("encoding the token: %w", err)
 	}
 	if len(token) > MaxTokenBytes {
-		return "", fmt.Errorf("the token has %d bytes, which is more than %d: issue it with fewer features, limits or clusters", len(token), MaxTokenBytes)
+		return "", fmt.Errorf("the token has %d bytes, which is more than %d: issue it with fewer features, limits "+
+			"or clusters", len(token), MaxTokenBytes)
 	}
 	return token, nil
 }
@@ -112,7 +117,8 @@ func (s *Signer) checkTerm(claims *license.Claims) error {
 				instant(claims.IssuedTime), describe(certificate), instant(certificate.NotBefore))
 		case claims.GraceEnd().After(certificate.NotAfter):
 			first := slices.MinFunc(s.chain, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
-			return fmt.Errorf("the license would outlive the certificate %s: with a grace period of %s the last possible expiry is %s; "+
+			return fmt.Errorf("the license would outlive the certificate %s: with a grace period of %s the last "+
+				"possible expiry is %s; "+
 				"expire it by then, or issue it with a newer signer",
 				describe(first), claims.GracePeriod, instant(first.NotAfter.Add(-claims.GracePeriod)))
 		}
@@ -154,9 +160,11 @@ func parseKey(keyPEM []byte) (crypto.Signer, error) {
 	}
 	switch {
 	case block.Type == "ENCRYPTED PRIVATE KEY":
-		return nil, errors.New("it is encrypted: decrypt it with openssl pkcs8, and keep the result out of everyone's reach")
+		return nil,
+			errors.New("it is encrypted: decrypt it with openssl pkcs8, and keep the result out of everyone's reach")
 	case block.Type != pemTypePrivateKey:
-		return nil, errors.New("it is not a PEM block of type PRIVATE KEY: convert a key in another format with openssl pkcs8 -topk8 -nocrypt")
+		return nil, errors.New("it is not a PEM block of type PRIVATE KEY: convert a key in another format with " +
+			"openssl pkcs8 -topk8 -nocrypt")
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {

@@ -55,7 +55,8 @@ func TestSign(t *testing.T) {
 				t.Fatal(err)
 			}
 			result := Verify(token, "", terms, clusterUID, now)
-			if result.Err != nil || !reflect.DeepEqual(result.Claims, w.claims()) || !reflect.DeepEqual(result.Chain, signer.Chain()) {
+			if result.Err != nil || !reflect.DeepEqual(result.Claims, w.claims()) ||
+				!reflect.DeepEqual(result.Chain, signer.Chain()) {
 				t.Errorf("got %+v", result)
 			}
 			jws, failure := parseCompact(token)
@@ -67,14 +68,16 @@ func TestSign(t *testing.T) {
 			for _, entry := range x5c(issued...) {
 				entries = append(entries, entry)
 			}
-			if want := (map[string]any{"alg": algorithm, "typ": "JWT", "x5c": entries}); !reflect.DeepEqual(jws.header, want) {
+			if want := (map[string]any{"alg": algorithm, "typ": "JWT", "x5c": entries}); !reflect.DeepEqual(jws.header,
+				want) {
 				t.Errorf("header: got %v, want %v", jws.header, want)
 			}
 		})
 	}
 }
 
-// anyClaims draws claims that a signer with certificates from 365 days ago to 3650 days ahead can issue and that can be verified now.
+// anyClaims draws claims that a signer with certificates from 365 days ago to 3650 days ahead can issue and that can be
+// verified now.
 func anyClaims(t *rapid.T) *license.Claims {
 	text := func(maxLength int, label string) string {
 		character := rapid.Rune().Filter(func(r rune) bool { return !isDeceptive(r) })
@@ -107,7 +110,8 @@ func anyClaims(t *rapid.T) *license.Claims {
 	features := texts(0, 4, maxFeatureLength, "features")
 	slices.Sort(features)
 	claims.Features = slices.Compact(features)
-	limits := rapid.MapOfN(rapid.StringMatching(`[A-Za-z0-9][-_.A-Za-z0-9]{0,62}`), rapid.Int64Min(0), 0, 4).Draw(t, "limits")
+	limits := rapid.MapOfN(rapid.StringMatching(`[A-Za-z0-9][-_.A-Za-z0-9]{0,62}`), rapid.Int64Min(0), 0, 4).Draw(t,
+		"limits")
 	if len(limits) > 0 {
 		claims.Limits = limits
 	}
@@ -128,7 +132,8 @@ func TestSignAndVerifyRoundTrip(t *testing.T) {
 			cluster = claims.ClusterUIDs[0]
 		}
 		for range 2 {
-			if result := verifier.Verify(token, "", terms, cluster, now); result.Err != nil || !reflect.DeepEqual(result.Claims, claims) {
+			if result := verifier.Verify(token, "", terms, cluster, now); result.Err != nil ||
+				!reflect.DeepEqual(result.Claims, claims) {
 				t.Fatalf("\n got %+v (%v)\nwant %+v", result.Claims, result.Err, claims)
 			}
 		}
@@ -142,7 +147,8 @@ func TestSignRefusesWhatVerifyRefuses(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		claims := anyClaims(t)
 		anyTime := func(label string) time.Time {
-			return time.Unix(rapid.Int64Range(-1<<40, 1<<40).Draw(t, label), rapid.Int64Range(0, 1).Draw(t, label+" ns")).UTC()
+			return time.Unix(rapid.Int64Range(-1<<40, 1<<40).Draw(t, label),
+				rapid.Int64Range(0, 1).Draw(t, label+" ns")).UTC()
 		}
 		for _, spoil := range rapid.SliceOfN(rapid.SampledFrom([]func(){
 			func() { claims.Customer = rapid.String().Draw(t, "sub") },
@@ -176,23 +182,35 @@ func TestSignErrors(t *testing.T) {
 		change func(*license.Claims)
 		want   string
 	}{
-		"no customer":    {func(c *license.Claims) { c.Customer = "" }, "license cannot be issued: claim sub must have 1 to 256 characters"},
-		"no audience":    {func(c *license.Claims) { c.Audience = nil }, "license cannot be issued: claim aud must be a string"},
-		"empty audience": {func(c *license.Claims) { c.Audience = []string{} }, "license cannot be issued: claim aud must be an array of 1 to 16 strings"},
-		"negative limit": {func(c *license.Claims) { c.Limits["nodes"] = -1 }, "license cannot be issued: claim limits.nodes must be from 0 to 9223372036854775807"},
-		"negative grace": {func(c *license.Claims) { c.GracePeriod = -time.Second }, "license cannot be issued: claim grace_period must be from 0 to 315360000"},
-		"not UTF-8":      {func(c *license.Claims) { c.Customer = "\xff" }, "license cannot be issued: claim sub has a control character, a line separator, a bidirectional control or U+FFFD"},
-		"no times":       {func(c *license.Claims) { c.IssuedTime = time.Time{} }, "license cannot be issued: claim iat must be from 0 to 253402300799"},
-		"half a second":  {func(c *license.Claims) { c.Expiry = c.Expiry.Add(time.Second / 2) }, "license cannot be issued: claims iat, nbf and exp must be whole seconds"},
-		"half a grace":   {func(c *license.Claims) { c.GracePeriod = time.Second / 2 }, "license cannot be issued: claim grace_period must be whole seconds"},
-		"exp before nbf": {func(c *license.Claims) { c.NotBefore = c.Expiry.Add(time.Second) }, "license cannot be issued: claim exp, 2027-10-23T12:00:00Z, is before claim nbf, 2027-10-23T12:00:01Z"},
+		"no customer": {func(c *license.Claims) { c.Customer = "" },
+			"license cannot be issued: claim sub must have 1 to 256 characters"},
+		"no audience": {func(c *license.Claims) { c.Audience = nil },
+			"license cannot be issued: claim aud must be a string"},
+		"empty audience": {func(c *license.Claims) { c.Audience = []string{} },
+			"license cannot be issued: claim aud must be an array of 1 to 16 strings"},
+		"negative limit": {func(c *license.Claims) { c.Limits["nodes"] = -1 },
+			"license cannot be issued: claim limits.nodes must be from 0 to 9223372036854775807"},
+		"negative grace": {func(c *license.Claims) { c.GracePeriod = -time.Second },
+			"license cannot be issued: claim grace_period must be from 0 to 315360000"},
+		"not UTF-8": {func(c *license.Claims) { c.Customer = "\xff" }, "license cannot be issued: claim sub " +
+			"has a control character, a line separator, a bidirectional control or U+FFFD"},
+		"no times": {func(c *license.Claims) { c.IssuedTime = time.Time{} },
+			"license cannot be issued: claim iat must be from 0 to 253402300799"},
+		"half a second": {func(c *license.Claims) { c.Expiry = c.Expiry.Add(time.Second / 2) },
+			"license cannot be issued: claims iat, nbf and exp must be whole seconds"},
+		"half a grace": {func(c *license.Claims) { c.GracePeriod = time.Second / 2 },
+			"license cannot be issued: claim grace_period must be whole seconds"},
+		"exp before nbf": {func(c *license.Claims) { c.NotBefore = c.Expiry.Add(time.Second) },
+			"license cannot be issued: claim exp, 2027-10-23T12:00:00Z, is before claim nbf, 2027-10-23T12:00:01Z"},
 		"too early": {
 			func(c *license.Claims) { c.IssuedTime = now.Add(-365*day - time.Second) },
-			`the license would be issued at 2025-11-22T11:59:59Z, before the certificate "CN=Acme Signer" begins at 2025-11-22T12:00:00Z`,
+			`the license would be issued at 2025-11-22T11:59:59Z, before the certificate "CN=Acme Signer" begins at ` +
+				`2025-11-22T12:00:00Z`,
 		},
 		"too long": {
 			func(c *license.Claims) { c.Expiry = now.Add(3620*day + time.Second) },
-			`the license would outlive the certificate "CN=Acme Signer": with a grace period of 720h0m0s the last possible expiry is 2036-10-20T12:00:00Z; ` +
+			`the license would outlive the certificate "CN=Acme Signer": with a grace period of 720h0m0s the last ` +
+				`possible expiry is 2036-10-20T12:00:00Z; ` +
 				"expire it by then, or issue it with a newer signer",
 		},
 		"too large": {
@@ -224,7 +242,8 @@ func TestSignDefaultsNotBefore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if result := Verify(token, "", w.terms(t), clusterUID, now); result.Err != nil || !reflect.DeepEqual(result.Claims, want) {
+	if result := Verify(token, "", w.terms(t), clusterUID, now); result.Err != nil ||
+		!reflect.DeepEqual(result.Claims, want) {
 		t.Errorf("got %+v", result)
 	}
 }
@@ -248,22 +267,35 @@ func TestParseSignerRefuses(t *testing.T) {
 	rsa1024 := certify(t, w.root, rsaPublicKey(t, 1024), w.root.key, signerTemplate("RSA"))
 
 	for name, test := range map[string]struct{ certificates, key, want string }{
-		"no certificate":    {"", key, "signer's certificates: there is no PEM block of type CERTIFICATE"},
-		"key first":         {key + chain, key, "signer's certificates: block 1 is a private key, which must never leave the vendor: remove it and consider it compromised"},
-		"out of order":      {pemOf(w.signer.certificate, w.root.certificate), key, `signer's certificates: certificate 1, "CN=Acme Signer", was not issued by the one that follows it, "CN=Acme Root": its issuer is "CN=Acme Issuing CA"`},
-		"RSA 1024":          {pemOf(rsa1024.certificate), key, `signer's certificates: certificate 1, "CN=RSA", has an RSA key of 1024 bits, which must have 2048 to 4096`},
-		"no key":            {chain, "", "signer's key: it is not well-formed PEM"},
-		"two keys":          {chain, key + key, "signer's key: there is more than one PEM block"},
-		"encrypted key":     {chain, block("ENCRYPTED PRIVATE KEY"), "signer's key: it is encrypted: decrypt it with openssl pkcs8, and keep the result out of everyone's reach"},
-		"PKCS#1":            {chain, block("RSA PRIVATE KEY"), "signer's key: it is not a PEM block of type PRIVATE KEY: convert a key in another format with openssl pkcs8 -topk8 -nocrypt"},
+		"no certificate": {"", key, "signer's certificates: there is no PEM block of type CERTIFICATE"},
+		"key first": {key + chain, key, "signer's certificates: block 1 is a private key, which must never " +
+			"leave the vendor: remove it and consider it compromised"},
+		"out of order": {pemOf(w.signer.certificate, w.root.certificate), key,
+			`signer's certificates: certificate 1, "CN=Acme Signer", was not issued by the one that follows it, ` +
+				`"CN=Acme Root": its issuer is "CN=Acme Issuing CA"`},
+		"RSA 1024": {pemOf(rsa1024.certificate), key,
+			`signer's certificates: certificate 1, "CN=RSA", has an RSA key of 1024 bits, which must have 2048 to 4096`},
+		"no key":   {chain, "", "signer's key: it is not well-formed PEM"},
+		"two keys": {chain, key + key, "signer's key: there is more than one PEM block"},
+		"encrypted key": {chain, block("ENCRYPTED PRIVATE KEY"), "signer's key: it is encrypted: decrypt it with " +
+			"openssl pkcs8, and keep the result out of everyone's reach"},
+		"PKCS#1": {chain, block("RSA PRIVATE KEY"), "signer's key: it is not a PEM block of type PRIVATE " +
+			"KEY: convert a key in another format with openssl pkcs8 -topk8 -nocrypt"},
 		"garbage":           {chain, block("PRIVATE KEY"), "signer's key: it is not a private key in PKCS#8"},
 		"key for agreement": {chain, agreement, "signer's key: it is not a key that signs"},
-		"key of another":    {chain, keyPEM(t, w.root), `the private key does not belong to the certificate "CN=Acme Signer"`},
-		"key of a CA":       {pemOf(chainOf(w.root)...), keyPEM(t, w.root), `certificate "CN=Acme Root" is a CA, which may not sign license keys itself`},
-		"for servers":       {pemOf(chainOf(server)...), keyPEM(t, server), `certificate "CN=Server" has extended key usages, but neither codeSigning nor any among them`},
-		"P-384":             {pemOf(chainOf(p384)...), keyPEM(t, p384), `certificate "CN=P-384" has a key that is ECDSA P-384: only Ed25519, ECDSA P-256 and RSA can sign license keys`},
-		"self-signed":       {pemOf(selfSigned.certificate), keyPEM(t, selfSigned), `certificate "CN=Self-signed" is self-signed: a signer needs a certificate from a CA`},
-		"eleven of a chain": {pemOf(repeated(w.root.certificate, 11)...), key, "signer's certificates: there are more than 10 certificates"},
+		"key of another": {chain, keyPEM(t, w.root),
+			`the private key does not belong to the certificate "CN=Acme Signer"`},
+		"key of a CA": {pemOf(chainOf(w.root)...), keyPEM(t, w.root),
+			`certificate "CN=Acme Root" is a CA, which may not sign license keys itself`},
+		"for servers": {pemOf(chainOf(server)...), keyPEM(t, server),
+			`certificate "CN=Server" has extended key usages, but neither codeSigning nor any among them`},
+		"P-384": {pemOf(chainOf(p384)...), keyPEM(t, p384),
+			`certificate "CN=P-384" has a key that is ECDSA P-384: only Ed25519, ECDSA P-256 and RSA can sign ` +
+				`license keys`},
+		"self-signed": {pemOf(selfSigned.certificate), keyPEM(t, selfSigned),
+			`certificate "CN=Self-signed" is self-signed: a signer needs a certificate from a CA`},
+		"eleven of a chain": {pemOf(repeated(w.root.certificate, 11)...), key,
+			"signer's certificates: there are more than 10 certificates"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			signer, err := ParseSigner([]byte(test.certificates), []byte(test.key))
@@ -297,7 +329,8 @@ func TestPayloadNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := slices.Sorted(maps.Keys(members))
-	want := []string{claimAudience, claimClusterUIDs, claimExpiry, claimFeatures, claimGracePeriod, claimIssuedAt, claimIssuer, claimID, claimLimits, claimNotBefore, claimSubject}
+	want := []string{claimAudience, claimClusterUIDs, claimExpiry, claimFeatures, claimGracePeriod, claimIssuedAt,
+		claimIssuer, claimID, claimLimits, claimNotBefore, claimSubject}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

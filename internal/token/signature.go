@@ -25,8 +25,8 @@ const (
 // algorithms is the allow-list of signature algorithms (RFC 7518, RFC 8037).
 var algorithms = []jose.SignatureAlgorithm{jose.EdDSA, jose.ES256, jose.RS256}
 
-// algorithmOf is the one algorithm that a public key may sign tokens with; empty where there is none. The key decides, not the token: a token
-// cannot turn a public key into the secret of an HMAC, or choose a weaker padding.
+// algorithmOf is the one algorithm that a public key may sign tokens with; empty where there is none. The key decides,
+// not the token: a token cannot turn a public key into the secret of an HMAC, or choose a weaker padding.
 func algorithmOf(key crypto.PublicKey) jose.SignatureAlgorithm {
 	switch key := key.(type) {
 	case ed25519.PublicKey:
@@ -63,36 +63,41 @@ func checkAlgorithm(algorithm string) *Error {
 		}
 	}
 	return fail(api.ReasonAlgorithmNotAllowed,
-		"The token's algorithm %s is not allowed, only EdDSA (Ed25519), ES256 and RS256 are: ask the vendor for a key signed with one of these.", quote(algorithm))
+		"The token's algorithm %s is not allowed, only EdDSA (Ed25519), ES256 and RS256 are: ask the vendor for a "+
+			"key signed with one of these.", quote(algorithm))
 }
 
 // checkKeyFits is the part of the step that needs the signer's key.
 func checkKeyFits(algorithm string, key crypto.PublicKey) *Error {
 	if fitting := algorithmOf(key); string(fitting) != algorithm {
 		return fail(api.ReasonAlgorithmNotAllowed,
-			"The token's algorithm %s does not fit its signer's key, which is %s: ask the vendor for a key signed with the algorithm of the signer's certificate.",
+			"The token's algorithm %s does not fit its signer's key, which is %s: ask the vendor for a key signed "+
+				"with the algorithm of the signer's certificate.",
 			quote(algorithm), describeKey(key))
 	}
 	return nil
 }
 
-// parseForVerification hands the token to go-jose. That reads the whole header once more, the members that are ignored too: one that is not what RFC 7515
-// says it is makes the token malformed here.
+// parseForVerification hands the token to go-jose. That reads the whole header once more, the members that are ignored
+// too: one that is not what RFC 7515 says it is makes the token malformed here.
 func parseForVerification(jws *compactJWS) (*jose.JSONWebSignature, *Error) {
 	signed, err := jose.ParseSignedCompact(jws.token, algorithms)
 	if err != nil {
 		return nil, fail(api.ReasonTokenMalformed,
-			"The token's header has a member (kid, jwk, nonce or the like) that is not of the form RFC 7515 demands: ask the vendor for a key in the documented format.")
+			"The token's header has a member (kid, jwk, nonce or the like) that is not of the form RFC 7515 "+
+				"demands: ask the vendor for a key in the documented format.")
 	}
 	return signed, nil
 }
 
-// checkSignature is the signature check of RFC 7515, section 5.2, and returns the payload that the signature covers. The key fits the algorithm.
+// checkSignature is the signature check of RFC 7515, section 5.2, and returns the payload that the signature covers.
+// The key fits the algorithm.
 func checkSignature(signed *jose.JSONWebSignature, key crypto.PublicKey) ([]byte, *Error) {
 	payload, err := signed.Verify(key)
 	if err != nil {
 		return nil, fail(api.ReasonSignatureInvalid,
-			"The token's signature is not that of its signer's certificate: the key was altered, or comes with another key's certificate. Apply it exactly as the vendor issued it.")
+			"The token's signature is not that of its signer's certificate: the key was altered, or comes with "+
+				"another key's certificate. Apply it exactly as the vendor issued it.")
 	}
 	return payload, nil
 }

@@ -15,14 +15,15 @@ import (
 	"github.com/license-operator/license-operator/internal/license"
 )
 
-// MaxTrustAnchorsBytes is the size of the largest spec.trustAnchors of a LicensedProduct that is looked at. The CRD has the same bound.
+// MaxTrustAnchorsBytes is the size of the largest spec.trustAnchors of a LicensedProduct that is looked at. The CRD has
+// the same bound.
 const MaxTrustAnchorsBytes = 65536
 
 // maxTrustAnchors bounds the search for a chain.
 const maxTrustAnchors = 64
 
-// Terms are what a product demands of a key: the trust anchors that its chain may end in, the audience it must be issued for, and that it is not
-// revoked. They do not change once made, and may be used concurrently.
+// Terms are what a product demands of a key: the trust anchors that its chain may end in, the audience it must be
+// issued for, and that it is not revoked. They do not change once made, and may be used concurrently.
 type Terms struct {
 	anchors             *anchors
 	anyAudience         bool
@@ -31,15 +32,17 @@ type Terms struct {
 	revokedCertificates map[fingerprint]struct{}
 }
 
-// NewTerms reads a product's spec. Its error says which PEM block of the trust anchors cannot be used and why: not a CERTIFICATE, text around the blocks, a
-// private key, not a certificate, not a CA, an RSA key outside 2048 to 4096 bits; or that there is no certificate, more than 64, or more than
-// MaxTrustAnchorsBytes. Duplicates are accepted. A revocation that the CRD would have refused is an error too: it must not be ignored. The error's text is a
-// fragment of a sentence of at most 1024 bytes.
+// NewTerms reads a product's spec. Its error says which PEM block of the trust anchors cannot be used and why: not a
+// CERTIFICATE, text around the blocks, a private key, not a certificate, not a CA, an RSA key outside 2048 to 4096
+// bits; or that there is no certificate, more than 64, or more than MaxTrustAnchorsBytes. Duplicates are accepted. A
+// revocation that the CRD would have refused is an error too: it must not be ignored. The error's text is a fragment of
+// a sentence of at most 1024 bytes.
 func NewTerms(product *api.LicensedProduct) (*Terms, error) {
 	return newTerms(product, parseAnchors)
 }
 
-// NewTermsFromAnchors is for inspecting a key with nothing but trust anchors: any audience is accepted, nothing is revoked. Errors are those of NewTerms.
+// NewTermsFromAnchors is for inspecting a key with nothing but trust anchors: any audience is accepted, nothing is
+// revoked. Errors are those of NewTerms.
 func NewTermsFromAnchors(pem string) (*Terms, error) {
 	anchors, err := parseAnchors(pem)
 	if err != nil {
@@ -75,7 +78,8 @@ func (t *Terms) revoke(revocations []api.Revocation) error {
 		}
 		revoked, err := hex.DecodeString(strings.ReplaceAll(revocation.CertificateSHA256, ":", ""))
 		if err != nil || len(revoked) != sha256.Size {
-			return fmt.Errorf("revocation %d has a certificateSHA256 that is not a SHA-256 in hexadecimal, as openssl x509 -noout -fingerprint -sha256 prints it", i+1)
+			return fmt.Errorf("revocation %d has a certificateSHA256 that is not a SHA-256 in hexadecimal, as "+
+				"openssl x509 -noout -fingerprint -sha256 prints it", i+1)
 		}
 		t.revokedCertificates[fingerprint(revoked)] = struct{}{}
 	}
@@ -94,7 +98,8 @@ func (t *Terms) checkAudience(claims *license.Claims) *Error {
 	if t.anyAudience || slices.Contains(claims.Audience, t.audience) {
 		return nil
 	}
-	return fail(api.ReasonAudienceMismatch, "The key was issued for %s, and this product's audience is %s: ask the vendor for a key issued for %s.",
+	return fail(api.ReasonAudienceMismatch, "The key was issued for %s, and this product's audience is %s: ask the "+
+		"vendor for a key issued for %s.",
 		quoteFirst(claims.Audience), quote(t.audience), quote(t.audience))
 }
 
@@ -102,14 +107,16 @@ func (t *Terms) checkLicenseRevocation(claims *license.Claims) *Error {
 	if _, revoked := t.revokedLicenses[claims.ID]; !revoked {
 		return nil
 	}
-	return fail(api.ReasonLicenseRevoked, "The vendor has revoked the license %s: ask the vendor for another key.", quote(claims.ID))
+	return fail(api.ReasonLicenseRevoked, "The vendor has revoked the license %s: ask the vendor for another key.",
+		quote(claims.ID))
 }
 
 func (t *Terms) checkChainRevocation(chain *chain) *Error {
 	for i, fingerprint := range chain.fingerprints {
 		if _, revoked := t.revokedCertificates[fingerprint]; revoked {
 			return fail(api.ReasonCertificateRevoked,
-				"The vendor has revoked the certificate %s, with which the key was signed: ask the vendor for a key signed with another certificate.",
+				"The vendor has revoked the certificate %s, with which the key was signed: ask the vendor for a key "+
+					"signed with another certificate.",
 				describe(chain.certificates[i]))
 		}
 	}

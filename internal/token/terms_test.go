@@ -22,8 +22,9 @@ func TestTrustAnchorsAccepted(t *testing.T) {
 		"several":               root + pemOf(w.intermediate.certificate),
 		"duplicates":            root + root,
 		"64":                    pemOf(repeated(w.root.certificate, 64)...),
-		"expired":               pemOf(newEntity(t, nil, ed25519Key(t), with(caTemplate("Old"), func(c *x509.Certificate) { c.NotAfter = c.NotBefore })).certificate),
-		"RSA 2048":              pemOf(newEntity(t, nil, rsaKey(), caTemplate("RSA")).certificate),
+		"expired": pemOf(newEntity(t, nil, ed25519Key(t),
+			with(caTemplate("Old"), func(c *x509.Certificate) { c.NotAfter = c.NotBefore })).certificate),
+		"RSA 2048": pemOf(newEntity(t, nil, rsaKey(), caTemplate("RSA")).certificate),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if terms, err := NewTermsFromAnchors(anchors); terms == nil || err != nil {
@@ -48,32 +49,47 @@ func TestTrustAnchorsRefused(t *testing.T) {
 	end := strings.Index(root, "-----END")
 
 	for name, test := range map[string]struct{ anchors, message string }{
-		"empty":                {"", "there is no PEM block of type CERTIFICATE"},
-		"white space":          {" \n\t", "there is no PEM block of type CERTIFICATE"},
-		"text":                 {"Acme Root", "block 1 is preceded by text that is not PEM"},
-		"text before":          {"Acme Root\n" + root, "block 1 is preceded by text that is not PEM"},
-		"text between":         {root + "# another\n" + root, "block 2 is preceded by text that is not PEM"},
-		"text after":           {root + "the end", "block 2 is preceded by text that is not PEM"},
-		"truncated":            {root[:end], "block 1 is not well-formed PEM"},
-		"first of two broken":  {root[:end] + root, "block 1 is not well-formed PEM"},
-		"another end":          {strings.Replace(root, "END CERTIFICATE", "END CERT", 1), "block 1 is not well-formed PEM"},
-		"another end, then ok": {strings.Replace(root, "END CERTIFICATE", "END CERT", 1) + root, "block 1 is not well-formed PEM"},
-		"not base64":           {strings.Replace(root, "M", "!", 1), "block 1 is not well-formed PEM"},
-		"private key":          {root + keyPEM(t, w.root), "block 2 is a private key, which must never leave the vendor: remove it and consider it compromised"},
-		"EC private key":       {block("EC PRIVATE KEY", nil), "block 1 is a private key, which must never leave the vendor: remove it and consider it compromised"},
-		"encrypted key":        {block("ENCRYPTED PRIVATE KEY", nil), "block 1 is a private key, which must never leave the vendor: remove it and consider it compromised"},
-		"public key":           {block("PUBLIC KEY", []byte("x")), `block 1 is "PUBLIC KEY", not CERTIFICATE`},
-		"trusted certificate":  {block("TRUSTED CERTIFICATE", w.root.certificate.Raw), `block 1 is "TRUSTED CERTIFICATE", not CERTIFICATE`},
-		"garbage":              {block("CERTIFICATE", []byte("garbage")), "block 1 is not a certificate (x509: malformed certificate)"},
-		"trailing garbage":     {block("CERTIFICATE", append([]byte(nil), append(w.root.certificate.Raw, 0)...)), "block 1 is not a certificate (x509: trailing data)"},
-		"two in one block":     {block("CERTIFICATE", append(append([]byte(nil), w.root.certificate.Raw...), w.root.certificate.Raw...)), "block 1 is not a certificate (x509: trailing data)"},
-		"65":                   {pemOf(repeated(w.root.certificate, 65)...), "there are more than 64 certificates"},
-		"too large":            {root + strings.Repeat(" ", MaxTrustAnchorsBytes), "they are larger than 65536 bytes"},
-		"a signer":             {root + pemOf(w.signer.certificate), `block 2, certificate "CN=Acme Signer", is not a CA (basic constraint CA)`},
-		"not a CA":             {ca(func(c *x509.Certificate) { c.IsCA = false }), `block 1, certificate "CN=Odd CA", is not a CA (basic constraint CA)`},
-		"no keyCertSign":       {ca(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDigitalSignature }), `block 1, certificate "CN=Odd CA", is not a CA (key usage keyCertSign)`},
-		"RSA 1024":             {rsaCA(1024), `block 1, certificate "CN=RSA CA", has an RSA key of 1024 bits, which must have 2048 to 4096`},
-		"RSA 4104":             {rsaCA(4104), `block 1, certificate "CN=RSA CA", has an RSA key of 4104 bits, which must have 2048 to 4096`},
+		"empty":               {"", "there is no PEM block of type CERTIFICATE"},
+		"white space":         {" \n\t", "there is no PEM block of type CERTIFICATE"},
+		"text":                {"Acme Root", "block 1 is preceded by text that is not PEM"},
+		"text before":         {"Acme Root\n" + root, "block 1 is preceded by text that is not PEM"},
+		"text between":        {root + "# another\n" + root, "block 2 is preceded by text that is not PEM"},
+		"text after":          {root + "the end", "block 2 is preceded by text that is not PEM"},
+		"truncated":           {root[:end], "block 1 is not well-formed PEM"},
+		"first of two broken": {root[:end] + root, "block 1 is not well-formed PEM"},
+		"another end": {strings.Replace(root, "END CERTIFICATE", "END CERT", 1),
+			"block 1 is not well-formed PEM"},
+		"another end, then ok": {strings.Replace(root, "END CERTIFICATE", "END CERT", 1) + root,
+			"block 1 is not well-formed PEM"},
+		"not base64": {strings.Replace(root, "M", "!", 1), "block 1 is not well-formed PEM"},
+		"private key": {root + keyPEM(t, w.root),
+			"block 2 is a private key, which must never leave the vendor: remove it and consider it compromised"},
+		"EC private key": {block("EC PRIVATE KEY", nil),
+			"block 1 is a private key, which must never leave the vendor: remove it and consider it compromised"},
+		"encrypted key": {block("ENCRYPTED PRIVATE KEY", nil),
+			"block 1 is a private key, which must never leave the vendor: remove it and consider it compromised"},
+		"public key": {block("PUBLIC KEY", []byte("x")), `block 1 is "PUBLIC KEY", not CERTIFICATE`},
+		"trusted certificate": {block("TRUSTED CERTIFICATE", w.root.certificate.Raw),
+			`block 1 is "TRUSTED CERTIFICATE", not CERTIFICATE`},
+		"garbage": {block("CERTIFICATE", []byte("garbage")),
+			"block 1 is not a certificate (x509: malformed certificate)"},
+		"trailing garbage": {block("CERTIFICATE", append([]byte(nil), append(w.root.certificate.Raw, 0)...)),
+			"block 1 is not a certificate (x509: trailing data)"},
+		"two in one block": {block("CERTIFICATE",
+			append(append([]byte(nil), w.root.certificate.Raw...), w.root.certificate.Raw...)),
+			"block 1 is not a certificate (x509: trailing data)"},
+		"65":        {pemOf(repeated(w.root.certificate, 65)...), "there are more than 64 certificates"},
+		"too large": {root + strings.Repeat(" ", MaxTrustAnchorsBytes), "they are larger than 65536 bytes"},
+		"a signer": {root + pemOf(w.signer.certificate),
+			`block 2, certificate "CN=Acme Signer", is not a CA (basic constraint CA)`},
+		"not a CA": {ca(func(c *x509.Certificate) { c.IsCA = false }),
+			`block 1, certificate "CN=Odd CA", is not a CA (basic constraint CA)`},
+		"no keyCertSign": {ca(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDigitalSignature }),
+			`block 1, certificate "CN=Odd CA", is not a CA (key usage keyCertSign)`},
+		"RSA 1024": {rsaCA(1024),
+			`block 1, certificate "CN=RSA CA", has an RSA key of 1024 bits, which must have 2048 to 4096`},
+		"RSA 4104": {rsaCA(4104),
+			`block 1, certificate "CN=RSA CA", has an RSA key of 4104 bits, which must have 2048 to 4096`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			product := w.product.DeepCopy()
@@ -107,7 +123,8 @@ func TestRevocationsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			product := w.product.DeepCopy()
 			product.Spec.Revocations = []api.Revocation{{LicenseID: "1"}, {CertificateSHA256: digits}}
-			const want = "revocation 2 has a certificateSHA256 that is not a SHA-256 in hexadecimal, as openssl x509 -noout -fingerprint -sha256 prints it"
+			const want = "revocation 2 has a certificateSHA256 that is not a SHA-256 in hexadecimal, as openssl " +
+				"x509 -noout -fingerprint -sha256 prints it"
 			if terms, err := NewTerms(product); terms != nil || err == nil || err.Error() != want {
 				t.Errorf("got %v, %v", terms, err)
 			}

@@ -28,26 +28,28 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// go test ./internal/token -run TestVectors -update writes the vectors anew. All but the one with an RSA key, which is kept if it is there, come out the same.
+// go test ./internal/token -run TestVectors -update writes the vectors anew. All but the one with an RSA key, which is
+// kept if it is there, come out the same.
 var update = flag.Bool("update", false, "write testdata/vectors")
 
 // vector is one file of testdata/vectors: everything a verification depends on, and its outcome.
 type vector struct {
-	Description  string                `json:"description"`
-	Token        string                `json:"token"`
-	Certificate  string                `json:"certificate,omitempty"`
-	TrustAnchors string                `json:"trustAnchors"`
-	Audience     string                `json:"audience"`
-	ClusterUID   string                `json:"clusterUID"`
+	Description  string           `json:"description"`
+	Token        string           `json:"token"`
+	Certificate  string           `json:"certificate,omitempty"`
+	TrustAnchors string           `json:"trustAnchors"`
+	Audience     string           `json:"audience"`
+	ClusterUID   string           `json:"clusterUID"`
 	Revocations  []api.Revocation `json:"revocations,omitempty"`
-	Now          time.Time             `json:"now"`
+	Now          time.Time        `json:"now"`
 	// Reason is Verified, or why it does not verify.
 	Reason string `json:"reason"`
 	// Payload is what the token says, where it verifies.
 	Payload json.RawMessage `json:"payload,omitempty"`
 }
 
-// The keys of the vectors are published ones: Ed25519 of RFC 8032, section 7.1, tests 1 and 2, and P-256 of RFC 6979, appendix A.2.5.
+// The keys of the vectors are published ones: Ed25519 of RFC 8032, section 7.1, tests 1 and 2, and P-256 of RFC 6979,
+// appendix A.2.5.
 const (
 	vectorRootSeed     = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
 	vectorSignerSeed   = "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb"
@@ -80,8 +82,10 @@ func vectorECDSAKey(t testing.TB) *ecdsa.PrivateKey {
 // vectorWorld is a root with an Ed25519 signer, the same each time.
 func vectorWorld(t testing.TB) *world {
 	t.Helper()
-	root := newEntity(t, nil, ed25519.NewKeyFromSeed(fromHex(t, vectorRootSeed)), vectorTemplate(1, 20, caTemplate("Acme License Root CA")))
-	signer := newEntity(t, root, ed25519.NewKeyFromSeed(fromHex(t, vectorSignerSeed)), vectorTemplate(2, 10, signerTemplate("Acme License Signer")))
+	root := newEntity(t, nil, ed25519.NewKeyFromSeed(fromHex(t, vectorRootSeed)),
+		vectorTemplate(1, 20, caTemplate("Acme License Root CA")))
+	signer := newEntity(t, root, ed25519.NewKeyFromSeed(fromHex(t, vectorSignerSeed)),
+		vectorTemplate(2, 10, signerTemplate("Acme License Signer")))
 	return &world{root: root, intermediate: root, signer: signer, product: productWith(root)}
 }
 
@@ -95,8 +99,10 @@ func vectorTemplate(serialNumber int64, years int, template x509.Certificate) x5
 }
 
 // vectorPayload has its members in the order in which Sign writes them.
-const vectorPayload = `{"iss":"Acme","sub":"Initech","aud":"acme-mesh","jti":"2026-0001","iat":1795305600,"nbf":1795305600,"exp":1826928000,` +
-	`"grace_period":2592000,"features":["tiers","flow-logs"],"limits":{"cores":1000,"nodes":100},"cluster_uids":["` + clusterUID + `"]}`
+const vectorPayload = `{"iss":"Acme","sub":"Initech","aud":"acme-mesh","jti":"2026-0001","iat":1795305600,` +
+	`"nbf":1795305600,"exp":1826928000,` +
+	`"grace_period":2592000,"features":["tiers","flow-logs"],"limits":{"cores":1000,"nodes":100},"cluster_uids":["` +
+	clusterUID + `"]}`
 
 // vectorHeader is the header that Sign writes.
 func vectorHeader(t testing.TB, signer *entity, changes members) string {
@@ -108,7 +114,8 @@ func buildVectors(t *testing.T) map[string]vector {
 	t.Helper()
 	w := vectorWorld(t)
 	good := vector{
-		TrustAnchors: w.product.Spec.TrustAnchors, Audience: "acme-mesh", ClusterUID: clusterUID, Now: vectorNow, Reason: api.ReasonVerified,
+		TrustAnchors: w.product.Spec.TrustAnchors, Audience: "acme-mesh", ClusterUID: clusterUID, Now: vectorNow,
+		Reason:  api.ReasonVerified,
 		Payload: json.RawMessage(vectorPayload),
 	}
 	seal := func(changes members, payload string) string {
@@ -130,8 +137,10 @@ func buildVectors(t *testing.T) map[string]vector {
 		return made
 	}
 	withToken := func(token string) func(*vector) { return func(v *vector) { v.Token = token } }
-	es256 := certify(t, w.root, &vectorECDSAKey(t).PublicKey, nil, vectorTemplate(3, 10, signerTemplate("Acme License Signer P-256")))
-	es256Input := b64([]byte(vectorHeader(t, &entity{certificate: es256.certificate, key: vectorECDSAKey(t)}, nil))) + "." + b64([]byte(vectorPayload))
+	es256 := certify(t, w.root, &vectorECDSAKey(t).PublicKey, nil,
+		vectorTemplate(3, 10, signerTemplate("Acme License Signer P-256")))
+	es256Input := b64([]byte(vectorHeader(t, &entity{certificate: es256.certificate, key: vectorECDSAKey(t)}, nil))) +
+		"." + b64([]byte(vectorPayload))
 	goodToken := seal(nil, vectorPayload)
 	hmacHeader := vectorHeader(t, w.signer, members{"alg": "HS256"})
 
@@ -141,29 +150,48 @@ func buildVectors(t *testing.T) map[string]vector {
 			v.Token, v.Certificate = seal(members{"x5c": absent}, vectorPayload), pemOf(w.signer.certificate)
 		}),
 		"minimal": vectorOf("required claims only, aud as an array", api.ReasonVerified, func(v *vector) {
-			v.Payload = json.RawMessage(`{"sub":"Initech","aud":["acme-storage","acme-mesh"],"jti":"2026-0002","iat":1795305600,"exp":1826928000}`)
+			v.Payload = json.RawMessage(
+				`{"sub":"Initech","aud":["acme-storage","acme-mesh"],"jti":"2026-0002","iat":1795305600,` +
+					`"exp":1826928000}`)
 			v.Token = seal(nil, string(v.Payload))
 		}),
-		"es256": vectorOf("ES256, signature as in RFC 6979", api.ReasonVerified, withToken(es256Input+"."+b64(signDeterministically(t, es256Input)))),
+		"es256": vectorOf("ES256, signature as in RFC 6979", api.ReasonVerified,
+			withToken(es256Input+"."+b64(signDeterministically(t, es256Input)))),
 		"ignored-headers": vectorOf("kid, jwk, jku and x5u are ignored", api.ReasonVerified, withToken(seal(members{
-			"kid": "1", "jku": "https://example.com/keys", "x5u": "https://example.com/chain", "jwk": members{"kty": "OKP", "crv": "Ed25519", "x": b64(w.root.key.Public().(ed25519.PublicKey))},
+			"kid": "1", "jku": "https://example.com/keys", "x5u": "https://example.com/chain",
+			"jwk": members{"kty": "OKP", "crv": "Ed25519", "x": b64(w.root.key.Public().(ed25519.PublicKey))},
 		}, vectorPayload))),
 
-		"malformed-truncated":  vectorOf("the last part is missing", api.ReasonTokenMalformed, withToken(goodToken[:strings.LastIndexByte(goodToken, '.')])),
-		"malformed-crit":       vectorOf("an extension that must be understood", api.ReasonTokenMalformed, withToken(seal(members{"crit": []string{"exp"}, "exp": 1}, vectorPayload))),
-		"algorithm-none":       vectorOf("not signed", api.ReasonAlgorithmNotAllowed, withToken(unsigned(vectorHeader(t, w.signer, members{"alg": "none"}), vectorPayload)+"AA")),
-		"algorithm-hs256":      vectorOf("HMAC keyed with the public key", api.ReasonAlgorithmNotAllowed, withToken(hmacSealed(w.signer.key.Public().(ed25519.PublicKey), hmacHeader, vectorPayload))),
-		"untrusted-incomplete": vectorOf("no certificates at all", api.ReasonUntrustedCertificate, withToken(seal(members{"x5c": absent}, vectorPayload))),
-		"untrusted-ca-signs":   vectorOf("signed by the CA itself", api.ReasonUntrustedCertificate, withToken(sealed(t, w.root.key, vectorHeader(t, w.root, nil), vectorPayload))),
-		"signature-altered":    vectorOf("another expiry under the same signature", api.ReasonSignatureInvalid, withToken(altered(goodToken, replaced("1826928000", "1858464000")))),
-		"claims-missing":       vectorOf("no exp", api.ReasonClaimsInvalid, withToken(seal(nil, replaced(`"exp":1826928000,`, "")))),
-		"claims-fractional":    vectorOf("exp with a fraction", api.ReasonClaimsInvalid, withToken(seal(nil, replaced("1826928000", "1826928000.0")))),
-		"claims-duplicate":     vectorOf("exp twice", api.ReasonClaimsInvalid, withToken(seal(nil, replaced(`"exp":1826928000,`, `"exp":1826928000,"exp":1826928000,`)))),
-		"claims-issued-ahead":  vectorOf("issued more than 5 minutes ahead of now", api.ReasonClaimsInvalid, func(v *vector) { v.Now = time.Date(2026, 11, 21, 23, 54, 59, 0, time.UTC) }),
-		"outlives-signer":      vectorOf("grace period ends a second after the signer's certificate", api.ReasonOutsideCertificateValidity, withToken(seal(nil, replaced("1826928000", "2080166401")))),
-		"audience":             vectorOf("issued for another product", api.ReasonAudienceMismatch, func(v *vector) { v.Audience = "acme-storage" }),
-		"cluster":              vectorOf("issued for another cluster", api.ReasonClusterMismatch, func(v *vector) { v.ClusterUID = "00000000-0000-0000-0000-000000000000" }),
-		"revoked-license":      vectorOf("license revoked", api.ReasonLicenseRevoked, func(v *vector) { v.Revocations = []api.Revocation{{LicenseID: "2026-0001"}} }),
+		"malformed-truncated": vectorOf("the last part is missing", api.ReasonTokenMalformed,
+			withToken(goodToken[:strings.LastIndexByte(goodToken, '.')])),
+		"malformed-crit": vectorOf("an extension that must be understood", api.ReasonTokenMalformed,
+			withToken(seal(members{"crit": []string{"exp"}, "exp": 1}, vectorPayload))),
+		"algorithm-none": vectorOf("not signed", api.ReasonAlgorithmNotAllowed,
+			withToken(unsigned(vectorHeader(t, w.signer, members{"alg": "none"}), vectorPayload)+"AA")),
+		"algorithm-hs256": vectorOf("HMAC keyed with the public key", api.ReasonAlgorithmNotAllowed,
+			withToken(hmacSealed(w.signer.key.Public().(ed25519.PublicKey), hmacHeader, vectorPayload))),
+		"untrusted-incomplete": vectorOf("no certificates at all", api.ReasonUntrustedCertificate,
+			withToken(seal(members{"x5c": absent}, vectorPayload))),
+		"untrusted-ca-signs": vectorOf("signed by the CA itself", api.ReasonUntrustedCertificate,
+			withToken(sealed(t, w.root.key, vectorHeader(t, w.root, nil), vectorPayload))),
+		"signature-altered": vectorOf("another expiry under the same signature", api.ReasonSignatureInvalid,
+			withToken(altered(goodToken, replaced("1826928000", "1858464000")))),
+		"claims-missing": vectorOf("no exp", api.ReasonClaimsInvalid,
+			withToken(seal(nil, replaced(`"exp":1826928000,`, "")))),
+		"claims-fractional": vectorOf("exp with a fraction", api.ReasonClaimsInvalid,
+			withToken(seal(nil, replaced("1826928000", "1826928000.0")))),
+		"claims-duplicate": vectorOf("exp twice", api.ReasonClaimsInvalid,
+			withToken(seal(nil, replaced(`"exp":1826928000,`, `"exp":1826928000,"exp":1826928000,`)))),
+		"claims-issued-ahead": vectorOf("issued more than 5 minutes ahead of now",
+			api.ReasonClaimsInvalid, func(v *vector) { v.Now = time.Date(2026, 11, 21, 23, 54, 59, 0, time.UTC) }),
+		"outlives-signer": vectorOf("grace period ends a second after the signer's certificate",
+			api.ReasonOutsideCertificateValidity, withToken(seal(nil, replaced("1826928000", "2080166401")))),
+		"audience": vectorOf("issued for another product",
+			api.ReasonAudienceMismatch, func(v *vector) { v.Audience = "acme-storage" }),
+		"cluster": vectorOf("issued for another cluster",
+			api.ReasonClusterMismatch, func(v *vector) { v.ClusterUID = "00000000-0000-0000-0000-000000000000" }),
+		"revoked-license": vectorOf("license revoked",
+			api.ReasonLicenseRevoked, func(v *vector) { v.Revocations = []api.Revocation{{LicenseID: "2026-0001"}} }),
 		"revoked-certificate": vectorOf("signer's certificate revoked", api.ReasonCertificateRevoked, func(v *vector) {
 			v.Revocations = []api.Revocation{{CertificateSHA256: colons(hexOf(w.signer))}}
 		}),
@@ -194,10 +222,13 @@ func signDeterministically(t testing.TB, input string) []byte {
 func buildRSAVector(t *testing.T) vector {
 	t.Helper()
 	w := vectorWorld(t)
-	signer := certify(t, w.root, rsaKey().Public(), rsaKey(), vectorTemplate(4, 10, signerTemplate("Acme License Signer RSA")))
+	signer := certify(t, w.root, rsaKey().Public(), rsaKey(),
+		vectorTemplate(4, 10, signerTemplate("Acme License Signer RSA")))
 	return vector{
-		Description: "RS256", Token: sealed(t, signer.key, vectorHeader(t, signer, nil), vectorPayload), TrustAnchors: w.product.Spec.TrustAnchors,
-		Audience: "acme-mesh", ClusterUID: clusterUID, Now: vectorNow, Reason: api.ReasonVerified, Payload: json.RawMessage(vectorPayload),
+		Description: "RS256", Token: sealed(t, signer.key, vectorHeader(t, signer, nil), vectorPayload),
+		TrustAnchors: w.product.Spec.TrustAnchors,
+		Audience:     "acme-mesh", ClusterUID: clusterUID, Now: vectorNow, Reason: api.ReasonVerified,
+		Payload: json.RawMessage(vectorPayload),
 	}
 }
 
@@ -259,7 +290,8 @@ func TestVectors(t *testing.T) {
 		name := strings.TrimSuffix(filepath.Base(path), ".json")
 		t.Run(name, func(t *testing.T) {
 			vector := readVector(t, path)
-			if built, ok := built[name]; (!ok && name != vectorRSAName) || (ok && toJSON(t, built) != toJSON(t, vector)) {
+			if built, ok := built[name]; (!ok && name != vectorRSAName) ||
+				(ok && toJSON(t, built) != toJSON(t, vector)) {
 				t.Errorf("%s is not what the test makes: run it with -update", path)
 			}
 			result := Verify(vector.Token, vector.Certificate, vector.terms(t), vector.ClusterUID, vector.Now)
@@ -280,7 +312,8 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// TestSignMakesTheVector: an Ed25519 signature has one value, so Sign makes the token that the documentation quotes to the byte.
+// TestSignMakesTheVector: an Ed25519 signature has one value, so Sign makes the token that the documentation quotes to
+// the byte.
 func TestSignMakesTheVector(t *testing.T) {
 	w := vectorWorld(t)
 	claims, err := decodeClaims([]byte(vectorPayload))

@@ -19,14 +19,17 @@ type Result struct {
 	Claims *license.Claims
 	// Err is nil if the key verifies.
 	Err *Error
-	// RecheckTime is the instant from which a failure that time alone causes is over: a time of issue too far ahead. Zero for all others.
+	// RecheckTime is the instant from which a failure that time alone causes is over: a time of issue too far ahead.
+	// Zero for all others.
 	RecheckTime time.Time
-	// Chain is the certificates from the signer to the trust anchor; set as soon as the chain holds, even if Err is set by a later step.
+	// Chain is the certificates from the signer to the trust anchor; set as soon as the chain holds, even if Err is set
+	// by a later step.
 	Chain []*x509.Certificate
 }
 
-// Verify verifies a token without remembering anything. The certificate is spec.certificate of the key, empty if it has none. An empty clusterUID is for
-// those who do not know the cluster: any is accepted. Terms come from NewTerms or NewTermsFromAnchors.
+// Verify verifies a token without remembering anything. The certificate is spec.certificate of the key, empty if it has
+// none. An empty clusterUID is for those who do not know the cluster: any is accepted. Terms come from NewTerms or
+// NewTermsFromAnchors.
 func Verify(token, certificate string, terms *Terms, clusterUID string, now time.Time) Result {
 	return examine(token, certificate, terms.trusted(), newSigner).judge(terms, clusterUID, now)
 }
@@ -97,9 +100,13 @@ func (f *finding) judge(terms *Terms, clusterUID string, now time.Time) Result {
 	return result
 }
 
-// choose returns the first chain under which the claims meet the terms, or the error of the first chain that got furthest.
+// choose returns the first chain under which the claims meet the terms, or the error of the first chain that got
+// furthest.
 func (t *Terms) choose(chains []*chain, claims *license.Claims, clusterUID string) (*chain, *Error) {
-	nested := slices.DeleteFunc(slices.Clone(chains), func(chain *chain) bool { return checkNesting(chain, claims) != nil })
+	nested := slices.DeleteFunc(slices.Clone(chains), func(chain *chain) bool {
+		return checkNesting(chain, claims) !=
+			nil
+	})
 	if len(nested) == 0 {
 		return chains[0], checkNesting(chains[0], claims)
 	}
@@ -120,20 +127,24 @@ func (t *Terms) choose(chains []*chain, claims *license.Claims, clusterUID strin
 	return nested[0], t.checkChainRevocation(nested[0])
 }
 
-// checkNesting demands that the license was issued and ends within the validity of every certificate, so that whoever finds an old signing key cannot
-// issue anything with it.
+// checkNesting demands that the license was issued and ends within the validity of every certificate, so that whoever
+// finds an old signing key cannot issue anything with it.
 func checkNesting(chain *chain, claims *license.Claims) *Error {
 	for _, certificate := range chain.certificates {
 		switch {
 		case claims.IssuedTime.Before(certificate.NotBefore):
 			return fail(api.ReasonOutsideCertificateValidity,
-				"The license was issued at %s, before the certificate %s of its chain began: that is valid from %s to %s. Ask the vendor for a key issued within that time.",
-				instant(claims.IssuedTime), describe(certificate), instant(certificate.NotBefore), instant(certificate.NotAfter))
+				"The license was issued at %s, before the certificate %s of its chain began: that is valid from %s "+
+					"to %s. Ask the vendor for a key issued within that time.",
+				instant(claims.IssuedTime), describe(certificate), instant(certificate.NotBefore),
+				instant(certificate.NotAfter))
 		case claims.GraceEnd().After(certificate.NotAfter):
 			return fail(api.ReasonOutsideCertificateValidity,
-				"The license and its grace period end at %s, after the certificate %s of its chain: that is valid from %s to %s. "+
+				"The license and its grace period end at %s, after the certificate %s of its chain: that is valid "+
+					"from %s to %s. "+
 					"Ask the vendor for a key that ends earlier or is signed with a newer certificate.",
-				instant(claims.GraceEnd()), describe(certificate), instant(certificate.NotBefore), instant(certificate.NotAfter))
+				instant(claims.GraceEnd()), describe(certificate), instant(certificate.NotBefore),
+				instant(certificate.NotAfter))
 		}
 	}
 	return nil
@@ -144,7 +155,8 @@ func checkCluster(claims *license.Claims, clusterUID string) *Error {
 		return nil
 	}
 	return fail(api.ReasonClusterMismatch,
-		"The key was issued for another cluster, %s, and this one is %s (uid of the namespace kube-system): ask the vendor for a key issued for this cluster.",
+		"The key was issued for another cluster, %s, and this one is %s (uid of the namespace kube-system): ask the "+
+			"vendor for a key issued for this cluster.",
 		quoteFirst(claims.ClusterUIDs), quote(clusterUID))
 }
 

@@ -72,7 +72,8 @@ func checkAnswers(t *testing.T, w *world, asked question, want answer) {
 	for description, verify := range map[string]func(string, string, *Terms, string, time.Time) Result{
 		"uncached": Verify, "first": verifier.Verify, "second": verifier.Verify,
 	} {
-		if got := answerOf(verify(asked.token, asked.certificate, terms, asked.clusterUID, asked.now)); !reflect.DeepEqual(got, want) {
+		if got := answerOf(verify(asked.token, asked.certificate, terms, asked.clusterUID,
+			asked.now)); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s:\n got %+v\nwant %+v", description, got, want)
 		}
 	}
@@ -92,18 +93,21 @@ func TestVerifyAccepts(t *testing.T) {
 	ecdsaSigner := newEntity(t, w.intermediate, ecdsaKey(t, elliptic.P256()), signerTemplate("ECDSA Signer"))
 	rsaRoot := newEntity(t, nil, rsaKey(), caTemplate("RSA Root"))
 	rsaSigner := newEntity(t, rsaRoot, rsaKey(), signerTemplate("RSA Signer"))
-	otherUse := newEntity(t, w.intermediate, ed25519Key(t), with(signerTemplate("Any Signer"), func(c *x509.Certificate) {
-		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageAny}
-	}))
-	noExtendedUse := newEntity(t, w.intermediate, ed25519Key(t), with(signerTemplate("Plain Signer"), func(c *x509.Certificate) {
-		c.ExtKeyUsage = nil
-	}))
+	otherUse := newEntity(t, w.intermediate, ed25519Key(t),
+		with(signerTemplate("Any Signer"), func(c *x509.Certificate) {
+			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageAny}
+		}))
+	noExtendedUse := newEntity(t, w.intermediate, ed25519Key(t),
+		with(signerTemplate("Plain Signer"), func(c *x509.Certificate) {
+			c.ExtKeyUsage = nil
+		}))
 	tokenOf := func(signer *entity, header, claims members) string {
 		return sealed(t, signer.key, toJSON(t, header), toJSON(t, claims))
 	}
-	reissued := certify(t, nil, w.root.key.Public(), w.root.key, with(caTemplate("Acme Root"), func(c *x509.Certificate) {
-		c.NotBefore, c.NotAfter = now.Add(-10*day), now.Add(10*day)
-	}))
+	reissued := certify(t, nil, w.root.key.Public(), w.root.key,
+		with(caTemplate("Acme Root"), func(c *x509.Certificate) {
+			c.NotBefore, c.NotAfter = now.Add(-10*day), now.Add(10*day)
+		}))
 
 	for name, test := range map[string]struct {
 		change func(*question)
@@ -119,19 +123,22 @@ func TestVerifyAccepts(t *testing.T) {
 		},
 		"unknown claims, nested ones too": {
 			change: func(q *question) {
-				q.token = tokenOf(w.signer, w.header(), minimal.plus(members{"EXP": "soon", "custom": members{"a": []any{1.5, nil, true}}}))
+				q.token = tokenOf(w.signer, w.header(),
+					minimal.plus(members{"EXP": "soon", "custom": members{"a": []any{1.5, nil, true}}}))
 			},
 			want: answer{claims: minimalClaims, chain: acmeChain},
 		},
 		"empty features and limits": {
 			change: func(q *question) {
-				q.token = tokenOf(w.signer, w.header(), minimal.plus(members{"features": []string{}, "limits": members{}}))
+				q.token = tokenOf(w.signer, w.header(),
+					minimal.plus(members{"features": []string{}, "limits": members{}}))
 			},
 			want: answer{claims: minimalClaims, chain: acmeChain},
 		},
 		"one audience of several": {
 			change: func(q *question) {
-				q.token = tokenOf(w.signer, w.header(), minimal.plus(members{"aud": []string{"acme-storage", "acme-mesh"}}))
+				q.token = tokenOf(w.signer, w.header(),
+					minimal.plus(members{"aud": []string{"acme-storage", "acme-mesh"}}))
 			},
 			want: answer{claims: func() *license.Claims {
 				claims := cloneClaims(minimalClaims)
@@ -165,14 +172,16 @@ func TestVerifyAccepts(t *testing.T) {
 		"ignored headers": {
 			change: func(q *question) {
 				q.token = tokenOf(w.signer, w.header().plus(members{
-					"kid": "../../key", "jku": "https://evil.example/keys", "x5u": "https://evil.example/chain", "x5t#S256": nil, "typ": 1, "cty": 2, "zip": "DEF",
+					"kid": "../../key", "jku": "https://evil.example/keys", "x5u": "https://evil.example/chain",
+					"x5t#S256": nil, "typ": 1, "cty": 2, "zip": "DEF",
 				}), w.payload())
 			},
 			want: answer{claims: w.claims(), chain: acmeChain},
 		},
 		"anchor left out of x5c": {
 			change: func(q *question) {
-				q.token = tokenOf(w.signer, w.header().plus(members{"x5c": x5c(w.signer.certificate, w.intermediate.certificate)}), w.payload())
+				q.token = tokenOf(w.signer,
+					w.header().plus(members{"x5c": x5c(w.signer.certificate, w.intermediate.certificate)}), w.payload())
 			},
 			want: answer{claims: w.claims(), chain: acmeChain},
 		},
@@ -212,7 +221,8 @@ func TestVerifyAccepts(t *testing.T) {
 		"other revocations": {
 			change: func(q *question) {
 				q.product = w.product.DeepCopy()
-				q.product.Spec.Revocations = []api.Revocation{{LicenseID: "2026-0002"}, {CertificateSHA256: hexOf(reissued)}}
+				q.product.Spec.Revocations = []api.Revocation{{LicenseID: "2026-0002"},
+					{CertificateSHA256: hexOf(reissued)}}
 			},
 			want: answer{claims: w.claims(), chain: acmeChain},
 		},
@@ -259,18 +269,23 @@ func colons(digits string) string {
 }
 
 const (
-	asIssued       = ": apply the key exactly as the vendor issued it."
-	notThreeParts  = "The token is not a compact JWS, which has three parts with a dot between them; it may have been truncated"
-	whiteSpace     = "The token has white space or line breaks inside, as mail programs insert"
-	documented     = ": ask the vendor for a key in the documented format."
-	headerForm     = "The token's header has a member (kid, jwk, nonce or the like) that is not of the form RFC 7515 demands" + documented
-	completeChain  = " Ask the vendor for a key with its complete chain, or check that the product's spec.trustAnchors are the vendor's."
-	correctedKey   = " Ask the vendor for a corrected key."
-	notTrusted     = "The key's certificate chain is not trusted: "
-	cannotBeUsed   = "The license cannot be used: "
-	allowedOnly    = " is not allowed, only EdDSA (Ed25519), ES256 and RS256 are: ask the vendor for a key signed with one of these."
+	asIssued      = ": apply the key exactly as the vendor issued it."
+	notThreeParts = "The token is not a compact JWS, which has three parts with a dot between them; it may have " +
+		"been truncated"
+	whiteSpace = "The token has white space or line breaks inside, as mail programs insert"
+	documented = ": ask the vendor for a key in the documented format."
+	headerForm = "The token's header has a member (kid, jwk, nonce or the like) that is not of the form RFC 7515 " +
+		"demands" + documented
+	completeChain = " Ask the vendor for a key with its complete chain, or check that the product's " +
+		"spec.trustAnchors are the vendor's."
+	correctedKey = " Ask the vendor for a corrected key."
+	notTrusted   = "The key's certificate chain is not trusted: "
+	cannotBeUsed = "The license cannot be used: "
+	allowedOnly  = " is not allowed, only EdDSA (Ed25519), ES256 and RS256 are: ask the vendor for a key signed " +
+		"with one of these."
 	fitSigner      = ": ask the vendor for a key signed with the algorithm of the signer's certificate."
-	wrongSignature = "The token's signature is not that of its signer's certificate: the key was altered, or comes with another key's certificate. " +
+	wrongSignature = "The token's signature is not that of its signer's certificate: the key was altered, or comes " +
+		"with another key's certificate. " +
 		"Apply it exactly as the vendor issued it."
 )
 
@@ -282,41 +297,58 @@ func TestVerifyRefusesTokens(t *testing.T) {
 	headerPlus := func(changes members) string { return header(toJSON(t, w.header().plus(changes))) }
 
 	for name, test := range map[string]struct{ token, message string }{
-		"empty":                 {"", "The token is empty" + asIssued},
-		"white space":           {" \n ", "The token is empty" + asIssued},
-		"1 MB":                  {strings.Repeat("A", 1<<20), "The token is larger than 16384 bytes" + asIssued},
-		"one byte too large":    {good + strings.Repeat("A", MaxTokenBytes+1-len(good)), "The token is larger than 16384 bytes" + asIssued},
-		"truncated, one part":   {parts[0][:40], notThreeParts + asIssued},
-		"truncated, two parts":  {parts[0] + "." + parts[1][:9], notThreeParts + asIssued},
-		"five parts":            {good + ".e30.e30", notThreeParts + asIssued},
-		"not JOSE":              {"hunter2", notThreeParts + asIssued},
-		"JSON serialization":    {`{"payload":"e30","protected":"e30","signature":"e30"}`, notThreeParts + asIssued},
-		"empty header":          {"." + parts[1] + "." + parts[2], "The token's header is empty" + asIssued},
-		"empty payload":         {parts[0] + ".." + parts[2], "The token's payload is empty" + asIssued},
-		"empty signature":       {parts[0] + "." + parts[1] + ".", "The token's signature is empty" + asIssued},
-		"padding":               {good + "==", "The token's signature is not base64url without padding; it may have been truncated or altered" + asIssued},
-		"standard alphabet":     {parts[0] + ".++//." + parts[2], "The token's payload is not base64url without padding; it may have been truncated or altered" + asIssued},
-		"another spelling":      {good[:len(good)-1] + otherSpelling(good[len(good)-1]), "The token's signature is not base64url without padding; it may have been truncated or altered" + asIssued},
-		"wrapped by mail":       {good[:76] + "\r\n" + good[76:], whiteSpace + asIssued},
-		"NUL":                   {"\x00." + parts[1] + "." + parts[2], "The token's header is not base64url without padding; it may have been truncated or altered" + asIssued},
-		"header not JSON":       {header("alg: EdDSA"), "The token's header is not valid JSON" + asIssued},
-		"header not UTF-8":      {header("{\"alg\":\"EdDSA\",\"x\":\"\xff\"}"), "The token's header is not valid UTF-8" + asIssued},
-		"header an array":       {header(`["EdDSA"]`), "The token's header is not a JSON object" + asIssued},
-		"header null":           {header(`null`), "The token's header is not a JSON object" + asIssued},
-		"two headers":           {header(`{"alg":"EdDSA"}{}`), "The token's header is not valid JSON" + asIssued},
-		"duplicate header":      {header(`{"alg":"EdDSA","alg":"EdDSA"}`), `The token's header has the member "alg" twice` + asIssued},
-		"duplicate below":       {header(`{"alg":"EdDSA","jwk":{"a":1,"\u0061":2}}`), `The token's header has the member "a" twice` + asIssued},
-		"nested too deep":       {header(strings.Repeat(`{"a":`, 17) + "1" + strings.Repeat("}", 17)), "The token's header is nested deeper than 16 levels" + asIssued},
-		"no alg":                {headerPlus(members{"alg": absent}), "The token's header has no member alg that is a string" + documented},
-		"alg not a string":      {headerPlus(members{"alg": []string{"EdDSA"}}), "The token's header has no member alg that is a string" + documented},
-		"kid not a string":      {headerPlus(members{"kid": 7}), headerForm},
-		"jwk not a key":         {headerPlus(members{"jwk": members{"kty": "none"}}), headerForm},
-		"crit":                  {headerPlus(members{"crit": []string{"exp"}, "exp": 1}), "The token's header has the member crit, which license keys never have" + documented},
-		"crit that is known":    {headerPlus(members{"crit": []string{"b64"}, "b64": true}), "The token's header has the member crit, which license keys never have" + documented},
-		"crit empty":            {headerPlus(members{"crit": []string{}}), "The token's header has the member crit, which license keys never have" + documented},
-		"crit null":             {headerPlus(members{"crit": nil}), "The token's header has the member crit, which license keys never have" + documented},
-		"b64":                   {headerPlus(members{"b64": false}), "The token's header has the member b64, which license keys never have" + documented},
-		"a manifest":            {"apiVersion: license-operator.io/v1alpha1\nkind: LicenseKey\n", whiteSpace + asIssued},
+		"empty":       {"", "The token is empty" + asIssued},
+		"white space": {" \n ", "The token is empty" + asIssued},
+		"1 MB":        {strings.Repeat("A", 1<<20), "The token is larger than 16384 bytes" + asIssued},
+		"one byte too large": {good + strings.Repeat("A", MaxTokenBytes+1-len(good)),
+			"The token is larger than 16384 bytes" + asIssued},
+		"truncated, one part":  {parts[0][:40], notThreeParts + asIssued},
+		"truncated, two parts": {parts[0] + "." + parts[1][:9], notThreeParts + asIssued},
+		"five parts":           {good + ".e30.e30", notThreeParts + asIssued},
+		"not JOSE":             {"hunter2", notThreeParts + asIssued},
+		"JSON serialization":   {`{"payload":"e30","protected":"e30","signature":"e30"}`, notThreeParts + asIssued},
+		"empty header":         {"." + parts[1] + "." + parts[2], "The token's header is empty" + asIssued},
+		"empty payload":        {parts[0] + ".." + parts[2], "The token's payload is empty" + asIssued},
+		"empty signature":      {parts[0] + "." + parts[1] + ".", "The token's signature is empty" + asIssued},
+		"padding": {good + "==",
+			"The token's signature is not base64url without padding; it may have been truncated or altered" + asIssued},
+		"standard alphabet": {parts[0] + ".++//." + parts[2],
+			"The token's payload is not base64url without padding; it may have been truncated or altered" + asIssued},
+		"another spelling": {good[:len(good)-1] + otherSpelling(good[len(good)-1]),
+			"The token's signature is not base64url without padding; it may have been truncated or altered" + asIssued},
+		"wrapped by mail": {good[:76] + "\r\n" + good[76:], whiteSpace + asIssued},
+		"NUL": {"\x00." + parts[1] + "." + parts[2],
+			"The token's header is not base64url without padding; it may have been truncated or altered" + asIssued},
+		"header not JSON": {header("alg: EdDSA"), "The token's header is not valid JSON" + asIssued},
+		"header not UTF-8": {header("{\"alg\":\"EdDSA\",\"x\":\"\xff\"}"),
+			"The token's header is not valid UTF-8" + asIssued},
+		"header an array": {header(`["EdDSA"]`), "The token's header is not a JSON object" + asIssued},
+		"header null":     {header(`null`), "The token's header is not a JSON object" + asIssued},
+		"two headers":     {header(`{"alg":"EdDSA"}{}`), "The token's header is not valid JSON" + asIssued},
+		"duplicate header": {header(`{"alg":"EdDSA","alg":"EdDSA"}`),
+			`The token's header has the member "alg" twice` + asIssued},
+		"duplicate below": {header(`{"alg":"EdDSA","jwk":{"a":1,"\u0061":2}}`),
+			`The token's header has the member "a" twice` + asIssued},
+		"nested too deep": {header(strings.Repeat(`{"a":`, 17) + "1" + strings.Repeat("}", 17)),
+			"The token's header is nested deeper than 16 levels" + asIssued},
+		"no alg": {headerPlus(members{"alg": absent}),
+			"The token's header has no member alg that is a string" + documented},
+		"alg not a string": {headerPlus(members{"alg": []string{"EdDSA"}}),
+			"The token's header has no member alg that is a string" + documented},
+		"kid not a string": {headerPlus(members{"kid": 7}), headerForm},
+		"jwk not a key":    {headerPlus(members{"jwk": members{"kty": "none"}}), headerForm},
+		"crit": {headerPlus(members{"crit": []string{"exp"}, "exp": 1}),
+			"The token's header has the member crit, which license keys never have" + documented},
+		"crit that is known": {headerPlus(members{"crit": []string{"b64"}, "b64": true}),
+			"The token's header has the member crit, which license keys never have" + documented},
+		"crit empty": {headerPlus(members{"crit": []string{}}),
+			"The token's header has the member crit, which license keys never have" + documented},
+		"crit null": {headerPlus(members{"crit": nil}),
+			"The token's header has the member crit, which license keys never have" + documented},
+		"b64": {headerPlus(members{"b64": false}),
+			"The token's header has the member b64, which license keys never have" + documented},
+		"a manifest": {"apiVersion: license-operator.io/v1alpha1\nkind: LicenseKey\n",
+			whiteSpace + asIssued},
 		"a certificate instead": {pemOf(w.root.certificate), whiteSpace + asIssued},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -345,19 +377,32 @@ func TestVerifyRefusesAlgorithms(t *testing.T) {
 			`The token's algorithm "none"` + allowedOnly,
 		},
 		"HS256 keyed with the public key": {
-			hmacSealed(w.signer.key.Public().(ed25519.PublicKey), headerPlus(members{"alg": "HS256"}), toJSON(t, w.payload())),
+			hmacSealed(w.signer.key.Public().(ed25519.PublicKey), headerPlus(members{"alg": "HS256"}),
+				toJSON(t, w.payload())),
 			`The token's algorithm "HS256"` + allowedOnly,
 		},
-		"PS256":              {pssSealed(t, rsaSigner, toJSON(t, w.payload())), `The token's algorithm "PS256"` + allowedOnly},
-		"ES384":              {sealed(t, p384.key, toJSON(t, headerOf(p384).plus(members{"alg": "ES384"})), toJSON(t, w.payload())), `The token's algorithm "ES384"` + allowedOnly},
-		"wrong case":         {sealed(t, w.signer.key, headerPlus(members{"alg": "eddsa"}), toJSON(t, w.payload())), `The token's algorithm "eddsa"` + allowedOnly},
-		"empty":              {sealed(t, w.signer.key, headerPlus(members{"alg": ""}), toJSON(t, w.payload())), `The token's algorithm ""` + allowedOnly},
-		"hostile":            {sealed(t, w.signer.key, headerPlus(members{"alg": "\n\x1b[2J\u202e" + strings.Repeat("x", 5000)}), toJSON(t, w.payload())), `The token's algorithm "\n\x1b[2J\u202e` + strings.Repeat("x", 58) + `…"` + allowedOnly},
-		"ES256, Ed25519":     {sealed(t, w.signer.key, headerPlus(members{"alg": "ES256"}), toJSON(t, w.payload())), `The token's algorithm "ES256" does not fit its signer's key, which is Ed25519` + fitSigner},
-		"EdDSA, RSA":         {sealed(t, rsaKey(), toJSON(t, headerOf(rsaSigner).plus(members{"alg": "EdDSA"})), toJSON(t, w.payload())), `The token's algorithm "EdDSA" does not fit its signer's key, which is RSA of 2048 bits` + fitSigner},
-		"ES256, P-384":       {sealed(t, p384.key, toJSON(t, headerOf(p384).plus(members{"alg": "ES256"})), toJSON(t, w.payload())), `The token's algorithm "ES256" does not fit its signer's key, which is ECDSA P-384` + fitSigner},
-		"RS256, Ed25519":     {sealed(t, w.signer.key, headerPlus(members{"alg": "RS256"}), toJSON(t, w.payload())), `The token's algorithm "RS256" does not fit its signer's key, which is Ed25519` + fitSigner},
-		"Ed25519 (RFC 9864)": {sealed(t, w.signer.key, headerPlus(members{"alg": "Ed25519"}), toJSON(t, w.payload())), `The token's algorithm "Ed25519"` + allowedOnly},
+		"PS256": {pssSealed(t, rsaSigner, toJSON(t, w.payload())), `The token's algorithm "PS256"` + allowedOnly},
+		"ES384": {sealed(t, p384.key, toJSON(t, headerOf(p384).plus(members{"alg": "ES384"})), toJSON(t, w.payload())),
+			`The token's algorithm "ES384"` + allowedOnly},
+		"wrong case": {sealed(t, w.signer.key, headerPlus(members{"alg": "eddsa"}), toJSON(t, w.payload())),
+			`The token's algorithm "eddsa"` + allowedOnly},
+		"empty": {sealed(t, w.signer.key, headerPlus(members{"alg": ""}), toJSON(t, w.payload())),
+			`The token's algorithm ""` + allowedOnly},
+		"hostile": {sealed(t, w.signer.key,
+			headerPlus(members{"alg": "\n\x1b[2J\u202e" + strings.Repeat("x", 5000)}), toJSON(t, w.payload())),
+			`The token's algorithm "\n\x1b[2J\u202e` + strings.Repeat("x", 58) + `…"` + allowedOnly},
+		"ES256, Ed25519": {sealed(t, w.signer.key, headerPlus(members{"alg": "ES256"}), toJSON(t, w.payload())),
+			`The token's algorithm "ES256" does not fit its signer's key, which is Ed25519` + fitSigner},
+		"EdDSA, RSA": {sealed(t, rsaKey(), toJSON(t, headerOf(rsaSigner).plus(members{"alg": "EdDSA"})),
+			toJSON(t, w.payload())),
+			`The token's algorithm "EdDSA" does not fit its signer's key, which is RSA of 2048 bits` + fitSigner},
+		"ES256, P-384": {sealed(t, p384.key, toJSON(t, headerOf(p384).plus(members{"alg": "ES256"})),
+			toJSON(t, w.payload())),
+			`The token's algorithm "ES256" does not fit its signer's key, which is ECDSA P-384` + fitSigner},
+		"RS256, Ed25519": {sealed(t, w.signer.key, headerPlus(members{"alg": "RS256"}), toJSON(t, w.payload())),
+			`The token's algorithm "RS256" does not fit its signer's key, which is Ed25519` + fitSigner},
+		"Ed25519 (RFC 9864)": {sealed(t, w.signer.key, headerPlus(members{"alg": "Ed25519"}), toJSON(t, w.payload())),
+			`The token's algorithm "Ed25519"` + allowedOnly},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked := w.question(t)
@@ -392,7 +437,8 @@ func pssSealed(t *testing.T, signer *entity, payload string) string {
 func TestVerifyRefusesChains(t *testing.T) {
 	w := newWorld(t)
 	sealedBy := func(signer *entity, chain ...*x509.Certificate) string {
-		return sealed(t, signer.key, toJSON(t, headerOf(signer).plus(members{"x5c": x5c(chain...)})), toJSON(t, w.payload()))
+		return sealed(t, signer.key, toJSON(t, headerOf(signer).plus(members{"x5c": x5c(chain...)})),
+			toJSON(t, w.payload()))
 	}
 	withHeader := func(value any) string {
 		return sealed(t, w.signer.key, toJSON(t, w.header().plus(members{"x5c": value})), toJSON(t, w.payload()))
@@ -408,14 +454,16 @@ func TestVerifyRefusesChains(t *testing.T) {
 	}
 	selfSigned := newEntity(t, nil, ed25519Key(t), signerTemplate("Self-signed"))
 	otherVendor := below(newEntity(t, nil, ed25519Key(t), caTemplate("Globex Root")))
-	sameName := newEntity(t, newEntity(t, nil, ed25519Key(t), caTemplate("Acme Root")), ed25519Key(t), signerTemplate("Impostor"))
+	sameName := newEntity(t, newEntity(t, nil, ed25519Key(t), caTemplate("Acme Root")), ed25519Key(t),
+		signerTemplate("Impostor"))
 	impostor := newEntity(t, w.root, ed25519Key(t), caTemplate("Acme Issuing CA"))
 	lower := newEntity(t, w.intermediate, ed25519Key(t), caTemplate("Lower CA"))
 	circle := newEntity(t, lower, w.intermediate.key, caTemplate("Acme Issuing CA"))
 	isCA := authorityWith(w.intermediate, func(*x509.Certificate) {})
 	noSignature := signerWith(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment })
 	noUsage := signerWith(func(c *x509.Certificate) { c.KeyUsage = 0 })
-	serverOnly := signerWith(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} })
+	serverOnly := signerWith(
+		func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} })
 	unknownUse := signerWith(func(c *x509.Certificate) {
 		c.ExtKeyUsage, c.UnknownExtKeyUsage = nil, []asn1.ObjectIdentifier{{1, 2, 3}}
 	})
@@ -427,16 +475,20 @@ func TestVerifyRefusesChains(t *testing.T) {
 	underRSA8192 := below(w.intermediate)
 	bigCA := certify(t, w.root, rsaPublicKey(t, 8192), w.root.key, caTemplate("Big CA"))
 	underNotCA := below(authorityWith(w.intermediate, func(c *x509.Certificate) { c.IsCA = false }))
-	underNoCertSign := below(authorityWith(w.intermediate, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }))
-	underServerCA := below(authorityWith(w.intermediate, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }))
+	underNoCertSign := below(
+		authorityWith(w.intermediate, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }))
+	underServerCA := below(
+		authorityWith(w.intermediate,
+			func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }))
 	short := authorityWith(w.root, func(c *x509.Certificate) { c.MaxPathLenZero = true })
 	tooLong := below(authorityWith(short, func(c *x509.Certificate) { c.Subject.CommonName = "Lower CA" }))
 	constrained := authorityWith(w.root, func(c *x509.Certificate) {
 		c.PermittedDNSDomainsCritical, c.PermittedDNSDomains = true, []string{"acme.example"}
 	})
-	unconstrained := newEntity(t, constrained, ed25519Key(t), with(signerTemplate("Odd Signer"), func(c *x509.Certificate) {
-		c.DNSNames = []string{"evil.example"}
-	}))
+	unconstrained := newEntity(t, constrained, ed25519Key(t),
+		with(signerTemplate("Odd Signer"), func(c *x509.Certificate) {
+			c.DNSNames = []string{"evil.example"}
+		}))
 	eleven := w.root
 	for i := range 10 {
 		eleven = newEntity(t, eleven, ed25519Key(t), caTemplate(fmt.Sprintf("CA %d", i)))
@@ -450,67 +502,106 @@ func TestVerifyRefusesChains(t *testing.T) {
 		product            *api.LicensedProduct
 		message            string
 	}{
-		"no certificates":          {token: withHeader(absent), message: "the key has no certificates, neither in spec.certificate nor in x5c of the token's header."},
-		"x5c null":                 {token: withHeader(nil), message: "x5c in the token's header is not a list of certificates."},
-		"x5c empty":                {token: withHeader([]string{}), message: "x5c in the token's header is not a list of certificates."},
-		"x5c a string":             {token: withHeader("MII"), message: "x5c in the token's header is not a list of certificates."},
-		"x5c of numbers":           {token: withHeader([]int{1}), message: "x5c entry 1 in the token's header is not a string."},
-		"x5c in base64url":         {token: withHeader([]string{base64.RawURLEncoding.EncodeToString(w.signer.certificate.Raw)}), message: "x5c entry 1 in the token's header is not base64 in the standard alphabet with padding."},
-		"x5c wrapped":              {token: withHeader([]string{x5c(w.signer.certificate)[0][:64] + "\n" + x5c(w.signer.certificate)[0][64:]}), message: "x5c entry 1 in the token's header has line breaks."},
-		"x5c of garbage":           {token: withHeader([]string{"AAAA"}), message: "x5c entry 1 in the token's header is not a certificate (x509: malformed certificate)."},
-		"x5c too long":             {token: sealedBy(w.signer, repeated(w.root.certificate, 11)...), message: "x5c in the token's header has more than 10 certificates."},
-		"certificate garbage":      {token: withHeader(absent), certificate: "hello", message: "in spec.certificate, block 1 is preceded by text that is not PEM."},
-		"certificate white space":  {token: withHeader(absent), certificate: " \n", message: "in spec.certificate, there is no PEM block of type CERTIFICATE."},
-		"certificate too large":    {token: w.token(t), certificate: strings.Repeat(" ", MaxCertificateBytes+1), message: "spec.certificate is larger than 32768 bytes."},
-		"certificate too long":     {token: withHeader(absent), certificate: pemOf(repeated(w.root.certificate, 11)...), message: "in spec.certificate, there are more than 10 certificates."},
-		"certificate a key":        {token: withHeader(absent), certificate: pemOf(w.signer.certificate) + keyPEM(t, w.signer), message: "in spec.certificate, block 2 is a private key, which must never leave the vendor: remove it and consider it compromised."},
-		"certificate another leaf": {token: w.token(t), certificate: pemOf(chainOf(selfSigned)...), message: `the first certificate of spec.certificate, "CN=Self-signed", is not the one in the token's header, "CN=Acme Signer".`},
-		"incomplete":               {token: sealedBy(w.signer, w.signer.certificate), message: incomplete},
-		"another vendor":           {token: sealedBy(otherVendor, chainOf(otherVendor)...), message: incomplete},
-		"an impostor":              {token: sealedBy(sameName, chainOf(sameName)...), message: incomplete},
-		"self-signed":              {token: sealedBy(selfSigned, selfSigned.certificate), message: incomplete},
+		"no certificates": {token: withHeader(absent),
+			message: "the key has no certificates, neither in spec.certificate nor in x5c of the token's header."},
+		"x5c null": {token: withHeader(nil),
+			message: "x5c in the token's header is not a list of certificates."},
+		"x5c empty": {token: withHeader([]string{}),
+			message: "x5c in the token's header is not a list of certificates."},
+		"x5c a string": {token: withHeader("MII"),
+			message: "x5c in the token's header is not a list of certificates."},
+		"x5c of numbers": {token: withHeader([]int{1}), message: "x5c entry 1 in the token's header is not a string."},
+		"x5c in base64url": {
+			token:   withHeader([]string{base64.RawURLEncoding.EncodeToString(w.signer.certificate.Raw)}),
+			message: "x5c entry 1 in the token's header is not base64 in the standard alphabet with padding."},
+		"x5c wrapped": {
+			token:   withHeader([]string{x5c(w.signer.certificate)[0][:64] + "\n" + x5c(w.signer.certificate)[0][64:]}),
+			message: "x5c entry 1 in the token's header has line breaks."},
+		"x5c of garbage": {token: withHeader([]string{"AAAA"}),
+			message: "x5c entry 1 in the token's header is not a certificate (x509: malformed certificate)."},
+		"x5c too long": {token: sealedBy(w.signer, repeated(w.root.certificate, 11)...),
+			message: "x5c in the token's header has more than 10 certificates."},
+		"certificate garbage": {token: withHeader(absent), certificate: "hello",
+			message: "in spec.certificate, block 1 is preceded by text that is not PEM."},
+		"certificate white space": {token: withHeader(absent), certificate: " \n",
+			message: "in spec.certificate, there is no PEM block of type CERTIFICATE."},
+		"certificate too large": {token: w.token(t), certificate: strings.Repeat(" ", MaxCertificateBytes+1),
+			message: "spec.certificate is larger than 32768 bytes."},
+		"certificate too long": {token: withHeader(absent), certificate: pemOf(repeated(w.root.certificate, 11)...),
+			message: "in spec.certificate, there are more than 10 certificates."},
+		"certificate a key": {token: withHeader(absent),
+			certificate: pemOf(w.signer.certificate) + keyPEM(t, w.signer), message: "in spec.certificate, block 2 " +
+				"is a private key, which must never leave the vendor: remove it and consider it compromised."},
+		"certificate another leaf": {token: w.token(t), certificate: pemOf(chainOf(selfSigned)...),
+			message: `the first certificate of spec.certificate, "CN=Self-signed", is not the one in the token's ` +
+				`header, "CN=Acme Signer".`},
+		"incomplete":     {token: sealedBy(w.signer, w.signer.certificate), message: incomplete},
+		"another vendor": {token: sealedBy(otherVendor, chainOf(otherVendor)...), message: incomplete},
+		"an impostor":    {token: sealedBy(sameName, chainOf(sameName)...), message: incomplete},
+		"self-signed":    {token: sealedBy(selfSigned, selfSigned.certificate), message: incomplete},
 		"swapped": {
-			token:   sealedBy(w.signer, w.signer.certificate, w.root.certificate, w.intermediate.certificate),
-			message: `certificate 1, "CN=Acme Signer", was not issued by the one that follows it, "CN=Acme Root": its issuer is "CN=Acme Issuing CA".`,
+			token: sealedBy(w.signer, w.signer.certificate, w.root.certificate, w.intermediate.certificate),
+			message: `certificate 1, "CN=Acme Signer", was not issued by the one that follows it, "CN=Acme Root": ` +
+				`its issuer is "CN=Acme Issuing CA".`,
 		},
 		"swapped, root first": {
 			token:   sealedBy(w.signer, w.root.certificate, w.intermediate.certificate, w.signer.certificate),
 			message: `its signer "CN=Acme Root" is itself a trust anchor, and at least two certificates are needed.`,
 		},
 		"an impostor in between": {
-			token:   sealedBy(w.signer, w.signer.certificate, impostor.certificate, w.root.certificate),
-			message: `certificate 1, "CN=Acme Signer", was not issued by the one that follows it, "CN=Acme Issuing CA": x509: Ed25519 verification failure.`,
+			token: sealedBy(w.signer, w.signer.certificate, impostor.certificate, w.root.certificate),
+			message: `certificate 1, "CN=Acme Signer", was not issued by the one that follows it, "CN=Acme Issuing ` +
+				`CA": x509: Ed25519 verification failure.`,
 		},
 		"in circles": {
-			token:   sealedBy(w.signer, append([]*x509.Certificate{w.signer.certificate, circle.certificate}, chainOf(lower)...)...),
+			token: sealedBy(w.signer,
+				append([]*x509.Certificate{w.signer.certificate, circle.certificate}, chainOf(lower)...)...),
 			message: "it does not lead to a trust anchor of the product in the order in which it is presented.",
 		},
 		"a stranger at the end": {
-			token:   sealedBy(w.signer, append(chainOf(w.signer), otherVendor.certificate)...),
-			message: `certificate 3, "CN=Acme Root", was not issued by the one that follows it, "CN=Odd Signer": its issuer is "CN=Acme Root".`,
+			token: sealedBy(w.signer, append(chainOf(w.signer), otherVendor.certificate)...),
+			message: `certificate 3, "CN=Acme Root", was not issued by the one that follows it, "CN=Odd Signer": ` +
+				`its issuer is "CN=Acme Root".`,
 		},
-		"a CA as signer":             {token: sealedBy(isCA, chainOf(isCA)...), message: `its signer "CN=Odd CA" is a CA, which may not sign license keys itself.`},
-		"no digitalSignature":        {token: sealedBy(noSignature, chainOf(noSignature)...), message: `its signer "CN=Odd Signer" lacks the key usage digitalSignature.`},
-		"no key usage":               {token: sealedBy(noUsage, chainOf(noUsage)...), message: `its signer "CN=Odd Signer" lacks the key usage digitalSignature.`},
-		"serverAuth only":            {token: sealedBy(serverOnly, chainOf(serverOnly)...), message: `its signer "CN=Odd Signer" has extended key usages, but neither codeSigning nor any among them.`},
-		"unknown extended key usage": {token: sealedBy(unknownUse, chainOf(unknownUse)...), message: `its signer "CN=Odd Signer" has extended key usages, but neither codeSigning nor any among them.`},
-		"critical extension":         {token: sealedBy(critical, chainOf(critical)...), message: "a certificate has a critical extension that is not understood."},
-		"RSA 1024":                   {token: sealedBy(rsa1024, chainOf(rsa1024)...), message: `certificate 1, "CN=RSA Signer", has an RSA key of 1024 bits, which must have 2048 to 4096.`},
-		"RSA 4104":                   {token: sealedBy(rsa4104, chainOf(rsa4104)...), message: `certificate 1, "CN=RSA Signer", has an RSA key of 4104 bits, which must have 2048 to 4096.`},
-		"RSA 8192 above":             {token: sealedBy(underRSA8192, underRSA8192.certificate, bigCA.certificate), message: `certificate 2, "CN=Big CA", has an RSA key of 8192 bits, which must have 2048 to 4096.`},
+		"a CA as signer": {token: sealedBy(isCA, chainOf(isCA)...),
+			message: `its signer "CN=Odd CA" is a CA, which may not sign license keys itself.`},
+		"no digitalSignature": {token: sealedBy(noSignature, chainOf(noSignature)...),
+			message: `its signer "CN=Odd Signer" lacks the key usage digitalSignature.`},
+		"no key usage": {token: sealedBy(noUsage, chainOf(noUsage)...),
+			message: `its signer "CN=Odd Signer" lacks the key usage digitalSignature.`},
+		"serverAuth only": {token: sealedBy(serverOnly, chainOf(serverOnly)...),
+			message: `its signer "CN=Odd Signer" has extended key usages, but neither codeSigning nor any among them.`},
+		"unknown extended key usage": {token: sealedBy(unknownUse, chainOf(unknownUse)...),
+			message: `its signer "CN=Odd Signer" has extended key usages, but neither codeSigning nor any among them.`},
+		"critical extension": {token: sealedBy(critical, chainOf(critical)...),
+			message: "a certificate has a critical extension that is not understood."},
+		"RSA 1024": {token: sealedBy(rsa1024, chainOf(rsa1024)...),
+			message: `certificate 1, "CN=RSA Signer", has an RSA key of 1024 bits, which must have 2048 to 4096.`},
+		"RSA 4104": {token: sealedBy(rsa4104, chainOf(rsa4104)...),
+			message: `certificate 1, "CN=RSA Signer", has an RSA key of 4104 bits, which must have 2048 to 4096.`},
+		"RSA 8192 above": {token: sealedBy(underRSA8192, underRSA8192.certificate, bigCA.certificate),
+			message: `certificate 2, "CN=Big CA", has an RSA key of 8192 bits, which must have 2048 to 4096.`},
 		"issuer not a CA": {
-			token:   sealedBy(underNotCA, chainOf(underNotCA)...),
-			message: `certificate 1, "CN=Odd Signer", was not issued by the one that follows it, "CN=Odd CA": that is not a CA (basic constraint CA).`,
+			token: sealedBy(underNotCA, chainOf(underNotCA)...),
+			message: `certificate 1, "CN=Odd Signer", was not issued by the one that follows it, "CN=Odd CA": that ` +
+				`is not a CA (basic constraint CA).`,
 		},
 		"issuer without keyCertSign": {
-			token:   sealedBy(underNoCertSign, chainOf(underNoCertSign)...),
-			message: `certificate 1, "CN=Odd Signer", was not issued by the one that follows it, "CN=Odd CA": that is not a CA (key usage keyCertSign).`,
+			token: sealedBy(underNoCertSign, chainOf(underNoCertSign)...),
+			message: `certificate 1, "CN=Odd Signer", was not issued by the one that follows it, "CN=Odd CA": that ` +
+				`is not a CA (key usage keyCertSign).`,
 		},
-		"issuer for servers":    {token: sealedBy(underServerCA, chainOf(underServerCA)...), message: "a CA in it may not issue certificates for code signing (extended key usage)."},
-		"path too long":         {token: sealedBy(tooLong, chainOf(tooLong)...), message: `there are more CAs below "CN=Odd CA" than its path length allows.`},
-		"name not permitted":    {token: sealedBy(unconstrained, chainOf(unconstrained)...), message: `x509: a root or intermediate certificate is not authorized to sign for this name: DNS name "evil.example" is not permitted by any constraint.`},
-		"too deep":              {token: withHeader(absent), certificate: pemOf(chainOf(deep)...), message: "in spec.certificate, there are more than 10 certificates."},
-		"leaf an anchor":        {token: sealedBy(anchored, anchored.certificate), product: productWith(anchored), message: `its signer "CN=Acme Signer" is itself a trust anchor, and at least two certificates are needed.`},
+		"issuer for servers": {token: sealedBy(underServerCA, chainOf(underServerCA)...),
+			message: "a CA in it may not issue certificates for code signing (extended key usage)."},
+		"path too long": {token: sealedBy(tooLong, chainOf(tooLong)...),
+			message: `there are more CAs below "CN=Odd CA" than its path length allows.`},
+		"name not permitted": {token: sealedBy(unconstrained, chainOf(unconstrained)...),
+			message: `x509: a root or intermediate certificate is not authorized to sign for this name: DNS name ` +
+				`"evil.example" is not permitted by any constraint.`},
+		"too deep": {token: withHeader(absent), certificate: pemOf(chainOf(deep)...),
+			message: "in spec.certificate, there are more than 10 certificates."},
+		"leaf an anchor": {token: sealedBy(anchored, anchored.certificate), product: productWith(anchored),
+			message: `its signer "CN=Acme Signer" is itself a trust anchor, and at least two certificates are needed.`},
 		"anchor of another key": {token: w.token(t), product: productWith(anchored), message: incomplete},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -519,7 +610,8 @@ func TestVerifyRefusesChains(t *testing.T) {
 			if test.product != nil {
 				asked.product = test.product
 			}
-			checkAnswers(t, w, asked, answer{reason: api.ReasonUntrustedCertificate, message: notTrusted + test.message + completeChain})
+			checkAnswers(t, w, asked,
+				answer{reason: api.ReasonUntrustedCertificate, message: notTrusted + test.message + completeChain})
 		})
 	}
 }
@@ -556,16 +648,19 @@ func TestVerifyRefusesSignatures(t *testing.T) {
 	parts := strings.Split(w.token(t), ".")
 
 	for name, token := range map[string]string{
-		"another signer's key":      sealed(t, other.key, toJSON(t, w.header()), payload),
-		"root's key":                sealed(t, w.root.key, toJSON(t, w.header()), payload),
-		"another payload":           parts[0] + "." + b64([]byte(toJSON(t, w.payload().plus(members{"exp": 253402300799})))) + "." + parts[2],
-		"another header":            b64([]byte(toJSON(t, w.header().plus(members{"kid": "x"})))) + "." + parts[1] + "." + parts[2],
-		"too short":                 headerAndPayload(w.token(t)) + "." + b64(make([]byte, 63)),
-		"too long":                  headerAndPayload(w.token(t)) + "." + b64(make([]byte, 65)),
-		"payload not even JSON":     sealed(t, other.key, toJSON(t, w.header()), "{"),
-		"ES256 of zeros":            headerAndPayload(es256) + "." + b64(make([]byte, 64)),
-		"ES256 in ASN.1":            headerAndPayload(es256) + "." + b64(asn1Signature),
-		"RS256 of another key size": headerAndPayload(sealed(t, rsaKey(), toJSON(t, headerOf(rsaSigner)), payload)) + "." + b64(make([]byte, 512)),
+		"another signer's key": sealed(t, other.key, toJSON(t, w.header()), payload),
+		"root's key":           sealed(t, w.root.key, toJSON(t, w.header()), payload),
+		"another payload": parts[0] + "." +
+			b64([]byte(toJSON(t, w.payload().plus(members{"exp": 253402300799})))) + "." + parts[2],
+		"another header": b64([]byte(toJSON(t, w.header().plus(members{"kid": "x"})))) + "." + parts[1] + "." +
+			parts[2],
+		"too short":             headerAndPayload(w.token(t)) + "." + b64(make([]byte, 63)),
+		"too long":              headerAndPayload(w.token(t)) + "." + b64(make([]byte, 65)),
+		"payload not even JSON": sealed(t, other.key, toJSON(t, w.header()), "{"),
+		"ES256 of zeros":        headerAndPayload(es256) + "." + b64(make([]byte, 64)),
+		"ES256 in ASN.1":        headerAndPayload(es256) + "." + b64(asn1Signature),
+		"RS256 of another key size": headerAndPayload(sealed(t, rsaKey(), toJSON(t, headerOf(rsaSigner)), payload)) +
+			"." + b64(make([]byte, 512)),
 		"jwk of the attacker": sealed(t, other.key, toJSON(t, w.header().plus(members{"jwk": members{
 			"kty": "OKP", "crv": "Ed25519", "x": b64(other.key.Public().(ed25519.PublicKey)),
 		}})), payload),
@@ -573,7 +668,8 @@ func TestVerifyRefusesSignatures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			asked := w.question(t)
 			asked.token = token
-			checkAnswers(t, w, asked, answer{reason: api.ReasonSignatureInvalid, message: wrongSignature, chain: acmeChain})
+			checkAnswers(t, w, asked,
+				answer{reason: api.ReasonSignatureInvalid, message: wrongSignature, chain: acmeChain})
 		})
 	}
 }
@@ -605,86 +701,121 @@ func TestVerifyRefusesClaims(t *testing.T) {
 	}
 
 	for name, test := range map[string]struct{ payload, message string }{
-		"not JSON":              {"exp=never", "the token's payload is not valid JSON."},
-		"an array":              {"[]", "the token's payload is not a JSON object."},
-		"a string":              {`"exp"`, "the token's payload is not a JSON object."},
-		"null":                  {"null", "the token's payload is not a JSON object."},
-		"trailing data":         {plus(members{}) + "{}", "the token's payload is not valid JSON."},
-		"not UTF-8":             {raw(`"x":"` + "\xff" + `"`), "the token's payload is not valid UTF-8."},
-		"nested too deep":       {raw(`"x":` + strings.Repeat("[", 16) + strings.Repeat("]", 16)), "the token's payload is nested deeper than 16 levels."},
-		"nested absurdly":       {strings.Repeat("[", 5000) + strings.Repeat("]", 5000), "the token's payload is not a JSON object."},
-		"duplicate exp":         {raw(`"exp":1`), `the token's payload has the member "exp" twice.`},
-		"duplicate by escape":   {raw(`"\u0065xp":1`), `the token's payload has the member "exp" twice.`},
-		"duplicate unknown":     {raw(`"x":{"y":[{"z":1,"z":1}]}`), `the token's payload has the member "z" twice.`},
-		"duplicate limit":       {strings.Replace(plus(members{}), `"nodes"`, `"cores":1,"nodes"`, 1), `the token's payload has the member "cores" twice.`},
-		"no sub":                {without("sub"), "claim sub is missing."},
-		"no aud":                {without("aud"), "claim aud is missing."},
-		"no jti":                {without("jti"), "claim jti is missing."},
-		"no iat":                {without("iat"), "claim iat is missing."},
-		"no exp":                {without("exp"), "claim exp is missing."},
-		"another case":          {plus(members{"exp": absent, "Exp": now.Unix()}), "claim exp is missing."},
-		"sub null":              {plus(members{"sub": nil}), "claim sub must be a string."},
-		"sub a number":          {plus(members{"sub": 1}), "claim sub must be a string."},
-		"sub empty":             {plus(members{"sub": ""}), "claim sub must have 1 to 256 characters."},
-		"sub too long":          {plus(members{"sub": strings.Repeat("ü", 257)}), "claim sub must have 1 to 256 characters."},
-		"sub with a newline":    {plus(members{"sub": "a\nb"}), "claim sub" + deceptive},
-		"sub with DEL":          {plus(members{"sub": "a\x7f"}), "claim sub" + deceptive},
-		"sub with C1":           {plus(members{"sub": "a\u009b"}), "claim sub" + deceptive},
-		"sub with a separator":  {plus(members{"sub": "a\u2028b"}), "claim sub" + deceptive},
-		"sub with an override":  {plus(members{"sub": "a\u202eb"}), "claim sub" + deceptive},
-		"sub half a surrogate":  {strings.Replace(plus(members{}), "Initech", `\ud800`, 1), "claim sub" + deceptive},
-		"iss empty":             {plus(members{"iss": ""}), "claim iss must have 1 to 256 characters."},
-		"iss null":              {plus(members{"iss": nil}), "claim iss must be a string."},
-		"jti too long":          {plus(members{"jti": strings.Repeat("1", 254)}), "claim jti must have 1 to 253 characters."},
-		"aud null":              {plus(members{"aud": nil}), "claim aud must be a string."},
-		"aud an object":         {plus(members{"aud": members{}}), "claim aud must be a string."},
-		"aud empty":             {plus(members{"aud": []string{}}), "claim aud must be an array of 1 to 16 strings."},
-		"aud too many":          {plus(members{"aud": names(17)}), "claim aud must be an array of 1 to 16 strings."},
-		"aud of numbers":        {plus(members{"aud": []any{"acme-mesh", 1}}), "claim aud[1] must be a string."},
-		"aud of nothing":        {plus(members{"aud": []any{"acme-mesh", ""}}), "claim aud[1] must have 1 to 253 characters."},
-		"exp fractional":        {plus(members{"exp": 1900000000.5}), "claim exp must be an integer."},
-		"exp with exponent":     {`{"exp":19e8,` + without("exp")[1:], "claim exp must be an integer."},
-		"exp fraction of zero":  {`{"exp":1900000000.0,` + without("exp")[1:], "claim exp must be an integer."},
-		"exp textual":           {plus(members{"exp": "1900000000"}), "claim exp must be an integer."},
-		"exp a date":            {plus(members{"exp": "2030-01-01"}), "claim exp must be an integer."},
-		"exp null":              {plus(members{"exp": nil}), "claim exp must be an integer."},
-		"exp true":              {plus(members{"exp": true}), "claim exp must be an integer."},
-		"exp negative":          {plus(members{"exp": -1}), "claim exp must be from 0 to 253402300799."},
-		"exp absurd":            {`{"exp":1` + strings.Repeat("0", 400) + `,` + without("exp")[1:], "claim exp must be from 0 to 253402300799."},
-		"exp in milliseconds":   {plus(members{"exp": now.UnixMilli()}), "claim exp must be from 0 to 253402300799."},
-		"exp in year 10000":     {plus(members{"exp": 253402300800}), "claim exp must be from 0 to 253402300799."},
-		"grace to year 10000":   {plus(members{"exp": 253402300799, "grace_period": 1}), "claims exp and grace_period end after 9999-12-31T23:59:59Z."},
-		"iat negative":          {plus(members{"iat": -1}), "claim iat must be from 0 to 253402300799."},
-		"nbf null":              {plus(members{"nbf": nil}), "claim nbf must be an integer."},
-		"nbf fractional":        {plus(members{"nbf": 0.5}), "claim nbf must be an integer."},
-		"exp before iat":        {plus(members{"nbf": absent, "exp": now.Add(-31 * day).Unix()}), "claim exp, 2026-10-22T12:00:00Z, is before claim iat, 2026-10-23T12:00:00Z."},
-		"exp before nbf":        {plus(members{"nbf": now.Add(day).Unix(), "exp": now.Unix()}), "claim exp, 2026-11-22T12:00:00Z, is before claim nbf, 2026-11-23T12:00:00Z."},
-		"grace negative":        {plus(members{"grace_period": -1}), "claim grace_period must be from 0 to 315360000."},
-		"grace too long":        {plus(members{"grace_period": 315360001}), "claim grace_period must be from 0 to 315360000."},
-		"grace textual":         {plus(members{"grace_period": "30d"}), "claim grace_period must be an integer."},
-		"features a string":     {plus(members{"features": "tiers"}), "claim features must be an array of 0 to 128 strings."},
-		"features null":         {plus(members{"features": nil}), "claim features must be an array of 0 to 128 strings."},
-		"features too many":     {plus(members{"features": names(129)}), "claim features must be an array of 0 to 128 strings."},
-		"features of objects":   {plus(members{"features": []any{members{}}}), "claim features[0] must be a string."},
-		"features twice":        {plus(members{"features": []string{"tiers", "tiers"}}), `claim features has "tiers" twice.`},
-		"feature too long":      {plus(members{"features": []string{strings.Repeat("f", 129)}}), "claim features[0] must have 1 to 128 characters."},
-		"limits an array":       {plus(members{"limits": []int{1}}), "claim limits must be an object of at most 64 integers."},
-		"limits null":           {plus(members{"limits": nil}), "claim limits must be an object of at most 64 integers."},
-		"limits too many":       {plus(members{"limits": limits(65)}), "claim limits must be an object of at most 64 integers."},
-		"limit negative":        {plus(members{"limits": members{"nodes": -1}}), "claim limits.nodes must be from 0 to 9223372036854775807."},
-		"limit absurd":          {plus(members{"limits": members{"nodes": 1e30}}), "claim limits.nodes must be an integer."},
-		"limit too large":       {plus(members{"limits": members{"nodes": uint64(1) << 63}}), "claim limits.nodes must be from 0 to 9223372036854775807."},
-		"limit fractional":      {plus(members{"limits": members{"nodes": 1.5}}), "claim limits.nodes must be an integer."},
-		"limit textual":         {plus(members{"limits": members{"nodes": "100"}}), "claim limits.nodes must be an integer."},
-		"limit null":            {plus(members{"limits": members{"nodes": nil}}), "claim limits.nodes must be an integer."},
-		"limit name":            {plus(members{"limits": members{"": 1}}), `claim limits has the name "", but names have 1 to 63 letters, digits, '-', '_' and '.', and begin with a letter or digit.`},
-		"limit name hostile":    {plus(members{"limits": members{"\nnodes": 1}}), `claim limits has the name "\nnodes", but names have 1 to 63 letters, digits, '-', '_' and '.', and begin with a letter or digit.`},
-		"first of wrong limits": {plus(members{"limits": members{"d": "", "c": "", "b": "", "a": ""}}), "claim limits.a must be an integer."},
-		"clusters empty":        {plus(members{"cluster_uids": []string{}}), "claim cluster_uids must be an array of 1 to 64 strings."},
-		"clusters null":         {plus(members{"cluster_uids": nil}), "claim cluster_uids must be an array of 1 to 64 strings."},
-		"clusters a string":     {plus(members{"cluster_uids": clusterUID}), "claim cluster_uids must be an array of 1 to 64 strings."},
-		"clusters too many":     {plus(members{"cluster_uids": names(65)}), "claim cluster_uids must be an array of 1 to 64 strings."},
-		"cluster too long":      {plus(members{"cluster_uids": []string{strings.Repeat("c", 64)}}), "claim cluster_uids[0] must have 1 to 63 characters."},
+		"not JSON":      {"exp=never", "the token's payload is not valid JSON."},
+		"an array":      {"[]", "the token's payload is not a JSON object."},
+		"a string":      {`"exp"`, "the token's payload is not a JSON object."},
+		"null":          {"null", "the token's payload is not a JSON object."},
+		"trailing data": {plus(members{}) + "{}", "the token's payload is not valid JSON."},
+		"not UTF-8":     {raw(`"x":"` + "\xff" + `"`), "the token's payload is not valid UTF-8."},
+		"nested too deep": {raw(`"x":` + strings.Repeat("[", 16) + strings.Repeat("]", 16)),
+			"the token's payload is nested deeper than 16 levels."},
+		"nested absurdly": {strings.Repeat("[", 5000) + strings.Repeat("]", 5000),
+			"the token's payload is not a JSON object."},
+		"duplicate exp":       {raw(`"exp":1`), `the token's payload has the member "exp" twice.`},
+		"duplicate by escape": {raw(`"\u0065xp":1`), `the token's payload has the member "exp" twice.`},
+		"duplicate unknown":   {raw(`"x":{"y":[{"z":1,"z":1}]}`), `the token's payload has the member "z" twice.`},
+		"duplicate limit": {strings.Replace(plus(members{}), `"nodes"`, `"cores":1,"nodes"`, 1),
+			`the token's payload has the member "cores" twice.`},
+		"no sub":       {without("sub"), "claim sub is missing."},
+		"no aud":       {without("aud"), "claim aud is missing."},
+		"no jti":       {without("jti"), "claim jti is missing."},
+		"no iat":       {without("iat"), "claim iat is missing."},
+		"no exp":       {without("exp"), "claim exp is missing."},
+		"another case": {plus(members{"exp": absent, "Exp": now.Unix()}), "claim exp is missing."},
+		"sub null":     {plus(members{"sub": nil}), "claim sub must be a string."},
+		"sub a number": {plus(members{"sub": 1}), "claim sub must be a string."},
+		"sub empty":    {plus(members{"sub": ""}), "claim sub must have 1 to 256 characters."},
+		"sub too long": {plus(members{"sub": strings.Repeat("ü", 257)}),
+			"claim sub must have 1 to 256 characters."},
+		"sub with a newline":   {plus(members{"sub": "a\nb"}), "claim sub" + deceptive},
+		"sub with DEL":         {plus(members{"sub": "a\x7f"}), "claim sub" + deceptive},
+		"sub with C1":          {plus(members{"sub": "a\u009b"}), "claim sub" + deceptive},
+		"sub with a separator": {plus(members{"sub": "a\u2028b"}), "claim sub" + deceptive},
+		"sub with an override": {plus(members{"sub": "a\u202eb"}), "claim sub" + deceptive},
+		"sub half a surrogate": {strings.Replace(plus(members{}), "Initech", `\ud800`, 1), "claim sub" + deceptive},
+		"iss empty":            {plus(members{"iss": ""}), "claim iss must have 1 to 256 characters."},
+		"iss null":             {plus(members{"iss": nil}), "claim iss must be a string."},
+		"jti too long": {plus(members{"jti": strings.Repeat("1", 254)}),
+			"claim jti must have 1 to 253 characters."},
+		"aud null":       {plus(members{"aud": nil}), "claim aud must be a string."},
+		"aud an object":  {plus(members{"aud": members{}}), "claim aud must be a string."},
+		"aud empty":      {plus(members{"aud": []string{}}), "claim aud must be an array of 1 to 16 strings."},
+		"aud too many":   {plus(members{"aud": names(17)}), "claim aud must be an array of 1 to 16 strings."},
+		"aud of numbers": {plus(members{"aud": []any{"acme-mesh", 1}}), "claim aud[1] must be a string."},
+		"aud of nothing": {plus(members{"aud": []any{"acme-mesh", ""}}),
+			"claim aud[1] must have 1 to 253 characters."},
+		"exp fractional":       {plus(members{"exp": 1900000000.5}), "claim exp must be an integer."},
+		"exp with exponent":    {`{"exp":19e8,` + without("exp")[1:], "claim exp must be an integer."},
+		"exp fraction of zero": {`{"exp":1900000000.0,` + without("exp")[1:], "claim exp must be an integer."},
+		"exp textual":          {plus(members{"exp": "1900000000"}), "claim exp must be an integer."},
+		"exp a date":           {plus(members{"exp": "2030-01-01"}), "claim exp must be an integer."},
+		"exp null":             {plus(members{"exp": nil}), "claim exp must be an integer."},
+		"exp true":             {plus(members{"exp": true}), "claim exp must be an integer."},
+		"exp negative":         {plus(members{"exp": -1}), "claim exp must be from 0 to 253402300799."},
+		"exp absurd": {`{"exp":1` + strings.Repeat("0", 400) + `,` + without("exp")[1:],
+			"claim exp must be from 0 to 253402300799."},
+		"exp in milliseconds": {plus(members{"exp": now.UnixMilli()}), "claim exp must be from 0 to 253402300799."},
+		"exp in year 10000":   {plus(members{"exp": 253402300800}), "claim exp must be from 0 to 253402300799."},
+		"grace to year 10000": {plus(members{"exp": 253402300799, "grace_period": 1}),
+			"claims exp and grace_period end after 9999-12-31T23:59:59Z."},
+		"iat negative":   {plus(members{"iat": -1}), "claim iat must be from 0 to 253402300799."},
+		"nbf null":       {plus(members{"nbf": nil}), "claim nbf must be an integer."},
+		"nbf fractional": {plus(members{"nbf": 0.5}), "claim nbf must be an integer."},
+		"exp before iat": {plus(members{"nbf": absent, "exp": now.Add(-31 * day).Unix()}),
+			"claim exp, 2026-10-22T12:00:00Z, is before claim iat, 2026-10-23T12:00:00Z."},
+		"exp before nbf": {plus(members{"nbf": now.Add(day).Unix(), "exp": now.Unix()}),
+			"claim exp, 2026-11-22T12:00:00Z, is before claim nbf, 2026-11-23T12:00:00Z."},
+		"grace negative": {plus(members{"grace_period": -1}), "claim grace_period must be from 0 to 315360000."},
+		"grace too long": {plus(members{"grace_period": 315360001}),
+			"claim grace_period must be from 0 to 315360000."},
+		"grace textual": {plus(members{"grace_period": "30d"}), "claim grace_period must be an integer."},
+		"features a string": {plus(members{"features": "tiers"}),
+			"claim features must be an array of 0 to 128 strings."},
+		"features null": {plus(members{"features": nil}),
+			"claim features must be an array of 0 to 128 strings."},
+		"features too many": {plus(members{"features": names(129)}),
+			"claim features must be an array of 0 to 128 strings."},
+		"features of objects": {plus(members{"features": []any{members{}}}), "claim features[0] must be a string."},
+		"features twice": {plus(members{"features": []string{"tiers", "tiers"}}),
+			`claim features has "tiers" twice.`},
+		"feature too long": {plus(members{"features": []string{strings.Repeat("f", 129)}}),
+			"claim features[0] must have 1 to 128 characters."},
+		"limits an array": {plus(members{"limits": []int{1}}),
+			"claim limits must be an object of at most 64 integers."},
+		"limits null": {plus(members{"limits": nil}),
+			"claim limits must be an object of at most 64 integers."},
+		"limits too many": {plus(members{"limits": limits(65)}),
+			"claim limits must be an object of at most 64 integers."},
+		"limit negative": {plus(members{"limits": members{"nodes": -1}}),
+			"claim limits.nodes must be from 0 to 9223372036854775807."},
+		"limit absurd": {plus(members{"limits": members{"nodes": 1e30}}),
+			"claim limits.nodes must be an integer."},
+		"limit too large": {plus(members{"limits": members{"nodes": uint64(1) << 63}}),
+			"claim limits.nodes must be from 0 to 9223372036854775807."},
+		"limit fractional": {plus(members{"limits": members{"nodes": 1.5}}),
+			"claim limits.nodes must be an integer."},
+		"limit textual": {plus(members{"limits": members{"nodes": "100"}}),
+			"claim limits.nodes must be an integer."},
+		"limit null": {plus(members{"limits": members{"nodes": nil}}),
+			"claim limits.nodes must be an integer."},
+		"limit name": {plus(members{"limits": members{"": 1}}),
+			`claim limits has the name "", but names have 1 to 63 letters, digits, '-', '_' and '.', and begin with ` +
+				`a letter or digit.`},
+		"limit name hostile": {plus(members{"limits": members{"\nnodes": 1}}),
+			`claim limits has the name "\nnodes", but names have 1 to 63 letters, digits, '-', '_' and '.', and ` +
+				`begin with a letter or digit.`},
+		"first of wrong limits": {plus(members{"limits": members{"d": "", "c": "", "b": "", "a": ""}}),
+			"claim limits.a must be an integer."},
+		"clusters empty": {plus(members{"cluster_uids": []string{}}),
+			"claim cluster_uids must be an array of 1 to 64 strings."},
+		"clusters null": {plus(members{"cluster_uids": nil}),
+			"claim cluster_uids must be an array of 1 to 64 strings."},
+		"clusters a string": {plus(members{"cluster_uids": clusterUID}),
+			"claim cluster_uids must be an array of 1 to 64 strings."},
+		"clusters too many": {plus(members{"cluster_uids": names(65)}),
+			"claim cluster_uids must be an array of 1 to 64 strings."},
+		"cluster too long": {plus(members{"cluster_uids": []string{strings.Repeat("c", 64)}}),
+			"claim cluster_uids[0] must have 1 to 63 characters."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked := w.question(t)
@@ -705,14 +836,18 @@ func TestVerifyAtTheBoundsOfClaims(t *testing.T) {
 	asked := w.question(t)
 	asked.product = productWith(root)
 	asked.token = sealed(t, signer.key, toJSON(t, headerOf(signer)), toJSON(t, members{
-		"sub": name, "iss": name, "jti": name[:2*253], "aud": name[:2*253], "iat": 0, "nbf": 0, "exp": maxInstant - maxGracePeriod,
-		"grace_period": maxGracePeriod, "features": []string{}, "limits": members{strings.Repeat("n", 63): int64(1<<63 - 1), "0": 0},
+		"sub": name, "iss": name, "jti": name[:2*253], "aud": name[:2*253], "iat": 0, "nbf": 0,
+		"exp":          maxInstant - maxGracePeriod,
+		"grace_period": maxGracePeriod, "features": []string{},
+		"limits": members{strings.Repeat("n", 63): int64(1<<63 - 1), "0": 0},
 	}))
 	checkAnswers(t, w, asked, answer{
 		chain: []string{"Acme Signer", "Acme Root"}, reason: api.ReasonAudienceMismatch,
-		message: `The key was issued for "` + name[:2*64] + `…", and this product's audience is "acme-mesh": ask the vendor for a key issued for "acme-mesh".`,
+		message: `The key was issued for "` + name[:2*64] +
+			`…", and this product's audience is "acme-mesh": ask the vendor for a key issued for "acme-mesh".`,
 		claims: &license.Claims{
-			Customer: name, Issuer: name, ID: name[:2*253], Audience: []string{name[:2*253]}, IssuedTime: time.Unix(0, 0).UTC(), NotBefore: time.Unix(0, 0).UTC(),
+			Customer: name, Issuer: name, ID: name[:2*253], Audience: []string{name[:2*253]},
+			IssuedTime: time.Unix(0, 0).UTC(), NotBefore: time.Unix(0, 0).UTC(),
 			Expiry: time.Unix(maxInstant-maxGracePeriod, 0).UTC(), GracePeriod: maxGracePeriod * time.Second,
 			Limits: map[string]int64{strings.Repeat("n", 63): 1<<63 - 1, "0": 0},
 		},
@@ -728,7 +863,8 @@ func TestVerifyIssuedAhead(t *testing.T) {
 		got := answerOf(verifier.Verify(asked.token, "", w.terms(t), clusterUID, asked.now))
 		want := answer{
 			reason: api.ReasonClaimsInvalid,
-			message: "Claim iat, the time of issue, is 2026-10-23T12:00:00Z, which is more than 5 minutes ahead of the clock here: " +
+			message: "Claim iat, the time of issue, is 2026-10-23T12:00:00Z, which is more than 5 minutes ahead of " +
+				"the clock here: " +
 				"correct the clock, or wait until the key has been issued.",
 			recheck: time.Date(2026, 10, 23, 11, 55, 0, 0, time.UTC),
 			chain:   acmeChain,
@@ -766,12 +902,16 @@ func TestVerifyRefusesLicenses(t *testing.T) {
 	}
 	issued, graceEnd := now.Add(-30*day), now.Add(365*day)
 	before := func(name string) string {
-		return "The license was issued at 2026-10-23T12:00:00Z, before the certificate \"CN=" + name + "\" of its chain began: " +
-			"that is valid from 2026-10-23T12:00:01Z to 2027-12-22T12:00:00Z. Ask the vendor for a key issued within that time."
+		return "The license was issued at 2026-10-23T12:00:00Z, before the certificate \"CN=" + name +
+			"\" of its chain began: " +
+			"that is valid from 2026-10-23T12:00:01Z to 2027-12-22T12:00:00Z. Ask the vendor for a key issued " +
+			"within that time."
 	}
 	after := func(name string) string {
-		return "The license and its grace period end at 2027-11-22T12:00:00Z, after the certificate \"CN=" + name + "\" of its chain: " +
-			"that is valid from 2026-09-23T12:00:00Z to 2027-11-22T11:59:59Z. Ask the vendor for a key that ends earlier or is signed with a newer certificate."
+		return "The license and its grace period end at 2027-11-22T12:00:00Z, after the certificate \"CN=" + name +
+			"\" of its chain: " +
+			"that is valid from 2026-09-23T12:00:00Z to 2027-11-22T11:59:59Z. Ask the vendor for a key that ends " +
+			"earlier or is signed with a newer certificate."
 	}
 	early := func(name string) func(*question) {
 		return under(narrow(name, issued.Add(time.Second), now.Add(395*day)))
@@ -786,64 +926,80 @@ func TestVerifyRefusesLicenses(t *testing.T) {
 		}
 	}
 	revoked := func(name string) string {
-		return "The vendor has revoked the certificate \"CN=" + name + "\", with which the key was signed: ask the vendor for a key signed with another certificate."
+		return "The vendor has revoked the certificate \"CN=" + name +
+			"\", with which the key was signed: ask the vendor for a key signed with another certificate."
 	}
 
 	for name, test := range map[string]struct {
 		change          func(*question)
 		reason, message string
 	}{
-		"issued before the signer":         {early("signer"), api.ReasonOutsideCertificateValidity, before("Acme Signer")},
-		"issued before the intermediate":   {early("intermediate"), api.ReasonOutsideCertificateValidity, before("Acme Issuing CA")},
-		"issued before the anchor":         {early("root"), api.ReasonOutsideCertificateValidity, before("Acme Root")},
-		"grace period outlives the signer": {late("signer"), api.ReasonOutsideCertificateValidity, after("Acme Signer")},
-		"grace period outlives the CA":     {late("intermediate"), api.ReasonOutsideCertificateValidity, after("Acme Issuing CA")},
+		"issued before the signer": {early("signer"), api.ReasonOutsideCertificateValidity, before("Acme Signer")},
+		"issued before the intermediate": {early("intermediate"), api.ReasonOutsideCertificateValidity,
+			before("Acme Issuing CA")},
+		"issued before the anchor": {early("root"), api.ReasonOutsideCertificateValidity, before("Acme Root")},
+		"grace period outlives the signer": {late("signer"), api.ReasonOutsideCertificateValidity,
+			after("Acme Signer")},
+		"grace period outlives the CA": {late("intermediate"), api.ReasonOutsideCertificateValidity,
+			after("Acme Issuing CA")},
 		"grace period outlives the anchor": {late("root"), api.ReasonOutsideCertificateValidity, after("Acme Root")},
 		"another product": {
 			func(q *question) { q.product = w.product.DeepCopy(); q.product.Name = "acme-storage" },
 			api.ReasonAudienceMismatch,
-			`The key was issued for "acme-mesh", and this product's audience is "acme-storage": ask the vendor for a key issued for "acme-storage".`,
+			`The key was issued for "acme-mesh", and this product's audience is "acme-storage": ask the vendor for ` +
+				`a key issued for "acme-storage".`,
 		},
 		"another audience": {
 			func(q *question) { q.product = w.product.DeepCopy(); q.product.Spec.Audience = "ACME-MESH" },
 			api.ReasonAudienceMismatch,
-			`The key was issued for "acme-mesh", and this product's audience is "ACME-MESH": ask the vendor for a key issued for "ACME-MESH".`,
+			`The key was issued for "acme-mesh", and this product's audience is "ACME-MESH": ask the vendor for a ` +
+				`key issued for "ACME-MESH".`,
 		},
 		"four other products": {
 			func(q *question) {
-				q.token = sealed(t, w.signer.key, toJSON(t, w.header()), toJSON(t, w.payload().plus(members{"aud": []string{"a", "b", "c", "d"}})))
+				q.token = sealed(t, w.signer.key, toJSON(t, w.header()),
+					toJSON(t, w.payload().plus(members{"aud": []string{"a", "b", "c", "d"}})))
 			},
 			api.ReasonAudienceMismatch,
-			`The key was issued for "a", "b", "c" and 1 more, and this product's audience is "acme-mesh": ask the vendor for a key issued for "acme-mesh".`,
+			`The key was issued for "a", "b", "c" and 1 more, and this product's audience is "acme-mesh": ask the ` +
+				`vendor for a key issued for "acme-mesh".`,
 		},
 		"another cluster": {
 			func(q *question) { q.clusterUID = "0d1b" },
 			api.ReasonClusterMismatch,
-			`The key was issued for another cluster, "` + clusterUID + `", and this one is "0d1b" (uid of the namespace kube-system): ask the vendor for a key issued for this cluster.`,
+			`The key was issued for another cluster, "` + clusterUID +
+				`", and this one is "0d1b" (uid of the namespace kube-system): ask the vendor for a key issued for ` +
+				`this cluster.`,
 		},
 		"license revoked": {
 			revoking(api.Revocation{LicenseID: "other"}, api.Revocation{LicenseID: "2026-0001"}),
 			api.ReasonLicenseRevoked, `The vendor has revoked the license "2026-0001": ask the vendor for another key.`,
 		},
-		"signer revoked":       {revoking(api.Revocation{CertificateSHA256: hexOf(w.signer)}), api.ReasonCertificateRevoked, revoked("Acme Signer")},
-		"intermediate revoked": {revoking(api.Revocation{CertificateSHA256: strings.ToUpper(hexOf(w.intermediate))}), api.ReasonCertificateRevoked, revoked("Acme Issuing CA")},
-		"anchor revoked":       {revoking(api.Revocation{CertificateSHA256: colons(hexOf(w.root))}), api.ReasonCertificateRevoked, revoked("Acme Root")},
+		"signer revoked": {revoking(api.Revocation{CertificateSHA256: hexOf(w.signer)}), api.ReasonCertificateRevoked,
+			revoked("Acme Signer")},
+		"intermediate revoked": {revoking(api.Revocation{CertificateSHA256: strings.ToUpper(hexOf(w.intermediate))}),
+			api.ReasonCertificateRevoked, revoked("Acme Issuing CA")},
+		"anchor revoked": {revoking(api.Revocation{CertificateSHA256: colons(hexOf(w.root))}),
+			api.ReasonCertificateRevoked, revoked("Acme Root")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked := w.question(t)
 			test.change(&asked)
 			claims, _, _ := PeekUnverified(asked.token, "")
-			checkAnswers(t, w, asked, answer{reason: test.reason, message: test.message, claims: claims, chain: acmeChain})
+			checkAnswers(t, w, asked,
+				answer{reason: test.reason, message: test.message, claims: claims, chain: acmeChain})
 		})
 	}
 }
 
-// TestVerifyOrder breaks a key in every way at once and mends it step by step: each time the earliest fault is the reason.
+// TestVerifyOrder breaks a key in every way at once and mends it step by step: each time the earliest fault is the
+// reason.
 func TestVerifyOrder(t *testing.T) {
 	w := newWorld(t)
-	short := newEntity(t, w.intermediate, ed25519Key(t), with(signerTemplate("Short Signer"), func(c *x509.Certificate) {
-		c.NotAfter = now.Add(day)
-	}))
+	short := newEntity(t, w.intermediate, ed25519Key(t),
+		with(signerTemplate("Short Signer"), func(c *x509.Certificate) {
+			c.NotAfter = now.Add(day)
+		}))
 	payload := w.payload().plus(members{"aud": "acme-storage", "cluster_uids": []string{"another"}})
 	header := headerOf(short).plus(members{"alg": "PS256", "crit": []string{"exp"}, "x5c": []string{"?"}})
 	badClaims := payload.plus(members{"exp": "never"})
@@ -860,9 +1016,11 @@ func TestVerifyOrder(t *testing.T) {
 		{api.ReasonAlgorithmNotAllowed, func() { header = header.plus(members{"alg": "EdDSA"}) }},
 		{api.ReasonUntrustedCertificate, func() { header = header.plus(members{"x5c": x5c(chainOf(short)...)}) }},
 		{api.ReasonSignatureInvalid, func() { signedWith = short.key }},
-		{api.ReasonClaimsInvalid, func() { badClaims = payload.plus(members{"iat": now.Add(12 * time.Hour).Unix(), "nbf": absent}) }},
+		{api.ReasonClaimsInvalid,
+			func() { badClaims = payload.plus(members{"iat": now.Add(12 * time.Hour).Unix(), "nbf": absent}) }},
 		{api.ReasonClaimsInvalid, func() { badClaims = payload }},
-		{api.ReasonOutsideCertificateValidity, func() { badClaims = payload.plus(members{"exp": now.Unix(), "grace_period": 0}) }},
+		{api.ReasonOutsideCertificateValidity,
+			func() { badClaims = payload.plus(members{"exp": now.Unix(), "grace_period": 0}) }},
 		{api.ReasonAudienceMismatch, func() { product.Spec.Audience = "acme-storage" }},
 		{api.ReasonClusterMismatch, func() { clusters = "another" }},
 		{api.ReasonLicenseRevoked, func() { product.Spec.Revocations = product.Spec.Revocations[1:] }},
@@ -891,14 +1049,18 @@ func TestMessagesAreSafe(t *testing.T) {
 	hostile := strings.Repeat("\x1b]0;pwned\a\u202e", 40)
 	signer := newEntity(t, w.root, ed25519Key(t), signerTemplate(hostile))
 	header := headerOf(signer)
-	names := []string{strings.Repeat("\U000e0001", 253), strings.Repeat("\U000e0002", 253), strings.Repeat("\U000e0003", 253)}
+	names := []string{strings.Repeat("\U000e0001", 253), strings.Repeat("\U000e0002", 253),
+		strings.Repeat("\U000e0003", 253)}
 	claims := w.payload().plus(members{"aud": names})
 	for name, token := range map[string]string{
 		"algorithm": sealed(t, signer.key, toJSON(t, header.plus(members{"alg": hostile})), "{}"),
-		"member":    sealed(t, signer.key, `{"`+strings.Repeat("\u0001", 2000)+`":1,"`+strings.Repeat("\u0001", 2000)+`":1}`, "{}"),
-		"subject":   sealed(t, signer.key, toJSON(t, header), toJSON(t, w.payload().plus(members{"exp": now.AddDate(50, 0, 0).Unix()}))),
-		"order":     sealed(t, signer.key, toJSON(t, header.plus(members{"x5c": x5c(signer.certificate, signer.certificate)})), "{}"),
-		"audience":  sealed(t, signer.key, toJSON(t, header), toJSON(t, claims)),
+		"member": sealed(t, signer.key,
+			`{"`+strings.Repeat("\u0001", 2000)+`":1,"`+strings.Repeat("\u0001", 2000)+`":1}`, "{}"),
+		"subject": sealed(t, signer.key, toJSON(t, header),
+			toJSON(t, w.payload().plus(members{"exp": now.AddDate(50, 0, 0).Unix()}))),
+		"order": sealed(t, signer.key,
+			toJSON(t, header.plus(members{"x5c": x5c(signer.certificate, signer.certificate)})), "{}"),
+		"audience": sealed(t, signer.key, toJSON(t, header), toJSON(t, claims)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			result := Verify(token, "", w.terms(t), clusterUID, now)
@@ -925,7 +1087,8 @@ func TestVerifyWithoutTerms(t *testing.T) {
 		if got := answerOf(Verify(w.token(t), "", terms, "", now)).reason; got != api.ReasonUntrustedCertificate {
 			t.Errorf("%s: got %q", name, got)
 		}
-		if got := answerOf(NewVerifier().Verify(w.token(t), "", terms, "", now)).reason; got != api.ReasonUntrustedCertificate {
+		if got := answerOf(NewVerifier().Verify(w.token(t), "", terms, "", now)).reason; got !=
+			api.ReasonUntrustedCertificate {
 			t.Errorf("%s, remembered: got %q", name, got)
 		}
 	}
@@ -937,7 +1100,8 @@ func TestErrorsHaveCauses(t *testing.T) {
 		t.Errorf("got %v", failure.Unwrap())
 	}
 	token := sealed(t, w.signer.key, toJSON(t, w.header()), "{}")
-	if failure := Verify(token, "", w.terms(t), "", now).Err; failure.Unwrap() == nil || failure.Unwrap().Error() != "claim sub is missing" {
+	if failure := Verify(token, "", w.terms(t), "", now).Err; failure.Unwrap() == nil ||
+		failure.Unwrap().Error() != "claim sub is missing" {
 		t.Errorf("got %v", failure.Unwrap())
 	}
 }

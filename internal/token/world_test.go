@@ -43,7 +43,9 @@ type entity struct {
 }
 
 // certify makes a certificate for a public key; a nil issuer signs itself.
-func certify(t testing.TB, issuer *entity, public crypto.PublicKey, key crypto.Signer, template x509.Certificate) *entity {
+func certify(
+	t testing.TB, issuer *entity, public crypto.PublicKey, key crypto.Signer, template x509.Certificate,
+) *entity {
 	t.Helper()
 	if template.NotBefore.IsZero() {
 		template.NotBefore = now.Add(-365 * day)
@@ -262,8 +264,10 @@ func headerOf(signer *entity) members {
 func (w *world) payload() members {
 	return members{
 		"iss": "Acme", "sub": "Initech", "aud": "acme-mesh", "jti": "2026-0001",
-		"iat": now.Add(-30 * day).Unix(), "nbf": now.Add(-29 * day).Unix(), "exp": now.Add(335 * day).Unix(), "grace_period": 2592000,
-		"features": []string{"tiers", "flow-logs"}, "limits": map[string]int{"nodes": 100, "cores": 1000}, "cluster_uids": []string{clusterUID},
+		"iat": now.Add(-30 * day).Unix(), "nbf": now.Add(-29 * day).Unix(), "exp": now.Add(335 * day).Unix(),
+		"grace_period": 2592000,
+		"features":     []string{"tiers", "flow-logs"}, "limits": map[string]int{"nodes": 100, "cores": 1000},
+		"cluster_uids": []string{clusterUID},
 	}
 }
 
@@ -271,8 +275,10 @@ func (w *world) payload() members {
 func (w *world) claims() *license.Claims {
 	return &license.Claims{
 		ID: "2026-0001", Customer: "Initech", Issuer: "Acme", Audience: []string{"acme-mesh"},
-		IssuedTime: now.Add(-30 * day), NotBefore: now.Add(-29 * day), Expiry: now.Add(335 * day), GracePeriod: 30 * day,
-		Features: []string{"tiers", "flow-logs"}, Limits: map[string]int64{"nodes": 100, "cores": 1000}, ClusterUIDs: []string{clusterUID},
+		IssuedTime: now.Add(-30 * day), NotBefore: now.Add(-29 * day), Expiry: now.Add(335 * day),
+		GracePeriod: 30 * day,
+		Features:    []string{"tiers", "flow-logs"}, Limits: map[string]int64{"nodes": 100, "cores": 1000},
+		ClusterUIDs: []string{clusterUID},
 	}
 }
 

@@ -1,7 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package usage tells what is in use of a product: what its nodes add up to now, the most they ever added up to in a month, and which limits that exceeds.
+// Package usage tells what is in use of a product: what its nodes add up to now, the most they ever added up to in a
+// month, and which limits that exceeds.
 package usage
 
 import (
@@ -13,7 +14,8 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// Selector selects the nodes that count for a product: all where its terms do not say. It fails where spec.usage.nodeSelector is none.
+// Selector selects the nodes that count for a product: all where its terms do not say. It fails where
+// spec.usage.nodeSelector is none.
 func Selector(product *api.LicensedProduct) (labels.Selector, error) {
 	if product.Spec.Usage == nil || product.Spec.Usage.NodeSelector == nil {
 		return labels.Everything(), nil
@@ -21,7 +23,8 @@ func Selector(product *api.LicensedProduct) (labels.Selector, error) {
 	return metav1.LabelSelectorAsSelector(product.Spec.Usage.NodeSelector)
 }
 
-// Count is what the nodes that selector selects add up to: how many they are, and the CPU cores they have together, rounded up.
+// Count is what the nodes that selector selects add up to: how many they are, and the CPU cores they have together,
+// rounded up.
 func Count(nodes iter.Seq[*Node], selector labels.Selector) []api.Usage {
 	var count, millicores int64
 	for node := range nodes {

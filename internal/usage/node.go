@@ -13,14 +13,15 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// MaxNodeCores is the capacity up to which a node's word is taken. No machine has a million cores: a node that claims more, or less than none, counts as a node
-// without any, so that one that is out of its mind does not spoil a peak that stands for a year.
+// MaxNodeCores is the capacity up to which a node's word is taken. No machine has a million cores: a node that claims
+// more, or less than none, counts as a node without any, so that one that is out of its mind does not spoil a peak that
+// stands for a year.
 const MaxNodeCores = 1_000_000
 
 const millicoresPerCore = 1000
 
-// Node is what is counted of a node, ready or not: its labels, by which it is selected, and its CPU capacity. There is one for each node of the cluster, and a tenth of
-// a corev1.Node with as much in it.
+// Node is what is counted of a node, ready or not: its labels, by which it is selected, and its CPU capacity. There is
+// one for each node of the cluster, and a tenth of a corev1.Node with as much in it.
 type Node struct {
 	name, resourceVersion string
 	labels                labelSet
@@ -29,7 +30,8 @@ type Node struct {
 
 // NodeOf is what is counted of node.
 func NodeOf(node *corev1.Node) *Node {
-	return &Node{name: node.Name, resourceVersion: node.ResourceVersion, labels: labelsOf(node), millicores: millicoresOf(node)}
+	return &Node{name: node.Name, resourceVersion: node.ResourceVersion, labels: labelsOf(node),
+		millicores: millicoresOf(node)}
 }
 
 func millicoresOf(node *corev1.Node) int64 {
@@ -47,7 +49,8 @@ func (n *Node) Name() string { return n.name }
 // Labels are those that the node is selected by.
 func (n *Node) Labels() labels.Labels { return n.labels }
 
-// Millicores is what counts of the node's CPU capacity, in thousandths of a core: 0 where it states none, or one that no machine has.
+// Millicores is what counts of the node's CPU capacity, in thousandths of a core: 0 where it states none, or one that
+// no machine has.
 func (n *Node) Millicores() int64 { return n.millicores }
 
 // RunsWindows tells whether the node's kubelet has labeled it so.
@@ -60,7 +63,8 @@ func (n *Node) CountsAs(other *Node) bool {
 	return n.millicores == other.millicores && slices.Equal(n.labels, other.labels)
 }
 
-// GetObjectMeta implements metav1.ObjectMetaAccessor, for caches: it has the name and the resource version, and to change it changes nothing.
+// GetObjectMeta implements metav1.ObjectMetaAccessor, for caches: it has the name and the resource version, and to
+// change it changes nothing.
 func (n *Node) GetObjectMeta() metav1.Object {
 	return &metav1.ObjectMeta{Name: n.name, ResourceVersion: n.resourceVersion}
 }
@@ -88,7 +92,8 @@ func labelsOf(node *corev1.Node) labelSet {
 
 // Lookup implements labels.Labels.
 func (s labelSet) Lookup(name string) (value string, exists bool) {
-	i, found := slices.BinarySearchFunc(s, name, func(l nodeLabel, name string) int { return cmp.Compare(l.name, name) })
+	i, found := slices.BinarySearchFunc(s,
+		name, func(l nodeLabel, name string) int { return cmp.Compare(l.name, name) })
 	if !found {
 		return "", false
 	}

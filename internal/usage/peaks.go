@@ -14,8 +14,8 @@ import (
 // monthLayout is that of MonthlyPeak.Month.
 const monthLayout = "2006-01"
 
-// RaiseLast returns peaks with what is used now counted towards the latest month of them, for a time that no clock tells: a month that is over keeps its peak, and no month
-// begins. The peaks that it is given stay as they are.
+// RaiseLast returns peaks with what is used now counted towards the latest month of them, for a time that no clock
+// tells: a month that is over keeps its peak, and no month begins. The peaks that it is given stay as they are.
 func RaiseLast(peaks []api.MonthlyPeak, used []api.Usage) []api.MonthlyPeak {
 	if len(used) == 0 || len(peaks) == 0 {
 		return peaks
@@ -26,8 +26,8 @@ func RaiseLast(peaks []api.MonthlyPeak, used []api.Usage) []api.MonthlyPeak {
 	return raised
 }
 
-// Raise returns peaks with what is used at an instant counted towards its month, in UTC. No peak is lowered; the last v1alpha1.MaxMonthlyPeaks months are kept, the
-// latest last. The peaks that it is given stay as they are.
+// Raise returns peaks with what is used at an instant counted towards its month, in UTC. No peak is lowered; the last
+// v1alpha1.MaxMonthlyPeaks months are kept, the latest last. The peaks that it is given stay as they are.
 func Raise(peaks []api.MonthlyPeak, at time.Time, used []api.Usage) []api.MonthlyPeak {
 	if len(used) == 0 {
 		return peaks
@@ -63,7 +63,8 @@ func highest(peak, used []api.Usage) []api.Usage {
 	return raised
 }
 
-// MonthEnd is the end of the month that an instant is in, in UTC: a boundary, since from then on what is in use counts towards another month.
+// MonthEnd is the end of the month that an instant is in, in UTC: a boundary, since from then on what is in use counts
+// towards another month.
 func MonthEnd(at time.Time) time.Time {
 	year, month, _ := at.UTC().Date()
 	return time.Date(year, month+1, 1, 0, 0, 0, 0, time.UTC)

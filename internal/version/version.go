@@ -14,10 +14,12 @@ import (
 // unreleased is the version of a build that nobody gave one.
 const unreleased = "dev"
 
-// version is set by the linker for a release: -ldflags '-X github.com/license-operator/license-operator/internal/version.version=v1.2.3'.
+// version is set by the linker for a release: -ldflags '-X
+// github.com/license-operator/license-operator/internal/version.version=v1.2.3'.
 var version = unreleased
 
-// Get is the version of this binary: what the linker was told, else the module's version where it was built with go install, else "dev".
+// Get is the version of this binary: what the linker was told, else the module's version where it was built with go
+// install, else "dev".
 func Get() string {
 	info, _ := debug.ReadBuildInfo()
 	return versionFrom(version, info)
@@ -45,7 +47,8 @@ func long(linked string, info *debug.BuildInfo) string {
 	return fmt.Sprintf("%s (%s)", versionFrom(linked, info), platform)
 }
 
-// commitFrom is the commit that the binary was built from, marked where the tree had changes; empty where the build did not record it.
+// commitFrom is the commit that the binary was built from, marked where the tree had changes; empty where the build did
+// not record it.
 func commitFrom(info *debug.BuildInfo) string {
 	if info == nil {
 		return ""

@@ -28,17 +28,20 @@ func terms(mode api.RestrictionMode, labels ...string) *api.RestrictionSpec {
 	}
 	spec := &api.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{}}
 	for _, label := range labels {
-		spec.TierSelector.MatchExpressions = append(spec.TierSelector.MatchExpressions, metav1.LabelSelectorRequirement{Key: label, Operator: metav1.LabelSelectorOpExists})
+		spec.TierSelector.MatchExpressions = append(spec.TierSelector.MatchExpressions,
+			metav1.LabelSelectorRequirement{Key: label, Operator: metav1.LabelSelectorOpExists})
 	}
 	return spec
 }
 
 // refusedToVendor is the guard's error, the whole of it.
 func refusedToVendor(product string) gomegatypes.GomegaMatcher {
-	return And(Satisfy(apierrors.IsForbidden), MatchError(fmt.Sprintf("licensedproducts.license-operator.io %q is forbidden: "+
-		"ValidatingAdmissionPolicy 'license-operator-guard' with binding 'license-operator-guard' denied request: "+
-		`User "system:serviceaccount:default:vendor" may not add or tighten spec.restriction, since that takes the right to create globalnetworkpolicies.projectcalico.org. `+
-		"Mode Observe takes no such right.", product)))
+	return And(Satisfy(apierrors.IsForbidden),
+		MatchError(fmt.Sprintf("licensedproducts.license-operator.io %q is forbidden: "+
+			"ValidatingAdmissionPolicy 'license-operator-guard' with binding 'license-operator-guard' denied request: "+
+			`User "system:serviceaccount:default:vendor" may not add or tighten spec.restriction, since that takes `+
+			`the right to create globalnetworkpolicies.projectcalico.org. `+
+			"Mode Observe takes no such right.", product)))
 }
 
 // makeProduct has the administrator make a product with that restriction, and deletes it after the spec.
@@ -72,7 +75,8 @@ var _ = Describe("The guard", func() {
 		Entry("with DefaultTierOnly", terms(defaultTierOnly), asks),
 	)
 
-	DescribeTable("asks whoever changes the restriction", func(ctx SpecContext, from, to *api.RestrictionSpec, asked bool) {
+	DescribeTable("asks whoever changes the restriction", func(ctx SpecContext, from, to *api.RestrictionSpec,
+		asked bool) {
 		product := makeProduct(ctx, from)
 		product.Spec.Restriction = to
 		update := func(u *user) error { return u.Update(ctx, product.DeepCopy(), client.DryRunAll) }
@@ -96,7 +100,8 @@ var _ = Describe("The guard", func() {
 		Entry("from none to DefaultTierOnly", nil, terms(defaultTierOnly), asks),
 		Entry("from Observe to ReadOnly", terms(observe), terms(readOnly), asks),
 		Entry("from Observe to DefaultTierOnly", terms(observe), terms(defaultTierOnly), asks),
-		Entry("from Observe without a selector to ReadOnly", &api.RestrictionSpec{Mode: observe}, terms(readOnly), asks),
+		Entry("from Observe without a selector to ReadOnly", &api.RestrictionSpec{Mode: observe}, terms(readOnly),
+			asks),
 		Entry("from ReadOnly to DefaultTierOnly", terms(readOnly), terms(defaultTierOnly), asks),
 		Entry("from DefaultTierOnly to ReadOnly: nothing", terms(defaultTierOnly), terms(readOnly), free),
 		Entry("from DefaultTierOnly to Observe: nothing", terms(defaultTierOnly), terms(observe), free),
@@ -105,14 +110,16 @@ var _ = Describe("The guard", func() {
 		Entry("from ReadOnly to none: nothing", terms(readOnly), nil, free),
 		Entry("from Observe to none: nothing", terms(observe), nil, free),
 		Entry("from ReadOnly to ReadOnly: nothing", terms(readOnly, "a"), terms(readOnly, "a"), free),
-		Entry("from DefaultTierOnly to DefaultTierOnly: nothing", terms(defaultTierOnly, "a"), terms(defaultTierOnly, "a"), free),
+		Entry("from DefaultTierOnly to DefaultTierOnly: nothing", terms(defaultTierOnly, "a"),
+			terms(defaultTierOnly, "a"), free),
 		Entry("to other tiers with ReadOnly", terms(readOnly, "a"), terms(readOnly, "b"), asks),
 		Entry("to other tiers with DefaultTierOnly", terms(defaultTierOnly, "a"), terms(defaultTierOnly, "b"), asks),
 		Entry("to more tiers", terms(readOnly, "a"), terms(readOnly), asks),
 		Entry("to fewer tiers", terms(readOnly), terms(readOnly, "a"), asks),
 		Entry("to other tiers with a weaker mode", terms(defaultTierOnly, "a"), terms(readOnly, "b"), asks),
 		Entry("to other tiers with Observe: nothing", terms(observe, "a"), terms(observe, "b"), free),
-		Entry("to other tiers with Observe instead of DefaultTierOnly: nothing", terms(defaultTierOnly, "a"), terms(observe, "b"), free),
+		Entry("to other tiers with Observe instead of DefaultTierOnly: nothing", terms(defaultTierOnly, "a"),
+			terms(observe, "b"), free),
 	)
 
 	It("asks nothing of whoever changes the rest of a product, or deletes it", func(ctx SpecContext) {
@@ -121,39 +128,42 @@ var _ = Describe("The guard", func() {
 		product.Spec.UnlicensedGracePeriodDays = new(int32(1))
 		product.Spec.Revocations = []api.Revocation{{LicenseID: "L-1"}}
 		product.Labels = map[string]string{"team": "shop"}
-		product.Annotations = map[string]string{api.RestrictionPauseAnnotation: "2027-03-01T08:00:00Z/2027-03-04T08:00:00Z"}
+		product.Annotations = map[string]string{
+			api.RestrictionPauseAnnotation: "2027-03-01T08:00:00Z/2027-03-04T08:00:00Z"}
 		product.Finalizers = []string{"shop.example/audit"}
 		Expect(vendor.Update(ctx, product)).To(Succeed())
 		Expect(vendor.Delete(ctx, product)).To(Succeed())
 		product.Finalizers = nil
 		Eventually(func() error {
-			return vendor.Patch(ctx, newProduct(product.Name), client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`)))
+			return vendor.Patch(ctx, newProduct(product.Name),
+				client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`)))
 		}).Should(Succeed())
 		Expect(vendor.Get(ctx, client.ObjectKeyFromObject(product), product)).To(Satisfy(apierrors.IsNotFound))
 	})
 
-	It("asks nothing of a GitOps tool that applies what is there, and asks it of one that would tighten it", func(ctx SpecContext) {
-		product := makeProduct(ctx, terms(defaultTierOnly, "licensed"))
-		manifest := func(restriction *api.RestrictionSpec) runtime.ApplyConfiguration {
-			desired := newProduct(product.Name)
-			desired.Spec.Restriction = restriction
-			content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(desired)
-			Expect(err).NotTo(HaveOccurred())
-			delete(content, "status")
-			object := &unstructured.Unstructured{Object: content}
-			object.SetGroupVersionKind(api.GroupVersion.WithKind("LicensedProduct"))
-			return client.ApplyConfigurationFromUnstructured(object)
-		}
-		applies := func(restriction *api.RestrictionSpec) error {
-			return vendor.Apply(ctx, manifest(restriction), client.FieldOwner("gitops"), client.ForceOwnership)
-		}
-		for range 2 {
-			Expect(applies(terms(defaultTierOnly, "licensed"))).To(Succeed())
-		}
-		Expect(applies(terms(defaultTierOnly))).To(refusedToVendor(product.Name))
-		Expect(applies(terms(readOnly, "licensed"))).To(Succeed(), "it is weaker")
-		Expect(applies(terms(defaultTierOnly, "licensed"))).To(refusedToVendor(product.Name))
-	})
+	It("asks nothing of a GitOps tool that applies what is there, and asks it of one that would tighten it",
+		func(ctx SpecContext) {
+			product := makeProduct(ctx, terms(defaultTierOnly, "licensed"))
+			manifest := func(restriction *api.RestrictionSpec) runtime.ApplyConfiguration {
+				desired := newProduct(product.Name)
+				desired.Spec.Restriction = restriction
+				content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(desired)
+				Expect(err).NotTo(HaveOccurred())
+				delete(content, "status")
+				object := &unstructured.Unstructured{Object: content}
+				object.SetGroupVersionKind(api.GroupVersion.WithKind("LicensedProduct"))
+				return client.ApplyConfigurationFromUnstructured(object)
+			}
+			applies := func(restriction *api.RestrictionSpec) error {
+				return vendor.Apply(ctx, manifest(restriction), client.FieldOwner("gitops"), client.ForceOwnership)
+			}
+			for range 2 {
+				Expect(applies(terms(defaultTierOnly, "licensed"))).To(Succeed())
+			}
+			Expect(applies(terms(defaultTierOnly))).To(refusedToVendor(product.Name))
+			Expect(applies(terms(readOnly, "licensed"))).To(Succeed(), "it is weaker")
+			Expect(applies(terms(defaultTierOnly, "licensed"))).To(refusedToVendor(product.Name))
+		})
 
 	It("asks the operator nothing, who writes no more than the status", func(ctx SpecContext) {
 		config, err := plane.OperatorConfig(ctx)

@@ -34,7 +34,8 @@ func patchTo(ctx context.Context, policy *unstructured.Unstructured, patchType t
 func apply(ctx context.Context, policy *unstructured.Unstructured) error {
 	applied := newPolicy(policy.GetKind(), policy.GetName(), "")
 	applied.Object["spec"] = policy.Object["spec"]
-	return engineer.Apply(ctx, client.ApplyConfigurationFromUnstructured(applied), client.FieldOwner("engineer"), client.ForceOwnership)
+	return engineer.Apply(ctx, client.ApplyConfigurationFromUnstructured(applied), client.FieldOwner("engineer"),
+		client.ForceOwnership)
 }
 
 var writes = []write{
@@ -45,7 +46,8 @@ var writes = []write{
 		return patchTo(ctx, policy, types.MergePatchType, map[string]any{"spec": policy.Object["spec"]})
 	}},
 	{"JSON patch", func(ctx context.Context, policy *unstructured.Unstructured) error {
-		return patchTo(ctx, policy, types.JSONPatchType, []any{map[string]any{"op": "replace", "path": "/spec", "value": policy.Object["spec"]}})
+		return patchTo(ctx, policy, types.JSONPatchType,
+			[]any{map[string]any{"op": "replace", "path": "/spec", "value": policy.Object["spec"]}})
 	}},
 	{"server-side apply", apply},
 }
@@ -68,15 +70,20 @@ func changesOtherThingsAndDeletes(ctx context.Context, policy *unstructured.Unst
 	changed.SetLabels(map[string]string{"team": "shop"})
 	changed.SetAnnotations(map[string]string{"note": "seen"})
 	changed.SetFinalizers([]string{"shop.example/audit"})
-	Expect(unstructured.SetNestedSlice(changed.Object, []any{map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": "1"}}, "metadata", "ownerReferences")).To(Succeed())
+	Expect(unstructured.SetNestedSlice(changed.Object,
+		[]any{map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": "1"}}, "metadata",
+		"ownerReferences")).To(Succeed())
 	Expect(engineer.Update(ctx, changed)).To(Succeed())
 	By("labels, by patches and by server-side apply")
-	Expect(patchTo(ctx, policy, types.MergePatchType, map[string]any{"metadata": map[string]any{"labels": map[string]any{"team": "cart"}}})).To(Succeed())
-	Expect(patchTo(ctx, policy, types.JSONPatchType, []any{map[string]any{"op": "remove", "path": "/metadata/labels/team"}})).To(Succeed())
+	Expect(patchTo(ctx, policy, types.MergePatchType,
+		map[string]any{"metadata": map[string]any{"labels": map[string]any{"team": "cart"}}})).To(Succeed())
+	Expect(patchTo(ctx, policy, types.JSONPatchType,
+		[]any{map[string]any{"op": "remove", "path": "/metadata/labels/team"}})).To(Succeed())
 	labeled := newPolicy(policy.GetKind(), policy.GetName(), "")
 	delete(labeled.Object, "spec")
 	labeled.SetLabels(map[string]string{"team": "till"})
-	Expect(engineer.Apply(ctx, client.ApplyConfigurationFromUnstructured(labeled), client.FieldOwner("labeler"))).To(Succeed())
+	Expect(engineer.Apply(ctx, client.ApplyConfigurationFromUnstructured(labeled), client.FieldOwner("labeler"))).
+		To(Succeed())
 	By("the same spec, as GitOps tools keep sending it")
 	for _, w := range writes {
 		Expect(w.do(ctx, reread(ctx, policy))).To(Succeed(), w.name)
@@ -87,8 +94,10 @@ func changesOtherThingsAndDeletes(ctx context.Context, policy *unstructured.Unst
 	By("deleting it, and taking the finalizer that keeps it away then")
 	Expect(engineer.Delete(ctx, policy.DeepCopy())).To(Succeed())
 	Expect(reread(ctx, policy).GetDeletionTimestamp()).NotTo(BeNil())
-	Expect(patchTo(ctx, policy, types.MergePatchType, map[string]any{"metadata": map[string]any{"finalizers": nil}})).To(Succeed())
-	Expect(client.IgnoreNotFound(engineer.Get(ctx, client.ObjectKeyFromObject(policy), policy.DeepCopy()))).To(Succeed())
+	Expect(patchTo(ctx, policy, types.MergePatchType, map[string]any{"metadata": map[string]any{"finalizers": nil}})).
+		To(Succeed())
+	Expect(client.IgnoreNotFound(engineer.Get(ctx, client.ObjectKeyFromObject(policy), policy.DeepCopy()))).
+		To(Succeed())
 }
 
 // forKinds has a table run for each of the kinds.
@@ -112,7 +121,8 @@ var _ = Describe("The lock", func() {
 		Expect(apply(ctx, fresh)).To(refused(fresh, frozen(tier, product.Name)))
 		before := reread(ctx, existing)
 		for _, w := range writes {
-			Expect(w.do(ctx, with(reread(ctx, existing), fields{"selector": "app == 'cart'"}))).To(refused(existing, frozen(tier, product.Name)), w.name)
+			Expect(w.do(ctx, with(reread(ctx, existing), fields{"selector": "app == 'cart'"}))).
+				To(refused(existing, frozen(tier, product.Name)), w.name)
 		}
 		Expect(reread(ctx, existing)).To(Equal(before))
 		changesOtherThingsAndDeletes(ctx, existing)
@@ -120,7 +130,8 @@ var _ = Describe("The lock", func() {
 
 	DescribeTable("in mode DefaultTierOnly lets everybody create and change", func(ctx SpecContext, kind string) {
 		tier := unique("tier")
-		existing, fresh, applied := newPolicy(kind, tier+".existing", tier), newPolicy(kind, tier+".fresh", tier), newPolicy(kind, tier+".applied", tier)
+		existing, fresh, applied := newPolicy(kind, tier+".existing", tier), newPolicy(kind, tier+".fresh", tier),
+			newPolicy(kind, tier+".applied", tier)
 		there(ctx, existing)
 		tidy(fresh)
 		tidy(applied)
@@ -151,13 +162,16 @@ var _ = Describe("The lock", func() {
 		there(ctx, existing)
 		product := restricted(ctx, tiers{tier: readOnly})
 		changed := reread(ctx, existing)
-		Expect(unstructured.SetNestedField(changed.Object["spec"].(map[string]any)["ingress"].([]any)[199].(map[string]any), "Deny", "action")).To(Succeed())
+		Expect(unstructured.SetNestedField(
+			changed.Object["spec"].(map[string]any)["ingress"].([]any)[199].(map[string]any), "Deny", "action")).
+			To(Succeed())
 		Expect(engineer.Update(ctx, changed)).To(refused(existing, frozen(tier, product.Name)))
 	})
 
 	It("lets everybody read", func(ctx SpecContext) {
 		frozenTier, passedTier := unique("tier"), unique("tier")
-		there(ctx, newPolicy(globalPolicy, frozenTier+".existing", frozenTier), newPolicy(globalPolicy, passedTier+".existing", passedTier))
+		there(ctx, newPolicy(globalPolicy, frozenTier+".existing", frozenTier),
+			newPolicy(globalPolicy, passedTier+".existing", passedTier))
 		restricted(ctx, tiers{frozenTier: readOnly, passedTier: defaultTierOnly})
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(newPolicy(globalPolicy, "", "").GroupVersionKind())
@@ -175,9 +189,11 @@ var _ = Describe("The lock", func() {
 		}
 		there(ctx, policies...)
 		restricted(ctx, tiers{tier: readOnly})
-		Expect(engineer.DeleteAllOf(ctx, newPolicy(kind, "", tier), client.InNamespace(policies[0].GetNamespace()), client.MatchingLabels(mark))).To(Succeed())
+		Expect(engineer.DeleteAllOf(ctx, newPolicy(kind, "", tier), client.InNamespace(policies[0].GetNamespace()),
+			client.MatchingLabels(mark))).To(Succeed())
 		for _, policy := range policies {
-			Expect(client.IgnoreNotFound(engineer.Get(ctx, client.ObjectKeyFromObject(policy), policy.DeepCopy()))).To(Succeed())
+			Expect(client.IgnoreNotFound(engineer.Get(ctx, client.ObjectKeyFromObject(policy), policy.DeepCopy()))).
+				To(Succeed())
 		}
 	}, forKinds(kinds...))
 
@@ -188,12 +204,17 @@ var _ = Describe("The lock", func() {
 		there(ctx, outside, inside)
 		product := restricted(ctx, tiers{one: readOnly, other: readOnly})
 		for _, w := range writes {
-			Expect(w.do(ctx, with(reread(ctx, outside), fields{"tier": one}))).To(refused(outside, frozen(one, product.Name)), "into the tier, by "+w.name)
-			Expect(w.do(ctx, with(reread(ctx, inside), fields{"tier": free}))).To(refused(inside, frozen(one, product.Name)), "out of it, by "+w.name)
-			Expect(w.do(ctx, with(reread(ctx, inside), fields{"tier": other}))).To(refused(inside, frozen(other, product.Name)), "from one to another, by "+w.name)
-			Expect(w.do(ctx, with(reread(ctx, inside), fields{"tier": "default"}))).To(refused(inside, frozen(one, product.Name)), "to the default tier, by "+w.name)
+			Expect(w.do(ctx, with(reread(ctx, outside), fields{"tier": one}))).
+				To(refused(outside, frozen(one, product.Name)), "into the tier, by "+w.name)
+			Expect(w.do(ctx, with(reread(ctx, inside), fields{"tier": free}))).
+				To(refused(inside, frozen(one, product.Name)), "out of it, by "+w.name)
+			Expect(w.do(ctx, with(reread(ctx, inside), fields{"tier": other}))).
+				To(refused(inside, frozen(other, product.Name)), "from one to another, by "+w.name)
+			Expect(w.do(ctx, with(reread(ctx, inside), fields{"tier": "default"}))).
+				To(refused(inside, frozen(one, product.Name)), "to the default tier, by "+w.name)
 		}
-		Expect(patchTo(ctx, inside, types.MergePatchType, map[string]any{"spec": map[string]any{"tier": nil}})).To(refused(inside, frozen(one, product.Name)))
+		Expect(patchTo(ctx, inside, types.MergePatchType, map[string]any{"spec": map[string]any{"tier": nil}})).
+			To(refused(inside, frozen(one, product.Name)))
 	}, forKinds(kinds...))
 
 	DescribeTable("in mode DefaultTierOnly lets everybody move a policy", func(ctx SpecContext, kind string) {
@@ -209,9 +230,11 @@ var _ = Describe("The lock", func() {
 		}
 	}, forKinds(kinds...))
 
-	DescribeTable("in mode DefaultTierOnly refuses what would come before the pass policy", func(ctx SpecContext, kind string) {
+	DescribeTable("in mode DefaultTierOnly refuses what would come before the pass policy", func(ctx SpecContext,
+		kind string) {
 		free, tier := unique("tier"), unique("tier")
-		ordinary, bypass, outside := newPolicy(kind, tier+".ordinary", tier), first(newPolicy(kind, tier+".bypass", tier)), first(newPolicy(kind, free+".outside", free))
+		ordinary, bypass, outside := newPolicy(kind, tier+".ordinary", tier),
+			first(newPolicy(kind, tier+".bypass", tier)), first(newPolicy(kind, free+".outside", free))
 		there(ctx, ordinary, bypass, outside)
 		product := restricted(ctx, tiers{tier: defaultTierOnly})
 		// Before and after license-operator-pass: how policies of one order are sorted depends on Calico's release.
@@ -221,27 +244,36 @@ var _ = Describe("The lock", func() {
 			Expect(apply(ctx, policy)).To(refused(policy, sortsFirst(tier, product.Name)))
 		}
 		for _, w := range writes {
-			Expect(w.do(ctx, first(reread(ctx, ordinary)))).To(refused(ordinary, sortsFirst(tier, product.Name)), w.name)
-			Expect(w.do(ctx, with(reread(ctx, outside), fields{"tier": tier}))).To(refused(outside, sortsFirst(tier, product.Name)), "moved in, by "+w.name)
-			Expect(w.do(ctx, with(reread(ctx, bypass), fields{"selector": "all()"}))).To(refused(bypass, sortsFirst(tier, product.Name)), "there before, by "+w.name)
+			Expect(w.do(ctx, first(reread(ctx, ordinary)))).To(refused(ordinary, sortsFirst(tier, product.Name)),
+				w.name)
+			Expect(w.do(ctx, with(reread(ctx, outside), fields{"tier": tier}))).
+				To(refused(outside, sortsFirst(tier, product.Name)), "moved in, by "+w.name)
+			Expect(w.do(ctx, with(reread(ctx, bypass), fields{"selector": "all()"}))).
+				To(refused(bypass, sortsFirst(tier, product.Name)), "there before, by "+w.name)
 		}
 		By("every other order")
-		for _, order := range []any{-1.7976931348623155e308, -1e300, int64(-1 << 63), int64(0), nil, restriction.PassOrder * -1} {
-			Expect(engineer.Create(ctx, with(newPolicy(kind, tier+".fine", tier), fields{"order": order}), client.DryRunAll)).To(Succeed(), "order %v", order)
+		for _, order := range []any{-1.7976931348623155e308, -1e300, int64(-1 << 63), int64(0), nil,
+			restriction.PassOrder * -1} {
+			Expect(engineer.Create(ctx, with(newPolicy(kind, tier+".fine", tier), fields{"order": order}),
+				client.DryRunAll)).To(Succeed(), "order %v", order)
 		}
-		Expect(engineer.Update(ctx, with(reread(ctx, bypass), fields{"order": int64(1)}))).To(Succeed(), "what comes first can be put behind")
-		Expect(engineer.Update(ctx, with(reread(ctx, outside), fields{"selector": "all()"}))).To(Succeed(), "it is in another tier")
+		Expect(engineer.Update(ctx, with(reread(ctx, bypass), fields{"order": int64(1)}))).To(Succeed(),
+			"what comes first can be put behind")
+		Expect(engineer.Update(ctx, with(reread(ctx, outside), fields{"selector": "all()"}))).To(Succeed(),
+			"it is in another tier")
 	}, forKinds(globalPolicy, namespacedPolicy))
 
-	It("in mode DefaultTierOnly lets what came before the pass policy already be labeled and deleted", func(ctx SpecContext) {
-		tier := unique("tier")
-		bypass := first(newPolicy(globalPolicy, tier+".bypass", tier))
-		there(ctx, bypass)
-		restricted(ctx, tiers{tier: defaultTierOnly})
-		changesOtherThingsAndDeletes(ctx, bypass)
-	})
+	It("in mode DefaultTierOnly lets what came before the pass policy already be labeled and deleted",
+		func(ctx SpecContext) {
+			tier := unique("tier")
+			bypass := first(newPolicy(globalPolicy, tier+".bypass", tier))
+			there(ctx, bypass)
+			restricted(ctx, tiers{tier: defaultTierOnly})
+			changesOtherThingsAndDeletes(ctx, bypass)
+		})
 
-	DescribeTable("in mode DefaultTierOnly does not mind the order of what is only staged", func(ctx SpecContext, kind string) {
+	DescribeTable("in mode DefaultTierOnly does not mind the order of what is only staged", func(ctx SpecContext,
+		kind string) {
 		tier := unique("tier")
 		restricted(ctx, tiers{tier: defaultTierOnly})
 		policy := first(newPolicy(kind, tier+".staged", tier))
@@ -262,14 +294,16 @@ var _ = Describe("The lock", func() {
 		tier := unique("tier")
 		policy := newPolicy(globalPolicy, tier+".policy", tier)
 		product := restricted(ctx, tiers{tier: readOnly})
-		Expect(engineer.Create(ctx, policy.DeepCopy(), client.DryRunAll)).To(refused(policy, frozen(tier, product.Name)))
+		Expect(engineer.Create(ctx, policy.DeepCopy(), client.DryRunAll)).
+			To(refused(policy, frozen(tier, product.Name)))
 		product.Status.Restriction.InForce = nil
 		writeStatus(ctx, product)
 		settle(ctx)
 		Expect(engineer.Create(ctx, policy.DeepCopy(), client.DryRunAll)).To(Succeed())
 
 		product = restricted(ctx, tiers{tier: readOnly})
-		Expect(engineer.Create(ctx, policy.DeepCopy(), client.DryRunAll)).To(refused(policy, frozen(tier, product.Name)))
+		Expect(engineer.Create(ctx, policy.DeepCopy(), client.DryRunAll)).
+			To(refused(policy, frozen(tier, product.Name)))
 		Expect(admin.Delete(ctx, product)).To(Succeed())
 		settle(ctx)
 		Expect(engineer.Create(ctx, policy.DeepCopy(), client.DryRunAll)).To(Succeed())

@@ -23,7 +23,8 @@ var _ = Describe("An operator that applies the admission policies itself", Order
 	var operator *user
 
 	applies := func(ctx context.Context, object *unstructured.Unstructured) error {
-		return operator.Apply(ctx, client.ApplyConfigurationFromUnstructured(object.DeepCopy()), client.FieldOwner("license-operator"), client.ForceOwnership)
+		return operator.Apply(ctx, client.ApplyConfigurationFromUnstructured(object.DeepCopy()),
+			client.FieldOwner("license-operator"), client.ForceOwnership)
 	}
 
 	BeforeAll(func(ctx SpecContext) {
@@ -48,13 +49,16 @@ var _ = Describe("An operator that applies the admission policies itself", Order
 	It("does with the role that is there for that", func(ctx SpecContext) {
 		binding := &rbacv1.ClusterRoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Name: "admission-manager"},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "license-operator-admission-manager-role"},
-			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: controlplane.OperatorNamespace, Name: "license-operator-controller-manager"}},
+			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole",
+				Name: "license-operator-admission-manager-role"},
+			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: controlplane.OperatorNamespace,
+				Name: "license-operator-controller-manager"}},
 		}
 		Expect(admin.Create(ctx, binding)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, binding)).To(Succeed()) })
 		for _, object := range admission.Objects() {
-			Eventually(func() error { return applies(ctx, object) }).Should(Succeed(), "the API server learns of the right to apply %s", object.GetName())
+			Eventually(func() error { return applies(ctx, object) }).Should(Succeed(),
+				"the API server learns of the right to apply %s", object.GetName())
 			By("storing " + object.GetName() + " as it is, so that whoever compares the two finds no difference")
 			stored := object.DeepCopy()
 			Expect(admin.Get(ctx, client.ObjectKeyFromObject(object), stored)).To(Succeed())
@@ -68,7 +72,8 @@ var _ = Describe("An operator that applies the admission policies itself", Order
 		awaitPolicies(ctx)
 
 		By("and nothing else")
-		Expect(operator.Get(ctx, client.ObjectKeyFromObject(admission.Objects()[0]), admission.Objects()[0])).To(Satisfy(apierrors.IsForbidden), "it applies them without a look at what is there")
+		Expect(operator.Get(ctx, client.ObjectKeyFromObject(admission.Objects()[0]), admission.Objects()[0])).
+			To(Satisfy(apierrors.IsForbidden), "it applies them without a look at what is there")
 		other := admission.Objects()[0]
 		other.SetName("other")
 		Expect(applies(ctx, other)).To(Satisfy(apierrors.IsForbidden))

@@ -20,8 +20,10 @@ import (
 
 // stored is the notice for a tier that the product restricts, the whole of it.
 func stored(tier, product string) string {
-	return fmt.Sprintf("Validation failed for ValidatingAdmissionPolicy 'license-operator-notice' with binding 'license-operator-notice': "+
-		"This policy of tier %q is stored, and not applied to pods until the license is renewed. %s", tier, noticeOf(product))
+	return fmt.Sprintf("Validation failed for ValidatingAdmissionPolicy 'license-operator-notice' with binding "+
+		"'license-operator-notice': "+
+		"This policy of tier %q is stored, and not applied to pods until the license is renewed. %s", tier,
+		noticeOf(product))
 }
 
 // toldOf are the warnings that the engineer hears by doing something that succeeds.
@@ -33,14 +35,18 @@ func toldOf(do func() error) []string {
 }
 
 var _ = Describe("The notice", func() {
-	DescribeTable("tells whoever writes a policy that it is stored and not applied", func(ctx SpecContext, kind string) {
+	DescribeTable("tells whoever writes a policy that it is stored and not applied", func(ctx SpecContext,
+		kind string) {
 		free, tier := unique("tier"), unique("tier")
 		existing, outside := newPolicy(kind, tier+".existing", tier), newPolicy(kind, free+".outside", free)
 		there(ctx, existing, outside)
 		product := restricted(ctx, tiers{tier: defaultTierOnly})
 		told := []string{stored(tier, product.Name)}
 
-		Expect(toldOf(func() error { return engineer.Create(ctx, newPolicy(kind, tier+".fresh", tier), client.DryRunAll) })).To(Equal(told))
+		Expect(toldOf(func() error {
+			return engineer.Create(ctx, newPolicy(kind, tier+".fresh", tier),
+				client.DryRunAll)
+		})).To(Equal(told))
 		for i, w := range writes {
 			changed := with(reread(ctx, existing), fields{"order": int64(i)})
 			Expect(toldOf(func() error { return w.do(ctx, changed) })).To(Equal(told), w.name)
@@ -61,7 +67,10 @@ var _ = Describe("The notice", func() {
 		restricted(ctx, tiers{tier: defaultTierOnly})
 		Expect(toldOf(func() error { return engineer.Create(ctx, policyIn(tier), client.DryRunAll) })).To(BeEmpty())
 	},
-		Entry("of a pass policy", func(tier string) *unstructured.Unstructured { return newPassPolicy(tier+".pass", tier) }),
+		Entry("of a pass policy", func(tier string) *unstructured.Unstructured {
+			return newPassPolicy(tier+".pass",
+				tier)
+		}),
 		Entry("of a staged policy", func(tier string) *unstructured.Unstructured {
 			return newPolicy(stagedNamespacedPolicy, tier+".staged", tier)
 		}),
@@ -79,35 +88,46 @@ var _ = Describe("The notice", func() {
 			policy.SetNamespace(controlplane.OperatorNamespace)
 			return policy
 		}),
-		Entry("of a policy in the default tier", func(string) *unstructured.Unstructured { return newPolicy(globalPolicy, "policy", "default") }),
-		Entry("of a policy in another tier", func(string) *unstructured.Unstructured { return newPolicy(globalPolicy, "policy", unique("tier")) }),
+		Entry("of a policy in the default tier",
+			func(string) *unstructured.Unstructured { return newPolicy(globalPolicy, "policy", "default") }),
+		Entry("of a policy in another tier", func(string) *unstructured.Unstructured {
+			return newPolicy(globalPolicy,
+				"policy", unique("tier"))
+		}),
 	)
 
 	It("tells of host endpoints' policies that are for pods as well", func(ctx SpecContext) {
 		tier := unique("tier")
 		product := restricted(ctx, tiers{tier: defaultTierOnly})
-		policy := with(newPolicy(globalPolicy, tier+".both", tier), fields{"doNotTrack": false, "preDNAT": false, "applyOnForward": true})
-		Expect(toldOf(func() error { return engineer.Create(ctx, policy, client.DryRunAll) })).To(Equal([]string{stored(tier, product.Name)}))
+		policy := with(newPolicy(globalPolicy, tier+".both", tier),
+			fields{"doNotTrack": false, "preDNAT": false, "applyOnForward": true})
+		Expect(toldOf(func() error { return engineer.Create(ctx, policy, client.DryRunAll) })).
+			To(Equal([]string{stored(tier, product.Name)}))
 	})
 
 	It("tells everybody where the status names no namespace of the operator", func(ctx SpecContext) {
 		tier := unique("tier")
-		product := restricted(ctx, tiers{tier: defaultTierOnly}, func(s *api.RestrictionStatus) { s.SparedNamespace = "" })
+		product := restricted(ctx,
+			tiers{tier: defaultTierOnly}, func(s *api.RestrictionStatus) { s.SparedNamespace = "" })
 		policy := newPolicy(namespacedPolicy, tier+".operator", tier)
 		policy.SetNamespace(controlplane.OperatorNamespace)
-		Expect(toldOf(func() error { return engineer.Create(ctx, policy, client.DryRunAll) })).To(Equal([]string{stored(tier, product.Name)}))
+		Expect(toldOf(func() error { return engineer.Create(ctx, policy, client.DryRunAll) })).
+			To(Equal([]string{stored(tier, product.Name)}))
 	})
 
 	It("leaves to the lock what that refuses", func(ctx SpecContext) {
 		passedTier, frozenTier := unique("tier"), unique("tier")
-		pass, inside := newPassPolicy(passedTier+".pass", passedTier), newPolicy(globalPolicy, frozenTier+".inside", frozenTier)
+		pass, inside := newPassPolicy(passedTier+".pass", passedTier),
+			newPolicy(globalPolicy, frozenTier+".inside", frozenTier)
 		there(ctx, pass, inside)
 		product := restricted(ctx, tiers{passedTier: defaultTierOnly, frozenTier: readOnly})
 		engineer.forget()
 		policy := first(newPolicy(globalPolicy, passedTier+".policy", passedTier))
 		Expect(engineer.Create(ctx, policy.DeepCopy())).To(refused(policy, sortsFirst(passedTier, product.Name)))
-		Expect(engineer.Update(ctx, with(reread(ctx, pass), fields{"order": int64(1)}))).To(refused(pass, passes(passedTier, product.Name)))
-		Expect(engineer.Update(ctx, with(reread(ctx, inside), fields{"tier": passedTier}))).To(refused(inside, frozen(frozenTier, product.Name)))
+		Expect(engineer.Update(ctx, with(reread(ctx, pass), fields{"order": int64(1)}))).
+			To(refused(pass, passes(passedTier, product.Name)))
+		Expect(engineer.Update(ctx, with(reread(ctx, inside), fields{"tier": passedTier}))).
+			To(refused(inside, frozen(frozenTier, product.Name)))
 		Expect(engineer.Create(ctx, newPolicy(globalPolicy, frozenTier+".policy", frozenTier))).NotTo(Succeed())
 		Expect(engineer.warnings()).To(BeEmpty())
 	})
@@ -115,7 +135,10 @@ var _ = Describe("The notice", func() {
 	It("tells of each product", func(ctx SpecContext) {
 		tier := unique("tier")
 		one, other := restricted(ctx, tiers{tier: defaultTierOnly}), restricted(ctx, tiers{tier: defaultTierOnly})
-		Expect(toldOf(func() error { return engineer.Create(ctx, newPolicy(globalPolicy, "policy", tier), client.DryRunAll) })).To(
+		Expect(toldOf(func() error {
+			return engineer.Create(ctx, newPolicy(globalPolicy, "policy", tier),
+				client.DryRunAll)
+		})).To(
 			ConsistOf(stored(tier, one.Name), stored(tier, other.Name)))
 	})
 })
@@ -146,10 +169,12 @@ var _ = Describe("Kubernetes' own controllers", func() {
 		Expect(admin.Delete(ctx, namespace)).To(Succeed())
 		controller := controllerOf("namespace-controller")
 		for _, kind := range []string{namespacedPolicy, stagedNamespacedPolicy} {
-			Expect(controller.DeleteAllOf(ctx, newPolicy(kind, "", ""), client.InNamespace(namespace.Name))).To(Succeed())
+			Expect(controller.DeleteAllOf(ctx, newPolicy(kind, "", ""), client.InNamespace(namespace.Name))).
+				To(Succeed())
 		}
 		for _, policy := range policies {
-			Expect(client.IgnoreNotFound(admin.Get(ctx, client.ObjectKeyFromObject(policy), policy.DeepCopy()))).To(Succeed())
+			Expect(client.IgnoreNotFound(admin.Get(ctx, client.ObjectKeyFromObject(policy), policy.DeepCopy()))).
+				To(Succeed())
 		}
 		Expect(admin.Get(ctx, client.ObjectKeyFromObject(namespace), namespace)).To(Succeed())
 		namespace.Spec.Finalizers = nil
@@ -160,16 +185,22 @@ var _ = Describe("Kubernetes' own controllers", func() {
 		collector := controllerOf("generic-garbage-collector")
 		for _, policy := range bothModes(ctx, metav1.NamespaceDefault) {
 			owner := map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": "1"}
-			Expect(patchTo(ctx, policy, "application/merge-patch+json", map[string]any{"metadata": map[string]any{"ownerReferences": []any{owner}}})).To(Succeed())
+			Expect(patchTo(ctx, policy, "application/merge-patch+json",
+				map[string]any{"metadata": map[string]any{"ownerReferences": []any{owner}}})).To(Succeed())
 			By("leaving one of " + policy.GetKind() + " without its owner")
-			orphaned := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"uid":%q,"ownerReferences":null}}`, policy.GetUID()))
+			orphaned := client.RawPatch("application/merge-patch+json",
+				fmt.Appendf(nil, `{"metadata":{"uid":%q,"ownerReferences":null}}`, policy.GetUID()))
 			Expect(collector.Patch(ctx, policy.DeepCopy(), orphaned)).To(Succeed())
 			By("deleting one in the foreground")
-			Expect(collector.Delete(ctx, policy.DeepCopy(), client.PropagationPolicy(metav1.DeletePropagationForeground), client.Preconditions{UID: new(policy.GetUID())})).To(Succeed())
+			Expect(collector.Delete(ctx, policy.DeepCopy(),
+				client.PropagationPolicy(metav1.DeletePropagationForeground),
+				client.Preconditions{UID: new(policy.GetUID())})).To(Succeed())
 			Expect(reread(ctx, policy).GetFinalizers()).To(Equal([]string{metav1.FinalizerDeleteDependents}))
-			finished := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"uid":%q,"finalizers":[]}}`, policy.GetUID()))
+			finished := client.RawPatch("application/merge-patch+json",
+				fmt.Appendf(nil, `{"metadata":{"uid":%q,"finalizers":[]}}`, policy.GetUID()))
 			Expect(collector.Patch(ctx, policy.DeepCopy(), finished)).To(Succeed())
-			Expect(client.IgnoreNotFound(admin.Get(ctx, client.ObjectKeyFromObject(policy), policy.DeepCopy()))).To(Succeed())
+			Expect(client.IgnoreNotFound(admin.Get(ctx, client.ObjectKeyFromObject(policy), policy.DeepCopy()))).
+				To(Succeed())
 		}
 	})
 })

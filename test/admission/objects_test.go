@@ -58,7 +58,8 @@ type tiers map[string]api.RestrictionMode
 func newProduct(name string) *api.LicensedProduct {
 	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       api.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew", TrustAnchors: anchors},
+		Spec: api.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew",
+			TrustAnchors: anchors},
 	}
 }
 
@@ -83,7 +84,8 @@ func inForce(product string, restricted tiers) *api.RestrictionStatus {
 	return status
 }
 
-// restrict makes a product whose restriction is in force for the tiers, changed as told, and deletes it after the spec. The policies need not know of it yet.
+// restrict makes a product whose restriction is in force for the tiers, changed as told, and deletes it after the spec.
+// The policies need not know of it yet.
 func restrict(ctx context.Context, restricted tiers, change ...func(*api.RestrictionStatus)) *api.LicensedProduct {
 	GinkgoHelper()
 	product := newProduct(unique("product"))
@@ -110,13 +112,15 @@ func restricted(ctx context.Context, in tiers, change ...func(*api.RestrictionSt
 	return product
 }
 
-// settle waits until the policies know all that has been written of products so far: they hear of it in order, so one that is written now is heard of last.
+// settle waits until the policies know all that has been written of products so far: they hear of it in order, so one
+// that is written now is heard of last.
 func settle(ctx context.Context) {
 	GinkgoHelper()
 	tier := unique("last")
 	last := restrict(ctx, tiers{tier: readOnly})
-	Eventually(func() error { return engineer.Create(ctx, newPolicy(globalPolicy, "probe", tier), client.DryRunAll) }).Should(
-		Satisfy(apierrors.IsInvalid), "the API server's informer sees the product")
+	Eventually(func() error { return engineer.Create(ctx, newPolicy(globalPolicy, "probe", tier), client.DryRunAll) }).
+		Should(
+			Satisfy(apierrors.IsInvalid), "the API server's informer sees the product")
 	Expect(admin.Delete(ctx, last)).To(Succeed())
 }
 
@@ -124,7 +128,8 @@ func settle(ctx context.Context) {
 func newPolicy(kind, name, tier string) *unstructured.Unstructured {
 	policy := &unstructured.Unstructured{Object: map[string]any{
 		"spec": map[string]any{
-			"tier": tier, "order": int64(100), "selector": "app == 'shop'", "types": []any{"Ingress"}, "ingress": []any{map[string]any{"action": "Allow"}},
+			"tier": tier, "order": int64(100), "selector": "app == 'shop'", "types": []any{"Ingress"},
+			"ingress": []any{map[string]any{"action": "Allow"}},
 		},
 	}}
 	policy.SetAPIVersion(calicoGroup + "/v3")
@@ -181,20 +186,24 @@ func tidy(policy *unstructured.Unstructured) {
 // refused is an error of the lock, the whole of it.
 func refused(policy *unstructured.Unstructured, message string) types.GomegaMatcher {
 	return And(Satisfy(apierrors.IsInvalid), MatchError(fmt.Sprintf(
-		"%s %q is forbidden: ValidatingAdmissionPolicy 'license-operator-lock' with binding 'license-operator-lock' denied request: %s",
+		"%s %q is forbidden: ValidatingAdmissionPolicy 'license-operator-lock' with binding 'license-operator-lock' "+
+			"denied request: %s",
 		resourceOf(policy.GetKind()), policy.GetName(), message)))
 }
 
 // The messages of the lock, for tiers that the product restricts.
 func frozen(tier, product string) string {
-	return fmt.Sprintf("The policies of tier %q can be read and deleted, but not created or changed. %s", tier, noticeOf(product))
+	return fmt.Sprintf("The policies of tier %q can be read and deleted, but not created or changed. %s", tier,
+		noticeOf(product))
 }
 
 func sortsFirst(tier, product string) string {
-	return fmt.Sprintf("The policies of tier %q are not applied to pods. This one would be, by its order -1.7976931348623157e308: give it a greater one. %s",
+	return fmt.Sprintf("The policies of tier %q are not applied to pods. This one would be, by its order "+
+		"-1.7976931348623157e308: give it a greater one. %s",
 		tier, noticeOf(product))
 }
 
 func passes(tier, product string) string {
-	return fmt.Sprintf("This policy keeps those of tier %q from being applied to pods, and cannot be made to do anything else. %s", tier, noticeOf(product))
+	return fmt.Sprintf("This policy keeps those of tier %q from being applied to pods, and cannot be made to do "+
+		"anything else. %s", tier, noticeOf(product))
 }

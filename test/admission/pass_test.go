@@ -47,8 +47,12 @@ var _ = Describe("The lock and pass policies", func() {
 	},
 		Entry("as it is", fields{}, true),
 		Entry("types the other way round", fields{"types": []any{"Egress", "Ingress"}}, true),
-		Entry("fields that hold nothing", fields{"doNotTrack": false, "preDNAT": false, "applyOnForward": false, "serviceAccountSelector": "", "performanceHints": []any{}}, true),
-		Entry("rules as an older API writes them", fields{"ingress": rules(map[string]any{"action": "Pass", "source": map[string]any{}, "destination": map[string]any{}})}, true),
+		Entry("fields that hold nothing",
+			fields{"doNotTrack": false, "preDNAT": false, "applyOnForward": false, "serviceAccountSelector": "",
+				"performanceHints": []any{}}, true),
+		Entry("rules as an older API writes them",
+			fields{"ingress": rules(map[string]any{"action": "Pass", "source": map[string]any{},
+				"destination": map[string]any{}})}, true),
 		Entry("of another selector", fields{"selector": "has(app)"}, false),
 		Entry("of a selector with a space", fields{"selector": "all() "}, false),
 		Entry("of an empty selector", fields{"selector": ""}, false),
@@ -57,21 +61,32 @@ var _ = Describe("The lock and pass policies", func() {
 		Entry("sparing nobody, in a word", fields{"namespaceSelector": "all()"}, false),
 		Entry("sparing a namespace of no name", fields{"namespaceSelector": sparing("")}, false),
 		Entry("sparing what is no namespace", fields{"namespaceSelector": sparing("Shop")}, false),
-		Entry("sparing what is too long for a namespace", fields{"namespaceSelector": sparing(strings.Repeat("x", 64))}, false),
-		Entry("sparing several namespaces", fields{"namespaceSelector": sparing("a") + ` && projectcalico.org/name != "b"`}, false),
-		Entry("sparing several namespaces, otherwise", fields{"namespaceSelector": `projectcalico.org/name != "b" && ` + sparing("a")}, false),
-		Entry("sparing namespaces by their names' ends", fields{"namespaceSelector": sparing(`a" && projectcalico.org/name != "b`)}, false),
-		Entry("sparing all but one", fields{"namespaceSelector": `has(projectcalico.org/name) && projectcalico.org/name == "shop"`}, false),
-		Entry("sparing by another label", fields{"namespaceSelector": `has(projectcalico.org/name) && projectcalico-org/name != "shop"`}, false),
+		Entry("sparing what is too long for a namespace", fields{"namespaceSelector": sparing(strings.Repeat("x", 64))},
+			false),
+		Entry("sparing several namespaces",
+			fields{"namespaceSelector": sparing("a") + ` && projectcalico.org/name != "b"`}, false),
+		Entry("sparing several namespaces, otherwise",
+			fields{"namespaceSelector": `projectcalico.org/name != "b" && ` + sparing("a")}, false),
+		Entry("sparing namespaces by their names' ends",
+			fields{"namespaceSelector": sparing(`a" && projectcalico.org/name != "b`)}, false),
+		Entry("sparing all but one",
+			fields{"namespaceSelector": `has(projectcalico.org/name) && projectcalico.org/name == "shop"`}, false),
+		Entry("sparing by another label",
+			fields{"namespaceSelector": `has(projectcalico.org/name) && projectcalico-org/name != "shop"`}, false),
 		Entry("on two lines", fields{"namespaceSelector": sparing("a") + "\n"}, false),
 		Entry("of one type", fields{"types": []any{"Ingress"}}, false),
 		Entry("of no types", fields{"types": nil}, false),
 		Entry("allowing", fields{"ingress": rules(map[string]any{"action": "Allow"})}, false),
 		Entry("logging", fields{"ingress": rules(map[string]any{"action": "Log"})}, false),
 		Entry("passing some", fields{"egress": rules(map[string]any{"action": "Pass", "protocol": "TCP"})}, false),
-		Entry("passing some by where they come from", fields{"ingress": rules(map[string]any{"action": "Pass", "source": map[string]any{"selector": "has(app)"}})}, false),
-		Entry("with a rule before", fields{"egress": rules(map[string]any{"action": "Deny", "protocol": "TCP"}, map[string]any{"action": "Pass"})}, false),
-		Entry("with a rule after", fields{"egress": rules(map[string]any{"action": "Pass"}, map[string]any{"action": "Deny"})}, false),
+		Entry("passing some by where they come from",
+			fields{"ingress": rules(map[string]any{"action": "Pass",
+				"source": map[string]any{"selector": "has(app)"}})}, false),
+		Entry("with a rule before",
+			fields{"egress": rules(map[string]any{"action": "Deny", "protocol": "TCP"},
+				map[string]any{"action": "Pass"})}, false),
+		Entry("with a rule after",
+			fields{"egress": rules(map[string]any{"action": "Pass"}, map[string]any{"action": "Deny"})}, false),
 		Entry("with no rules one way", fields{"egress": []any{}}, false),
 		Entry("one way only", fields{"ingress": nil}, false),
 		Entry("not tracked", fields{"doNotTrack": true, "applyOnForward": true}, false),
@@ -95,7 +110,8 @@ var _ = Describe("The lock and pass policies", func() {
 		there(ctx, edited)
 		restricted(ctx, tiers{frozenTier: readOnly, passedTier: defaultTierOnly})
 		for _, tier := range []string{frozenTier, passedTier} {
-			created, applied := newPassPolicy(tier+".license-operator-pass", tier), newPassPolicy(tier+".license-operator-pass-2", tier)
+			created, applied := newPassPolicy(tier+".license-operator-pass", tier),
+				newPassPolicy(tier+".license-operator-pass-2", tier)
 			for _, policy := range []*unstructured.Unstructured{created, applied} {
 				with(policy, fields{"namespaceSelector": sparing(namespace)})
 				tidy(policy)
@@ -104,7 +120,8 @@ var _ = Describe("The lock and pass policies", func() {
 			Expect(apply(ctx, applied)).To(Succeed())
 		}
 		repaired := reread(ctx, edited)
-		repaired.Object["spec"] = with(newPassPolicy("", frozenTier), fields{"namespaceSelector": sparing(namespace)}).Object["spec"]
+		repaired.Object["spec"] = with(newPassPolicy("", frozenTier),
+			fields{"namespaceSelector": sparing(namespace)}).Object["spec"]
 		Expect(engineer.Update(ctx, repaired)).To(Succeed())
 	},
 		Entry("the operator's", controlplane.OperatorNamespace),
@@ -118,17 +135,22 @@ var _ = Describe("The lock and pass policies", func() {
 		there(ctx, pass)
 		product := restricted(ctx, tiers{tier: defaultTierOnly})
 		for _, w := range writes {
-			for _, changed := range []fields{{"order": int64(1)}, {"selector": "has(app)"}, {"tier": "default", "order": int64(1)}} {
-				Expect(w.do(ctx, with(reread(ctx, pass), changed))).To(refused(pass, passes(tier, product.Name)), "%s: %v", w.name, changed)
+			for _, changed := range []fields{{"order": int64(1)}, {"selector": "has(app)"},
+				{"tier": "default", "order": int64(1)}} {
+				Expect(w.do(ctx, with(reread(ctx, pass), changed))).To(refused(pass, passes(tier, product.Name)),
+					"%s: %v", w.name, changed)
 			}
 		}
 		for _, changed := range []fields{{"order": nil}, {"types": []any{"Ingress"}}, {"namespaceSelector": nil}} {
-			Expect(engineer.Update(ctx, with(reread(ctx, pass), changed))).To(refused(pass, passes(tier, product.Name)), "%v", changed)
+			Expect(engineer.Update(ctx, with(reread(ctx, pass), changed))).To(refused(pass, passes(tier, product.Name)),
+				"%v", changed)
 		}
 		By("but in its form")
-		Expect(engineer.Update(ctx, with(reread(ctx, pass), fields{"types": []any{"Egress", "Ingress"}, "doNotTrack": false}))).To(Succeed())
+		Expect(engineer.Update(ctx,
+			with(reread(ctx, pass), fields{"types": []any{"Egress", "Ingress"}, "doNotTrack": false}))).To(Succeed())
 		By("and as a deletion would, move it to where it does the same")
-		Expect(engineer.Update(ctx, with(reread(ctx, pass), fields{"tier": unique("tier")}), client.DryRunAll)).To(Succeed())
+		Expect(engineer.Update(ctx, with(reread(ctx, pass), fields{"tier": unique("tier")}), client.DryRunAll)).
+			To(Succeed())
 		changesOtherThingsAndDeletes(ctx, pass)
 	})
 
@@ -138,7 +160,8 @@ var _ = Describe("The lock and pass policies", func() {
 		there(ctx, pass)
 		product := restricted(ctx, tiers{tier: readOnly})
 		for _, w := range writes {
-			Expect(w.do(ctx, with(reread(ctx, pass), fields{"selector": "has(app)"}))).To(refused(pass, frozen(tier, product.Name)), w.name)
+			Expect(w.do(ctx, with(reread(ctx, pass), fields{"selector": "has(app)"}))).
+				To(refused(pass, frozen(tier, product.Name)), w.name)
 		}
 		changesOtherThingsAndDeletes(ctx, pass)
 	})
@@ -158,7 +181,8 @@ var _ = Describe("The lock and pass policies", func() {
 		product := restricted(ctx, tiers{tier: defaultTierOnly})
 		pass := newPassPolicy(tier+".license-operator-pass", tier)
 		pass.SetLabels(map[string]string{restriction.PassPolicyLabel: restriction.PassPolicyLabelValue})
-		pass.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "license-operator.io/v1alpha1", Kind: "LicensedProduct", Name: product.Name, UID: product.UID}})
+		pass.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "license-operator.io/v1alpha1",
+			Kind: "LicensedProduct", Name: product.Name, UID: product.UID}})
 		Expect(admin.Create(ctx, pass)).To(Succeed())
 		Expect(admin.Delete(ctx, pass)).To(Succeed())
 	})

@@ -1,8 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package admission has ordinary users meet the admission policies of config/admission on a real API server, with Calico's own CustomResourceDefinitions. No operator
-// runs here: what the policies read of a product, the suite writes.
+// Package admission has ordinary users meet the admission policies of config/admission on a real API server, with
+// Calico's own CustomResourceDefinitions. No operator runs here: what the policies read of a product, the suite writes.
 package admission
 
 import (
@@ -59,10 +59,13 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	everything := []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}
 	policies := rbacv1.PolicyRule{
 		APIGroups: []string{calicoGroup}, Verbs: everything,
-		Resources: []string{"globalnetworkpolicies", "networkpolicies", "stagedglobalnetworkpolicies", "stagednetworkpolicies"},
+		Resources: []string{"globalnetworkpolicies", "networkpolicies", "stagedglobalnetworkpolicies",
+			"stagednetworkpolicies"},
 	}
-	products := rbacv1.PolicyRule{APIGroups: []string{api.GroupVersion.Group}, Verbs: everything, Resources: []string{"licensedproducts"}}
-	creation := rbacv1.PolicyRule{APIGroups: []string{calicoGroup}, Verbs: []string{"create"}, Resources: []string{"globalnetworkpolicies"}}
+	products := rbacv1.PolicyRule{APIGroups: []string{api.GroupVersion.Group}, Verbs: everything,
+		Resources: []string{"licensedproducts"}}
+	creation := rbacv1.PolicyRule{APIGroups: []string{calicoGroup}, Verbs: []string{"create"},
+		Resources: []string{"globalnetworkpolicies"}}
 	engineer = newUser(ctx, "engineer", policies)
 	vendor = newUser(ctx, "vendor", products)
 	owner = newUser(ctx, "owner", products, creation)
@@ -70,7 +73,8 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	awaitPolicies(ctx)
 })
 
-// awaitPolicies waits until all three policies are in force. The API server may take 30 s to find the kind that they read.
+// awaitPolicies waits until all three policies are in force. The API server may take 30 s to find the kind that they
+// read.
 func awaitPolicies(ctx context.Context) {
 	GinkgoHelper()
 	tier := unique("tier")
@@ -78,7 +82,8 @@ func awaitPolicies(ctx context.Context) {
 	Eventually(func() error {
 		return engineer.Create(ctx, first(newPolicy(globalPolicy, "probe", tier)), client.DryRunAll)
 	}).
-		WithTimeout(time.Minute).Should(MatchError(ContainSubstring("'license-operator-lock'")), "the rights and the lock")
+		WithTimeout(time.Minute).Should(MatchError(ContainSubstring("'license-operator-lock'")),
+		"the rights and the lock")
 	Eventually(func(g Gomega) {
 		engineer.forget()
 		g.Expect(engineer.Create(ctx, newPolicy(globalPolicy, "probe", tier), client.DryRunAll)).To(Succeed())
@@ -88,7 +93,8 @@ func awaitPolicies(ctx context.Context) {
 	product.Spec.Restriction = terms(readOnly)
 	Eventually(func() error { return vendor.Create(ctx, product.DeepCopy(), client.DryRunAll) }).Should(
 		MatchError(ContainSubstring("'license-operator-guard'")), "the vendor's rights and the guard")
-	Eventually(func() error { return owner.Create(ctx, product.DeepCopy(), client.DryRunAll) }).Should(Succeed(), "the owner's rights")
+	Eventually(func() error { return owner.Create(ctx, product.DeepCopy(), client.DryRunAll) }).Should(Succeed(),
+		"the owner's rights")
 }
 
 // user is somebody with an identity of their own, who hears the API server's warnings.

@@ -36,9 +36,11 @@ func TestNumber(t *testing.T) {
 }
 
 func TestMonthsBefore(t *testing.T) {
-	whole := []string{"2025-11", "2025-12", "2026-01", "2026-02", "2026-03", "2026-04", "2026-05", "2026-06", "2026-07", "2026-08", "2026-09", "2026-10"}
+	whole := []string{"2025-11", "2025-12", "2026-01", "2026-02", "2026-03", "2026-04", "2026-05", "2026-06", "2026-07",
+		"2026-08", "2026-09", "2026-10"}
 	for _, now := range []time.Time{
-		time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 11, 29, 22, 0, 0, 0, time.UTC), time.Date(2026, 11, 30, 23, 59, 59, 0, time.UTC),
+		time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 11, 29, 22, 0, 0, 0, time.UTC),
+		time.Date(2026, 11, 30, 23, 59, 59, 0, time.UTC),
 		time.Date(2026, 12, 1, 1, 0, 0, 0, time.FixedZone("ahead", 2*60*60)),
 	} {
 		if diff := cmp.Diff(whole, monthsBefore(now)); diff != "" {
@@ -58,7 +60,8 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// TestPopulation makes sure that every boundary falls within the window, in whole seconds, and that a product is as good as the best of its keys.
+// TestPopulation makes sure that every boundary falls within the window, in whole seconds, and that a product is as
+// good as the best of its keys.
 func TestPopulation(t *testing.T) {
 	opens := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	p := &population{keys: 100, products: 10}
@@ -73,7 +76,8 @@ func TestPopulation(t *testing.T) {
 				t.Errorf("key %d has its boundary at %s", i, boundary)
 			}
 		}
-		if !key.expiry.Before(key.graceEnd) || product.expiry.Before(key.expiry) || product.graceEnd.Before(key.graceEnd) {
+		if !key.expiry.Before(key.graceEnd) || product.expiry.Before(key.expiry) ||
+			product.graceEnd.Before(key.graceEnd) {
 			t.Errorf("key %d: %v, its product: %v", i, key, product)
 		}
 	}
@@ -87,15 +91,18 @@ func TestRequests(t *testing.T) {
 		return e
 	}
 	patch := func(name string, code int) controlplane.AuditEvent {
-		return controlplane.AuditEvent{Stage: controlplane.StageResponseComplete, Verb: "patch", Resource: keyResource, Subresource: "status", Name: name, Code: code}
+		return controlplane.AuditEvent{Stage: controlplane.StageResponseComplete, Verb: "patch", Resource: keyResource,
+			Subresource: "status", Name: name, Code: code}
 	}
 	watch := func(stage string) controlplane.AuditEvent {
 		return controlplane.AuditEvent{Stage: stage, Verb: "watch", Resource: keyResource}
 	}
 	events := []controlplane.AuditEvent{
-		at(0, patch("a", 200)), at(1, patch("a", 200)), at(1, patch("b", 200)), at(2, patch("a", 200)), at(2, patch("a", 409)), at(3, patch("b", 403)),
+		at(0, patch("a", 200)), at(1, patch("a", 200)), at(1, patch("b", 200)), at(2, patch("a", 200)),
+		at(2, patch("a", 409)), at(3, patch("b", 403)),
 		at(1, watch(controlplane.StageResponseStarted)), at(2, watch(controlplane.StageResponseComplete)),
-		at(2, controlplane.AuditEvent{Stage: controlplane.StageResponseComplete, Verb: "update", Resource: "leases", Code: 200}),
+		at(2, controlplane.AuditEvent{Stage: controlplane.StageResponseComplete, Verb: "update", Resource: "leases",
+			Code: 200}),
 		at(9, patch("a", 200)),
 	}
 	during := span{start.Add(time.Second), start.Add(9 * time.Second)}

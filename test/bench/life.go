@@ -36,7 +36,8 @@ type result struct {
 	took time.Duration
 	// cpu is how long the manager kept a core busy from the first boundary to the last.
 	cpu time.Duration
-	// Memory with nothing to look after, with all applied, after the last boundary, after the idle time; and the most at any time.
+	// Memory with nothing to look after, with all applied, after the last boundary, after the idle time; and the most
+	// at any time.
 	empty, applied, lived, rested memory
 	peak                          int64
 }
@@ -52,19 +53,23 @@ func memoryOf(manager *controlplane.Manager) (memory, error) {
 
 // benchLife has a population live on a control plane of its own, and prints what the operator did.
 func benchLife(ctx context.Context, s settings, binary string, p *population, title string, out io.Writer) error {
-	return withOperator(ctx, binary, title, func(plane *controlplane.ControlPlane, manager *controlplane.Manager) error {
-		r := &result{title: title}
-		if err := r.measure(ctx, s, plane, manager, p); err != nil {
-			return err
-		}
-		return r.print(out)
-	})
+	return withOperator(ctx, binary,
+		title, func(plane *controlplane.ControlPlane, manager *controlplane.Manager) error {
+			r := &result{title: title}
+			if err := r.measure(ctx, s, plane, manager, p); err != nil {
+				return err
+			}
+			return r.print(out)
+		})
 }
 
 // withOperator calls do with the operator, ready, on a control plane of its own.
-func withOperator(ctx context.Context, binary, title string, do func(*controlplane.ControlPlane, *controlplane.Manager) error) error {
+func withOperator(
+	ctx context.Context, binary, title string, do func(*controlplane.ControlPlane, *controlplane.Manager) error,
+) error {
 	return withControlPlane(ctx, title, func(plane *controlplane.ControlPlane) error {
-		return whileOperatorRuns(ctx, plane, binary, func(manager *controlplane.Manager) error { return do(plane, manager) })
+		return whileOperatorRuns(ctx, plane,
+			binary, func(manager *controlplane.Manager) error { return do(plane, manager) })
 	})
 }
 
@@ -82,8 +87,11 @@ func withControlPlane(ctx context.Context, title string, do func(*controlplane.C
 	return do(plane)
 }
 
-// whileOperatorRuns calls do with the operator, ready, and then stops it. After a failure the control plane's end is its end.
-func whileOperatorRuns(ctx context.Context, plane *controlplane.ControlPlane, binary string, do func(*controlplane.Manager) error) error {
+// whileOperatorRuns calls do with the operator, ready, and then stops it. After a failure the control plane's end is
+// its end.
+func whileOperatorRuns(
+	ctx context.Context, plane *controlplane.ControlPlane, binary string, do func(*controlplane.Manager) error,
+) error {
 	manager, err := plane.StartManager(ctx, controlplane.ManagerOptions{Binary: binary})
 	if err != nil {
 		return err
@@ -97,7 +105,9 @@ func whileOperatorRuns(ctx context.Context, plane *controlplane.ControlPlane, bi
 	return manager.Stop()
 }
 
-func (r *result) measure(ctx context.Context, s settings, plane *controlplane.ControlPlane, manager *controlplane.Manager, p *population) error {
+func (r *result) measure(
+	ctx context.Context, s settings, plane *controlplane.ControlPlane, manager *controlplane.Manager, p *population,
+) error {
 	// The watches end before what they watch does.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -119,7 +129,9 @@ func (r *result) measure(ctx context.Context, s settings, plane *controlplane.Co
 }
 
 // apply creates the population, and waits until the operator has told of every key that it is valid.
-func (r *result) apply(ctx context.Context, s settings, c client.WithWatch, manager *controlplane.Manager, p *population) error {
+func (r *result) apply(
+	ctx context.Context, s settings, c client.WithWatch, manager *controlplane.Manager, p *population,
+) error {
 	if err := pause(ctx, 3*time.Second); err != nil { // the manager's first memory is that of its start
 		return err
 	}
@@ -145,7 +157,8 @@ func (r *result) apply(ctx context.Context, s settings, c client.WithWatch, mana
 	if err := p.createKeys(ctx, c, v, issued); err != nil {
 		return err
 	}
-	say("%s: products created in %s, keys in %s", r.title, productsTook.Round(time.Millisecond), (time.Since(start) - productsTook).Round(time.Millisecond))
+	say("%s: products created in %s, keys in %s", r.title, productsTook.Round(time.Millisecond),
+		(time.Since(start) - productsTook).Round(time.Millisecond))
 	if err := r.recorder.awaitAll(ctx, stateValid, p.opens); err != nil {
 		return fmt.Errorf("%w; see --lead", err)
 	}
@@ -154,7 +167,8 @@ func (r *result) apply(ctx context.Context, s settings, c client.WithWatch, mana
 	return err
 }
 
-// lead is generous: the keys take as long to create as the products did, one by one, and the operator has both to look at.
+// lead is generous: the keys take as long to create as the products did, one by one, and the operator has both to look
+// at.
 func lead(s settings, p *population, productsTook time.Duration) time.Duration {
 	if s.lead > 0 {
 		return s.lead
@@ -222,29 +236,36 @@ func (r *result) print(out io.Writer) error {
 
 func (r *result) printLateness(out io.Writer) error {
 	keys, products := r.recorder.lateness(keyResource), r.recorder.lateness(productResource)
-	keyWrites, productWrites := statusWrites(r.audit, r.active, keyResource), statusWrites(r.audit, r.active, productResource)
+	keyWrites, productWrites := statusWrites(r.audit, r.active, keyResource),
+		statusWrites(r.audit, r.active, productResource)
 	created, patched := eventWrites(r.audit, r.active)
 	worst := max(percentile(keys, 99), percentile(products, 99))
 	once := ""
 	if p := r.recorder.population; p.keys == p.products {
-		// Where keys share a product, it is also written to when one of them passes a boundary that changes nothing but the product's timeMark.
+		// Where keys share a product, it is also written to when one of them passes a boundary that changes nothing but
+		// the product's timeMark.
 		once = verdict("1", keyWrites.total == len(keys) && productWrites.total == len(products))
 	}
 	perTransition := func(n int, of []time.Duration) string { return fmt.Sprintf("%.3f", float64(n)/float64(len(of))) }
 	return table(out, fmt.Sprintf("%s: the %.0f s of their boundaries", r.title, window.Seconds()),
 		[]string{"", "keys", "products", "target"},
 		[]string{"transitions", number(len(keys)), number(len(products)), ""},
-		[]string{"lateness at a watch, p50", milliseconds(percentile(keys, 50)), milliseconds(percentile(products, 50)), ""},
+		[]string{"lateness at a watch, p50", milliseconds(percentile(keys, 50)), milliseconds(percentile(products, 50)),
+			""},
 		[]string{
 			"lateness at a watch, p99", milliseconds(percentile(keys, 99)), milliseconds(percentile(products, 99)),
 			verdict("≤ "+milliseconds(latenessTarget), worst <= latenessTarget),
 		},
-		[]string{"lateness at a watch, max", milliseconds(keys[len(keys)-1]), milliseconds(products[len(products)-1]), ""},
+		[]string{"lateness at a watch, max", milliseconds(keys[len(keys)-1]), milliseconds(products[len(products)-1]),
+			""},
 		[]string{"status writes", number(keyWrites.total), number(productWrites.total), ""},
-		[]string{"status writes per transition", perTransition(keyWrites.total, keys), perTransition(productWrites.total, products), once},
+		[]string{"status writes per transition", perTransition(keyWrites.total, keys),
+			perTransition(productWrites.total, products), once},
 		[]string{"most status writes to one object", number(keyWrites.most()), number(productWrites.most()), ""},
-		[]string{"conflicts, failures", fmt.Sprintf("%d, %d", keyWrites.conflicts, keyWrites.failures), fmt.Sprintf("%d, %d", productWrites.conflicts, productWrites.failures), ""},
-		[]string{"events created, counted up", fmt.Sprintf("%s, %s for both", number(created), number(patched)), "", ""},
+		[]string{"conflicts, failures", fmt.Sprintf("%d, %d", keyWrites.conflicts, keyWrites.failures),
+			fmt.Sprintf("%d, %d", productWrites.conflicts, productWrites.failures), ""},
+		[]string{"events created, counted up", fmt.Sprintf("%s, %s for both", number(created), number(patched)), "",
+			""},
 		[]string{"CPU time of the manager", fmt.Sprintf("%.1f s for both", r.cpu.Seconds()), "", ""},
 	)
 }
@@ -254,7 +275,8 @@ func (r *result) printIdle(out io.Writer) error {
 	for _, e := range idle.others {
 		say("%s: while idle: %s %s", r.title, e.Verb, e.Path)
 	}
-	return table(out, fmt.Sprintf("%s: requests in %.0f s of idleness", r.title, r.quiet.to.Sub(r.quiet.from).Seconds()),
+	return table(out,
+		fmt.Sprintf("%s: requests in %.0f s of idleness", r.title, r.quiet.to.Sub(r.quiet.from).Seconds()),
 		[]string{"", "requests", "target"},
 		[]string{"renewing the lease", number(idle.leases), ""},
 		[]string{"watch (re)connections", number(idle.watches), ""},
@@ -272,6 +294,7 @@ func (r *result) printMemory(out io.Writer) error {
 		row("all applied", r.applied),
 		row("after the last boundary", r.lived),
 		row("after the idle time", r.rested),
-		[]string{"the most at any time", megabytes(r.peak), "", "", verdict("< "+megabytes(memoryTarget), r.peak < memoryTarget)},
+		[]string{"the most at any time", megabytes(r.peak), "", "",
+			verdict("< "+megabytes(memoryTarget), r.peak < memoryTarget)},
 	)
 }

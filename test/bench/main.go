@@ -1,9 +1,9 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// The benchmarks of license-operator: what a verification costs, and how late, how chatty and how large the operator is with many keys, with many nodes, and with
-// many network policies to restrict, on a real API server.
-// The tables go to the standard output, as Markdown, and what is being done meanwhile to the standard error.
+// The benchmarks of license-operator: what a verification costs, and how late, how chatty and how large the operator is
+// with many keys, with many nodes, and with many network policies to restrict, on a real API server. The tables go to
+// the standard output, as Markdown, and what is being done meanwhile to the standard error.
 package main
 
 import (
@@ -63,11 +63,17 @@ func bench() int {
 	flags.IntVar(&s.nodes, "nodes", 5000, "how many nodes, a tenth of which have heartbeats")
 	flags.IntVar(&s.tiers, "tiers", 50, "how many policy tiers are restricted")
 	flags.IntVar(&s.policies, "policies", 10_000, "how many network policies are in them")
-	flags.DurationVar(&s.lead, "lead", 0, "how long before its first boundary a key is issued, since all have to be applied by then; 0: as the machine needs")
-	flags.DurationVar(&s.idle, "idle", 2*time.Minute, "how long requests are counted, and memory may settle, while nothing is due")
-	flags.StringVar(&s.parts, "run", strings.Join([]string{partVerification, partOwn, partShared, partNodes, partScrape, partRestriction, partReport}, ","),
-		"what to measure: verification; own, keys that each have a product; shared, keys that share ten products; nodes, what they cost and how soon they count; "+
-			"scrape, one of as many products as keys; restriction, of all tiers, at its start and at its end; report, the license report of as many products as keys")
+	flags.DurationVar(&s.lead, "lead", 0, "how long before its first boundary a key is issued, since all have to be "+
+		"applied by then; 0: as the machine needs")
+	flags.DurationVar(&s.idle, "idle", 2*time.Minute,
+		"how long requests are counted, and memory may settle, while nothing is due")
+	flags.StringVar(&s.parts, "run",
+		strings.Join([]string{partVerification, partOwn, partShared, partNodes, partScrape, partRestriction,
+			partReport}, ","),
+		"what to measure: verification; own, keys that each have a product; shared, keys that share ten products; "+
+			"nodes, what they cost and how soon they count; "+
+			"scrape, one of as many products as keys; restriction, of all tiers, at its start and at its end; "+
+			"report, the license report of as many products as keys")
 	_ = flags.Parse(os.Args[1:]) // ends the process where it fails
 
 	ctx, stop := controlplane.UntilInterrupted(context.Background())

@@ -98,32 +98,38 @@ func newNode(i int, now metav1.Time) *corev1.Node {
 				"topology.ebs.csi.aws.com/zone":            zone,
 			},
 			Annotations: map[string]string{
-				"csi.volume.kubernetes.io/nodeid":                        fmt.Sprintf(`{"ebs.csi.aws.com":"i-%017x"}`, i),
+				"csi.volume.kubernetes.io/nodeid": fmt.Sprintf(`{"ebs.csi.aws.com":"i-%017x"}`,
+					i),
 				"node.alpha.kubernetes.io/ttl":                           "300",
 				"projectcalico.org/IPv4Address":                          ip + "/16",
 				"projectcalico.org/IPv4IPIPTunnelAddr":                   ip,
 				"volumes.kubernetes.io/controller-managed-attach-detach": "true",
 			},
 		},
-		Spec: corev1.NodeSpec{PodCIDR: fmt.Sprintf("100.%d.%d.0/24", 64+i>>8, i&255), ProviderID: fmt.Sprintf("aws:///%s/i-%017x", zone, i)},
+		Spec: corev1.NodeSpec{PodCIDR: fmt.Sprintf("100.%d.%d.0/24", 64+i>>8, i&255),
+			ProviderID: fmt.Sprintf("aws:///%s/i-%017x", zone, i)},
 		Status: corev1.NodeStatus{
 			Capacity:    resources(coresOf(i)*1000, 0),
 			Allocatable: resources(coresOf(i)*1000-80, 1<<30),
 			Conditions:  conditions(now),
 			Addresses: []corev1.NodeAddress{
-				{Type: corev1.NodeInternalIP, Address: ip}, {Type: corev1.NodeHostName, Address: name}, {Type: corev1.NodeInternalDNS, Address: name},
+				{Type: corev1.NodeInternalIP, Address: ip}, {Type: corev1.NodeHostName, Address: name},
+				{Type: corev1.NodeInternalDNS, Address: name},
 			},
 			NodeInfo: corev1.NodeSystemInfo{
-				MachineID: fmt.Sprintf("ec2%029x", i), SystemUUID: fmt.Sprintf("ec2%05x-0000-4000-8000-%012x", i, i), BootID: fmt.Sprintf("%08x-0000-4000-8000-%012x", i, i),
-				KernelVersion: "6.12.40-63.114.amzn2023.x86_64", OSImage: "Amazon Linux 2023.8.20260808", ContainerRuntimeVersion: "containerd://2.1.4",
-				KubeletVersion: "v1.36.3", OperatingSystem: "linux", Architecture: "amd64",
+				MachineID: fmt.Sprintf("ec2%029x", i), SystemUUID: fmt.Sprintf("ec2%05x-0000-4000-8000-%012x", i, i),
+				BootID:        fmt.Sprintf("%08x-0000-4000-8000-%012x", i, i),
+				KernelVersion: "6.12.40-63.114.amzn2023.x86_64", OSImage: "Amazon Linux 2023.8.20260808",
+				ContainerRuntimeVersion: "containerd://2.1.4",
+				KubeletVersion:          "v1.36.3", OperatingSystem: "linux", Architecture: "amd64",
 			},
 		},
 	}
 	for image := range 30 {
 		repository := fmt.Sprintf("registry.example.com/platform/component-%02d", (i+image)%60)
 		node.Status.Images = append(node.Status.Images, corev1.ContainerImage{
-			Names:     []string{fmt.Sprintf("%s@sha256:%064x", repository, i*100+image), fmt.Sprintf("%s:v1.%d.0", repository, image)},
+			Names: []string{fmt.Sprintf("%s@sha256:%064x", repository, i*100+image),
+				fmt.Sprintf("%s:v1.%d.0", repository, image)},
 			SizeBytes: int64(50_000_000 + image),
 		})
 	}
@@ -143,14 +149,19 @@ func resources(millicores, reserved int64) corev1.ResourceList {
 
 // conditions are those that a kubelet has, each with the time of its last heartbeat.
 func conditions(now metav1.Time) []corev1.NodeCondition {
-	condition := func(of corev1.NodeConditionType, status corev1.ConditionStatus, reason, message string) corev1.NodeCondition {
-		return corev1.NodeCondition{Type: of, Status: status, LastHeartbeatTime: now, LastTransitionTime: metav1.NewTime(now.Add(-24 * time.Hour)), Reason: reason, Message: message}
+	condition := func(of corev1.NodeConditionType, status corev1.ConditionStatus,
+		reason, message string) corev1.NodeCondition {
+		return corev1.NodeCondition{Type: of, Status: status, LastHeartbeatTime: now,
+			LastTransitionTime: metav1.NewTime(now.Add(-24 * time.Hour)), Reason: reason, Message: message}
 	}
 	return []corev1.NodeCondition{
 		condition(corev1.NodeNetworkUnavailable, corev1.ConditionFalse, "CalicoIsUp", "Calico is running on this node"),
-		condition(corev1.NodeMemoryPressure, corev1.ConditionFalse, "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-		condition(corev1.NodeDiskPressure, corev1.ConditionFalse, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-		condition(corev1.NodePIDPressure, corev1.ConditionFalse, "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+		condition(corev1.NodeMemoryPressure, corev1.ConditionFalse, "KubeletHasSufficientMemory",
+			"kubelet has sufficient memory available"),
+		condition(corev1.NodeDiskPressure, corev1.ConditionFalse, "KubeletHasNoDiskPressure",
+			"kubelet has no disk pressure"),
+		condition(corev1.NodePIDPressure, corev1.ConditionFalse, "KubeletHasSufficientPID",
+			"kubelet has sufficient PID available"),
 		condition(corev1.NodeReady, corev1.ConditionTrue, "KubeletReady", "kubelet is posting ready status"),
 	}
 }
@@ -203,7 +214,8 @@ func (h *heartbeats) beat(ctx context.Context, c client.Client, node int) error 
 	if err != nil {
 		return err
 	}
-	err = c.Status().Patch(ctx, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: nodeNamed(node)}}, client.RawPatch(types.StrategicMergePatchType, patch))
+	err = c.Status().Patch(ctx, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: nodeNamed(node)}},
+		client.RawPatch(types.StrategicMergePatchType, patch))
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("rewriting the status of a node: %w", err)
 	}
@@ -221,16 +233,19 @@ func (h *heartbeats) end() error {
 type nodesResult struct {
 	title string
 	nodes int
-	// empty is the memory with products and no nodes, full that with all nodes; each after a quiet time. applied is right after the nodes were.
+	// empty is the memory with products and no nodes, full that with all nodes; each after a quiet time. applied is
+	// right after the nodes were.
 	empty, applied, full memory
 	peak                 int64
 	quiet                span
-	// beats is how many heartbeats there were in the quiet time, and reconciles how often a controller looked at something in it, by its name.
+	// beats is how many heartbeats there were in the quiet time, and reconciles how often a controller looked at
+	// something in it, by its name.
 	beats      int64
 	reconciles map[string]float64
 	cpu        time.Duration
 
-	// added is the time from the start of the burst until its writes are over; the others are how long after the last creation all was right.
+	// added is the time from the start of the burst until its writes are over; the others are how long after the last
+	// creation all was right.
 	added                    span
 	created                  time.Duration
 	statusRight, scrapeRight time.Duration
@@ -240,15 +255,18 @@ type nodesResult struct {
 // benchNodes measures what nodes cost the operator, and how soon they count.
 func benchNodes(ctx context.Context, s settings, binary string, out io.Writer) error {
 	r := &nodesResult{title: number(s.nodes) + " nodes", nodes: s.nodes}
-	return withOperator(ctx, binary, r.title, func(plane *controlplane.ControlPlane, manager *controlplane.Manager) error {
-		if err := r.measure(ctx, s, plane, manager); err != nil {
-			return err
-		}
-		return r.print(out)
-	})
+	return withOperator(ctx, binary,
+		r.title, func(plane *controlplane.ControlPlane, manager *controlplane.Manager) error {
+			if err := r.measure(ctx, s, plane, manager); err != nil {
+				return err
+			}
+			return r.print(out)
+		})
 }
 
-func (r *nodesResult) measure(ctx context.Context, s settings, plane *controlplane.ControlPlane, manager *controlplane.Manager) error {
+func (r *nodesResult) measure(
+	ctx context.Context, s settings, plane *controlplane.ControlPlane, manager *controlplane.Manager,
+) error {
 	c, err := plane.NewClient()
 	if err != nil {
 		return err
@@ -283,7 +301,9 @@ func (r *nodesResult) measure(ctx context.Context, s settings, plane *controlpla
 }
 
 // startEmpty creates the products, and looks at the memory while there is no node.
-func (r *nodesResult) startEmpty(ctx context.Context, s settings, c client.WithWatch, from *scraper, manager *controlplane.Manager) error {
+func (r *nodesResult) startEmpty(
+	ctx context.Context, s settings, c client.WithWatch, from *scraper, manager *controlplane.Manager,
+) error {
 	v, err := newVendor(time.Now())
 	if err != nil {
 		return err
@@ -291,7 +311,8 @@ func (r *nodesResult) startEmpty(ctx context.Context, s settings, c client.WithW
 	for name, usage := range map[string]*api.UsageSpec{
 		everyNode:        nil,
 		everyNodeLimited: {NodeSelector: &metav1.LabelSelector{}},
-		licensedNodes:    {NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{poolLabel: licensedPool}}},
+		licensedNodes: {
+			NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{poolLabel: licensedPool}}},
 	} {
 		product := &api.LicensedProduct{
 			ObjectMeta: metav1.ObjectMeta{Name: name},
@@ -316,7 +337,9 @@ func (r *nodesResult) startEmpty(ctx context.Context, s settings, c client.WithW
 }
 
 // rest waits while nothing happens but heartbeats. What is scraped for is scraped for before and after.
-func (r *nodesResult) rest(ctx context.Context, s settings, from *scraper, manager *controlplane.Manager, beating *heartbeats) error {
+func (r *nodesResult) rest(
+	ctx context.Context, s settings, from *scraper, manager *controlplane.Manager, beating *heartbeats,
+) error {
 	if err := pause(ctx, settle); err != nil {
 		return err
 	}
@@ -512,7 +535,8 @@ func (r *nodesResult) printHeartbeats(out io.Writer) error {
 	return table(out, fmt.Sprintf("%s: %.0f s with nothing but heartbeats", r.title, seconds),
 		[]string{"", "measured", "target"},
 		[]string{
-			fmt.Sprintf("heartbeats (%s nodes, one each in %.0f s)", number(max(1, r.nodes/beatingShare)), beatEvery.Seconds()), number(r.beats),
+			fmt.Sprintf("heartbeats (%s nodes, one each in %.0f s)", number(max(1, r.nodes/beatingShare)),
+				beatEvery.Seconds()), number(r.beats),
 			fmt.Sprintf("%.0f due", float64(max(1, r.nodes/beatingShare))*seconds/beatEvery.Seconds()),
 		},
 		[]string{"reconciles", fmt.Sprintf("%.0f", reconciles), verdict("0", reconciles == 0)},
@@ -529,10 +553,13 @@ func (r *nodesResult) printBurst(out io.Writer) error {
 	return table(out, fmt.Sprintf("%s, and %d more at once", r.title, burst),
 		[]string{"", "measured", "target"},
 		[]string{"creating them", milliseconds(r.created), ""},
-		[]string{"status of every product right, after the last creation", milliseconds(r.statusRight), within(r.statusRight)},
-		[]string{"metrics of every product right, after the last creation", milliseconds(r.scrapeRight), within(r.scrapeRight)},
+		[]string{"status of every product right, after the last creation", milliseconds(r.statusRight),
+			within(r.statusRight)},
+		[]string{"metrics of every product right, after the last creation", milliseconds(r.scrapeRight),
+			within(r.scrapeRight)},
 		[]string{"status writes, of 3 products", number(written.total), ""},
-		[]string{"most status writes to one product", number(written.most()), verdict(fmt.Sprintf("≤ %d", burstWritesTarget), written.most() <= burstWritesTarget)},
+		[]string{"most status writes to one product", number(written.most()),
+			verdict(fmt.Sprintf("≤ %d", burstWritesTarget), written.most() <= burstWritesTarget)},
 		[]string{"conflicts, failures", fmt.Sprintf("%d, %d", written.conflicts, written.failures), ""},
 	)
 }

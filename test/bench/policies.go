@@ -64,7 +64,8 @@ func policyNamed(i, tiers int) *unstructured.Unstructured {
 	return calicoObject(string(kind), namespace, fmt.Sprintf("%s.component-%04d", tierNamed(i%tiers), i))
 }
 
-// newPolicy is as large and as varied as one that a delivery tool applies, about 2 kB. It has rules that allow and rules that deny.
+// newPolicy is as large and as varied as one that a delivery tool applies, about 2 kB. It has rules that allow and
+// rules that deny.
 func newPolicy(i, tiers int) *unstructured.Unstructured {
 	policy := policyNamed(i, tiers)
 	component, tier := fmt.Sprintf("component-%04d", i), tierNamed(i%tiers)
@@ -77,18 +78,21 @@ func newPolicy(i, tiers int) *unstructured.Unstructured {
 		"helm.sh/chart":                fmt.Sprintf("network-policies-3.%d.1", i%10),
 	})
 	policy.SetAnnotations(map[string]string{
-		"argocd.argoproj.io/sync-wave":   "-1",
-		"argocd.argoproj.io/tracking-id": fmt.Sprintf("shop-production:projectcalico.org/%s:%s/%s", policy.GetKind(), policy.GetNamespace(), policy.GetName()),
+		"argocd.argoproj.io/sync-wave": "-1",
+		"argocd.argoproj.io/tracking-id": fmt.Sprintf("shop-production:projectcalico.org/%s:%s/%s", policy.GetKind(),
+			policy.GetNamespace(), policy.GetName()),
 		"example.com/ticket":             fmt.Sprintf("https://tickets.example.com/browse/NET-%05d", i),
 		"meta.helm.sh/release-name":      "shop-network-policies",
 		"meta.helm.sh/release-namespace": "shop-production",
-		"kubernetes.io/description":      fmt.Sprintf("What %s of %s may be asked by the gateway, and what it may ask databases and partners.", component, tier),
+		"kubernetes.io/description": fmt.Sprintf("What %s of %s may be asked by the gateway, and what it may "+
+			"ask databases and partners.", component, tier),
 	})
 	allow := func(protocol, side string, peer map[string]any) map[string]any {
 		return map[string]any{"action": "Allow", "protocol": protocol, side: peer}
 	}
 	const inNamespaces = "projectcalico.org/name in {'shop-frontend', 'shop-gateway', 'monitoring'}"
-	gateway := allow("TCP", "source", map[string]any{"selector": "app.kubernetes.io/name in {'gateway', 'frontend'}", "namespaceSelector": inNamespaces})
+	gateway := allow("TCP", "source", map[string]any{"selector": "app.kubernetes.io/name in {'gateway', 'frontend'}",
+		"namespaceSelector": inNamespaces})
 	gateway["destination"] = map[string]any{"ports": []any{int64(8080), int64(8443), int64(9000 + i%100)}}
 	partners := make([]any, 0, 8)
 	for n := range cap(partners) {
@@ -101,12 +105,15 @@ func newPolicy(i, tiers int) *unstructured.Unstructured {
 		"types":    []any{"Ingress", "Egress"},
 		"ingress": []any{
 			gateway,
-			allow("TCP", "source", map[string]any{"selector": "app.kubernetes.io/name == 'prometheus'", "namespaceSelector": "projectcalico.org/name == 'monitoring'"}),
+			allow("TCP", "source",
+				map[string]any{"selector": "app.kubernetes.io/name == 'prometheus'",
+					"namespaceSelector": "projectcalico.org/name == 'monitoring'"}),
 			map[string]any{"action": "Deny"},
 		},
 		"egress": []any{
 			allow("UDP", "destination", map[string]any{"selector": "k8s-app == 'kube-dns'", "ports": []any{int64(53)}}),
-			allow("TCP", "destination", map[string]any{"selector": "app.kubernetes.io/name == 'postgresql'", "ports": []any{int64(5432)}}),
+			allow("TCP", "destination",
+				map[string]any{"selector": "app.kubernetes.io/name == 'postgresql'", "ports": []any{int64(5432)}}),
 			allow("TCP", "destination", map[string]any{"nets": partners, "ports": []any{int64(443)}}),
 			map[string]any{"action": "Deny"},
 		},
@@ -117,7 +124,8 @@ func newPolicy(i, tiers int) *unstructured.Unstructured {
 // createTiers creates tiers, and the namespaces of the policies that have one.
 func createTiers(ctx context.Context, c client.Client, tiers int) error {
 	for i := range policyNamespaces {
-		if err := c.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: policyNamespaceNamed(i)}}); err != nil {
+		if err := c.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: policyNamespaceNamed(i)}}); err !=
+			nil {
 			return fmt.Errorf("creating a namespace: %w", err)
 		}
 	}
@@ -131,7 +139,8 @@ func createTiers(ctx context.Context, c client.Client, tiers int) error {
 
 // createPolicies creates so many policies from one number on, several at a time.
 func createPolicies(ctx context.Context, c client.Client, from, policies, tiers int) error {
-	err := atOnce(ctx, policies, func(ctx context.Context, i int) error { return c.Create(ctx, newPolicy(from+i, tiers)) })
+	err := atOnce(ctx,
+		policies, func(ctx context.Context, i int) error { return c.Create(ctx, newPolicy(from+i, tiers)) })
 	if err != nil {
 		return fmt.Errorf("creating policies: %w", err)
 	}

@@ -18,8 +18,8 @@ import (
 
 const (
 	sharedProducts = 10
-	// window is within which all boundaries of a run fall: keys expire in its first part, and their grace periods end in its last. Between the two nothing is
-	// due, or a state that is late could be missed altogether.
+	// window is within which all boundaries of a run fall: keys expire in its first part, and their grace periods end
+	// in its last. Between the two nothing is due, or a state that is late could be missed altogether.
 	window = 60 * time.Second
 	part   = 25 * time.Second
 	// creators create objects at the same time.
@@ -83,7 +83,8 @@ func (p *population) createProducts(ctx context.Context, c client.Client, v *ven
 	err := atOnce(ctx, p.products, func(ctx context.Context, i int) error {
 		return c.Create(ctx, &api.LicensedProduct{
 			ObjectMeta: metav1.ObjectMeta{Name: p.productOf(i).name},
-			Spec:       api.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew", TrustAnchors: v.anchor},
+			Spec: api.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew",
+				TrustAnchors: v.anchor},
 		})
 	})
 	if err != nil {

@@ -31,7 +31,8 @@ type recorder struct {
 }
 
 func record(ctx context.Context, c client.WithWatch, p *population) (*recorder, error) {
-	r := &recorder{population: p, seen: map[object]map[string]time.Time{}, missing: map[string]map[string]int{}, changed: make(chan struct{})}
+	r := &recorder{population: p, seen: map[object]map[string]time.Time{}, missing: map[string]map[string]int{},
+		changed: make(chan struct{})}
 	for _, state := range states {
 		r.missing[state] = map[string]int{keyResource: p.keys, productResource: p.products}
 	}
@@ -45,7 +46,8 @@ func record(ctx context.Context, c client.WithWatch, p *population) (*recorder, 
 	return r, nil
 }
 
-// follow notes what a watch shows, and what the watches show that take over where one ends: an API server ends those that it cannot get rid of its events to.
+// follow notes what a watch shows, and what the watches show that take over where one ends: an API server ends those
+// that it cannot get rid of its events to.
 func (r *recorder) follow(ctx context.Context, c client.WithWatch, list client.ObjectList, watcher watch.Interface) {
 	var version string
 	for {
@@ -61,7 +63,8 @@ func (r *recorder) follow(ctx context.Context, c client.WithWatch, list client.O
 		}
 		say("A watch of %T has ended and goes on from version %s", list, version)
 		var err error
-		if watcher, err = c.Watch(ctx, list, &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: version}}); err != nil {
+		if watcher, err = c.Watch(ctx, list,
+			&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: version}}); err != nil {
 			say("Watching %T again failed, so nothing more will be seen: %v", list, err)
 			return
 		}
@@ -137,7 +140,8 @@ func (r *recorder) oneNotSeen(state string) string {
 	defer r.mu.Unlock()
 	for of, life := range r.population.life {
 		if _, seen := r.seen[of][state]; !seen {
-			return fmt.Sprintf("%s %s, which expires at %s and was seen %v", of.resource, of.name, life.expiry.UTC().Format(time.TimeOnly), r.seen[of])
+			return fmt.Sprintf("%s %s, which expires at %s and was seen %v", of.resource, of.name,
+				life.expiry.UTC().Format(time.TimeOnly), r.seen[of])
 		}
 	}
 	return "none"
@@ -150,7 +154,8 @@ func (r *recorder) lateness(resource string) []time.Duration {
 	var all []time.Duration
 	for of, life := range r.population.life {
 		if of.resource == resource {
-			all = append(all, r.seen[of][stateGracePeriod].Sub(life.expiry), r.seen[of][stateExpired].Sub(life.graceEnd))
+			all = append(all, r.seen[of][stateGracePeriod].Sub(life.expiry),
+				r.seen[of][stateExpired].Sub(life.graceEnd))
 		}
 	}
 	slices.Sort(all)

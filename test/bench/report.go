@@ -29,7 +29,8 @@ import (
 
 const (
 	reportTarget = 100 * time.Millisecond
-	// reportRounds is how often each report is asked for in turn, and manyReports of the largest one whether memory grows.
+	// reportRounds is how often each report is asked for in turn, and manyReports of the largest one whether memory
+	// grows.
 	reportRounds = 50
 	manyReports  = 1000
 	// reportsAtOnce is a crowd.
@@ -70,12 +71,17 @@ type asker struct {
 	url, token string
 }
 
-func newAsker(ctx context.Context, plane *controlplane.ControlPlane, manager *controlplane.Manager, name string) (*asker, error) {
-	config, err := plane.UserConfig(ctx, name, rbacv1.PolicyRule{NonResourceURLs: []string{report.Path}, Verbs: []string{"get"}})
+func newAsker(
+	ctx context.Context, plane *controlplane.ControlPlane, manager *controlplane.Manager, name string,
+) (*asker, error) {
+	config, err := plane.UserConfig(ctx, name,
+		rbacv1.PolicyRule{NonResourceURLs: []string{report.Path}, Verbs: []string{"get"}})
 	if err != nil {
 		return nil, err
 	}
-	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, MaxIdleConnsPerHost: reportsAtOnce} // its certificate is its own
+	// its certificate is its own
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+		MaxIdleConnsPerHost: reportsAtOnce}
 	return &asker{client: &http.Client{Transport: transport}, url: manager.ReportURL(), token: config.BearerToken}, nil
 }
 
@@ -104,21 +110,26 @@ func (a *asker) ask(ctx context.Context, query string) (took time.Duration, body
 // benchReport asks for license reports of a large cluster, and prints how long that takes, and what it costs.
 func benchReport(ctx context.Context, s settings, binary string, out io.Writer) error {
 	r := &reportResult{
-		title: fmt.Sprintf("License reports at %s nodes, %s products with 13 months each, %s role bindings", number(s.nodes), number(s.keys), number(roleBindings)),
-		kinds: []askedReport{{name: "of one product", query: "product=product-0001"}, {name: "of all", query: "product=*"}, {name: "of all, as a tar", query: "product=*&format=tar"}},
+		title: fmt.Sprintf("License reports at %s nodes, %s products with 13 months each, %s role bindings",
+			number(s.nodes), number(s.keys), number(roleBindings)),
+		kinds: []askedReport{{name: "of one product", query: "product=product-0001"},
+			{name: "of all", query: "product=*"}, {name: "of all, as a tar", query: "product=*&format=tar"}},
 	}
-	return withOperator(ctx, binary, r.title, func(plane *controlplane.ControlPlane, manager *controlplane.Manager) error {
-		if err := r.prepare(ctx, s, plane, manager); err != nil {
-			return err
-		}
-		if err := r.measure(ctx, plane, manager); err != nil {
-			return err
-		}
-		return r.print(out)
-	})
+	return withOperator(ctx, binary,
+		r.title, func(plane *controlplane.ControlPlane, manager *controlplane.Manager) error {
+			if err := r.prepare(ctx, s, plane, manager); err != nil {
+				return err
+			}
+			if err := r.measure(ctx, plane, manager); err != nil {
+				return err
+			}
+			return r.print(out)
+		})
 }
 
-func (r *reportResult) prepare(ctx context.Context, s settings, plane *controlplane.ControlPlane, manager *controlplane.Manager) error {
+func (r *reportResult) prepare(
+	ctx context.Context, s settings, plane *controlplane.ControlPlane, manager *controlplane.Manager,
+) error {
 	c, err := plane.NewClient()
 	if err != nil {
 		return err
@@ -156,12 +167,16 @@ func createBindings(ctx context.Context, c client.Client) error {
 	}
 	err := atOnce(ctx, roleBindings, func(ctx context.Context, i int) error {
 		binding := &rbacv1.RoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Namespace: fmt.Sprintf("space-%03d", i%bindingSpaces), Name: fmt.Sprintf("binding-%04d", i)},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "view"},
-			Subjects:   []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: "everywhere@example.com"}},
+			ObjectMeta: metav1.ObjectMeta{Namespace: fmt.Sprintf("space-%03d", i%bindingSpaces),
+				Name: fmt.Sprintf("binding-%04d", i)},
+			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "view"},
+			Subjects: []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName,
+				Name: "everywhere@example.com"}},
 		}
 		for j := 1; j < subjectsEach; j++ {
-			binding.Subjects = append(binding.Subjects, rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: fmt.Sprintf("user-%04d-%d@example.com", i, j)})
+			binding.Subjects = append(binding.Subjects,
+				rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName,
+					Name: fmt.Sprintf("user-%04d-%d@example.com", i, j)})
 		}
 		return c.Create(ctx, binding)
 	})
@@ -187,7 +202,9 @@ func rememberMonths(ctx context.Context, c client.Client, products int) error {
 	var peaks []api.MonthlyPeak
 	for _, month := range monthsBefore(time.Now()) {
 		nodes, cores := int64(1000+len(peaks)), int64(16_000+len(peaks))
-		peaks = append(peaks, api.MonthlyPeak{Month: month, Usage: []api.Usage{{Name: "nodes", Value: &nodes}, {Name: "cores", Value: &cores}}})
+		peaks = append(peaks,
+			api.MonthlyPeak{Month: month,
+				Usage: []api.Usage{{Name: "nodes", Value: &nodes}, {Name: "cores", Value: &cores}}})
 	}
 	patch, err := json.Marshal(map[string]any{"status": map[string]any{"monthlyPeaks": peaks}})
 	if err != nil {
@@ -220,22 +237,27 @@ func (r *reportResult) awaitAll(ctx context.Context, s settings) error {
 		}
 		complete := 0
 		for i := range got.Products {
-			if p := &got.Products[i]; p.State == api.LicensedProductValid && p.Usage["nodes"] == int64(s.nodes) && len(p.MonthlyPeaks) == api.MaxMonthlyPeaks {
+			if p := &got.Products[i]; p.State == api.LicensedProductValid && p.Usage["nodes"] == int64(s.nodes) &&
+				len(p.MonthlyPeaks) == api.MaxMonthlyPeaks {
 				complete++
 			}
 		}
 		// Besides those of the cluster itself.
-		counted := got.RBACUsers != nil && *got.RBACUsers > roleBindings*(subjectsEach-1) && got.WorkspacesCount != nil && *got.WorkspacesCount > bindingSpaces
+		counted := got.RBACUsers != nil && *got.RBACUsers > roleBindings*(subjectsEach-1) &&
+			got.WorkspacesCount != nil && *got.WorkspacesCount > bindingSpaces
 		if complete == s.keys && counted {
 			return pause(ctx, settle)
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("of %d products the report has %d with everything; users and namespaces are counted: %t", s.keys, complete, counted)
+			return fmt.Errorf("of %d products the report has %d with everything; users and namespaces are counted: %t",
+				s.keys, complete, counted)
 		}
 	}
 }
 
-func (r *reportResult) measure(ctx context.Context, plane *controlplane.ControlPlane, manager *controlplane.Manager) (err error) {
+func (r *reportResult) measure(
+	ctx context.Context, plane *controlplane.ControlPlane, manager *controlplane.Manager,
+) (err error) {
 	say("%s: asking", r.title)
 	if err := r.countRequests(ctx, plane); err != nil {
 		return err
@@ -275,7 +297,8 @@ func (r *reportResult) measure(ctx context.Context, plane *controlplane.ControlP
 	return err
 }
 
-// countRequests asks for one report, and finds what the operator asked the API server for it. The caller is known by now.
+// countRequests asks for one report, and finds what the operator asked the API server for it. The caller is known by
+// now.
 func (r *reportResult) countRequests(ctx context.Context, plane *controlplane.ControlPlane) error {
 	asking := span{from: time.Now()}
 	if _, _, err := r.asker.ask(ctx, "product=*"); err != nil {
@@ -313,17 +336,20 @@ func (k *askedReport) measure(ctx context.Context) error {
 }
 
 func (r *reportResult) print(out io.Writer) error {
-	rows := [][]string{{"", "first, of an account not met before", "second", "median", "slowest of " + number(reportRounds), "bytes", "target"}}
+	rows := [][]string{{"", "first, of an account not met before", "second", "median",
+		"slowest of " + number(reportRounds), "bytes", "target"}}
 	for _, k := range r.kinds {
 		rows = append(rows, []string{
-			k.name, tenths(k.first), tenths(k.second), tenths(percentile(k.took, 50)), tenths(percentile(k.took, 100)), number(k.bytes),
+			k.name, tenths(k.first), tenths(k.second), tenths(percentile(k.took, 50)), tenths(percentile(k.took, 100)),
+			number(k.bytes),
 			verdict("second < "+milliseconds(reportTarget), k.second < reportTarget),
 		})
 	}
 	cost := [][]string{{"", "measured", "target"}}
 	perNode := 0
 	for _, request := range slices.Sorted(maps.Keys(r.requests)) {
-		cost = append(cost, []string{"requests to the API server for one report: " + request, number(r.requests[request]), ""})
+		cost = append(cost,
+			[]string{"requests to the API server for one report: " + request, number(r.requests[request]), ""})
 		if strings.Contains(request, "nodes") {
 			perNode += r.requests[request]
 		}
@@ -332,8 +358,11 @@ func (r *reportResult) print(out io.Writer) error {
 	grown := r.after.anonymous - r.warm.anonymous
 	cost = append(cost,
 		[]string{"anonymous memory before any", megabytes(r.before.anonymous), ""},
-		[]string{fmt.Sprintf("after %s of all products, after %s", number(manyReports/10), number(manyReports)), megabytes(r.warm.anonymous) + ", " + megabytes(r.after.anonymous), verdict("does not grow", grown < steady)},
-		[]string{fmt.Sprintf("%d of all products at once: until the last has come", reportsAtOnce), milliseconds(r.crowd), ""},
+		[]string{fmt.Sprintf("after %s of all products, after %s", number(manyReports/10), number(manyReports)),
+			megabytes(r.warm.anonymous) + ", " + megabytes(r.after.anonymous),
+			verdict("does not grow", grown < steady)},
+		[]string{fmt.Sprintf("%d of all products at once: until the last has come", reportsAtOnce),
+			milliseconds(r.crowd), ""},
 		[]string{"peak of all memory since the start", megabytes(r.crowdPeak), ""},
 	)
 	return errors.Join(table(out, r.title, rows...), table(out, "License reports: what they cost", cost...))

@@ -23,7 +23,8 @@ type writes struct {
 func statusWrites(events []controlplane.AuditEvent, during span, resource string) writes {
 	found := writes{of: map[string]int{}}
 	for _, e := range events {
-		if e.Resource != resource || e.Subresource != "status" || e.Stage != controlplane.StageResponseComplete || !during.contains(e.Received) {
+		if e.Resource != resource || e.Subresource != "status" || e.Stage != controlplane.StageResponseComplete ||
+			!during.contains(e.Received) {
 			continue
 		}
 		switch {
@@ -51,7 +52,8 @@ func (w writes) most() int {
 // eventWrites are the requests that create events, and those that count one up.
 func eventWrites(events []controlplane.AuditEvent, during span) (created, patched int) {
 	for _, e := range events {
-		if e.Resource != "events" || e.Stage != controlplane.StageResponseComplete || !during.contains(e.Received) || e.Code >= 300 {
+		if e.Resource != "events" || e.Stage != controlplane.StageResponseComplete || !during.contains(e.Received) ||
+			e.Code >= 300 {
 			continue
 		}
 		if e.Verb == "create" {

@@ -27,32 +27,36 @@ const (
 	turnTarget         = 2 * time.Second
 	policyMemoryTarget = 2_000
 
-	// untilExpiry is how long before its expiry the key is issued that ends, and graceAfter how long its grace period is.
+	// untilExpiry is how long before its expiry the key is issued that ends, and graceAfter how long its grace period
+	// is.
 	untilExpiry = 10 * time.Second
 	graceAfter  = 5 * time.Second
 
 	// editEvery is how often a policy is changed, 100 times a minute, and editFor for how long at most.
 	editEvery = time.Minute / 100
 	editFor   = time.Minute
-	// countEvery is how long the operator may leave what it says of policies as it was, so that not each change of one is a write.
+	// countEvery is how long the operator may leave what it says of policies as it was, so that not each change of one
+	// is a write.
 	countEvery = 5 * time.Second
 )
 
 // restrictionResult is what was measured with tiers and policies.
 type restrictionResult struct {
 	title string
-	// empty is the memory with the tiers and no policies, grown that of the same process once they were created, started that of one that found them there; each is after a
-	// quiet time. created is right after they were.
+	// empty is the memory with the tiers and no policies, grown that of the same process once they were created,
+	// started that of one that found them there; each is after a quiet time. created is right after they were.
 	empty, grown, started heldMemory
 	created               memory
-	// grownPeak is the most of the former process, startPeak that of the latter by the time it had counted them, startTook later than it was ready.
+	// grownPeak is the most of the former process, startPeak that of the latter by the time it had counted them,
+	// startTook later than it was ready.
 	grownPeak, startPeak int64
 	startTook            time.Duration
 
 	// start is the restriction coming into force, and end its being lifted.
 	start, end turn
 	quiet      observed
-	// edits are how many policies were changed while edited was observed, and editsTold is how long after the last of them the status was right.
+	// edits are how many policies were changed while edited was observed, and editsTold is how long after the last of
+	// them the status was right.
 	edits     int
 	edited    observed
 	editsTold time.Duration
@@ -61,7 +65,8 @@ type restrictionResult struct {
 	audit     []controlplane.AuditEvent
 }
 
-// heldMemory is what the manager has resident at a moment, and live what its last collection of garbage has left of its heap.
+// heldMemory is what the manager has resident at a moment, and live what its last collection of garbage has left of its
+// heap.
 type heldMemory struct {
 	memory
 	live int64
@@ -71,11 +76,13 @@ type heldMemory struct {
 type turn struct {
 	// from is the boundary, or the moment before the key was applied that renews.
 	from time.Time
-	// passes are when each pass policy came, or went, in order; told is when the status said so, and final when it said what has come of it, for that reason.
+	// passes are when each pass policy came, or went, in order; told is when the status said so, and final when it said
+	// what has come of it, for that reason.
 	passes      []time.Time
 	told, final time.Time
 	reason      string
-	// during is from the first moment to one at which nothing more was to come, and changed how many of the users' policies have changed in it.
+	// during is from the first moment to one at which nothing more was to come, and changed how many of the users'
+	// policies have changed in it.
 	during  span
 	changed int
 	cpu     time.Duration
@@ -98,7 +105,8 @@ type restrictionBench struct {
 	vendor *vendor
 }
 
-// benchRestriction measures what a restriction of many policies costs, how soon it is there and how soon gone again, and beside it what changing each of them does.
+// benchRestriction measures what a restriction of many policies costs, how soon it is there and how soon gone again,
+// and beside it what changing each of them does.
 func benchRestriction(ctx context.Context, s settings, binary string, out io.Writer) error {
 	title := fmt.Sprintf("%s policies in %d tiers", number(s.policies), s.tiers)
 	return withControlPlane(ctx, title, func(plane *controlplane.ControlPlane) error {
@@ -124,14 +132,16 @@ func (b *restrictionBench) measure(ctx context.Context, binary string) error {
 	if b.vendor, err = newVendor(time.Now()); err != nil {
 		return err
 	}
-	if err := whileOperatorRuns(ctx, b.plane, binary, func(manager *controlplane.Manager) error { return b.grow(ctx, manager) }); err != nil {
+	if err := whileOperatorRuns(ctx, b.plane,
+		binary, func(manager *controlplane.Manager) error { return b.grow(ctx, manager) }); err != nil {
 		return err
 	}
 	// The last comes while the operator is down: one that has counted it has seen them all.
 	if err := createPolicies(ctx, b.client, b.policies-1, 1, b.tiers); err != nil {
 		return err
 	}
-	if err := whileOperatorRuns(ctx, b.plane, binary, func(manager *controlplane.Manager) error { return b.live(ctx, manager) }); err != nil {
+	if err := whileOperatorRuns(ctx, b.plane,
+		binary, func(manager *controlplane.Manager) error { return b.live(ctx, manager) }); err != nil {
 		return err
 	}
 	if err := b.changeOneByOne(ctx); err != nil {
@@ -183,7 +193,8 @@ func (b *restrictionBench) createProduct(ctx context.Context) error {
 		ObjectMeta: metav1.ObjectMeta{Name: restricting},
 		Spec: api.LicensedProductSpec{
 			Vendor: "Acme", RenewalURL: "https://acme.example/renew", TrustAnchors: b.vendor.anchor,
-			Restriction: &api.RestrictionSpec{Mode: api.RestrictionDefaultTierOnly, TierSelector: &metav1.LabelSelector{}},
+			Restriction: &api.RestrictionSpec{Mode: api.RestrictionDefaultTierOnly,
+				TierSelector: &metav1.LabelSelector{}},
 		},
 	})
 }
@@ -228,7 +239,10 @@ func (b *restrictionBench) restrict(ctx context.Context, manager *controlplane.M
 		return err
 	}
 	say("%s: to be restricted at %s", b.title, boundary.Format(time.TimeOnly))
-	return b.follow(ctx, manager, &b.start, watch.Added, func() (time.Time, error) { return boundary, pause(ctx, time.Until(boundary)) })
+	return b.follow(ctx, manager, &b.start, watch.Added, func() (time.Time, error) {
+		return boundary,
+			pause(ctx, time.Until(boundary))
+	})
 }
 
 // renew has it lifted again.
@@ -241,7 +255,9 @@ func (b *restrictionBench) renew(ctx context.Context, manager *controlplane.Mana
 	})
 }
 
-func (b *restrictionBench) applyKey(ctx context.Context, name string, issued, expiry time.Time, grace time.Duration) error {
+func (b *restrictionBench) applyKey(
+	ctx context.Context, name string, issued, expiry time.Time, grace time.Duration,
+) error {
 	jws, err := b.vendor.signer.Sign(b.vendor.claims(name, restricting, issued, expiry, grace))
 	if err != nil {
 		return err
@@ -252,15 +268,20 @@ func (b *restrictionBench) applyKey(ctx context.Context, name string, issued, ex
 	})
 }
 
-// follow watches while the restriction comes into force (Added) or is lifted (Deleted), which cause brings about; it tells the moment from which that is due.
-func (b *restrictionBench) follow(ctx context.Context, manager *controlplane.Manager, t *turn, passes watch.EventType, cause func() (time.Time, error)) error {
+// follow watches while the restriction comes into force (Added) or is lifted (Deleted), which cause brings about; it
+// tells the moment from which that is due.
+func (b *restrictionBench) follow(
+	ctx context.Context, manager *controlplane.Manager, t *turn, passes watch.EventType,
+	cause func() (time.Time, error),
+) error {
 	before, err := versionsOfPolicies(ctx, b.client)
 	if err != nil {
 		return err
 	}
 	watching, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("not all was seen within %s", patience))
 	defer cancel()
-	passWatch, err := b.client.Watch(watching, metadataOf(restriction.GlobalNetworkPolicy), client.MatchingLabels{restriction.PassPolicyLabel: restriction.PassPolicyLabelValue})
+	passWatch, err := b.client.Watch(watching, metadataOf(restriction.GlobalNetworkPolicy),
+		client.MatchingLabels{restriction.PassPolicyLabel: restriction.PassPolicyLabelValue})
 	if err != nil {
 		return fmt.Errorf("watching pass policies: %w", err)
 	}
@@ -279,7 +300,8 @@ func (b *restrictionBench) follow(ctx context.Context, manager *controlplane.Man
 	if err != nil {
 		cancel()
 	}
-	if err := errors.Join(err, group.Wait(), pause(ctx, min(settle, b.idle))); err != nil { // a write too many may still come
+	// a write too many may still come
+	if err := errors.Join(err, group.Wait(), pause(ctx, min(settle, b.idle))); err != nil {
 		return err
 	}
 	t.during = span{t.from, time.Now()}
@@ -315,7 +337,8 @@ func (t *turn) followProduct(ctx context.Context, watcher watch.Interface, inFor
 		if t.told.IsZero() {
 			t.told = now
 		}
-		if ready := meta.FindStatusCondition(product.Status.Conditions, api.ConditionRestrictionReady); ready != nil && ready.Reason != api.ReasonApplying {
+		if ready := meta.FindStatusCondition(product.Status.Conditions, api.ConditionRestrictionReady); ready != nil &&
+			ready.Reason != api.ReasonApplying {
 			t.final, t.reason = now, ready.Reason
 			return nil
 		}
@@ -323,7 +346,8 @@ func (t *turn) followProduct(ctx context.Context, watcher watch.Interface, inFor
 	return fmt.Errorf("the status has not said what has come of it: %w", context.Cause(ctx))
 }
 
-// edit changes one policy after the other, each so that it denies nothing any more, and waits until the status says so of all.
+// edit changes one policy after the other, each so that it denies nothing any more, and waits until the status says so
+// of all.
 func (b *restrictionBench) edit(ctx context.Context) error {
 	ticker := time.NewTicker(editEvery)
 	defer ticker.Stop()
@@ -344,7 +368,8 @@ func (b *restrictionBench) edit(ctx context.Context) error {
 	return errors.Join(err, pause(ctx, min(settle, b.idle))) // a write too many may still come
 }
 
-// awaitCounts waits until a watch has shown how many policies the product's restriction affects or would affect, and how many of them deny, and tells when that was.
+// awaitCounts waits until a watch has shown how many policies the product's restriction affects or would affect, and
+// how many of them deny, and tells when that was.
 func (b *restrictionBench) awaitCounts(ctx context.Context, total, denying int) (time.Time, error) {
 	type counts struct{ total, denying int }
 	want, got := counts{total, denying}, counts{-1, -1}
@@ -433,11 +458,14 @@ const (
 	collectionsMetric = "go_gc_cycles_total_gc_cycles_total"
 )
 
-// collections of garbage are waited for until what is alive has been told from what is not: what pools keep, goes with the second.
+// collections of garbage are waited for until what is alive has been told from what is not: what pools keep, goes with
+// the second.
 const collections = 2
 
 // memoryAfter is what the manager has resident after a while, and what is alive of its heap.
-func memoryAfter(ctx context.Context, quiet time.Duration, manager *controlplane.Manager, from *scraper) (heldMemory, error) {
+func memoryAfter(
+	ctx context.Context, quiet time.Duration, manager *controlplane.Manager, from *scraper,
+) (heldMemory, error) {
 	if err := pause(ctx, quiet); err != nil {
 		return heldMemory{}, err
 	}
@@ -463,7 +491,8 @@ func memoryAfter(ctx context.Context, quiet time.Duration, manager *controlplane
 		case collected >= first+collections:
 			return heldMemory{resident, int64(live)}, nil
 		case time.Now().After(deadline):
-			return heldMemory{}, fmt.Errorf("there were only %.0f collections of garbage within %s", collected-first, patience)
+			return heldMemory{}, fmt.Errorf("there were only %.0f collections of garbage within %s", collected-first,
+				patience)
 		}
 	}
 }

@@ -16,7 +16,8 @@ import (
 
 // restrictionRequests are what the operator asked for on account of a restriction, but for its lease and its watches.
 type restrictionRequests struct {
-	// created and deleted are pass policies, statuses the writes to the status of products and keys, and events those that were created or counted up.
+	// created and deleted are pass policies, statuses the writes to the status of products and keys, and events those
+	// that were created or counted up.
 	created, deleted, statuses, events int
 	// conflicts are the status writes that came too late.
 	conflicts int
@@ -88,10 +89,12 @@ func (b *restrictionBench) printTurn(out io.Writer, t *turn, what, since string)
 		[]string{"pass policies created, deleted", fmt.Sprintf("%d, %d", did.created, did.deleted), once},
 		[]string{"the first of them seen at a watch, " + since, t.after(t.passes[0]), ""},
 		[]string{"half of them", t.after(t.passes[len(t.passes)/2]), ""},
-		[]string{"all of them", t.after(t.passes[len(t.passes)-1]), verdict("≤ "+milliseconds(turnTarget), t.took() <= turnTarget)},
+		[]string{"all of them", t.after(t.passes[len(t.passes)-1]),
+			verdict("≤ "+milliseconds(turnTarget), t.took() <= turnTarget)},
 		[]string{"status says so", t.after(t.told), ""},
 		[]string{"condition RestrictionReady is " + t.reason, t.after(t.final), ""},
-		[]string{"status writes to the product and its keys, conflicts", fmt.Sprintf("%d, %d", did.statuses, did.conflicts), ""},
+		[]string{"status writes to the product and its keys, conflicts",
+			fmt.Sprintf("%d, %d", did.statuses, did.conflicts), ""},
 		[]string{"dry runs that ask for the lock", number(did.probes), ""},
 		[]string{"events", number(did.events), ""},
 		[]string{"any other request", number(len(did.others)), verdict("0", len(did.others) == 0)},
@@ -124,7 +127,8 @@ func (b *restrictionBench) printMemory(out io.Writer) error {
 	each := func(m heldMemory, policies int) []string {
 		of := func(with, without int64) string { return kilobytes((with - without) / int64(max(1, policies))) }
 		return []string{
-			"that is, for each policy", of(m.all, b.empty.all), of(m.anonymous, b.empty.anonymous), of(m.live, b.empty.live),
+			"that is, for each policy", of(m.all, b.empty.all), of(m.anonymous, b.empty.anonymous),
+			of(m.live, b.empty.live),
 			verdict("≤ "+kilobytes(policyMemoryTarget), m.all-b.empty.all <= policyMemoryTarget*int64(policies)),
 		}
 	}
@@ -135,7 +139,8 @@ func (b *restrictionBench) printMemory(out io.Writer) error {
 		held("after a quiet time", b.grown),
 		each(b.grown, b.policies-1),
 		[]string{"the most at any time", megabytes(b.grownPeak), "", "", ""},
-		[]string{"another process, which finds them there: the most by the time it has counted them", megabytes(b.startPeak), "", "", ""},
+		[]string{"another process, which finds them there: the most by the time it has counted them",
+			megabytes(b.startPeak), "", "", ""},
 		held("with a restriction in force, after a quiet time", b.started),
 		each(b.started, b.policies),
 		[]string{"time from being ready to having counted them", milliseconds(b.startTook), "", "", ""},
@@ -159,7 +164,8 @@ func (b *restrictionBench) printQuiet(out io.Writer) error {
 	all, did := requestsDuring(b.audit, b.quiet.span), restrictionRequestsDuring(b.audit, b.quiet.span)
 	b.tellOthers(when, did.others)
 	others := len(all.others) - did.probes
-	return table(out, fmt.Sprintf("%s: restricted, %.0f s in which %s", b.title, b.quiet.to.Sub(b.quiet.from).Seconds(), when),
+	return table(out, fmt.Sprintf("%s: restricted, %.0f s in which %s", b.title, b.quiet.to.Sub(b.quiet.from).Seconds(),
+		when),
 		[]string{"", "measured", "target"},
 		[]string{"requests to renew the lease", number(all.leases), ""},
 		[]string{"watch (re)connections", number(all.watches), ""},
@@ -179,8 +185,10 @@ func (b *restrictionBench) printEdits(out io.Writer) error {
 	writes := did.created + did.deleted + did.events + len(did.others)
 	return table(out, fmt.Sprintf("%s: restricted, %.0f s in which %s", b.title, took.Seconds(), when),
 		[]string{"", "measured", "target"},
-		[]string{fmt.Sprintf("changes, one each %d ms, each of which changes what is counted", editEvery.Milliseconds()), number(b.edits), ""},
-		[]string{"status writes, conflicts", fmt.Sprintf("%d, %d", did.statuses, did.conflicts), verdict(fmt.Sprintf("≤ %d", most), did.statuses <= most)},
+		[]string{fmt.Sprintf("changes, one each %d ms, each of which changes what is counted",
+			editEvery.Milliseconds()), number(b.edits), ""},
+		[]string{"status writes, conflicts", fmt.Sprintf("%d, %d", did.statuses, did.conflicts),
+			verdict(fmt.Sprintf("≤ %d", most), did.statuses <= most)},
 		[]string{"dry runs that ask for the lock, where it is missing", number(did.probes), ""},
 		[]string{"any other request", number(writes), verdict("0", writes == 0)},
 		[]string{"status right, after the last change", milliseconds(b.editsTold), ""},

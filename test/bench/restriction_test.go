@@ -43,7 +43,8 @@ func TestRestriction(t *testing.T) {
 		did := restrictionRequestsDuring(b.audit, turn.during)
 		return told{did.created, did.deleted, len(turn.passes), len(did.others), turn.changed, turn.reason}
 	}
-	want := map[string]told{"start": {Created: 3, Seen: 3, Reason: "Complete"}, "end": {Deleted: 3, Seen: 3, Reason: "Complete"}}
+	want := map[string]told{"start": {Created: 3, Seen: 3, Reason: "Complete"},
+		"end": {Deleted: 3, Seen: 3, Reason: "Complete"}}
 	if diff := cmp.Diff(want, map[string]told{"start": of(&b.start), "end": of(&b.end)}); diff != "" {
 		t.Errorf("the start and the end of the restriction (-want +got):\n%s", diff)
 	}
@@ -81,7 +82,8 @@ func buildManager(t *testing.T) string {
 	return manager
 }
 
-// TestPolicies makes sure that policies are as large as real ones, of either kind by halves in each tier, and that each has rules of both kinds.
+// TestPolicies makes sure that policies are as large as real ones, of either kind by halves in each tier, and that each
+// has rules of both kinds.
 func TestPolicies(t *testing.T) {
 	type counts struct{ Global, Namespaced, Allowing, Denying int }
 	got, names := map[string]counts{}, map[string]bool{}
@@ -109,12 +111,14 @@ func TestPolicies(t *testing.T) {
 		}
 		got[seen.Tier] = of
 		names[seen.Namespace+"/"+seen.Name] = true
-		if !strings.HasPrefix(seen.Name, seen.Tier+".") || (seen.Namespace == "") != (seen.Kind == restriction.GlobalNetworkPolicy) {
+		if !strings.HasPrefix(seen.Name, seen.Tier+".") ||
+			(seen.Namespace == "") != (seen.Kind == restriction.GlobalNetworkPolicy) {
 			t.Errorf("policy %d is %+v", i, seen)
 		}
 	}
 	want := counts{Global: 10, Namespaced: 10, Allowing: 20, Denying: 20}
-	if diff := cmp.Diff(map[string]counts{"team-00": want, "team-01": want, "team-02": want, "team-03": want, "team-04": want}, got); diff != "" {
+	if diff := cmp.Diff(map[string]counts{"team-00": want, "team-01": want, "team-02": want, "team-03": want,
+		"team-04": want}, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	if len(names) != 100 {
@@ -126,12 +130,14 @@ func TestRestrictionRequests(t *testing.T) {
 	start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	event := func(verb, group, resource, subresource, path string, code int) controlplane.AuditEvent {
 		return controlplane.AuditEvent{
-			Stage: controlplane.StageResponseComplete, Verb: verb, Group: group, Resource: resource, Subresource: subresource, Path: path, Code: code,
+			Stage: controlplane.StageResponseComplete, Verb: verb, Group: group, Resource: resource,
+			Subresource: subresource, Path: path, Code: code,
 			Received: start, Time: start,
 		}
 	}
 	const calico, own, policies = "projectcalico.org", "license-operator.io", "globalnetworkpolicies"
-	refused, foreign := event("create", calico, policies, "", "/refused", 403), event("get", calico, policies, "", "/read", 200)
+	refused, foreign := event("create", calico, policies, "", "/refused", 403),
+		event("get", calico, policies, "", "/read", 200)
 	got := restrictionRequestsDuring([]controlplane.AuditEvent{
 		event("create", calico, policies, "", "/", 201),
 		event("create", calico, policies, "", "/?dryRun=All", 201),
@@ -166,7 +172,8 @@ func TestChangedPolicies(t *testing.T) {
 }
 
 func TestScrapedValue(t *testing.T) {
-	s := &scraped{body: "# TYPE go_gc_heap_live_bytes gauge\ngo_gc_heap_live_bytes 9.5e+06\ngo_gc_heap_live_bytes_total{a=\"b\"} 3\n"}
+	s := &scraped{body: "# TYPE go_gc_heap_live_bytes gauge\ngo_gc_heap_live_bytes " +
+		"9.5e+06\ngo_gc_heap_live_bytes_total{a=\"b\"} 3\n"}
 	if value, isThere := s.value(liveHeapMetric); value != 9_500_000 || !isThere {
 		t.Errorf("got %f, %t", value, isThere)
 	}

@@ -36,13 +36,16 @@ const (
 
 // What Prometheus says that it accepts, as of its release 2.42 and 3, the latter also with native histograms.
 const (
-	acceptV2 = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
-	acceptV3 = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4," +
+	acceptV2 = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75," +
+		"text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+	acceptV3 = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5," +
+		"application/openmetrics-text;version=0.0.1;q=0.4," +
 		"text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
 	acceptV3Protobuf = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6," + acceptV3
 )
 
-// scraper scrapes the operator as Prometheus does: over TLS, with a bearer token, compressed, on a connection that it keeps.
+// scraper scrapes the operator as Prometheus does: over TLS, with a bearer token, compressed, on a connection that it
+// keeps.
 type scraper struct {
 	client     *http.Client
 	url, token string
@@ -50,7 +53,9 @@ type scraper struct {
 	largest int
 }
 
-func newScraper(ctx context.Context, plane *controlplane.ControlPlane, manager *controlplane.Manager) (*scraper, error) {
+func newScraper(
+	ctx context.Context, plane *controlplane.ControlPlane, manager *controlplane.Manager,
+) (*scraper, error) {
 	token, err := plane.ScraperToken(ctx, true)
 	if err != nil {
 		return nil, err
@@ -103,7 +108,8 @@ func (s *scraper) scrape(ctx context.Context, accept string) (*scraped, error) {
 	}
 	took := time.Since(start)
 	s.largest = max(s.largest, body.Len()+bytes.MinRead)
-	return &scraped{took: took, wire: wire.bytes, contentType: response.Header.Get("Content-Type"), body: body.String()}, nil
+	return &scraped{took: took, wire: wire.bytes, contentType: response.Header.Get("Content-Type"),
+		body: body.String()}, nil
 }
 
 // counter counts what is read.
@@ -189,15 +195,18 @@ func benchScrape(ctx context.Context, s settings, binary string, out io.Writer) 
 			{name: "as Prometheus 3, native histograms", accept: acceptV3Protobuf},
 		},
 	}
-	return withOperator(ctx, binary, r.title, func(plane *controlplane.ControlPlane, manager *controlplane.Manager) error {
-		if err := r.measure(ctx, s, plane, manager); err != nil {
-			return err
-		}
-		return r.print(out)
-	})
+	return withOperator(ctx, binary,
+		r.title, func(plane *controlplane.ControlPlane, manager *controlplane.Manager) error {
+			if err := r.measure(ctx, s, plane, manager); err != nil {
+				return err
+			}
+			return r.print(out)
+		})
 }
 
-func (r *scrapeResult) measure(ctx context.Context, s settings, plane *controlplane.ControlPlane, manager *controlplane.Manager) error {
+func (r *scrapeResult) measure(
+	ctx context.Context, s settings, plane *controlplane.ControlPlane, manager *controlplane.Manager,
+) error {
 	c, err := plane.NewClient()
 	if err != nil {
 		return err
@@ -210,7 +219,8 @@ func (r *scrapeResult) measure(ctx context.Context, s settings, plane *controlpl
 	if err != nil {
 		return err
 	}
-	// This also warms what the operator remembers: that a token is good for a minute, and that its bearer may scrape for five.
+	// This also warms what the operator remembers: that a token is good for a minute, and that its bearer may scrape
+	// for five.
 	if err := r.awaitSeries(ctx, from, s.keys); err != nil {
 		return err
 	}
@@ -296,7 +306,8 @@ func (r *scrapeResult) awaitSeries(ctx context.Context, from *scraper, products 
 		case r.licenses == seriesEach*products && valid == products:
 			return pause(ctx, settle)
 		case time.Now().After(deadline):
-			return fmt.Errorf("of %d products %d are valid, and there are %d series where %d are due", products, valid, r.licenses, seriesEach*products)
+			return fmt.Errorf("of %d products %d are valid, and there are %d series where %d are due", products, valid,
+				r.licenses, seriesEach*products)
 		}
 		if err := pause(ctx, time.Second); err != nil {
 			return err
@@ -350,11 +361,14 @@ func (r *scrapeResult) printRequests(out io.Writer) error {
 	for _, e := range during.others {
 		say("%s: while scraping: %s %s", r.title, e.Verb, e.Path)
 	}
-	return table(out, fmt.Sprintf("%s: the operator during the %.0f s of all %d scrapes", r.title, r.during.to.Sub(r.during.from).Seconds(), scrapes*len(r.formats)),
+	return table(out,
+		fmt.Sprintf("%s: the operator during the %.0f s of all %d scrapes", r.title,
+			r.during.to.Sub(r.during.from).Seconds(), scrapes*len(r.formats)),
 		[]string{"", "measured", "target"},
 		[]string{"requests to renew the lease", number(during.leases), ""},
 		[]string{"watch (re)connections", number(during.watches), ""},
-		[]string{"reviews of the scraper's token and rights, remembered since before for 1 and 5 minutes", number(reviews), ""},
+		[]string{"reviews of the scraper's token and rights, remembered since before for 1 and 5 minutes",
+			number(reviews), ""},
 		[]string{"any other request", number(len(during.others)), verdict("0", len(during.others) == 0)},
 		[]string{"CPU time of the manager, each scrape", tenths(r.cpu / time.Duration(scrapes*len(r.formats))), ""},
 		[]string{"RSS before, after", megabytes(r.before.all) + ", " + megabytes(r.after.all), ""},

@@ -28,7 +28,8 @@ func machine() string {
 		}
 	}
 	return fmt.Sprintf("Measured on %s, %d cores, %s/%s, %s, on %s%s.",
-		model, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), time.Now().UTC().Format(time.DateOnly), load())
+		model, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(),
+		time.Now().UTC().Format(time.DateOnly), load())
 }
 
 // load tells whether the machine had anything else to do.

@@ -20,11 +20,13 @@ import (
 )
 
 const (
-	// tokenCount is more than a verifier remembers, so that going through the tokens in turn finds none of them remembered.
+	// tokenCount is more than a verifier remembers, so that going through the tokens in turn finds none of them
+	// remembered.
 	tokenCount = 10_000
 	// rememberedCount is few enough to be remembered.
 	rememberedCount = 1_000
-	// rounds are taken in turn, so that whatever else the machine does hits all that is compared; the median of each counts.
+	// rounds are taken in turn, so that whatever else the machine does hits all that is compared; the median of each
+	// counts.
 	rounds = 7
 
 	verificationTarget = 3.0
@@ -68,7 +70,8 @@ type signed struct {
 func (v *vendor) issueMany(now time.Time) ([]signed, error) {
 	tokens := make([]signed, tokenCount)
 	for i := range tokens {
-		jws, err := v.signer.Sign(v.claims(fmt.Sprintf("acme-2026-%05d", i), "acme", now, now.Add(365*24*time.Hour), 30*24*time.Hour))
+		jws, err := v.signer.Sign(v.claims(fmt.Sprintf("acme-2026-%05d", i), "acme", now, now.Add(365*24*time.Hour),
+			30*24*time.Hour))
 		if err != nil {
 			return nil, err
 		}
@@ -82,7 +85,8 @@ func (v *vendor) issueMany(now time.Time) ([]signed, error) {
 	return tokens, nil
 }
 
-// benchVerification compares what the operator does to verify a key with the signature check that is the least it could do.
+// benchVerification compares what the operator does to verify a key with the signature check that is the least it could
+// do.
 func benchVerification(ctx context.Context, out io.Writer) error {
 	say("Issuing %s keys and verifying them", number(tokenCount))
 	now := time.Now().UTC().Truncate(time.Second)

@@ -1,7 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package chart has Helm lint, render and install the chart that make chart writes, and the one in docs/examples/vendor-chart.
+// Package chart has Helm lint, render and install the chart that make chart writes, and the one in
+// docs/examples/vendor-chart.
 package chart
 
 import (
@@ -76,7 +77,8 @@ func run(input, command string, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.Command(command, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &stdout, &stderr
-	// Helm keeps what it knows of registries and plugins in the home of whoever runs it, and reads settings from HELM_….
+	// Helm keeps what it knows of registries and plugins in the home of whoever runs it, and reads settings from
+	// HELM_….
 	cmd.Env = []string{"HELM_CACHE_HOME=" + scratch, "HELM_CONFIG_HOME=" + scratch, "HELM_DATA_HOME=" + scratch}
 	for _, variable := range os.Environ() {
 		if !strings.HasPrefix(variable, "HELM_") && !strings.HasPrefix(variable, "KUBECONFIG=") {
@@ -84,7 +86,8 @@ func run(input, command string, args ...string) (string, error) {
 		}
 	}
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("%s %s: %w: %s%s", filepath.Base(command), strings.Join(args, " "), err, stderr.String(), stdout.String())
+		return "", fmt.Errorf("%s %s: %w: %s%s", filepath.Base(command), strings.Join(args, " "), err, stderr.String(),
+			stdout.String())
 	}
 	return stdout.String(), nil
 }
@@ -153,7 +156,8 @@ func deployed(t *testing.T, release, namespace string) map[string]map[string]any
 	delete(want, "Namespace "+namespace) // --create-namespace makes it
 	ofRelease(want, release)
 	for _, kind := range []string{"licensedproducts", "licensekeys"} {
-		field(want["CustomResourceDefinition "+kind+".license-operator.io"], "metadata", "annotations")["helm.sh/resource-policy"] = "keep"
+		field(want["CustomResourceDefinition "+kind+".license-operator.io"], "metadata",
+			"annotations")["helm.sh/resource-policy"] = "keep"
 	}
 	return want
 }
@@ -215,16 +219,20 @@ func TestValues(t *testing.T) {
 		},
 		"replicas": {"replicaCount: 3", func(o all) { field(o[deployment], "spec")["replicas"] = 3.0 }},
 		"settings": {
-			"settings: {maxRestriction: ReadOnly, alertsLabels: {release: prometheus, example.com/team: 'true'}, alertsNamespace: '42', runbookBaseURL: 'https://wiki.example/?a={{b}}'}",
+			"settings: {maxRestriction: ReadOnly, alertsLabels: {release: prometheus, example.com/team: 'true'}, " +
+				"alertsNamespace: '42', runbookBaseURL: 'https://wiki.example/?a={{b}}'}",
 			func(o all) {
-				environment(o, variable("LICENSE_OPERATOR_MAX_RESTRICTION", "ReadOnly"), variable("LICENSE_OPERATOR_ALERTS_LABELS", "example.com/team=true,release=prometheus"),
-					variable("LICENSE_OPERATOR_ALERTS_NAMESPACE", "42"), variable("LICENSE_OPERATOR_RUNBOOK_BASE_URL", "https://wiki.example/?a={{b}}"))
+				environment(o, variable("LICENSE_OPERATOR_MAX_RESTRICTION", "ReadOnly"),
+					variable("LICENSE_OPERATOR_ALERTS_LABELS", "example.com/team=true,release=prometheus"),
+					variable("LICENSE_OPERATOR_ALERTS_NAMESPACE", "42"),
+					variable("LICENSE_OPERATOR_RUNBOOK_BASE_URL", "https://wiki.example/?a={{b}}"))
 			},
 		},
 		"a setting, and another environment variable": {
 			"{settings: {maxRestriction: Observe}, env: [{name: LICENSE_OPERATOR_METRICS_BIND_ADDRESS, value: '0'}]}",
 			func(o all) {
-				environment(o, variable("LICENSE_OPERATOR_MAX_RESTRICTION", "Observe"), variable("LICENSE_OPERATOR_METRICS_BIND_ADDRESS", "0"))
+				environment(o, variable("LICENSE_OPERATOR_MAX_RESTRICTION", "Observe"),
+					variable("LICENSE_OPERATOR_METRICS_BIND_ADDRESS", "0"))
 			},
 		},
 		"resources": {
@@ -236,7 +244,8 @@ func TestValues(t *testing.T) {
 			},
 		},
 		"nodes": {
-			"{nodeSelector: {disk: ssd}, tolerations: [{operator: Exists}], affinity: null, priorityClassName: system-cluster-critical}",
+			"{nodeSelector: {disk: ssd}, tolerations: [{operator: Exists}], affinity: null, priorityClassName: " +
+				"system-cluster-critical}",
 			func(o all) {
 				spec := field(o[deployment], pod...)
 				delete(spec, "affinity")
@@ -261,7 +270,8 @@ func TestValues(t *testing.T) {
 		},
 		"definitions that go": {"crds: {keep: false}", func(o all) {
 			for _, kind := range []string{"licensedproducts", "licensekeys"} {
-				delete(field(o["CustomResourceDefinition "+kind+".license-operator.io"], "metadata", "annotations"), "helm.sh/resource-policy")
+				delete(field(o["CustomResourceDefinition "+kind+".license-operator.io"], "metadata", "annotations"),
+					"helm.sh/resource-policy")
 			}
 		}},
 		"no definitions": {"crds: {enabled: false}", func(o all) {
@@ -276,7 +286,8 @@ func TestValues(t *testing.T) {
 			}
 			monitoring := objects(t, manifests)
 			ofRelease(monitoring, release)
-			field(monitoring["ServiceMonitor license-operator-controller-manager-metrics-monitor"], "metadata", "labels")["release"] = "prometheus"
+			field(monitoring["ServiceMonitor license-operator-controller-manager-metrics-monitor"], "metadata",
+				"labels")["release"] = "prometheus"
 			for name, object := range monitoring {
 				o[name] = object
 			}
@@ -295,27 +306,34 @@ func TestValues(t *testing.T) {
 
 func TestValuesThatAreRefused(t *testing.T) {
 	for values, want := range map[string]string{
-		"imagePullSecret: [{name: registry}]":                                        "at '': additional properties 'imagePullSecret' not allowed",
-		"settings: {maxRestrictions: ReadOnly}":                                      "at '/settings': additional properties 'maxRestrictions' not allowed",
-		"settings: {maxRestriction: readonly}":                                       "at '/settings/maxRestriction': value must be one of '', 'Observe', 'ReadOnly', 'DefaultTierOnly'",
-		"settings: {alertsLabels: 'a=b'}":                                            "at '/settings/alertsLabels': got string, want null or object",
-		"settings: {alertsLabels: {a: true}}":                                        "at '/settings/alertsLabels/a': got boolean, want string",
-		"settings: {runbookBaseURL: wiki}":                                           "at '/settings/runbookBaseURL': 'wiki' does not match pattern",
-		"replicaCount: 0":                                                            "at '/replicaCount': minimum: got 0, want 1",
-		"replicaCount: '2'":                                                          "at '/replicaCount': got string, want integer",
-		"image: {repository: 'registry.example.com/operator:v1'}":                    "at '/image/repository': 'registry.example.com/operator:v1' does not match pattern",
-		"image: {tag: 1.2}":                                                          "at '/image/tag': got number, want string",
-		"image: null":                                                                "missing property 'image'",
-		"imagePullSecrets: [registry]":                                               "at '/imagePullSecrets/0': got string, want object",
-		"podLabels: {control-plane: another}":                                        "at '/podLabels/control-plane': false schema",
-		"serviceMonitor: {enabled: 'true'}":                                          "at '/serviceMonitor/enabled': got string, want boolean",
-		"crds: {kept: true}":                                                         "at '/crds': additional properties 'kept' not allowed",
-		"env: [{name: LICENSE_OPERATOR_MAX_RESTRICTION, value: Observe}]":            "at '/env/0/name': 'not' failed",
-		"resources: {limit: {memory: 1Gi}}":                                          "at '/resources': additional properties 'limit' not allowed",
-		"affinity: {nodeAffinitty: {}}":                                              "at '/affinity': additional properties 'nodeAffinitty' not allowed",
+		"imagePullSecret: [{name: registry}]":   "at '': additional properties 'imagePullSecret' not allowed",
+		"settings: {maxRestrictions: ReadOnly}": "at '/settings': additional properties 'maxRestrictions' not allowed",
+		"settings: {maxRestriction: readonly}": "at '/settings/maxRestriction': value must be one of '', " +
+			"'Observe', 'ReadOnly', 'DefaultTierOnly'",
+		"settings: {alertsLabels: 'a=b'}":     "at '/settings/alertsLabels': got string, want null or object",
+		"settings: {alertsLabels: {a: true}}": "at '/settings/alertsLabels/a': got boolean, want string",
+		"settings: {runbookBaseURL: wiki}":    "at '/settings/runbookBaseURL': 'wiki' does not match pattern",
+		"replicaCount: 0":                     "at '/replicaCount': minimum: got 0, want 1",
+		"replicaCount: '2'":                   "at '/replicaCount': got string, want integer",
+		"image: {repository: 'registry.example.com/operator:v1'}": "at '/image/repository': " +
+			"'registry.example.com/operator:v1' does not match pattern",
+		"image: {tag: 1.2}":                   "at '/image/tag': got number, want string",
+		"image: null":                         "missing property 'image'",
+		"imagePullSecrets: [registry]":        "at '/imagePullSecrets/0': got string, want object",
+		"podLabels: {control-plane: another}": "at '/podLabels/control-plane': false schema",
+		"serviceMonitor: {enabled: 'true'}": "at '/serviceMonitor/enabled': got string, want " +
+			"boolean",
+		"crds: {kept: true}": "at '/crds': additional properties " +
+			"'kept' not allowed",
+		"env: [{name: LICENSE_OPERATOR_MAX_RESTRICTION, value: Observe}]": "at '/env/0/name': 'not' failed",
+		"resources: {limit: {memory: 1Gi}}": "at '/resources': additional properties " +
+			"'limit' not allowed",
+		"affinity: {nodeAffinitty: {}}": "at '/affinity': additional " +
+			"properties 'nodeAffinitty' not allowed",
 		"podAnnotations: {kubectl.kubernetes.io/default-container: somebody-else's}": "at '/podAnnotations/kubectl.kubernetes.io~1default-container': false schema",
 	} {
-		if _, err := helm(values, "template", release, operatorChart(t)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := helm(values, "template", release, operatorChart(t)); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got error %v, not one with %q", values, err, want)
 		}
 	}
@@ -323,7 +341,8 @@ func TestValuesThatAreRefused(t *testing.T) {
 
 func TestOlderKubernetesIsRefused(t *testing.T) {
 	_, err := helm("", "template", release, operatorChart(t), "--kube-version", "v1.29.9")
-	if want := "chart requires kubeVersion: >=1.30.0-0 which is incompatible with Kubernetes v1.29.9"; err == nil || !strings.Contains(err.Error(), want) {
+	if want := "chart requires kubeVersion: >=1.30.0-0 which is incompatible with Kubernetes v1.29.9"; err == nil ||
+		!strings.Contains(err.Error(), want) {
 		t.Errorf("got error %v, not one with %q", err, want)
 	}
 	render(t, operatorChart(t), release, defaultNamespace, "", "--kube-version", "v1.30.1-eks-1234")
@@ -331,7 +350,8 @@ func TestOlderKubernetesIsRefused(t *testing.T) {
 
 func TestArchive(t *testing.T) {
 	folder := operatorChart(t)
-	archived, err := run("", root+"/bin/tools/helm", "template", release, filepath.Join(filepath.Dir(folder), "license-operator-1.2.3.tgz"), "--namespace", defaultNamespace)
+	archived, err := run("", root+"/bin/tools/helm", "template", release,
+		filepath.Join(filepath.Dir(folder), "license-operator-1.2.3.tgz"), "--namespace", defaultNamespace)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,8 @@ func (c *cluster) helm(args ...string) string {
 // refuses expects that Helm fails, and says why.
 func (c *cluster) refuses(want string, args ...string) {
 	c.Helper()
-	if _, err := run("", root+"/bin/tools/helm", append(args, "--kubeconfig", c.kubeconfig)...); err == nil || !strings.Contains(err.Error(), want) {
+	if _, err := run("", root+"/bin/tools/helm", append(args, "--kubeconfig", c.kubeconfig)...); err == nil ||
+		!strings.Contains(err.Error(), want) {
 		c.Errorf("helm %s: got error %v, not one with %q", strings.Join(args, " "), err, want)
 	}
 }
@@ -118,8 +119,10 @@ func TestLifeOfARelease(t *testing.T) {
 	chart := operatorChart(t)
 	c := newCluster(t)
 	all := render(t, chart, release, defaultNamespace, "")
-	samples := map[string]map[string]any{"product": readFile(t, "config/samples/v1alpha1_licensedproduct.yaml"), "key": readFile(t, "config/samples/v1alpha1_licensekey.yaml")}
-	definitions := []string{"CustomResourceDefinition licensedproducts.license-operator.io", "CustomResourceDefinition licensekeys.license-operator.io"}
+	samples := map[string]map[string]any{"product": readFile(t, "config/samples/v1alpha1_licensedproduct.yaml"),
+		"key": readFile(t, "config/samples/v1alpha1_licensekey.yaml")}
+	definitions := []string{"CustomResourceDefinition licensedproducts.license-operator.io",
+		"CustomResourceDefinition licensekeys.license-operator.io"}
 	slices.Sort(definitions)
 	install := []string{"install", release, chart, "--namespace", defaultNamespace, "--create-namespace"}
 
@@ -131,12 +134,14 @@ func TestLifeOfARelease(t *testing.T) {
 	if diff := cmp.Diff(keys(all), keys(installed)); diff != "" {
 		t.Fatalf("-rendered +installed:\n%s", diff)
 	}
-	c.kubectl("apply", "--server-side", "-f", root+"/config/samples/v1alpha1_licensedproduct.yaml", "-f", root+"/config/samples/v1alpha1_licensekey.yaml")
+	c.kubectl("apply", "--server-side", "-f", root+"/config/samples/v1alpha1_licensedproduct.yaml", "-f",
+		root+"/config/samples/v1alpha1_licensekey.yaml")
 	licensed := c.versions(samples)
 
 	// Twice.
 	c.refuses("cannot reuse a name that is still in use", install...)
-	c.refuses(`invalid ownership metadata; annotation validation error: key "meta.helm.sh/release-name" must equal "acme": current value is "license-operator"`,
+	c.refuses(`invalid ownership metadata; annotation validation error: key "meta.helm.sh/release-name" must equal `+
+		`"acme": current value is "license-operator"`,
 		"install", "acme", chart, "--namespace", "acme-licensing", "--create-namespace")
 
 	// To what it is already: nothing is written.
@@ -157,7 +162,8 @@ func TestLifeOfARelease(t *testing.T) {
 		t.Errorf("upgraded to itself, without %s: -before +after:\n%s", gone, diff)
 	}
 	// To something else: that alone is.
-	c.helm("upgrade", release, chart, "--namespace", defaultNamespace, "--set", "replicaCount=3", "--set", "networkPolicy.enabled=false")
+	c.helm("upgrade", release, chart, "--namespace", defaultNamespace, "--set", "replicaCount=3", "--set",
+		"networkPolicy.enabled=false")
 	want := maps.Clone(installed)
 	delete(want, "NetworkPolicy license-operator-controller-manager")
 	got := c.versions(all)
@@ -187,7 +193,8 @@ func TestLifeOfARelease(t *testing.T) {
 	if diff := cmp.Diff(licensed, c.versions(samples)); diff != "" {
 		t.Errorf("installed again: -before +after:\n%s", diff)
 	}
-	c.helm("uninstall", "acme", "--namespace", "acme-licensing", "--wait") // for the definitions, which the API server empties first
+	// for the definitions, which the API server empties first
+	c.helm("uninstall", "acme", "--namespace", "acme-licensing", "--wait")
 	if diff := cmp.Diff([]string(nil), keys(c.versions(render(t, chart, "acme", "acme-licensing", "")))); diff != "" {
 		t.Errorf("uninstalled without a trace: -want +left:\n%s", diff)
 	}
@@ -202,7 +209,8 @@ func TestTakesOverFromDeploy(t *testing.T) {
 	}
 	before := c.versions(all)
 	install := []string{"install", release, chart, "--namespace", defaultNamespace}
-	c.refuses(`label validation error: key "app.kubernetes.io/managed-by" must equal "Helm": current value is "kustomize"`, install...)
+	c.refuses(`label validation error: key "app.kubernetes.io/managed-by" must equal "Helm": current value is `+
+		`"kustomize"`, install...)
 	c.helm(append(install, "--take-ownership", "--force-conflicts")...)
 	after := c.versions(all)
 	for name, was := range before {
@@ -222,7 +230,8 @@ func TestTakesOverFromDeploy(t *testing.T) {
 func TestServiceMonitorTakesPrometheusOperator(t *testing.T) {
 	chart := operatorChart(t)
 	c := newCluster(t)
-	install := []string{"upgrade", "--install", release, chart, "--namespace", defaultNamespace, "--create-namespace", "--set", "serviceMonitor.enabled=true"}
+	install := []string{"upgrade", "--install", release, chart, "--namespace", defaultNamespace, "--create-namespace",
+		"--set", "serviceMonitor.enabled=true"}
 	c.refuses(`no matches for kind "ServiceMonitor" in version "monitoring.coreos.com/v1"`, install...)
 	definition, err := controlplane.PrometheusOperatorDefinition(t.Context(), "servicemonitors")
 	if err != nil {

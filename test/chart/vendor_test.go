@@ -26,7 +26,8 @@ func vendorKey(token map[string]any) map[string]any {
 	spec := map[string]any{"productName": "acme-mesh"}
 	maps.Copy(spec, token)
 	return map[string]any{
-		"apiVersion": "license-operator.io/v1alpha1", "kind": "LicenseKey", "metadata": map[string]any{"name": "acme-mesh"}, "spec": spec,
+		"apiVersion": "license-operator.io/v1alpha1", "kind": "LicenseKey",
+		"metadata": map[string]any{"name": "acme-mesh"}, "spec": spec,
 	}
 }
 
@@ -46,16 +47,19 @@ func TestVendorChart(t *testing.T) {
 			product: vendorProduct(t), key: vendorKey(map[string]any{"token": "eyJ"}),
 		}},
 		"a Secret": {"license: {secret: {name: '2026'}}", served, map[string]map[string]any{
-			product: vendorProduct(t), key: vendorKey(map[string]any{"tokenSecretRef": map[string]any{"name": "2026", "key": "token"}}),
+			product: vendorProduct(t),
+			key:     vendorKey(map[string]any{"tokenSecretRef": map[string]any{"name": "2026", "key": "token"}}),
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, render(t, vendorChart, "acme", "acme", test.values, test.args...)); diff != "" {
+			if diff := cmp.Diff(test.want, render(t, vendorChart, "acme", "acme", test.values, test.args...)); diff !=
+				"" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
 	}
-	_, err := helm("license: {token: eyJ, secret: {name: acme}}", append([]string{"template", "acme", vendorChart}, served...)...)
+	_, err := helm("license: {token: eyJ, secret: {name: acme}}",
+		append([]string{"template", "acme", vendorChart}, served...)...)
 	if want := "license.token and license.secret.name are both set: a license key has its token from one of them"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got error %v, not one with %q", err, want)
 	}
@@ -65,7 +69,8 @@ func TestVendorChart(t *testing.T) {
 func TestVendorChartOnACluster(t *testing.T) {
 	c := newCluster(t)
 	vendor := render(t, vendorChart, "acme", "acme", "license: {token: eyJ}", served...)
-	install := []string{"upgrade", "--install", "acme", vendorChart, "--namespace", "acme", "--create-namespace", "--set", "license.token=eyJ"}
+	install := []string{"upgrade", "--install", "acme", vendorChart, "--namespace", "acme", "--create-namespace",
+		"--set", "license.token=eyJ"}
 
 	said := c.helm(install...)
 	if want := "This cluster has no license-operator"; !strings.Contains(said, want) {
@@ -79,7 +84,8 @@ func TestVendorChartOnACluster(t *testing.T) {
 	if diff := cmp.Diff(keys(vendor), keys(c.versions(vendor))); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	c.refuses("invalid ownership metadata", "install", "another", vendorChart, "--namespace", "another", "--create-namespace")
+	c.refuses("invalid ownership metadata", "install", "another", vendorChart, "--namespace", "another",
+		"--create-namespace")
 	c.helm("uninstall", "acme", "--namespace", "acme")
 	if diff := cmp.Diff([]string(nil), keys(c.versions(vendor))); diff != "" {
 		t.Errorf("uninstalled: -want +left:\n%s", diff)
@@ -88,7 +94,8 @@ func TestVendorChartOnACluster(t *testing.T) {
 	// docs/examples/kustomize has a namespace where none belongs.
 	for _, args := range [][]string{{"apply", "--server-side"}, {"apply"}} {
 		c.kubectl(append(args, "-k", root+"/docs/examples/kustomize")...)
-		if got, want := c.kubectl("get", "licensedproduct/staging-acme-mesh", "licensekey/staging-acme-mesh-2026", "-o", "jsonpath={.items[*].metadata.namespace}"), ""; got != want {
+		if got, want := c.kubectl("get", "licensedproduct/staging-acme-mesh", "licensekey/staging-acme-mesh-2026", "-o",
+			"jsonpath={.items[*].metadata.namespace}"), ""; got != want {
 			t.Errorf("kubectl %s: they are in namespace %q", strings.Join(args, " "), got)
 		}
 		c.kubectl("delete", "-k", root+"/docs/examples/kustomize")

@@ -24,7 +24,8 @@ const (
 	StageResponseComplete = "ResponseComplete"
 )
 
-// AuditEvent is one stage of one request: every request has a ResponseComplete at its end, a watch a ResponseStarted before.
+// AuditEvent is one stage of one request: every request has a ResponseComplete at its end, a watch a ResponseStarted
+// before.
 type AuditEvent struct {
 	// ID is that of the request.
 	ID string
@@ -32,7 +33,8 @@ type AuditEvent struct {
 	Stage string
 	// Verb is as in RBAC: get, list, watch, create, update, patch, delete.
 	Verb string
-	// Group, Resource, Subresource, Namespace, Name say what the request was about; empty where it was not about a resource, or not about one object.
+	// Group, Resource, Subresource, Namespace, Name say what the request was about; empty where it was not about a
+	// resource, or not about one object.
 	Group, Resource, Subresource, Namespace, Name string
 	// Path is the request's URI.
 	Path string
@@ -69,7 +71,8 @@ func (c *ControlPlane) configureAudit(server *envtest.APIServer) error {
 	return nil
 }
 
-// AuditEvents returns what the operator's identity has done so far, in the order in which it was logged. Options.Audit has to be set.
+// AuditEvents returns what the operator's identity has done so far, in the order in which it was logged. Options.Audit
+// has to be set.
 func (c *ControlPlane) AuditEvents() ([]AuditEvent, error) {
 	if c.auditLog == "" {
 		return nil, errors.New("this control plane was started without Options.Audit")
@@ -77,7 +80,8 @@ func (c *ControlPlane) AuditEvents() ([]AuditEvent, error) {
 	return ReadAudit(c.auditLog)
 }
 
-// ReadAudit returns what an audit log tells, whoever it is of, in the order in which it was logged. A log that is not there yet tells nothing.
+// ReadAudit returns what an audit log tells, whoever it is of, in the order in which it was logged. A log that is not
+// there yet tells nothing.
 func ReadAudit(path string) ([]AuditEvent, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -123,7 +127,8 @@ func parseAudit(line []byte) (AuditEvent, error) {
 	ref := logged.ObjectRef
 	return AuditEvent{
 		ID: logged.AuditID, Stage: logged.Stage, Verb: logged.Verb,
-		Group: ref.APIGroup, Resource: ref.Resource, Subresource: ref.Subresource, Namespace: ref.Namespace, Name: ref.Name,
+		Group: ref.APIGroup, Resource: ref.Resource, Subresource: ref.Subresource, Namespace: ref.Namespace,
+		Name: ref.Name,
 		Path: logged.RequestURI, User: logged.User.Username, Code: logged.ResponseStatus.Code,
 		Received: logged.RequestReceivedTimestamp, Time: logged.StageTimestamp,
 	}, nil

@@ -1,7 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package controlplane runs a real etcd and kube-apiserver on loopback, with state of their own, and the operator against them: for tests, demo and benchmarks.
+// Package controlplane runs a real etcd and kube-apiserver on loopback, with state of their own, and the operator
+// against them: for tests, demo and benchmarks.
 package controlplane
 
 import (
@@ -53,7 +54,8 @@ type ControlPlane struct {
 	stopErr  error
 }
 
-// Start starts a control plane with RBAC authorization. Stop it; should the process die before it could, etcd, kube-apiserver and all they wrote go with it.
+// Start starts a control plane with RBAC authorization. Stop it; should the process die before it could, etcd,
+// kube-apiserver and all they wrote go with it.
 func Start(ctx context.Context, o Options) (*ControlPlane, error) {
 	binaries, err := findBinaries()
 	if err != nil {
@@ -99,7 +101,8 @@ func (c *ControlPlane) startEtcd(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	c.plane.Etcd = &envtest.Etcd{Path: path, DataDir: data, StartTimeout: startTimeout, StopTimeout: stopTimeout, Out: o.Output, Err: o.Output}
+	c.plane.Etcd = &envtest.Etcd{Path: path, DataDir: data, StartTimeout: startTimeout, StopTimeout: stopTimeout,
+		Out: o.Output, Err: o.Output}
 	return c.guardian.startGuarded(ctx, path, c.plane.Etcd.Start)
 }
 
@@ -126,20 +129,23 @@ func (c *ControlPlane) startAPIServer(ctx context.Context, o Options) error {
 	return c.guardian.startGuarded(ctx, path, server.Start)
 }
 
-// awaitSystemNamespace waits for kube-system, which the API server creates once it runs and whose uid the operator asks for.
+// awaitSystemNamespace waits for kube-system, which the API server creates once it runs and whose uid the operator asks
+// for.
 func (c *ControlPlane) awaitSystemNamespace(ctx context.Context) error {
 	admin, err := client.NewWithWatch(c.admin, client.Options{})
 	if err != nil {
 		return fmt.Errorf("creating a client: %w", err)
 	}
 	exists := func(o client.Object) bool { return o.GetName() == "kube-system" }
-	if err := await(ctx, admin, &corev1.NamespaceList{}, exists, client.MatchingFields{"metadata.name": "kube-system"}); err != nil {
+	if err := await(ctx, admin, &corev1.NamespaceList{}, exists,
+		client.MatchingFields{"metadata.name": "kube-system"}); err != nil {
 		return fmt.Errorf("waiting for namespace kube-system: %w", err)
 	}
 	return nil
 }
 
-// Stop kills all processes, then the control plane, and removes everything they wrote. It may be called again, and then says the same.
+// Stop kills all processes, then the control plane, and removes everything they wrote. It may be called again, and then
+// says the same.
 func (c *ControlPlane) Stop() error {
 	c.stopOnce.Do(func() { c.stopErr = c.stop() })
 	return c.stopErr

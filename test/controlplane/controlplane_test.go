@@ -105,7 +105,8 @@ func testProcess(t *testing.T, c *controlplane.ControlPlane) {
 	for range 2 {
 		p.Kill()
 	}
-	if _, err := c.StartProcess(controlplane.ProcessOptions{Name: "nobody", Path: filepath.Join(c.Dir(), "nobody")}); err == nil {
+	if _, err := c.StartProcess(controlplane.ProcessOptions{Name: "nobody",
+		Path: filepath.Join(c.Dir(), "nobody")}); err == nil {
 		t.Error("started what is not there")
 	}
 }
@@ -139,10 +140,12 @@ func testRights(t *testing.T, config *rest.Config) {
 	if err := operator.List(t.Context(), &api.LicensedProductList{}); err != nil {
 		t.Errorf("listing LicensedProducts: %v", err)
 	}
-	if err := operator.List(t.Context(), &corev1.SecretList{}, client.InNamespace(controlplane.OperatorNamespace)); err != nil {
+	if err := operator.List(t.Context(), &corev1.SecretList{},
+		client.InNamespace(controlplane.OperatorNamespace)); err != nil {
 		t.Errorf("listing the Secrets of its namespace: %v", err)
 	}
-	for what, list := range map[string]client.ObjectList{"Secrets of all namespaces": &corev1.SecretList{}, "ClusterRoles": &rbacv1.ClusterRoleList{}} {
+	for what, list := range map[string]client.ObjectList{"Secrets of all namespaces": &corev1.SecretList{},
+		"ClusterRoles": &rbacv1.ClusterRoleList{}} {
 		if err := operator.List(t.Context(), list); !apierrors.IsForbidden(err) {
 			t.Errorf("listing %s: want forbidden, got %v", what, err)
 		}
@@ -152,11 +155,13 @@ func testRights(t *testing.T, config *rest.Config) {
 func testAudit(t *testing.T, c *controlplane.ControlPlane, config *rest.Config) {
 	t.Helper()
 	// It reads from caches, which list and watch.
-	if err := newClient(t, config).Get(t.Context(), client.ObjectKey{Name: "audited"}, &api.LicenseKey{}); !apierrors.IsForbidden(err) {
+	if err := newClient(t, config).Get(t.Context(), client.ObjectKey{Name: "audited"},
+		&api.LicenseKey{}); !apierrors.IsForbidden(err) {
 		t.Fatalf("want forbidden, got %v", err)
 	}
 	NewWithT(t).Eventually(c.AuditEvents, "10s").Should(ContainElement(And(
-		HaveField("Resource", "licensekeys"), HaveField("Name", "audited"), HaveField("Verb", "get"), HaveField("Code", 403),
+		HaveField("Resource", "licensekeys"), HaveField("Name", "audited"), HaveField("Verb", "get"),
+		HaveField("Code", 403),
 		HaveField("Stage", controlplane.StageResponseComplete),
 	)), "the event is written when the request is over, which is a little after its answer")
 }
@@ -233,7 +238,8 @@ func TestKilledOutright(t *testing.T) {
 	}
 	_ = cmd.Wait() // it was killed
 	dir, host, _ := strings.Cut(strings.TrimSpace(line), " ")
-	NewWithT(t).Eventually(func() []string { return leftOf(t, dir, host) }, "10s").Should(BeEmpty(), "the guardian clears up after a process that could not")
+	NewWithT(t).Eventually(func() []string { return leftOf(t, dir, host) }, "10s").Should(BeEmpty(),
+		"the guardian clears up after a process that could not")
 }
 
 // leftOf is what there still is of a control plane.

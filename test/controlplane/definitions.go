@@ -16,27 +16,30 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// The modules that have the CustomResourceDefinitions of others. Nobody imports them: they would only decide the versions of what is imported.
+// The modules that have the CustomResourceDefinitions of others. Nobody imports them: they would only decide the
+// versions of what is imported.
 const (
 	prometheusOperator = "github.com/prometheus-operator/prometheus-operator@v0.94.1"
 	calico             = "github.com/tigera/api@v0.0.0-20260604222052-a4ab1787c00b"
 )
 
-// PrometheusOperatorDefinition returns one of prometheus-operator's CustomResourceDefinitions, that of prometheusrules or servicemonitors, say. It comes from the
-// Go module cache, or is downloaded.
+// PrometheusOperatorDefinition returns one of prometheus-operator's CustomResourceDefinitions, that of prometheusrules
+// or servicemonitors, say. It comes from the Go module cache, or is downloaded.
 func PrometheusOperatorDefinition(ctx context.Context, plural string) (*unstructured.Unstructured, error) {
 	dir, err := moduleDir(ctx, prometheusOperator)
 	if err != nil {
 		return nil, err
 	}
-	return readDefinition(filepath.Join(dir, "example", "prometheus-operator-crd", "monitoring.coreos.com_"+plural+".yaml"))
+	return readDefinition(filepath.Join(dir, "example", "prometheus-operator-crd",
+		"monitoring.coreos.com_"+plural+".yaml"))
 }
 
-// CalicoDefinitions returns Calico's own CustomResourceDefinitions (projectcalico.org/v3) of tiers and of the policies that are in them, staged ones included. They come
-// from the Go module cache, or are downloaded.
+// CalicoDefinitions returns Calico's own CustomResourceDefinitions (projectcalico.org/v3) of tiers and of the policies
+// that are in them, staged ones included. They come from the Go module cache, or are downloaded.
 func CalicoDefinitions(ctx context.Context) ([]*unstructured.Unstructured, error) {
 	var definitions []*unstructured.Unstructured
-	for _, plural := range []string{"tiers", "globalnetworkpolicies", "networkpolicies", "stagedglobalnetworkpolicies", "stagednetworkpolicies"} {
+	for _, plural := range []string{"tiers", "globalnetworkpolicies", "networkpolicies", "stagedglobalnetworkpolicies",
+		"stagednetworkpolicies"} {
 		definition, err := CalicoDefinition(ctx, plural)
 		if err != nil {
 			return nil, err

@@ -39,7 +39,8 @@ func findBinaries() (string, error) {
 
 const modulePath = "github.com/license-operator/license-operator"
 
-// moduleRoot is the folder of our go.mod, looked for from the working folder upwards: that of the package under go test, any within the module under go run.
+// moduleRoot is the folder of our go.mod, looked for from the working folder upwards: that of the package under go
+// test, any within the module under go run.
 func moduleRoot() (string, error) {
 	start, err := os.Getwd()
 	if err != nil {
@@ -58,7 +59,8 @@ func moduleRoot() (string, error) {
 	}
 }
 
-// releasePorts removes the files by which envtest reserves ports in the user's cache for two minutes, once the control plane is down and they are free.
+// releasePorts removes the files by which envtest reserves ports in the user's cache for two minutes, once the control
+// plane is down and they are free.
 func releasePorts(dir string) error {
 	cache, err := os.UserCacheDir()
 	if err != nil {

@@ -17,8 +17,9 @@ import (
 	"time"
 )
 
-// guardian sees to it that nothing outlives this process, even if it is killed outright: a shell that waits for the end of a pipe only we hold, and then kills
-// what is named in the folder's *.pid files and removes the folder. Unlike Pdeathsig it also works outside Linux, and for processes that envtest starts.
+// guardian sees to it that nothing outlives this process, even if it is killed outright: a shell that waits for the end
+// of a pipe only we hold, and then kills what is named in the folder's *.pid files and removes the folder. Unlike
+// Pdeathsig it also works outside Linux, and for processes that envtest starts.
 type guardian struct {
 	dir  string
 	pipe io.WriteCloser
@@ -59,7 +60,8 @@ func (g *guardian) dismiss() error {
 	return nil
 }
 
-// wrapper runs a binary and notes its pid, for the guardian, and its arguments, which tell its ports: envtest keeps both to itself. It asks for --help first.
+// wrapper runs a binary and notes its pid, for the guardian, and its arguments, which tell its ports: envtest keeps
+// both to itself. It asks for --help first.
 const wrapper = `#!/bin/sh
 if [ "$1" != --help ]; then
   echo $$ >%s
@@ -78,7 +80,8 @@ func (g *guardian) wrap(binary string) (string, error) {
 	return path, nil
 }
 
-// startGuarded runs start, which starts the wrapped program and does not know of ctx; when ctx is done, it kills the program, and start gives up.
+// startGuarded runs start, which starts the wrapped program and does not know of ctx; when ctx is done, it kills the
+// program, and start gives up.
 func (g *guardian) startGuarded(ctx context.Context, wrapped string, start func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -92,8 +95,8 @@ func (g *guardian) startGuarded(ctx context.Context, wrapped string, start func(
 	return err
 }
 
-// stopGuarded runs stop, which asks the wrapped program to end, and kills it where it takes longer than it deserves: an API server would wait for its clients to
-// end their watches, and nothing that it has is needed any more.
+// stopGuarded runs stop, which asks the wrapped program to end, and kills it where it takes longer than it deserves: an
+// API server would wait for its clients to end their watches, and nothing that it has is needed any more.
 func (g *guardian) stopGuarded(wrapped string, stop func() error) error {
 	impatience := time.AfterFunc(politeness, func() { killFrom(pidFile(wrapped)) })
 	defer impatience.Stop()

@@ -30,8 +30,8 @@ const metricsReaderRole = "license-operator-metrics-reader"
 // tokenSeconds is how long credentials last: nobody renews them, and a demo may be left running for days.
 const tokenSeconds = 30 * 24 * 60 * 60
 
-// OperatorConfig returns the configuration of a client with the identity of the operator's ServiceAccount, and with it no more rights than config/rbac grants.
-// The operator has to be installed.
+// OperatorConfig returns the configuration of a client with the identity of the operator's ServiceAccount, and with it
+// no more rights than config/rbac grants. The operator has to be installed.
 func (c *ControlPlane) OperatorConfig(ctx context.Context) (*rest.Config, error) {
 	config, err := c.AccountConfig(ctx, OperatorNamespace, operatorAccount)
 	if err != nil {
@@ -40,7 +40,8 @@ func (c *ControlPlane) OperatorConfig(ctx context.Context) (*rest.Config, error)
 	return config, nil
 }
 
-// AccountConfig returns the configuration of a client with the identity of a ServiceAccount, and with it no more rights than are bound to that.
+// AccountConfig returns the configuration of a client with the identity of a ServiceAccount, and with it no more rights
+// than are bound to that.
 func (c *ControlPlane) AccountConfig(ctx context.Context, namespace, name string) (*rest.Config, error) {
 	admin, err := client.New(c.admin, client.Options{})
 	if err != nil {
@@ -55,8 +56,9 @@ func (c *ControlPlane) AccountConfig(ctx context.Context, namespace, name string
 	return config, nil
 }
 
-// ScraperToken returns a bearer token of a ServiceAccount that may read the operator's metrics, bound to the ClusterRole that is there for that; or where allowed
-// is false of another that may not. It creates what is missing, so it may be called again.
+// ScraperToken returns a bearer token of a ServiceAccount that may read the operator's metrics, bound to the
+// ClusterRole that is there for that; or where allowed is false of another that may not. It creates what is missing, so
+// it may be called again.
 func (c *ControlPlane) ScraperToken(ctx context.Context, allowed bool) (string, error) {
 	admin, err := client.New(c.admin, client.Options{})
 	if err != nil {
@@ -74,10 +76,12 @@ func (c *ControlPlane) ScraperToken(ctx context.Context, allowed bool) (string, 
 		binding := &rbacv1.ClusterRoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Name: name},
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: metricsReaderRole},
-			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: metav1.NamespaceDefault, Name: name}},
+			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: metav1.NamespaceDefault,
+				Name: name}},
 		}
 		if err := client.IgnoreAlreadyExists(admin.Create(ctx, binding)); err != nil {
-			return "", fmt.Errorf("binding ServiceAccount %s/%s to ClusterRole %s: %w", metav1.NamespaceDefault, name, metricsReaderRole, err)
+			return "", fmt.Errorf("binding ServiceAccount %s/%s to ClusterRole %s: %w", metav1.NamespaceDefault, name,
+				metricsReaderRole, err)
 		}
 	}
 	return requestToken(ctx, admin, metav1.NamespaceDefault, name)
@@ -85,7 +89,8 @@ func (c *ControlPlane) ScraperToken(ctx context.Context, allowed bool) (string, 
 
 func requestToken(ctx context.Context, admin client.Client, namespace, name string) (string, error) {
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
-	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(tokenSeconds))}}
+	request := &authenticationv1.TokenRequest{
+		Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(tokenSeconds))}}
 	if err := admin.SubResource("token").Create(ctx, account, request); err != nil {
 		return "", fmt.Errorf("requesting a token of ServiceAccount %s/%s: %w", namespace, name, err)
 	}
@@ -97,7 +102,8 @@ func (c *ControlPlane) WriteKubeconfig(path string, config *rest.Config) error {
 	const name = "license-operator"
 	kubeconfig := clientcmdapi.NewConfig()
 	kubeconfig.Clusters[name] = &clientcmdapi.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData}
-	kubeconfig.AuthInfos[name] = &clientcmdapi.AuthInfo{Token: config.BearerToken, ClientCertificateData: config.CertData, ClientKeyData: config.KeyData}
+	kubeconfig.AuthInfos[name] = &clientcmdapi.AuthInfo{Token: config.BearerToken,
+		ClientCertificateData: config.CertData, ClientKeyData: config.KeyData}
 	kubeconfig.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: name}
 	kubeconfig.CurrentContext = name
 	content, err := clientcmd.Write(*kubeconfig)

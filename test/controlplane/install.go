@@ -18,13 +18,15 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// InstallOperator builds config/default and applies all of it as an administrator would, then waits until the API server serves the kinds.
+// InstallOperator builds config/default and applies all of it as an administrator would, then waits until the API
+// server serves the kinds.
 func (c *ControlPlane) InstallOperator(ctx context.Context) error {
 	return c.InstallFolder(ctx, "config/default")
 }
 
-// InstallFolder builds a folder of the repository with kustomize and applies all of it as an administrator would, then waits until the API server serves the kinds that it defines. It
-// waits for nothing else: there is nobody here who would run pods.
+// InstallFolder builds a folder of the repository with kustomize and applies all of it as an administrator would, then
+// waits until the API server serves the kinds that it defines. It waits for nothing else: there is nobody here who
+// would run pods.
 func (c *ControlPlane) InstallFolder(ctx context.Context, folder string) error {
 	objects, err := buildFolder(folder)
 	if err != nil {
@@ -44,7 +46,8 @@ func (c *ControlPlane) Install(ctx context.Context, objects ...*unstructured.Uns
 		return fmt.Errorf("creating a client: %w", err)
 	}
 	for _, object := range objects {
-		if err := admin.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner("installer"), client.ForceOwnership); err != nil {
+		if err := admin.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner("installer"),
+			client.ForceOwnership); err != nil {
 			return fmt.Errorf("applying %s %s: %w", object.GetKind(), object.GetName(), err)
 		}
 	}
@@ -57,7 +60,8 @@ func buildFolder(folder string) ([]*unstructured.Unstructured, error) {
 	if err != nil {
 		return nil, err
 	}
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(root, folder))
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(),
+		filepath.Join(root, folder))
 	if err != nil {
 		return nil, fmt.Errorf("building %s: %w", folder, err)
 	}
@@ -69,7 +73,10 @@ func buildFolder(folder string) ([]*unstructured.Unstructured, error) {
 		}
 		objects = append(objects, &unstructured.Unstructured{Object: content})
 	}
-	slices.SortStableFunc(objects, func(a, b *unstructured.Unstructured) int { return installOrder(a) - installOrder(b) })
+	slices.SortStableFunc(objects, func(a, b *unstructured.Unstructured) int {
+		return installOrder(a) -
+			installOrder(b)
+	})
 	return objects, nil
 }
 
@@ -113,7 +120,10 @@ func established(crd *apiextensionsv1.CustomResourceDefinition) bool {
 }
 
 // await watches the objects of a list's kind, those there already included, until done says so of one.
-func await(ctx context.Context, c client.WithWatch, list client.ObjectList, done func(client.Object) bool, options ...client.ListOption) error {
+func await(
+	ctx context.Context, c client.WithWatch, list client.ObjectList, done func(client.Object) bool,
+	options ...client.ListOption,
+) error {
 	for {
 		watcher, err := c.Watch(ctx, list, options...)
 		if err != nil {

@@ -15,8 +15,9 @@ import (
 // ErrInterrupted is the cause of the end of a context of UntilInterrupted.
 var ErrInterrupted = errors.New("interrupted")
 
-// UntilInterrupted returns a context for a command that is to clean up behind itself: it ends with Ctrl-C, a request to terminate, the end of the terminal, or
-// the end of the process that started this one, since go run passes no signal on. A second signal ends the process at once, and the guardian cleans up.
+// UntilInterrupted returns a context for a command that is to clean up behind itself: it ends with Ctrl-C, a request to
+// terminate, the end of the terminal, or the end of the process that started this one, since go run passes no signal
+// on. A second signal ends the process at once, and the guardian cleans up.
 func UntilInterrupted(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 1)

@@ -26,7 +26,8 @@ const (
 	forwardStreamTimeout = 30 * time.Second
 )
 
-// Kubelet stands in for that of a node whose pods are processes of ours: it forwards ports to them, as the API server asks it to for kubectl port-forward, and does nothing else.
+// Kubelet stands in for that of a node whose pods are processes of ours: it forwards ports to them, as the API server
+// asks it to for kubectl port-forward, and does nothing else.
 type Kubelet struct {
 	admin  client.Client
 	server *httptest.Server
@@ -46,7 +47,8 @@ func (c *ControlPlane) StartKubelet(ctx context.Context, nodeName string) (*Kube
 	k := &Kubelet{admin: admin, addresses: map[string]map[int32]string{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/portForward/{namespace}/{pod}", k.serve)
-	k.server = httptest.NewTLSServer(mux) // An API server without --kubelet-certificate-authority takes any certificate.
+	// An API server without --kubelet-certificate-authority takes any certificate.
+	k.server = httptest.NewTLSServer(mux)
 	k.node = &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: nodeName}}
 	if err := k.createNode(ctx); err != nil {
 		return nil, errors.Join(err, k.Stop(ctx))
@@ -74,8 +76,11 @@ func (k *Kubelet) createNode(ctx context.Context) error {
 	return nil
 }
 
-// AddPod creates a pod on the node that is running and ready, with the labels, whose ports are listened on at these addresses. Stop deletes it.
-func (k *Kubelet) AddPod(ctx context.Context, namespace, name string, labels map[string]string, ports map[int32]string) (*corev1.Pod, error) {
+// AddPod creates a pod on the node that is running and ready, with the labels, whose ports are listened on at these
+// addresses. Stop deletes it.
+func (k *Kubelet) AddPod(
+	ctx context.Context, namespace, name string, labels map[string]string, ports map[int32]string,
+) (*corev1.Pod, error) {
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: labels},
 		Spec: corev1.PodSpec{
@@ -113,7 +118,8 @@ func (k *Kubelet) Stop(ctx context.Context) error {
 	problems = append(problems, k.admin.List(ctx, &pods))
 	for i := range pods.Items {
 		if pod := &pods.Items[i]; pod.Spec.NodeName == k.node.Name {
-			problems = append(problems, client.IgnoreNotFound(k.admin.Delete(ctx, pod, client.GracePeriodSeconds(0)))) // Nobody would ever say that it has ended.
+			// Nobody would ever say that it has ended.
+			problems = append(problems, client.IgnoreNotFound(k.admin.Delete(ctx, pod, client.GracePeriodSeconds(0))))
 		}
 	}
 	problems = append(problems, client.IgnoreNotFound(k.admin.Delete(ctx, k.node)))
@@ -129,7 +135,8 @@ func (k *Kubelet) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	pod := r.PathValue("namespace") + "/" + r.PathValue("pod")
-	portforward.ServePortForward(w, r, k, pod, "", options, forwardIdleTimeout, forwardStreamTimeout, portforward.SupportedProtocols)
+	portforward.ServePortForward(w, r, k, pod, "", options, forwardIdleTimeout, forwardStreamTimeout,
+		portforward.SupportedProtocols)
 }
 
 // PortForward implements portforward.PortForwarder.

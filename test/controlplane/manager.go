@@ -42,8 +42,8 @@ type Manager struct {
 
 var managersStarted atomic.Int64
 
-// StartManager starts the operator's binary with the identity of its ServiceAccount, and returns as soon as the process runs. The control plane's Stop kills it
-// if it is still there.
+// StartManager starts the operator's binary with the identity of its ServiceAccount, and returns as soon as the process
+// runs. The control plane's Stop kills it if it is still there.
 func (c *ControlPlane) StartManager(ctx context.Context, o ManagerOptions) (*Manager, error) {
 	config, err := c.OperatorConfig(ctx)
 	if err != nil {
@@ -86,7 +86,8 @@ func cleanEnvironment() []string {
 // HealthURL is where the probes are served: append healthz or readyz.
 func (m *Manager) HealthURL() string { return "http://" + m.health + "/" }
 
-// MetricsURL is where the metrics are served, unless Args say otherwise: over TLS, to whom the API server lets (see ScraperToken).
+// MetricsURL is where the metrics are served, unless Args say otherwise: over TLS, to whom the API server lets (see
+// ScraperToken).
 func (m *Manager) MetricsURL() string { return "https://" + m.metrics + "/metrics" }
 
 // ReportURL is where the manager serves the license report.
@@ -101,7 +102,8 @@ func (m *Manager) WaitReady(ctx context.Context) error {
 		select {
 		case <-ticker.C:
 		case <-m.done:
-			return fmt.Errorf("the manager ended before it was ready: %w; its last words:\n%s", m.waitErr, m.LogTail(10))
+			return fmt.Errorf("the manager ended before it was ready: %w; its last words:\n%s", m.waitErr,
+				m.LogTail(10))
 		case <-ctx.Done():
 			return fmt.Errorf("waiting for the manager to be ready: %w; its last words:\n%s", ctx.Err(), m.LogTail(10))
 		}

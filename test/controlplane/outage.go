@@ -18,7 +18,8 @@ func (c *ControlPlane) StopAPIServer() error {
 	return os.Remove(pidFile(server.Path))
 }
 
-// StartAPIServer brings the API server back after StopAPIServer, at the same address and with the same certificates, so that clients find it again.
+// StartAPIServer brings the API server back after StopAPIServer, at the same address and with the same certificates, so
+// that clients find it again.
 func (c *ControlPlane) StartAPIServer(ctx context.Context) error {
 	server := c.plane.APIServer
 	if err := c.guardian.startGuarded(ctx, server.Path, server.Start); err != nil {

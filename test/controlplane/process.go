@@ -49,14 +49,15 @@ type Process struct {
 	waitErr  error
 }
 
-// StartProcess starts a program that ends with the control plane at the latest, and returns as soon as it runs: should this process die, the program is killed.
-// Its working folder is Dir.
+// StartProcess starts a program that ends with the control plane at the latest, and returns as soon as it runs: should
+// this process die, the program is killed. Its working folder is Dir.
 func (c *ControlPlane) StartProcess(o ProcessOptions) (*Process, error) {
 	p := &Process{name: o.Name, guardian: c.guardian, log: &tail{next: o.Log}, done: make(chan struct{})}
 	p.cmd = exec.Command(o.Path, o.Args...)
 	p.cmd.Dir, p.cmd.Env = c.dir, o.Env
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
-	// It is killed with all that it started; and a terminal's Ctrl-C is for us to act upon: it is told when it is its turn.
+	// It is killed with all that it started; and a terminal's Ctrl-C is for us to act upon: it is told when it is its
+	// turn.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -93,7 +94,8 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 // LogTail is the last lines of what the process wrote.
 func (p *Process) LogTail(lines int) string { return p.log.last(lines) }
 
-// Stop asks the process to end, as a cluster would, and waits for it. An end that is late or in failure is an error. It may be called again.
+// Stop asks the process to end, as a cluster would, and waits for it. An end that is late or in failure is an error. It
+// may be called again.
 func (p *Process) Stop() error {
 	p.signal(p.PID(), syscall.SIGTERM)
 	select {
@@ -108,7 +110,8 @@ func (p *Process) Stop() error {
 	}
 }
 
-// Kill ends the process, and all that it started, without giving it a chance to do anything, and waits for it. It may be called again.
+// Kill ends the process, and all that it started, without giving it a chance to do anything, and waits for it. It may
+// be called again.
 func (p *Process) Kill() {
 	p.signal(-p.PID(), syscall.SIGKILL)
 	<-p.done
@@ -129,7 +132,8 @@ func (p *Process) signal(pid int, signal syscall.Signal) {
 // RSS is how much memory the process has resident, in bytes. Linux only.
 func (p *Process) RSS() (int64, error) { return p.memory("VmRSS") }
 
-// AnonymousRSS is how much of RSS is the process's own data; the rest is pages of its binary, which the kernel can drop and read again.
+// AnonymousRSS is how much of RSS is the process's own data; the rest is pages of its binary, which the kernel can drop
+// and read again.
 func (p *Process) AnonymousRSS() (int64, error) { return p.memory("RssAnon") }
 
 // PeakRSS is the most that RSS has ever been.
@@ -145,7 +149,8 @@ func (p *Process) CPUTime() (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	// Up to the last parenthesis it is the program's name, which may hold anything; fields 14 and 15 of proc_pid_stat(5) are the 12th and 13th from there.
+	// Up to the last parenthesis it is the program's name, which may hold anything; fields 14 and 15 of
+	// proc_pid_stat(5) are the 12th and 13th from there.
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	if len(fields) < 13 {
 		return 0, fmt.Errorf("%s is not what it should be: %q", path, stat)

@@ -131,7 +131,8 @@ func (c *console) table(text string) {
 
 // withStates colors the states in a line.
 func (c *console) withStates(line string) string {
-	for _, state := range []string{"NotYetValid", "Unlicensed", "GracePeriod", "Expired", "Invalid", " Valid ", "Active"} {
+	for _, state := range []string{"NotYetValid", "Unlicensed", "GracePeriod", "Expired", "Invalid", " Valid ",
+		"Active"} {
 		line = strings.Replace(line, state, c.state(state), 1)
 	}
 	return line
@@ -156,7 +157,8 @@ func (c *console) progress(what string) func(result string) {
 	start := time.Now()
 	c.passing("  " + what + " …")
 	return func(result string) {
-		c.print(fmt.Sprintf("  %-46s %s %s", what, c.in(dim, fmt.Sprintf("%4.1f s ", time.Since(start).Seconds())), result))
+		c.print(fmt.Sprintf("  %-46s %s %s", what, c.in(dim, fmt.Sprintf("%4.1f s ", time.Since(start).Seconds())),
+			result))
 	}
 }
 
@@ -167,7 +169,8 @@ func (c *console) sighting(s *sighting, cause time.Time) {
 	if !cause.IsZero() && !s.isDoing() {
 		after = since(s.at.Sub(cause))
 	}
-	c.print(fmt.Sprintf("  %s %s  %-8s %-6s  %s", c.in(dim, s.at.UTC().Format("15:04:05.000")), c.in(dim, fmt.Sprintf("%9s", after)), s.kind, s.name, c.told(s)))
+	c.print(fmt.Sprintf("  %s %s  %-8s %-6s  %s", c.in(dim, s.at.UTC().Format("15:04:05.000")),
+		c.in(dim, fmt.Sprintf("%9s", after)), s.kind, s.name, c.told(s)))
 	for _, line := range wrapped(s.note, width-indent) {
 		c.print(strings.Repeat(" ", indent) + c.in(dim, line))
 	}

@@ -16,7 +16,8 @@ import (
 	"github.com/onsi/gomega/gbytes"
 )
 
-// TestInterrupted ends the demo at several moments, from its first to well into the story, and looks for what it has left behind.
+// TestInterrupted ends the demo at several moments, from its first to well into the story, and looks for what it has
+// left behind.
 func TestInterrupted(t *testing.T) {
 	demo, binaries := build(t)
 	for _, test := range []struct {
@@ -40,7 +41,8 @@ func TestInterrupted(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			NewWithT(t).Eventually(output, "30s").Should(gbytes.Say("license-operator"), "from its first line on it listens to signals")
+			NewWithT(t).Eventually(output, "30s").Should(gbytes.Say("license-operator"),
+				"from its first line on it listens to signals")
 			time.Sleep(test.after) // when it is interrupted is what this is about
 			if err := cmd.Process.Signal(test.signal); err != nil {
 				t.Fatal(err)
@@ -60,7 +62,8 @@ func TestInterrupted(t *testing.T) {
 // assertNothingLeft gives the guardian of a killed demo a moment.
 func assertNothingLeft(t *testing.T, temporary string) {
 	t.Helper()
-	NewWithT(t).Eventually(func() []string { return append(filesIn(t, temporary), processesOf(t, temporary)...) }, "10s").Should(BeEmpty(),
+	NewWithT(t).Eventually(func() []string { return append(filesIn(t, temporary), processesOf(t, temporary)...) },
+		"10s").Should(BeEmpty(),
 		"the guardian clears up after a demo that could not")
 }
 
@@ -99,8 +102,10 @@ func processesOf(t *testing.T, dir string) []string {
 func build(t *testing.T) (demo, binaries string) {
 	t.Helper()
 	binaries = t.TempDir()
-	for name, of := range map[string]string{"demo": ".", "manager": "../../cmd", "kubectl-license": "../../cmd/kubectl-license"} {
-		if output, err := exec.Command("go", "build", "-o", filepath.Join(binaries, name), of).CombinedOutput(); err != nil {
+	for name, of := range map[string]string{"demo": ".", "manager": "../../cmd",
+		"kubectl-license": "../../cmd/kubectl-license"} {
+		if output, err := exec.Command("go", "build", "-o", filepath.Join(binaries, name), of).CombinedOutput(); err !=
+			nil {
 			t.Fatalf("building %s: %v\n%s", of, err, output)
 		}
 	}

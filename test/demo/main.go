@@ -1,7 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// The demo of license-operator: a license key lives its life on a real API server, and all that happens is told as it happens.
+// The demo of license-operator: a license key lives its life on a real API server, and all that happens is told as it
+// happens.
 package main
 
 import (

@@ -61,9 +61,11 @@ type sighting struct {
 	// warning and note of an event.
 	warning bool
 	note    string
-	// boundaries are the instants at which a key changes by time alone: its begin, its expiry, the end of its grace period.
+	// boundaries are the instants at which a key changes by time alone: its begin, its expiry, the end of its grace
+	// period.
 	boundaries [3]time.Time
-	// was is the state before, again whether there was any before, and onlyAffects whether nothing but affects is another.
+	// was is the state before, again whether there was any before, and onlyAffects whether nothing but affects is
+	// another.
 	was                string
 	again, onlyAffects bool
 }
@@ -73,7 +75,8 @@ func (s *sighting) sameAs(other *sighting) bool {
 }
 
 func (s *sighting) sameButAffects(other *sighting) bool {
-	return s.state == other.state && s.reason == other.reason && s.active == other.active && s.version == other.version &&
+	return s.state == other.state && s.reason == other.reason && s.active == other.active &&
+		s.version == other.version &&
 		s.restricts.Equal(other.restricts) && s.restriction == other.restriction
 }
 
@@ -103,7 +106,8 @@ func startObserver(ctx context.Context, config *rest.Config, out *console) (*obs
 	}
 	o := &observer{client: c, out: out, last: map[string]sighting{}, news: make(chan struct{})}
 	for _, list := range []client.ObjectList{
-		&api.LicensedProductList{}, &api.LicenseKeyList{}, policyList(restriction.GlobalNetworkPolicy), policyList(restriction.NetworkPolicy), &eventsv1.EventList{},
+		&api.LicensedProductList{}, &api.LicenseKeyList{}, policyList(restriction.GlobalNetworkPolicy),
+		policyList(restriction.NetworkPolicy), &eventsv1.EventList{},
 	} {
 		watcher, err := c.Watch(ctx, list)
 		if err != nil {
@@ -215,7 +219,8 @@ func ofKey(k *api.LicenseKey) sighting {
 }
 
 func ofProduct(p *api.LicensedProduct) sighting {
-	s := sighting{id: string(p.UID), kind: aProduct, name: p.Name, state: string(p.Status.State), active: p.Status.ActiveLicenseKeyName}
+	s := sighting{id: string(p.UID), kind: aProduct, name: p.Name, state: string(p.Status.State),
+		active: p.Status.ActiveLicenseKeyName}
 	r := p.Status.Restriction
 	if r == nil {
 		return s
@@ -242,7 +247,8 @@ func affected(tiers []api.RestrictedTier, policies *api.AffectedPolicies) string
 	if len(tiers) == 1 {
 		where = "tier " + tiers[0].Name
 	}
-	return fmt.Sprintf("policies in %s: %d (%d allow, %d deny)", where, *policies.Total, *policies.Allowing, *policies.Denying)
+	return fmt.Sprintf("policies in %s: %d (%d allow, %d deny)", where, *policies.Total, *policies.Allowing,
+		*policies.Denying)
 }
 
 func ofPolicy(p *unstructured.Unstructured) sighting {

@@ -20,7 +20,8 @@ import (
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
-// stage is what the story is told on: a control plane with the operator on it, somebody who watches, and a shell to act from.
+// stage is what the story is told on: a control plane with the operator on it, somebody who watches, and a shell to act
+// from.
 type stage struct {
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
@@ -76,7 +77,8 @@ func (s *stage) startControlPlane() error {
 	return s.installCalico()
 }
 
-// installCalico installs the kinds of Calico's tiers and policies, and the tier that every Calico has. There is no traffic here, and nothing that would apply them to it.
+// installCalico installs the kinds of Calico's tiers and policies, and the tier that every Calico has. There is no
+// traffic here, and nothing that would apply them to it.
 func (s *stage) installCalico() error {
 	done := s.out.progress("Installing Calico's own tiers and policies")
 	definitions, err := controlplane.CalicoDefinitions(s.ctx)
@@ -86,7 +88,8 @@ func (s *stage) installCalico() error {
 	if err := s.plane.Install(s.ctx, definitions...); err != nil {
 		return err
 	}
-	tier := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"order": int64(1_000_000), "defaultAction": "Deny"}}}
+	tier := &unstructured.Unstructured{
+		Object: map[string]any{"spec": map[string]any{"order": int64(1_000_000), "defaultAction": "Deny"}}}
 	tier.SetGroupVersionKind(restriction.Version.WithKind("Tier"))
 	tier.SetName(restriction.DefaultTier)
 	if err := s.plane.Install(s.ctx, tier); err != nil {
@@ -98,7 +101,8 @@ func (s *stage) installCalico() error {
 
 func (s *stage) startOperator() error {
 	done := s.out.progress("Starting the operator")
-	manager, err := s.plane.StartManager(s.ctx, controlplane.ManagerOptions{Binary: filepath.Join(s.binaries, "manager")})
+	manager, err := s.plane.StartManager(s.ctx,
+		controlplane.ManagerOptions{Binary: filepath.Join(s.binaries, "manager")})
 	if err != nil {
 		return err
 	}
@@ -123,7 +127,8 @@ func (s *stage) prepareShell() error {
 		return err
 	}
 	s.env = append(os.Environ(),
-		"PATH="+strings.Join([]string{s.binaries, filepath.Dir(s.plane.Kubectl()), os.Getenv("PATH")}, string(os.PathListSeparator)),
+		"PATH="+strings.Join([]string{s.binaries, filepath.Dir(s.plane.Kubectl()), os.Getenv("PATH")},
+			string(os.PathListSeparator)),
 		"KUBECONFIG="+s.kubeconfig(),
 		// kubectl would write into the home folder.
 		"KUBECACHEDIR="+filepath.Join(s.plane.Dir(), "kubectl-cache"),
@@ -174,7 +179,8 @@ func (s *stage) shell(command string) (string, error) {
 	cmd.Stderr = &complaint
 	output, err := cmd.Output()
 	if err != nil {
-		return "", causeOf(s.ctx, fmt.Errorf("%s: %w\n%s%s", strings.Fields(command)[0], err, output, complaint.String()))
+		return "", causeOf(s.ctx,
+			fmt.Errorf("%s: %w\n%s%s", strings.Fields(command)[0], err, output, complaint.String()))
 	}
 	return string(output), nil
 }
@@ -210,8 +216,10 @@ kubectl describe lprod %s
 kubectl license issue --signer %s \
   --product %s --customer Me --valid-for 30s --grace 20s | kubectl apply -f -
 kubectl delete lk %s`,
-		s.kubeconfig(), filepath.Dir(s.plane.Kubectl()), s.binaries, product, filepath.Join(s.dir, vendorDir), product, stagedKey))
-	s.out.line(fmt.Sprintf("With that key alone %s is restricted 50 seconds after it was issued. Ctrl-C stops everything and removes it.", product))
+		s.kubeconfig(), filepath.Dir(s.plane.Kubectl()), s.binaries, product, filepath.Join(s.dir, vendorDir), product,
+		stagedKey))
+	s.out.line(fmt.Sprintf("With that key alone %s is restricted 50 seconds after it was issued. Ctrl-C stops "+
+		"everything and removes it.", product))
 	s.out.blank()
 	<-s.ctx.Done()
 	if err := context.Cause(s.ctx); !errors.Is(err, controlplane.ErrInterrupted) {

@@ -24,7 +24,8 @@ const (
 	// passPolicy is what the operator puts into tier security to have none of its policies applied.
 	passPolicy = "security.license-operator-pass"
 
-	// goal is how late a state may be by design, and allowed how late it may be here: other work on the machine must not fail the demo.
+	// goal is how late a state may be by design, and allowed how late it may be here: other work on the machine must
+	// not fail the demo.
 	goal    = time.Second
 	allowed = 2 * time.Second
 	// patience is how long something is waited for until it counts as missing.
@@ -48,8 +49,10 @@ func tell(on *stage) error {
 			return err
 		}
 	}
-	s.out.title(fmt.Sprintf("%d changes were due at a boundary; the latest was seen %d ms after it.", s.boundaries, s.worst.Milliseconds()))
-	s.out.paragraph(fmt.Sprintf("The goal is %.0f s. The demo itself fails beyond %.0f s, since it may share its machine with others.",
+	s.out.title(fmt.Sprintf("%d changes were due at a boundary; the latest was seen %d ms after it.", s.boundaries,
+		s.worst.Milliseconds()))
+	s.out.paragraph(fmt.Sprintf("The goal is %.0f s. The demo itself fails beyond %.0f s, since it may share its "+
+		"machine with others.",
 		goal.Seconds(), allowed.Seconds()))
 	return nil
 }
@@ -61,18 +64,22 @@ func (s *story) chapter(title, text string) {
 
 func (s *story) policies() error {
 	s.out.blank()
-	s.out.paragraph("What follows is real. Each line with a time (UTC) is what a watch on the API server showed at that moment, " +
+	s.out.paragraph("What follows is real. Each line with a time (UTC) is what a watch on the API server showed at " +
+		"that moment, " +
 		"and how long that was after its cause: a boundary in time, or something applied.")
 	s.chapter("Three nodes, and policies in a tier of their own",
-		"Before there is any license, somebody has a tier with three policies. What they are now is kept, to be compared later.")
-	if err := errors.Join(s.write("nodes.yaml", nodesManifest()), s.write("policies.yaml", policiesManifest)); err != nil {
+		"Before there is any license, somebody has a tier with three policies. What they are now is kept, to be "+
+			"compared later.")
+	if err := errors.Join(s.write("nodes.yaml", nodesManifest()), s.write("policies.yaml", policiesManifest)); err !=
+		nil {
 		return err
 	}
 	seen, before := s.observer.seenSoFar(), time.Now()
 	if _, err := s.shell("kubectl apply -f nodes.yaml -f policies.yaml"); err != nil {
 		return err
 	}
-	expected := []expectation{policy("security.allow-dns"), policy("security.deny-metadata"), policy("security.database")}
+	expected := []expectation{policy("security.allow-dns"), policy("security.deny-metadata"),
+		policy("security.database")}
 	if _, err := s.expect(seen, before, "it was to be applied", expected); err != nil {
 		return err
 	}
@@ -86,8 +93,10 @@ func (s *story) policies() error {
 
 func (s *story) terms() error {
 	s.chapter("A vendor and their product",
-		"The vendor makes a root and a signer once. The product comes with the root's certificate: keys that lead to it are the vendor's. It also "+
-			"says what happens after the grace period: policies in the customer's own tiers are not applied to pods. What that would mean can be read from the first second on.")
+		"The vendor makes a root and a signer once. The product comes with the root's certificate: keys that lead "+
+			"to it are the vendor's. It also "+
+			"says what happens after the grace period: policies in the customer's own tiers are not applied to "+
+			"pods. What that would mean can be read from the first second on.")
 	if _, err := s.shell("kubectl license ca create --dir " + vendorDir + " --vendor Acme"); err != nil {
 		return err
 	}
@@ -106,7 +115,8 @@ func (s *story) terms() error {
 		return err
 	}
 	err = s.expectApplied(seen, aProduct, product,
-		state(aProduct, product, "Unlicensed"), event(aProduct, product, "TermsAccepted"), event(aProduct, product, "Unlicensed"),
+		state(aProduct, product, "Unlicensed"), event(aProduct, product, "TermsAccepted"),
+		event(aProduct, product, "Unlicensed"),
 		affects("policies in tier security: 3 (2 allow, 2 deny)"))
 	if err != nil {
 		return err
@@ -116,7 +126,8 @@ func (s *story) terms() error {
 
 func (s *story) edited() error {
 	s.chapter("A key that somebody has edited",
-		"The vendor issues a key for 5 nodes. Somebody makes that 5000. The signature does not fit any more: the key counts for nothing, and harms nothing.")
+		"The vendor issues a key for 5 nodes. Somebody makes that 5000. The signature does not fit any more: the "+
+			"key counts for nothing, and harms nothing.")
 	if _, err := s.shell(issue(editedKey, "--valid-for 365d --nodes 5")); err != nil {
 		return err
 	}
@@ -135,7 +146,8 @@ func (s *story) edited() error {
 	if _, err := s.shell("kubectl apply -f " + editedKey + "-edited.yaml"); err != nil {
 		return err
 	}
-	return s.expectApplied(seen, aKey, editedKey, state(aKey, editedKey, "Invalid"), event(aKey, editedKey, "SignatureInvalid"))
+	return s.expectApplied(seen, aKey, editedKey, state(aKey, editedKey, "Invalid"),
+		event(aKey, editedKey, "SignatureInvalid"))
 }
 
 func (s *story) valid() error {
@@ -164,13 +176,15 @@ func (s *story) graceAndExpiry() error {
 	if err := s.tables("kubectl get lprod"); err != nil {
 		return err
 	}
-	expected := append(both(firstKey, "Expired"), restrictionInState(api.RestrictionActive), pass(false), event(aProduct, product, "Restricted"),
+	expected := append(both(firstKey, "Expired"), restrictionInState(api.RestrictionActive), pass(false),
+		event(aProduct, product, "Restricted"),
 		event(aProduct, product, "RestrictionComplete"))
 	if err := s.expectAt(graceEnd, expected...); err != nil {
 		return err
 	}
 	s.out.blank()
-	s.out.paragraph("The grace period is over. One policy has come, first in its tier. It passes pod traffic on to the next tier, so that no other policy in this one is " +
+	s.out.paragraph("The grace period is over. One policy has come, first in its tier. It passes pod traffic on to " +
+		"the next tier, so that no other policy in this one is " +
 		"applied. Its annotations tell whoever finds it who put it there, and why.")
 	if err := s.tables("kubectl get lprod", "kubectl get lk", "kubectl get globalnetworkpolicies"); err != nil {
 		return err
@@ -179,12 +193,14 @@ func (s *story) graceAndExpiry() error {
 }
 
 func (s *story) renewedLate() error {
-	s.chapter("A renewal, late", "The customer applies a new key, and all is well at once: that one policy goes. The old key stays until somebody deletes it.")
+	s.chapter("A renewal, late", "The customer applies a new key, and all is well at once: that one policy goes. "+
+		"The old key stays until somebody deletes it.")
 	seen := s.observer.seenSoFar()
 	if err := s.issueAndApply(renewalKey, "--valid-for 10s --grace 10s --nodes 5"); err != nil {
 		return err
 	}
-	expected := append(both(renewalKey, "Valid"), restrictionInState(api.RestrictionScheduled), pass(true), event(aProduct, product, "RestrictionLifted"),
+	expected := append(both(renewalKey, "Valid"), restrictionInState(api.RestrictionScheduled), pass(true),
+		event(aProduct, product, "RestrictionLifted"),
 		event(aProduct, product, "RestrictionComplete"))
 	if err := s.expectApplied(seen, aKey, renewalKey, expected...); err != nil {
 		return err
@@ -203,12 +219,15 @@ func (s *story) renewedLate() error {
 func (s *story) renewedAhead() error {
 	expiry := s.observer.boundariesOf(renewalKey)[1]
 	s.chapter("The next renewal, ahead of time",
-		"This one begins at the instant at which the present one expires. It waits until then, and the product is covered without a gap.")
+		"This one begins at the instant at which the present one expires. It waits until then, and the product is "+
+			"covered without a gap.")
 	seen := s.observer.seenSoFar()
-	if err := s.issueAndApply(stagedKey, "--not-before "+expiry.UTC().Format(time.RFC3339)+" --valid-for 365d --nodes 8"); err != nil {
+	if err := s.issueAndApply(stagedKey,
+		"--not-before "+expiry.UTC().Format(time.RFC3339)+" --valid-for 365d --nodes 8"); err != nil {
 		return err
 	}
-	if err := s.expectApplied(seen, aKey, stagedKey, state(aKey, stagedKey, "NotYetValid"), event(aKey, stagedKey, "NotYetValid")); err != nil {
+	if err := s.expectApplied(seen, aKey, stagedKey, state(aKey, stagedKey, "NotYetValid"),
+		event(aKey, stagedKey, "NotYetValid")); err != nil {
 		return err
 	}
 	if err := s.tables("kubectl get lk"); err != nil {
@@ -234,14 +253,16 @@ func (s *story) tables(commands ...string) error {
 	return nil
 }
 
-// currentPolicies is a command that writes the customer's policies to a file, with all that the API server says of them.
+// currentPolicies is a command that writes the customer's policies to a file, with all that the API server says of
+// them.
 func currentPolicies(file string) string {
 	return "kubectl get -f policies.yaml -o yaml --show-managed-fields > " + file
 }
 
 // issue is a command that writes a key of that name to a file of that name.
 func issue(name, terms string) string {
-	return fmt.Sprintf("kubectl license issue --signer %s --product %s --customer 'Example GmbH' \\\n  %s --name %s > %s.yaml",
+	return fmt.Sprintf("kubectl license issue --signer %s --product %s --customer 'Example GmbH' \\\n  %s --name %s "+
+		"> %s.yaml",
 		vendorDir, product, terms, name, name)
 }
 
@@ -372,7 +393,8 @@ func (s *story) expect(seen int, due time.Time, since string, expected []expecta
 			worst = max(worst, late)
 		}
 		if e.prompt && late > allowed {
-			return 0, fmt.Errorf("%s was seen %s after %s, which is later than the %s this demo allows", e.what, late.Round(time.Millisecond), since, allowed)
+			return 0, fmt.Errorf("%s was seen %s after %s, which is later than the %s this demo allows", e.what,
+				late.Round(time.Millisecond), since, allowed)
 		}
 		if late < 0 {
 			return 0, fmt.Errorf("%s was seen %s before %s", e.what, -late, since)
@@ -388,7 +410,8 @@ func (s *story) countDown(until time.Time) (stop func()) {
 		ticker := time.NewTicker(200 * time.Millisecond)
 		defer ticker.Stop()
 		for {
-			s.out.passing(fmt.Sprintf("  … until %s: %.0f s", until.UTC().Format("15:04:05"), max(0, time.Until(until).Seconds())))
+			s.out.passing(fmt.Sprintf("  … until %s: %.0f s", until.UTC().Format("15:04:05"),
+				max(0, time.Until(until).Seconds())))
 			select {
 			case <-ticker.C:
 			case <-ctx.Done():

@@ -29,7 +29,8 @@ const (
 // suiteStart is when the first request that counts may have come.
 var suiteStart time.Time
 
-// requests are those that the operator has made since then, as the cluster's audit log has them; none where nobody tells the suite where that is.
+// requests are those that the operator has made since then, as the cluster's audit log has them; none where nobody
+// tells the suite where that is.
 func requests(since time.Time) []controlplane.AuditEvent {
 	GinkgoHelper()
 	path := os.Getenv("E2E_AUDIT_LOG")
@@ -38,7 +39,10 @@ func requests(since time.Time) []controlplane.AuditEvent {
 	}
 	events, err := controlplane.ReadAudit(path)
 	Expect(err).NotTo(HaveOccurred())
-	return slices.DeleteFunc(events, func(e controlplane.AuditEvent) bool { return e.User != operatorUser || e.Received.Before(since) })
+	return slices.DeleteFunc(events, func(e controlplane.AuditEvent) bool {
+		return e.User != operatorUser ||
+			e.Received.Before(since)
+	})
 }
 
 func describeRequest(e controlplane.AuditEvent) string {
@@ -112,7 +116,8 @@ func noteGrants(ctx context.Context) {
 	}
 	for _, b := range bindings.Items {
 		if slices.ContainsFunc(b.Subjects, isOperator) {
-			note(append(slices.Clone(rules["Role "+b.Namespace+" "+b.RoleRef.Name]), rules["ClusterRole "+b.RoleRef.Name]...))
+			note(append(slices.Clone(rules["Role "+b.Namespace+" "+b.RoleRef.Name]),
+				rules["ClusterRole "+b.RoleRef.Name]...))
 			found++
 		}
 	}
@@ -121,8 +126,10 @@ func noteGrants(ctx context.Context) {
 
 // unseen are permissions that no request of the operator's can show that it needs them.
 var unseen = map[permission]string{
-	{"get", "projectcalico.org", "tiers", ""}:               "Calico's API server asks whether a caller may, when that reads or writes a policy in a tier",
-	{"get", "license-operator.io", "licensedproducts", ""}:  "the API server asks whether a caller may, when that writes an admission policy that reads them",
+	{"get", "projectcalico.org", "tiers", ""}: "Calico's API server asks whether a caller may, when that reads or " +
+		"writes a policy in a tier",
+	{"get", "license-operator.io", "licensedproducts", ""}: "the API server asks whether a caller may, when that " +
+		"writes an admission policy that reads them",
 	{"list", "license-operator.io", "licensedproducts", ""}: streamed,
 	{"list", "license-operator.io", "licensekeys", ""}:      streamed,
 }
@@ -147,7 +154,8 @@ func isUsed(p permission, all []controlplane.AuditEvent) bool {
 	return slices.ContainsFunc(all, func(e controlplane.AuditEvent) bool { return p.covers(e) && e.Code < 400 })
 }
 
-// removals are the times in which somebody took the operator's roles from it before its last process had ended, as Helm and OLM do.
+// removals are the times in which somebody took the operator's roles from it before its last process had ended, as Helm
+// and OLM do.
 var removals [][2]time.Time
 
 // removing has the operator removed, and waits until its last process has ended.
@@ -161,7 +169,10 @@ func removing(ctx context.Context, remove func()) {
 
 // isProvoked tells whether a request was refused because of what a spec did.
 func isProvoked(e controlplane.AuditEvent) bool {
-	return slices.ContainsFunc(removals, func(r [2]time.Time) bool { return e.Received.After(r[0]) && e.Received.Before(r[1]) })
+	return slices.ContainsFunc(removals, func(r [2]time.Time) bool {
+		return e.Received.After(r[0]) &&
+			e.Received.Before(r[1])
+	})
 }
 
 // What the operator may do and has done is known when everything has been tried.
@@ -171,7 +182,8 @@ var _ = ReportAfterSuite("the operator's permissions", func(_ SpecContext, repor
 	}
 	all := requests(suiteStart)
 	unused := []string{}
-	for _, p := range slices.SortedFunc(maps.Keys(granted), func(a, b permission) int { return strings.Compare(a.String(), b.String()) }) {
+	for _, p := range slices.SortedFunc(maps.Keys(granted),
+		func(a, b permission) int { return strings.Compare(a.String(), b.String()) }) {
 		if !isUnseen(p) && !isUsed(p, all) {
 			unused = append(unused, p.String())
 		}
@@ -182,14 +194,17 @@ var _ = ReportAfterSuite("the operator's permissions", func(_ SpecContext, repor
 			refused = append(refused, e.Time.Format(time.TimeOnly)+" "+describeRequest(e))
 		}
 	}
-	GinkgoWriter.Printf("permissions: %d, of which unused: %q\nrequests: %d, of which refused: %q\n", len(granted), unused, len(all), refused)
+	GinkgoWriter.Printf("permissions: %d, of which unused: %q\nrequests: %d, of which refused: %q\n", len(granted),
+		unused, len(all), refused)
 	Expect(refused).To(BeEmpty(), "the operator asked for what it may not do")
-	if c := report.SuiteConfig; report.SuiteSucceeded && len(c.FocusStrings)+len(c.SkipStrings)+len(c.FocusFiles)+len(c.SkipFiles) == 0 {
+	if c := report.SuiteConfig; report.SuiteSucceeded &&
+		len(c.FocusStrings)+len(c.SkipStrings)+len(c.FocusFiles)+len(c.SkipFiles) == 0 {
 		Expect(unused).To(BeEmpty(), "the operator may do what it never did, though everything was tried")
 	}
 })
 
-// disturbances are what an idle operator does not do: everything but to renew its lease, or look whose it is, and to go on watching.
+// disturbances are what an idle operator does not do: everything but to renew its lease, or look whose it is, and to go
+// on watching.
 func disturbances(since time.Time) []string {
 	GinkgoHelper()
 	found := []string{}

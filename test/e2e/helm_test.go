@@ -32,7 +32,8 @@ var _ = Describe("With Helm", Ordered, func() {
 		})
 		next, tag := imageFrom("license-operator-next"), os.Getenv("E2E_TAG")
 		run(ctx, "make", "chart", "IMG="+image)
-		run(ctx, "helm", "install", release, "dist/chart", "--namespace", defaultNamespace, "--create-namespace", "--set", "serviceMonitor.enabled=true", "--wait", "--timeout=2m")
+		run(ctx, "helm", "install", release, "dist/chart", "--namespace", defaultNamespace, "--create-namespace",
+			"--set", "serviceMonitor.enabled=true", "--wait", "--timeout=2m")
 		create(ctx, acme.product("restricted", restricting(tier)), acme.product("licensed"), acme.key("licensed"))
 		licensed(ctx, "licensed")
 		Eventually(passPolicies(ctx)).Should(Equal([]string{tier + ".license-operator-pass"}))
@@ -41,7 +42,8 @@ var _ = Describe("With Helm", Ordered, func() {
 		Expect(run(ctx, "kubectl", "license", "doctor")).To(MatchRegexp(`ok +Pods +2 pods are ready`))
 
 		unchanged := holding(ctx)
-		run(ctx, "helm", "upgrade", release, "dist/chart", "--namespace", defaultNamespace, "--reuse-values", "--set", "image.repository="+strings.TrimSuffix(next, ":"+tag), "--set", "image.tag="+tag, "--wait", "--timeout=2m")
+		run(ctx, "helm", "upgrade", release, "dist/chart", "--namespace", defaultNamespace, "--reuse-values", "--set",
+			"image.repository="+strings.TrimSuffix(next, ":"+tag), "--set", "image.tag="+tag, "--wait", "--timeout=2m")
 		settle(ctx)
 
 		By("make undeploy leaving Helm what is Helm's")

@@ -30,7 +30,8 @@ var _ = Describe("An installation", Ordered, func() {
 		GinkgoT().Setenv("DEPLOY_TIMEOUT", "15s")
 		output, err := command(ctx, "make", "deploy", "IMG=registry.invalid/license-operator:none")
 		Expect(err).To(HaveOccurred())
-		Expect(output).To(And(ContainSubstring("image registry.invalid/license-operator:none"), ContainSubstring("ImagePull"), ContainSubstring("make deploy IMG=")))
+		Expect(output).To(And(ContainSubstring("image registry.invalid/license-operator:none"),
+			ContainSubstring("ImagePull"), ContainSubstring("make deploy IMG=")))
 	})
 
 	It("is ready within five seconds of its start, on two replicas", func(ctx SpecContext) {
@@ -59,7 +60,8 @@ var _ = Describe("An installation", Ordered, func() {
 	})
 
 	It("gives a report as soon as it is ready", func(ctx SpecContext) {
-		Expect(run(ctx, "kubectl", "license", "report", "--product", "*", "--token", reportReader(ctx))).To(ContainSubstring(`"deployment_info"`))
+		Expect(run(ctx, "kubectl", "license", "report", "--product", "*", "--token", reportReader(ctx))).
+			To(ContainSubstring(`"deployment_info"`))
 	})
 
 	It("is the same when it is deployed again", func(ctx SpecContext) {
@@ -84,14 +86,16 @@ var _ = Describe("An installation", Ordered, func() {
 
 	It("gives its metrics to a scraper in the cluster, and to nobody else", func(ctx SpecContext) {
 		kubectl(ctx, "apply", "-k", "config/prometheus")
-		urls := []string{"https://license-operator-controller-manager-metrics-service." + defaultNamespace + ".svc:8443/metrics"}
+		urls := []string{"https://license-operator-controller-manager-metrics-service." + defaultNamespace +
+			".svc:8443/metrics"}
 		for _, pod := range operatorPods(ctx, defaultNamespace) {
 			urls = append(urls, fmt.Sprintf("https://%s:8443/metrics", pod.Status.PodIP))
 		}
 		metrics := scrape(ctx, "license-operator-metrics-scraper", urls...)
 		Expect(strings.Count(metrics, ": 200\n")).To(Equal(3), metrics)
 		_, replicas, _ := strings.Cut(metrics, "# https://"+strings.Split(urls[1], "/")[2])
-		Expect(strings.Count(replicas, `license_state{product="acme-mesh",state="Valid"} 1`)).To(Equal(1), "the leader alone knows of licenses")
+		Expect(strings.Count(replicas, `license_state{product="acme-mesh",state="Valid"} 1`)).To(Equal(1),
+			"the leader alone knows of licenses")
 		Expect(scrape(ctx, "default", urls[0])).To(ContainSubstring(": 403\n"))
 	})
 
@@ -102,7 +106,8 @@ var _ = Describe("An installation", Ordered, func() {
 		before := versions(ctx, licenseKinds, "")
 		end(operatorPods(ctx, defaultNamespace)[podOf(first)])
 		start := time.Now()
-		Eventually(leader(ctx)).ShouldNot(Equal(first), "it may be the same pod, in which another process has been started")
+		Eventually(leader(ctx)).ShouldNot(Equal(first),
+			"it may be the same pod, in which another process has been started")
 		create(ctx, acme.product(product), acme.key(product))
 		licensed(ctx, product)
 		GinkgoWriter.Printf("another one acted %s after that\n", time.Since(start))
@@ -110,11 +115,13 @@ var _ = Describe("An installation", Ordered, func() {
 		delete(after, "LicensedProduct/"+product)
 		delete(after, "LicenseKey/"+product)
 		Expect(after).To(Equal(before), "nothing was written that had not changed")
-		kubectl(ctx, "rollout", "status", "deployment/license-operator-controller-manager", "-n", defaultNamespace, "--timeout=60s")
+		kubectl(ctx, "rollout", "status", "deployment/license-operator-controller-manager", "-n", defaultNamespace,
+			"--timeout=60s")
 	}
 
 	It("goes on when the leader's pod is deleted", func(ctx SpecContext) {
-		takeOver(ctx, "after-deletion", func(leading *corev1.Pod) { Expect(k8sClient.Delete(ctx, leading)).To(Succeed()) })
+		takeOver(ctx,
+			"after-deletion", func(leading *corev1.Pod) { Expect(k8sClient.Delete(ctx, leading)).To(Succeed()) })
 	})
 
 	It("goes on when the leader's process is killed", func(ctx SpecContext) {
@@ -138,9 +145,11 @@ var _ = Describe("An installation", Ordered, func() {
 		run(ctx, "kubectl", "license", "report", "--product", "*", "--token", reportReader(ctx))
 		most := 0.0
 		for name, pod := range operatorPods(ctx, defaultNamespace) {
-			metrics := scrape(ctx, "license-operator-metrics-scraper", fmt.Sprintf("https://%s:8443/metrics", pod.Status.PodIP))
+			metrics := scrape(ctx, "license-operator-metrics-scraper",
+				fmt.Sprintf("https://%s:8443/metrics", pod.Status.PodIP))
 			resident := metric(metrics, "process_resident_memory_bytes")
-			AddReportEntry(fmt.Sprintf("%s, leader: %t, resident with 100 products: %.1f MB", name, name == podOf(leader(ctx)(Default)), resident/1e6))
+			AddReportEntry(fmt.Sprintf("%s, leader: %t, resident with 100 products: %.1f MB", name,
+				name == podOf(leader(ctx)(Default)), resident/1e6))
 			most = max(most, resident)
 		}
 		Expect(most).To(BeNumerically("<", 64e6))
@@ -168,7 +177,8 @@ var _ = Describe("An installation in a namespace of another name", Ordered, func
 		DeferCleanup(func(ctx SpecContext) { _, _ = command(ctx, "make", "undeploy", "NAMESPACE="+namespace) })
 		create(ctx, acme.product("elsewhere"), acme.key("elsewhere"))
 		licensed(ctx, "elsewhere")
-		Expect(run(ctx, "kubectl", "license", "doctor", "-n", namespace)).To(MatchRegexp(`ok +Pods +2 pods are ready in namespace acme-licensing`))
+		Expect(run(ctx, "kubectl", "license", "doctor", "-n", namespace)).
+			To(MatchRegexp(`ok +Pods +2 pods are ready in namespace acme-licensing`))
 		run(ctx, "make", "undeploy", "NAMESPACE="+namespace)
 		Expect(remains(ctx)).To(BeEmpty())
 	})
@@ -181,11 +191,14 @@ var _ = Describe("An installation in a namespace of another name", Ordered, func
 		other.Spec.NodeSelector = map[string]string{"e2e": "nowhere"} // it waits for a node, and stays
 		create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
 		DeferCleanup(func(ctx SpecContext) {
-			Expect(k8sClient.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
+			Expect(k8sClient.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).
+				To(Succeed())
 		})
-		Eventually(func() error { return k8sClient.Create(ctx, other.DeepCopy()) }).Should(Succeed(), "its ServiceAccount is made a moment later")
+		Eventually(func() error { return k8sClient.Create(ctx, other.DeepCopy()) }).Should(Succeed(),
+			"its ServiceAccount is made a moment later")
 		run(ctx, "make", "deploy", "IMG="+image, "NAMESPACE="+namespace)
-		Expect(run(ctx, "make", "undeploy", "NAMESPACE="+namespace)).To(ContainSubstring("Namespace acme-licensing stays"))
+		Expect(run(ctx, "make", "undeploy", "NAMESPACE="+namespace)).
+			To(ContainSubstring("Namespace acme-licensing stays"))
 		Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(other), other)).To(Succeed())
 		Expect(remains(ctx)).To(Equal([]string{"namespace/" + namespace}))
 	})

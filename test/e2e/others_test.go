@@ -26,14 +26,16 @@ import (
 func imageFrom(name string) string {
 	GinkgoHelper()
 	registry, tag := os.Getenv("E2E_REGISTRY"), os.Getenv("E2E_TAG")
-	Expect(registry).NotTo(BeEmpty(), "E2E_REGISTRY is where nodes pull images from that have E2E_TAG: run make test-e2e")
+	Expect(registry).NotTo(BeEmpty(),
+		"E2E_REGISTRY is where nodes pull images from that have E2E_TAG: run make test-e2e")
 	return registry + "/" + name + ":" + tag
 }
 
 // moduleOf is the folder of a module that a module under hack builds programs from: its manifests come with it.
 func moduleOf(ctx context.Context, builder, module string) string {
 	GinkgoHelper()
-	return strings.TrimSpace(run(ctx, "go", "-C", filepath.Join("hack", builder), "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", module))
+	return strings.TrimSpace(run(ctx, "go", "-C", filepath.Join("hack", builder), "list", "-mod=readonly", "-m", "-f",
+		"{{.Dir}}", module))
 }
 
 // objectsIn are the objects of a manifest.
@@ -64,7 +66,8 @@ func read(path ...string) []byte {
 // withImages has a manifest name images of ours: those whose name is the last part of the one that it names.
 func withImages(manifest []byte, images map[string]string) []byte {
 	for name, image := range images {
-		manifest = regexp.MustCompile(`[a-z0-9.-]+(/[a-z0-9-]+)+/`+name+`:[a-z0-9.-]+`).ReplaceAll(manifest, []byte(image))
+		manifest = regexp.MustCompile(`[a-z0-9.-]+(/[a-z0-9-]+)+/`+name+`:[a-z0-9.-]+`).ReplaceAll(manifest,
+			[]byte(image))
 	}
 	return manifest
 }
@@ -74,10 +77,12 @@ func apply(ctx context.Context, objects ...*unstructured.Unstructured) {
 	GinkgoHelper()
 	for _, o := range objects {
 		Eventually(func() error {
-			return k8sClient.Apply(ctx, client.ApplyConfigurationFromUnstructured(o.DeepCopy()), client.FieldOwner("e2e"), client.ForceOwnership)
+			return k8sClient.Apply(ctx, client.ApplyConfigurationFromUnstructured(o.DeepCopy()),
+				client.FieldOwner("e2e"), client.ForceOwnership)
 		}).Should(Succeed(), "%s %s: a namespace that is being deleted goes", o.GetKind(), o.GetName())
 		DeferCleanup(func(ctx SpecContext) {
-			Expect(client.IgnoreNotFound(k8sClient.Delete(ctx, o.DeepCopy()))).To(Succeed(), "%s %s", o.GetKind(), o.GetName())
+			Expect(client.IgnoreNotFound(k8sClient.Delete(ctx, o.DeepCopy()))).To(Succeed(), "%s %s", o.GetKind(),
+				o.GetName())
 		})
 	}
 }

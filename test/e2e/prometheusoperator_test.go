@@ -42,14 +42,18 @@ var _ = Describe("With prometheus-operator", Ordered, func() {
 		installable(ctx)
 		dir := moduleOf(ctx, "prometheus-operator", module)
 		images := map[string]string{
-			"prometheus-operator": imageFrom("operator"), "prometheus-config-reloader": imageFrom("prometheus-config-reloader"), "admission-webhook": imageFrom("admission-webhook"),
+			"prometheus-operator":        imageFrom("operator"),
+			"prometheus-config-reloader": imageFrom("prometheus-config-reloader"),
+			"admission-webhook":          imageFrom("admission-webhook"),
 		}
 		manifests := withImages(read(dir, "bundle.yaml"), images)
 		for _, name := range []string{"service-account", "deployment", "service"} {
-			manifests = append(append(manifests, "\n---\n"...), withImages(read(dir, "example/admission-webhook", name+".yaml"), images)...)
+			manifests = append(append(manifests, "\n---\n"...),
+				withImages(read(dir, "example/admission-webhook", name+".yaml"), images)...)
 		}
 		for _, name := range []string{"service-account", "cluster-role", "cluster-role-binding"} {
-			manifests = append(append(manifests, "\n---\n"...), read(dir, "example/rbac/prometheus/prometheus-"+name+".yaml")...)
+			manifests = append(append(manifests, "\n---\n"...),
+				read(dir, "example/rbac/prometheus/prometheus-"+name+".yaml")...)
 		}
 		var others []*unstructured.Unstructured
 		for _, o := range objectsIn(manifests) {
@@ -60,10 +64,12 @@ var _ = Describe("With prometheus-operator", Ordered, func() {
 			case "ServiceAccount":
 				o.SetNamespace(monitoring)
 			case "Deployment":
-				Expect(unstructured.SetNestedField(o.Object, int64(1), "spec", "replicas")).To(Succeed(), "two of them want two nodes")
+				Expect(unstructured.SetNestedField(o.Object, int64(1), "spec", "replicas")).To(Succeed(),
+					"two of them want two nodes")
 				if o.GetName() == "prometheus-operator" {
 					container := o.Object["spec"].(map[string]any)["template"].(map[string]any)["spec"].(map[string]any)["containers"].([]any)[0].(map[string]any)
-					container["args"] = append(container["args"].([]any), "--feature-gates=StatusForConfigurationResources=true")
+					container["args"] = append(container["args"].([]any),
+						"--feature-gates=StatusForConfigurationResources=true")
 				}
 			}
 			others = append(others, o)
@@ -82,21 +88,29 @@ var _ = Describe("With prometheus-operator", Ordered, func() {
 		create(ctx, &admissionregistrationv1.ValidatingWebhookConfiguration{
 			ObjectMeta: metav1.ObjectMeta{Name: "prometheus-operator-rulesvalidation"},
 			Webhooks: []admissionregistrationv1.ValidatingWebhook{{
-				Name: "prometheusrulevalidate.monitoring.coreos.com", SideEffects: &none, AdmissionReviewVersions: []string{"v1"},
-				ClientConfig: admissionregistrationv1.WebhookClientConfig{CABundle: certificate, Service: &admissionregistrationv1.ServiceReference{Namespace: monitoring, Name: webhook, Path: &path}},
+				Name: "prometheusrulevalidate.monitoring.coreos.com", SideEffects: &none,
+				AdmissionReviewVersions: []string{"v1"},
+				ClientConfig: admissionregistrationv1.WebhookClientConfig{CABundle: certificate,
+					Service: &admissionregistrationv1.ServiceReference{Namespace: monitoring, Name: webhook,
+						Path: &path}},
 				Rules: []admissionregistrationv1.RuleWithOperations{{
-					Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create, admissionregistrationv1.Update},
-					Rule:       admissionregistrationv1.Rule{APIGroups: []string{"monitoring.coreos.com"}, APIVersions: []string{"*"}, Resources: []string{"prometheusrules"}},
+					Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create,
+						admissionregistrationv1.Update},
+					Rule: admissionregistrationv1.Rule{APIGroups: []string{"monitoring.coreos.com"},
+						APIVersions: []string{"*"}, Resources: []string{"prometheusrules"}},
 				}},
 			}},
 		})
 		DeferCleanup(kubectl, "delete", "validatingwebhookconfiguration", "prometheus-operator-rulesvalidation")
 		By("having it run a Prometheus that takes rules and monitors from everywhere")
 		prometheus := &unstructured.Unstructured{Object: map[string]any{
-			"apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus", "metadata": map[string]any{"namespace": monitoring, "name": "e2e"},
+			"apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus",
+			"metadata": map[string]any{"namespace": monitoring, "name": "e2e"},
 			"spec": map[string]any{
-				"image": imageFrom("prometheus"), "version": "v3.4.0", "serviceAccountName": "prometheus", "scrapeInterval": "5s", "evaluationInterval": "5s",
-				"ruleSelector": map[string]any{}, "ruleNamespaceSelector": map[string]any{}, "serviceMonitorSelector": map[string]any{}, "serviceMonitorNamespaceSelector": map[string]any{},
+				"image": imageFrom("prometheus"), "version": "v3.4.0", "serviceAccountName": "prometheus",
+				"scrapeInterval": "5s", "evaluationInterval": "5s",
+				"ruleSelector": map[string]any{}, "ruleNamespaceSelector": map[string]any{},
+				"serviceMonitorSelector": map[string]any{}, "serviceMonitorNamespaceSelector": map[string]any{},
 			},
 		}}
 		apply(ctx, prometheus)
@@ -118,7 +132,8 @@ var _ = Describe("With prometheus-operator", Ordered, func() {
 			conditions, _, err := unstructured.NestedSlice(bindings[0].(map[string]any), "conditions")
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(conditions).To(HaveLen(1))
-			return fmt.Sprintf("%v %v", conditions[0].(map[string]any)["type"], conditions[0].(map[string]any)["status"])
+			return fmt.Sprintf("%v %v", conditions[0].(map[string]any)["type"],
+				conditions[0].(map[string]any)["status"])
 		}
 	}
 
@@ -127,9 +142,11 @@ var _ = Describe("With prometheus-operator", Ordered, func() {
 		licensed(ctx, "soon")
 		Eventually(condition(ctx, "soon", api.ConditionAlertsReady)).Should(Equal("True RuleApplied"))
 		Eventually(accepted(ctx, "PrometheusRule", "soon")).Should(Equal("Accepted True"))
-		Eventually(accepted(ctx, "ServiceMonitor", "license-operator-controller-manager-metrics-monitor")).Should(Equal("Accepted True"))
+		Eventually(accepted(ctx, "ServiceMonitor", "license-operator-controller-manager-metrics-monitor")).
+			Should(Equal("Accepted True"))
 		By("the webhook being one that says no")
-		output, err := command(ctx, "kubectl", "patch", "prometheusrule", "soon", "-n", defaultNamespace, "--type=json", "-p", `[{"op":"replace","path":"/spec/groups/0/rules/0/expr","value":"license_state{"}]`)
+		output, err := command(ctx, "kubectl", "patch", "prometheusrule", "soon", "-n", defaultNamespace, "--type=json",
+			"-p", `[{"op":"replace","path":"/spec/groups/0/rules/0/expr","value":"license_state{"}]`)
 		Expect(err).To(HaveOccurred())
 		Expect(output).To(ContainSubstring("could not parse expression"))
 	})
@@ -137,7 +154,9 @@ var _ = Describe("With prometheus-operator", Ordered, func() {
 	// query asks the Prometheus, through the API server.
 	query := func(ctx context.Context, expression string) func(Gomega) []string {
 		return func(g Gomega) []string {
-			raw, err := command(ctx, "kubectl", "get", "--raw", "/api/v1/namespaces/"+monitoring+"/services/prometheus-operated:9090/proxy/api/v1/query?query="+url.QueryEscape(expression))
+			raw, err := command(ctx, "kubectl", "get", "--raw",
+				"/api/v1/namespaces/"+monitoring+"/services/prometheus-operated:9090/proxy/api/v1/query?query="+
+					url.QueryEscape(expression))
 			g.Expect(err).NotTo(HaveOccurred(), raw)
 			var answer struct {
 				Data struct {
@@ -158,8 +177,10 @@ var _ = Describe("With prometheus-operator", Ordered, func() {
 
 	It("is scraped, and its alert fires", func(ctx SpecContext) {
 		Eventually(query(ctx, `license_state{product="soon"} == 1`), "2m").Should(Equal([]string{"Valid 1"}))
-		Eventually(query(ctx, `count by (alertname) (ALERTS{alertname="LicenseExpiring",severity="critical"})`), "1m").Should(Equal([]string{"LicenseExpiring 1"}))
-		Expect(query(ctx, `count(up{namespace="`+defaultNamespace+`"} == 1)`)(Default)).To(Equal([]string{" 2"}), "both replicas")
+		Eventually(query(ctx, `count by (alertname) (ALERTS{alertname="LicenseExpiring",severity="critical"})`), "1m").
+			Should(Equal([]string{"LicenseExpiring 1"}))
+		Expect(query(ctx, `count(up{namespace="`+defaultNamespace+`"} == 1)`)(Default)).To(Equal([]string{" 2"}),
+			"both replicas")
 	})
 
 	It("is found in order by its doctor", func(ctx SpecContext) {
@@ -169,14 +190,16 @@ var _ = Describe("With prometheus-operator", Ordered, func() {
 	})
 
 	It("puts a rule back that somebody has changed", func(ctx SpecContext) {
-		kubectl(ctx, "patch", "prometheusrule", "soon", "-n", defaultNamespace, "--type=json", "-p", `[{"op":"replace","path":"/spec/groups/0/rules/0/expr","value":"vector(1)"}]`)
+		kubectl(ctx, "patch", "prometheusrule", "soon", "-n", defaultNamespace, "--type=json", "-p",
+			`[{"op":"replace","path":"/spec/groups/0/rules/0/expr","value":"vector(1)"}]`)
 		Eventually(func() string {
 			return kubectl(ctx, "get", "prometheusrule", "soon", "-n", defaultNamespace, "-o", "yaml")
 		}).ShouldNot(ContainSubstring("vector(1)"))
 		By("also one whose label somebody has taken away, so that the operator does not see it")
 		kubectl(ctx, "label", "prometheusrule", "soon", "-n", defaultNamespace, "app.kubernetes.io/managed-by-")
 		Eventually(func() string {
-			return kubectl(ctx, "get", "prometheusrule", "-n", defaultNamespace, "-l", "app.kubernetes.io/managed-by=license-operator", "-o", "name")
+			return kubectl(ctx, "get", "prometheusrule", "-n", defaultNamespace, "-l",
+				"app.kubernetes.io/managed-by=license-operator", "-o", "name")
 		}).Should(ContainSubstring("/soon"))
 	})
 })
@@ -187,12 +210,15 @@ func selfSigned(host string) (certificate, key []byte) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	Expect(err).NotTo(HaveOccurred())
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(days),
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, BasicConstraintsValid: true, IsCA: true, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(days),
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, BasicConstraintsValid: true, IsCA: true,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
 	Expect(err).NotTo(HaveOccurred())
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
 	Expect(err).NotTo(HaveOccurred())
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
 }

@@ -3,8 +3,9 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package e2e installs the operator into the cluster of KUBECONFIG as its users do, with make and kubectl, and takes it off again. hack/test-e2e brings what it needs: images
-// that the cluster's nodes have (IMG) or can pull (E2E_REGISTRY), bin/kubectl-license and tools, and the cluster's audit log, if there is one to be read (E2E_AUDIT_LOG).
+// Package e2e installs the operator into the cluster of KUBECONFIG as its users do, with make and kubectl, and takes it
+// off again. hack/test-e2e brings what it needs: images that the cluster's nodes have (IMG) or can pull (E2E_REGISTRY),
+// bin/kubectl-license and tools, and the cluster's audit log, if there is one to be read (E2E_AUDIT_LOG).
 package e2e
 
 import (
@@ -66,7 +67,8 @@ var _ = BeforeSuite(func() {
 
 	bin, err := filepath.Abs(filepath.Join(root, "bin"))
 	Expect(err).NotTo(HaveOccurred())
-	Expect(os.Setenv("PATH", strings.Join([]string{bin, filepath.Join(bin, "tools"), os.Getenv("PATH")}, string(os.PathListSeparator)))).To(Succeed())
+	Expect(os.Setenv("PATH", strings.Join([]string{bin, filepath.Join(bin, "tools"), os.Getenv("PATH")},
+		string(os.PathListSeparator)))).To(Succeed())
 })
 
 var bearerToken = regexp.MustCompile(`--token \S+`)

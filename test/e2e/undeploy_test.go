@@ -34,10 +34,14 @@ var _ = Describe("make undeploy, while a restriction is in force", Ordered, func
 		GinkgoHelper()
 		run(ctx, "make", "deploy", "IMG="+image)
 		orphan := acme.key("nowhere")
-		create(ctx, acme.product("restricted", restricting(tier)), acme.product("licensed"), acme.key("licensed"), orphan)
+		create(ctx, acme.product("restricted", restricting(tier)), acme.product("licensed"), acme.key("licensed"),
+			orphan)
 		licensed(ctx, "licensed")
 		Eventually(passPolicies(ctx)).Should(Equal([]string{tier + ".license-operator-pass"}))
-		Eventually(func() string { return kubectl(ctx, "get", "prometheusrules", "-n", defaultNamespace, "-o", "name") }).Should(And(ContainSubstring("restricted"), ContainSubstring("licensed")))
+		Eventually(func() string {
+			return kubectl(ctx, "get", "prometheusrules", "-n", defaultNamespace, "-o",
+				"name")
+		}).Should(And(ContainSubstring("restricted"), ContainSubstring("licensed")))
 	}
 	// undeploy says what it is going to delete, leaves nothing of ours, and everything of others.
 	undeploy := func(ctx context.Context) string {
@@ -57,11 +61,13 @@ var _ = Describe("make undeploy, while a restriction is in force", Ordered, func
 		held := versions(ctx, licenseKinds, "")
 		GinkgoT().Setenv("DRY_RUN", "true")
 		plan := run(ctx, "make", "undeploy")
-		Expect(plan).To(And(ContainSubstring("restricted (Unlicensed), DefaultTierOnly in force in "+tier), ContainSubstring("LicenseKeys: 2"), ContainSubstring("Nothing has been deleted")))
+		Expect(plan).To(And(ContainSubstring("restricted (Unlicensed), DefaultTierOnly in force in "+tier),
+			ContainSubstring("LicenseKeys: 2"), ContainSubstring("Nothing has been deleted")))
 		Expect(versions(ctx, licenseKinds, "")).To(HaveLen(len(held)))
 		GinkgoT().Setenv("DRY_RUN", "")
 
-		Expect(undeploy(ctx)).To(And(ContainSubstring("restricted (Unlicensed)"), Not(ContainSubstring("deleted by name"))))
+		Expect(undeploy(ctx)).To(And(ContainSubstring("restricted (Unlicensed)"),
+			Not(ContainSubstring("deleted by name"))))
 		By("doing nothing when there is nothing left")
 		start := time.Now()
 		undeploy(ctx)
@@ -85,7 +91,8 @@ var _ = Describe("make undeploy, while a restriction is in force", Ordered, func
 
 	It("says what holds it up, and goes on from there", func(ctx SpecContext) {
 		restrict(ctx)
-		kubectl(ctx, "patch", "lprod", "licensed", "--type=merge", "-p", `{"metadata":{"finalizers":["example.com/audit"]}}`)
+		kubectl(ctx, "patch", "lprod", "licensed", "--type=merge", "-p",
+			`{"metadata":{"finalizers":["example.com/audit"]}}`)
 		GinkgoT().Setenv("STEP_TIMEOUT", "3")
 		output, err := command(ctx, "make", "undeploy")
 		Expect(err).To(HaveOccurred())

@@ -43,13 +43,15 @@ var _ = Describe("A walk through the README", Ordered, func() {
 	issue := func(ctx context.Context, name string, flags ...string) {
 		GinkgoHelper()
 		manifest := filepath.Join(dir, name+".yaml")
-		run(ctx, "bash", "-c", fmt.Sprintf("kubectl license issue --signer %s/acme-ca --product %s --customer Initech --nodes 100 --name %s %s > %s", dir, product, name, strings.Join(flags, " "), manifest))
+		run(ctx, "bash", "-c", fmt.Sprintf("kubectl license issue --signer %s/acme-ca --product %s --customer "+
+			"Initech --nodes 100 --name %s %s > %s", dir, product, name, strings.Join(flags, " "), manifest))
 		kubectl(ctx, "license", "apply", manifest, "--yes")
 	}
 
-	It("takes terms and a key, where there are neither Calico, prometheus-operator nor cert-manager", func(ctx SpecContext) {
-		kubectl(ctx, "license", "ca", "create", "--dir", filepath.Join(dir, "acme-ca"), "--vendor", "Acme")
-		manifest := `apiVersion: license-operator.io/v1alpha1
+	It("takes terms and a key, where there are neither Calico, prometheus-operator nor cert-manager",
+		func(ctx SpecContext) {
+			kubectl(ctx, "license", "ca", "create", "--dir", filepath.Join(dir, "acme-ca"), "--vendor", "Acme")
+			manifest := `apiVersion: license-operator.io/v1alpha1
 kind: LicensedProduct
 metadata:
   name: ` + product + `
@@ -63,15 +65,15 @@ spec:
         of: ` + tier + `
   trustAnchors: |
     ` + strings.ReplaceAll(strings.TrimSpace(string(read(dir, "acme-ca/ca.crt"))), "\n", "\n    ") + "\n"
-		Expect(os.WriteFile(filepath.Join(dir, "product.yaml"), []byte(manifest), 0o600)).To(Succeed())
-		kubectl(ctx, "apply", "-f", filepath.Join(dir, "product.yaml"))
-		issue(ctx, "acme-mesh-1", "--valid-for", "45s", "--grace", "15s")
-		Expect(kubectl(ctx, "get", "lk")).To(MatchRegexp(`acme-mesh-1 +acme-mesh +Valid +Initech`))
-		Expect(kubectl(ctx, "get", "lprod")).To(MatchRegexp(`acme-mesh +Valid +acme-mesh-1`))
-		Eventually(condition(ctx, product, api.ConditionAlertsReady)).Should(Equal("False APINotInstalled"))
-		Eventually(condition(ctx, product, api.ConditionRestrictionReady)).Should(Equal("False APINotInstalled"))
-		Expect(kubectl(ctx, "license", "status")).To(MatchRegexp(`acme-mesh +Valid +acme-mesh-1`))
-	})
+			Expect(os.WriteFile(filepath.Join(dir, "product.yaml"), []byte(manifest), 0o600)).To(Succeed())
+			kubectl(ctx, "apply", "-f", filepath.Join(dir, "product.yaml"))
+			issue(ctx, "acme-mesh-1", "--valid-for", "45s", "--grace", "15s")
+			Expect(kubectl(ctx, "get", "lk")).To(MatchRegexp(`acme-mesh-1 +acme-mesh +Valid +Initech`))
+			Expect(kubectl(ctx, "get", "lprod")).To(MatchRegexp(`acme-mesh +Valid +acme-mesh-1`))
+			Eventually(condition(ctx, product, api.ConditionAlertsReady)).Should(Equal("False APINotInstalled"))
+			Eventually(condition(ctx, product, api.ConditionRestrictionReady)).Should(Equal("False APINotInstalled"))
+			Expect(kubectl(ctx, "license", "status")).To(MatchRegexp(`acme-mesh +Valid +acme-mesh-1`))
+		})
 
 	Context("once there are tiers", Ordered, func() {
 		BeforeAll(func(ctx SpecContext) {
@@ -99,12 +101,14 @@ spec:
 
 		It("puts the pass policy right that somebody has changed or deleted", func(ctx SpecContext) {
 			uid := func() string {
-				output, _ := command(ctx, "kubectl", "get", "globalnetworkpolicies.projectcalico.org", pass, "-o", "jsonpath={.metadata.uid} {.metadata.ownerReferences[*].name}")
+				output, _ := command(ctx, "kubectl", "get", "globalnetworkpolicies.projectcalico.org", pass, "-o",
+					"jsonpath={.metadata.uid} {.metadata.ownerReferences[*].name}")
 				return output
 			}
 			made := uid()
 			Expect(made).To(HaveSuffix(" " + product))
-			kubectl(ctx, "patch", "globalnetworkpolicies.projectcalico.org", pass, "--type=merge", "-p", `{"metadata":{"ownerReferences":null}}`)
+			kubectl(ctx, "patch", "globalnetworkpolicies.projectcalico.org", pass, "--type=merge", "-p",
+				`{"metadata":{"ownerReferences":null}}`)
 			Eventually(uid).Should(Equal(made), "it is the same, with its owner again")
 			kubectl(ctx, "delete", "globalnetworkpolicies.projectcalico.org", pass)
 			Eventually(uid).Should(And(HaveSuffix(" "+product), Not(Equal(made))))
@@ -116,7 +120,8 @@ spec:
 			for _, pod := range operatorPods(ctx, defaultNamespace) {
 				replicas = append(replicas, fmt.Sprintf("https://%s:8443/metrics", pod.Status.PodIP))
 			}
-			Expect(strings.Count(scrape(ctx, scraper, replicas...), `license_state{product="acme-mesh",state="Expired"} 1`)).To(Equal(1))
+			Expect(strings.Count(scrape(ctx, scraper, replicas...),
+				`license_state{product="acme-mesh",state="Expired"} 1`)).To(Equal(1))
 			Expect(reportOf(ctx, product).Products).To(HaveExactElements(HaveField("State", "Expired")))
 		})
 

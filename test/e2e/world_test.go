@@ -59,7 +59,8 @@ func newVendor(now time.Time) *vendor {
 func (v *vendor) product(name string, change ...func(*api.LicensedProduct)) *api.LicensedProduct {
 	p := &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       api.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew", TrustAnchors: string(v.authority.CertificatePEM())},
+		Spec: api.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew",
+			TrustAnchors: string(v.authority.CertificatePEM())},
 	}
 	for _, c := range change {
 		c(p)
@@ -72,7 +73,8 @@ func restricting(label string) func(*api.LicensedProduct) {
 	return func(p *api.LicensedProduct) {
 		p.Spec.UnlicensedGracePeriodDays = new(int32(0))
 		p.Spec.Restriction = &api.RestrictionSpec{
-			Mode: api.RestrictionDefaultTierOnly, TierSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"of": label}},
+			Mode:         api.RestrictionDefaultTierOnly,
+			TierSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"of": label}},
 		}
 	}
 }
@@ -86,16 +88,19 @@ func (v *vendor) keyUntil(product string, end time.Time) *api.LicenseKey {
 	GinkgoHelper()
 	begin := time.Now().Add(-days).Truncate(time.Second)
 	jws, err := v.signer.Sign(&license.Claims{
-		ID: "L-" + product, Customer: "Initech", Audience: []string{product}, IssuedTime: begin, NotBefore: begin, Expiry: end.Truncate(time.Second), Limits: map[string]int64{"nodes": 100},
+		ID: "L-" + product, Customer: "Initech", Audience: []string{product}, IssuedTime: begin, NotBefore: begin,
+		Expiry: end.Truncate(time.Second), Limits: map[string]int64{"nodes": 100},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	return &api.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: product}, Spec: api.LicenseKeySpec{ProductName: product, Token: jws}}
+	return &api.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: product},
+		Spec: api.LicenseKeySpec{ProductName: product, Token: jws}}
 }
 
 func create(ctx context.Context, objects ...client.Object) {
 	GinkgoHelper()
 	for _, o := range objects {
-		Eventually(func() error { return k8sClient.Create(ctx, o) }).Should(Succeed(), "a kind is served a moment after it is established")
+		Eventually(func() error { return k8sClient.Create(ctx, o) }).Should(Succeed(),
+			"a kind is served a moment after it is established")
 	}
 }
 
@@ -126,8 +131,8 @@ func condition(ctx context.Context, product, conditionType string) func(Gomega) 
 	}
 }
 
-// installTier has the cluster serve Calico's kinds, with a tier that has a label of its name and a policy in it. It returns both; they, and the kinds, are there until the container of
-// specs ends.
+// installTier has the cluster serve Calico's kinds, with a tier that has a label of its name and a policy in it. It
+// returns both; they, and the kinds, are there until the container of specs ends.
 func installTier(ctx context.Context, name string) []client.Object {
 	GinkgoHelper()
 	definitions, err := controlplane.CalicoDefinitions(ctx)
@@ -137,7 +142,8 @@ func installTier(ctx context.Context, name string) []client.Object {
 	tier.SetLabels(map[string]string{"of": name})
 	rules := []any{map[string]any{"action": "Deny"}}
 	policy := calicoObject("GlobalNetworkPolicy", name+".deny", map[string]any{
-		"tier": name, "order": int64(10), "selector": "all()", "types": []any{"Ingress", "Egress"}, "ingress": rules, "egress": rules,
+		"tier": name, "order": int64(10), "selector": "all()", "types": []any{"Ingress", "Egress"}, "ingress": rules,
+		"egress": rules,
 	})
 	theirs := []client.Object{tier, policy}
 	create(ctx, theirs...)
@@ -186,7 +192,8 @@ func passPolicies(ctx context.Context) func(Gomega) []string {
 	return func(g Gomega) []string {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(restriction.Version.WithKind("GlobalNetworkPolicyList"))
-		g.Expect(k8sClient.List(ctx, list, client.MatchingLabels{restriction.PassPolicyLabel: restriction.PassPolicyLabelValue})).To(Succeed())
+		g.Expect(k8sClient.List(ctx, list,
+			client.MatchingLabels{restriction.PassPolicyLabel: restriction.PassPolicyLabelValue})).To(Succeed())
 		names := []string{}
 		for _, o := range list.Items {
 			names = append(names, o.GetName())
@@ -198,21 +205,26 @@ func passPolicies(ctx context.Context) func(Gomega) []string {
 // changingThePassPolicy is how an administrator is refused to do that.
 func changingThePassPolicy(ctx context.Context, tier string) string {
 	GinkgoHelper()
-	output, err := command(ctx, "kubectl", "patch", "globalnetworkpolicies.projectcalico.org", tier+".license-operator-pass", "--type=merge", "--dry-run=server", "-p", `{"spec":{"order":11}}`)
+	output, err := command(ctx, "kubectl", "patch", "globalnetworkpolicies.projectcalico.org",
+		tier+".license-operator-pass", "--type=merge", "--dry-run=server", "-p", `{"spec":{"order":11}}`)
 	Expect(err).To(HaveOccurred(), output)
 	return output
 }
 
-// holding remembers what is licensed and what is restricted. What it returns holds that nothing of it has been written since, and that no pass policy was touched at any moment.
+// holding remembers what is licensed and what is restricted. What it returns holds that nothing of it has been written
+// since, and that no pass policy was touched at any moment.
 func holding(ctx context.Context) func(context.Context) {
 	GinkgoHelper()
-	const kinds = licenseKinds + ",globalnetworkpolicies.projectcalico.org,prometheusrules,validatingadmissionpolicies,validatingadmissionpolicybindings"
+	const kinds = licenseKinds +
+		",globalnetworkpolicies.projectcalico.org,prometheusrules,validatingadmissionpolicies," +
+		"validatingadmissionpolicybindings"
 	read := func(ctx context.Context) string { return kubectl(ctx, "get", kinds, "-A", "-o", "yaml") }
 	before, definitions := read(ctx), uids(ctx, "crd")
 	policies := &unstructured.UnstructuredList{}
 	policies.SetGroupVersionKind(restriction.Version.WithKind("GlobalNetworkPolicyList"))
 	Expect(k8sClient.List(ctx, policies)).To(Succeed())
-	watcher, err := k8sClient.Watch(ctx, policies, &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: policies.GetResourceVersion()}})
+	watcher, err := k8sClient.Watch(ctx, policies,
+		&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: policies.GetResourceVersion()}})
 	Expect(err).NotTo(HaveOccurred())
 	return func(ctx context.Context) {
 		GinkgoHelper()
@@ -257,10 +269,12 @@ func undeployAfterwards() {
 // installable waits until nothing is left of an installation before.
 func installable(ctx context.Context) {
 	GinkgoHelper()
-	Eventually(func() []string { return remains(ctx) }).Should(BeEmpty(), "a namespace that is being deleted goes; otherwise the operator is installed in this cluster already: make undeploy")
+	Eventually(func() []string { return remains(ctx) }).Should(BeEmpty(), "a namespace that is being deleted goes; "+
+		"otherwise the operator is installed in this cluster already: make undeploy")
 }
 
-// install has the cluster serve kinds of others, unless it does already, and removes what it has installed when the container of specs ends.
+// install has the cluster serve kinds of others, unless it does already, and removes what it has installed when the
+// container of specs ends.
 func install(ctx context.Context, definitions ...*unstructured.Unstructured) {
 	GinkgoHelper()
 	for _, definition := range definitions {
@@ -272,14 +286,17 @@ func install(ctx context.Context, definitions ...*unstructured.Unstructured) {
 		DeferCleanup(func(ctx SpecContext) {
 			Expect(client.IgnoreNotFound(k8sClient.Delete(ctx, definition.DeepCopy()))).To(Succeed())
 			Eventually(func() bool {
-				return apierrors.IsNotFound(k8sClient.Get(ctx, client.ObjectKeyFromObject(definition), definition.DeepCopy()))
+				return apierrors.IsNotFound(k8sClient.Get(ctx, client.ObjectKeyFromObject(definition),
+					definition.DeepCopy()))
 			}).
 				Should(BeTrue(), "whoever installs it next does not take one for installed that is on its way out")
 		})
 		Eventually(func(g Gomega) {
 			var crd apiextensionsv1.CustomResourceDefinition
 			g.Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(definition), &crd)).To(Succeed())
-			g.Expect(crd.Status.Conditions).To(ContainElement(And(HaveField("Type", apiextensionsv1.Established), HaveField("Status", apiextensionsv1.ConditionTrue))))
+			g.Expect(crd.Status.Conditions).
+				To(ContainElement(And(HaveField("Type", apiextensionsv1.Established),
+					HaveField("Status", apiextensionsv1.ConditionTrue))))
 		}).Should(Succeed())
 	}
 }
@@ -288,7 +305,8 @@ func install(ctx context.Context, definitions ...*unstructured.Unstructured) {
 func operatorPods(ctx context.Context, namespace string) map[string]*corev1.Pod {
 	GinkgoHelper()
 	var list corev1.PodList
-	Expect(k8sClient.List(ctx, &list, client.InNamespace(namespace), client.MatchingLabels{"control-plane": "controller-manager"})).To(Succeed())
+	Expect(k8sClient.List(ctx, &list, client.InNamespace(namespace),
+		client.MatchingLabels{"control-plane": "controller-manager"})).To(Succeed())
 	pods := map[string]*corev1.Pod{}
 	for i := range list.Items {
 		pods[list.Items[i].Name] = &list.Items[i]
@@ -300,7 +318,8 @@ func operatorPods(ctx context.Context, namespace string) map[string]*corev1.Pod 
 func leader(ctx context.Context) func(Gomega) string {
 	return func(g Gomega) string {
 		var lease coordinationv1.Lease
-		g.Expect(k8sClient.Get(ctx, types.NamespacedName{Namespace: defaultNamespace, Name: "license-operator.io"}, &lease)).To(Succeed())
+		g.Expect(k8sClient.Get(ctx, types.NamespacedName{Namespace: defaultNamespace, Name: "license-operator.io"},
+			&lease)).To(Succeed())
 		g.Expect(lease.Spec.HolderIdentity).To(HaveValue(Not(BeEmpty())))
 		return *lease.Spec.HolderIdentity
 	}
@@ -311,7 +330,8 @@ func podOf(leader string) string {
 	return pod
 }
 
-// settle waits until pods that are on their way out are gone, and one of the others leads: what the operator does from then on the new ones do.
+// settle waits until pods that are on their way out are gone, and one of the others leads: what the operator does from
+// then on the new ones do.
 func settle(ctx context.Context) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
@@ -325,7 +345,9 @@ func settle(ctx context.Context) {
 // versions of the objects of kinds that have a label, by kind and name: the same as long as nobody has changed one.
 func versions(ctx context.Context, kinds, selector string) map[string]string {
 	GinkgoHelper()
-	args := []string{"get", kinds, "-A", "-o", `go-template={{range .items}}{{.kind}}/{{.metadata.name}} {{.metadata.uid}}/{{.metadata.resourceVersion}}{{"\n"}}{{end}}`}
+	args := []string{"get", kinds, "-A", "-o",
+		`go-template={{range .items}}{{.kind}}/{{.metadata.name}} ` +
+			`{{.metadata.uid}}/{{.metadata.resourceVersion}}{{"\n"}}{{end}}`}
 	if selector != "" {
 		args = append(args, "-l", selector)
 	}
@@ -350,7 +372,9 @@ func uids(ctx context.Context, kinds string) map[string]string {
 
 const (
 	licenseKinds   = "licensedproducts.license-operator.io,licensekeys.license-operator.io"
-	installedKinds = "crd,namespaces,serviceaccounts,roles,rolebindings,clusterroles,clusterrolebindings,poddisruptionbudgets,networkpolicies.networking.k8s.io,validatingadmissionpolicies,validatingadmissionpolicybindings,deployments"
+	installedKinds = "crd,namespaces,serviceaccounts,roles,rolebindings,clusterroles,clusterrolebindings," +
+		"poddisruptionbudgets,networkpolicies.networking.k8s.io,validatingadmissionpolicies," +
+		"validatingadmissionpolicybindings,deployments"
 	installedLabel = "app.kubernetes.io/name=license-operator"
 )
 
@@ -369,7 +393,9 @@ func processOf(pod *corev1.Pod) int {
 	for _, path := range groups {
 		content, err := os.ReadFile(path)
 		uid := string(pod.UID)
-		if err != nil || !strings.Contains(string(content), uid) && !strings.Contains(string(content), strings.ReplaceAll(uid, "-", "_")) {
+		if err != nil ||
+			!strings.Contains(string(content), uid) &&
+				!strings.Contains(string(content), strings.ReplaceAll(uid, "-", "_")) {
 			continue
 		}
 		var id int
@@ -386,12 +412,17 @@ func processOf(pod *corev1.Pod) int {
 
 func names(pods map[string]*corev1.Pod) []string { return slices.Sorted(maps.Keys(pods)) }
 
-// removeCRDs deletes the definitions of our kinds, and everything of these kinds with them, and waits until they are gone.
+// removeCRDs deletes the definitions of our kinds, and everything of these kinds with them, and waits until they are
+// gone.
 func removeCRDs(ctx context.Context) {
 	GinkgoHelper()
 	for _, plural := range []string{"licensedproducts", "licensekeys"} {
-		crd := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: plural + ".license-operator.io"}}
+		crd := &apiextensionsv1.CustomResourceDefinition{
+			ObjectMeta: metav1.ObjectMeta{Name: plural + ".license-operator.io"}}
 		Expect(k8sClient.Delete(ctx, crd)).To(Succeed())
-		Eventually(func() bool { return apierrors.IsNotFound(k8sClient.Get(ctx, client.ObjectKeyFromObject(crd), crd)) }).Should(BeTrue())
+		Eventually(func() bool {
+			return apierrors.IsNotFound(k8sClient.Get(ctx, client.ObjectKeyFromObject(crd),
+				crd))
+		}).Should(BeTrue())
 	}
 }

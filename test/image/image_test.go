@@ -1,7 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package image builds what the Dockerfile builds, from the files that it copies and no others, where there is nothing that builds images.
+// Package image builds what the Dockerfile builds, from the files that it copies and no others, where there is nothing
+// that builds images.
 package image
 
 import (
@@ -64,7 +65,8 @@ func TestDockerfileBuildsTheManager(t *testing.T) {
 	ignore(t, source)
 
 	build := exec.CommandContext(t.Context(), "sh", "-c", command[1]+" -o "+binary+" ./cmd")
-	build.Dir, build.Env = source, append(os.Environ(), "VERSION=v1.2.3", "TARGETOS=linux", "TARGETARCH=amd64", "GOFLAGS=-mod=readonly -buildvcs=false", "GOWORK=off")
+	build.Dir, build.Env = source, append(os.Environ(), "VERSION=v1.2.3", "TARGETOS=linux", "TARGETARCH=amd64",
+		"GOFLAGS=-mod=readonly -buildvcs=false", "GOWORK=off")
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
@@ -92,15 +94,18 @@ func TestDockerfileBuildsTheManager(t *testing.T) {
 	}
 }
 
-// ignore removes what .dockerignore keeps out of folders that the Dockerfile copies: the patterns after those that let something in.
+// ignore removes what .dockerignore keeps out of folders that the Dockerfile copies: the patterns after those that let
+// something in.
 func ignore(t *testing.T, source string) {
 	t.Helper()
 	for pattern := range strings.Lines(read(t, ".dockerignore")) {
 		switch pattern = strings.TrimSpace(pattern); {
-		case pattern == "" || strings.ContainsAny(pattern[:1], "#!*") && !strings.HasPrefix(pattern, "**/"), pattern == "config/*":
+		case pattern == "" || strings.ContainsAny(pattern[:1], "#!*") && !strings.HasPrefix(pattern, "**/"),
+			pattern == "config/*":
 		case strings.HasPrefix(pattern, "**/"):
 			err := filepath.WalkDir(source, func(path string, _ os.DirEntry, err error) error {
-				if matches, _ := filepath.Match(strings.TrimPrefix(pattern, "**/"), filepath.Base(path)); err == nil && matches {
+				if matches, _ := filepath.Match(strings.TrimPrefix(pattern, "**/"), filepath.Base(path)); err == nil &&
+					matches {
 					return os.RemoveAll(path)
 				}
 				return nil

@@ -20,7 +20,8 @@ import (
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
-// The operator is a process of its own here as well. It does not lead: to whom it serves what it does depends on nothing of that.
+// The operator is a process of its own here as well. It does not lead: to whom it serves what it does depends on
+// nothing of that.
 var _ = Describe("Access to the metrics", Ordered, func() {
 	var (
 		manager *controlplane.Manager
@@ -42,7 +43,8 @@ var _ = Describe("Access to the metrics", Ordered, func() {
 		}
 		return found
 	}
-	scrapers := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} // its certificate is its own
+	// its certificate is its own
+	scrapers := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	type answer struct {
 		code      int
 		challenge string
@@ -123,7 +125,8 @@ var _ = Describe("Access to the metrics", Ordered, func() {
 	It("is refused to whom it was not granted", func(ctx SpecContext) {
 		Expect(scrape(ctx, "Bearer "+token(ctx, false))).To(Equal(answer{
 			code: http.StatusForbidden,
-			body: "User \"system:serviceaccount:default:scraper-without-rights\" has no right to \"get\" on nonResourceURL \"/metrics\": bind it to a ClusterRole that grants that.\n",
+			body: "User \"system:serviceaccount:default:scraper-without-rights\" has no right to \"get\" on " +
+				"nonResourceURL \"/metrics\": bind it to a ClusterRole that grants that.\n",
 		}))
 	})
 
@@ -141,7 +144,8 @@ var _ = Describe("Access to the metrics", Ordered, func() {
 	})
 
 	It("ends with the account", func(ctx SpecContext) {
-		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: "leaver"}}
+		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault,
+			Name: "leaver"}}
 		Expect(k8sClient.Create(ctx, account)).To(Succeed())
 		var tokens []string
 		for range 2 {
@@ -151,14 +155,17 @@ var _ = Describe("Access to the metrics", Ordered, func() {
 		}
 		Expect(scrape(ctx, "Bearer "+tokens[0]).code).To(Equal(http.StatusForbidden), "the API server knows it still")
 		Expect(k8sClient.Delete(ctx, account)).To(Succeed())
-		// At once, since the operator has never met this token; of one that it has it learns within a minute, as the unit tests have it.
-		Eventually(func() int { return scrape(ctx, "Bearer "+tokens[1]).code }, "15s", "1s").Should(Equal(http.StatusUnauthorized))
+		// At once, since the operator has never met this token; of one that it has it learns within a minute, as the
+		// unit tests have it.
+		Eventually(func() int { return scrape(ctx, "Bearer "+tokens[1]).code }, "15s", "1s").
+			Should(Equal(http.StatusUnauthorized))
 	})
 
 	It("does not fill the log", func() {
 		Expect(manager.Stop()).To(Succeed())
 		// What it says of itself, that is: of caches that had no time to fill before the end there may be more.
 		Expect(string(log.Contents())).NotTo(Or(
-			MatchRegexp(`"level":"(error|panic)"[^\n]*"logger":"controller-runtime\.metrics"`), ContainSubstring("Turned a caller away"), ContainSubstring("panic")))
+			MatchRegexp(`"level":"(error|panic)"[^\n]*"logger":"controller-runtime\.metrics"`),
+			ContainSubstring("Turned a caller away"), ContainSubstring("panic")))
 	})
 })

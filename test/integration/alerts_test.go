@@ -30,7 +30,8 @@ var _ = Describe("The alerts of a product", Ordered, func() {
 		return func(g Gomega) string { return reason(getProduct(ctx, g, name).Status.Conditions, "AlertsReady") }
 	}
 	newRule := func(name string) *unstructured.Unstructured {
-		rule := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule"}}
+		rule := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "monitoring.coreos.com/v1",
+			"kind": "PrometheusRule"}}
 		rule.SetNamespace(controlplane.OperatorNamespace)
 		rule.SetName(name)
 		return rule
@@ -42,7 +43,8 @@ var _ = Describe("The alerts of a product", Ordered, func() {
 	}
 	// content is all of a rule that the operator decides.
 	content := func(rule *unstructured.Unstructured) map[string]any {
-		return map[string]any{"spec": rule.Object["spec"], "labels": rule.GetLabels(), "owners": rule.GetOwnerReferences()}
+		return map[string]any{"spec": rule.Object["spec"], "labels": rule.GetLabels(),
+			"owners": rule.GetOwnerReferences()}
 	}
 
 	BeforeAll(func(ctx SpecContext) {
@@ -57,7 +59,8 @@ var _ = Describe("The alerts of a product", Ordered, func() {
 
 	It("are not ready where the cluster has no such kind", func(ctx SpecContext) {
 		Eventually(alertsReady(ctx, name)).Should(Equal("APINotInstalled"))
-		Expect(eventReasons(ctx, "LicensedProduct", name)(NewWithT(GinkgoT()))).NotTo(ContainElement("AlertsNotReady"), "many clusters have none, and no use for the news")
+		Expect(eventReasons(ctx, "LicensedProduct", name)(NewWithT(GinkgoT()))).NotTo(ContainElement("AlertsNotReady"),
+			"many clusters have none, and no use for the news")
 	})
 
 	It("appear within seconds of the kind", func(ctx SpecContext) {
@@ -65,9 +68,11 @@ var _ = Describe("The alerts of a product", Ordered, func() {
 		Eventually(alertsReady(ctx, name), "8s").Should(Equal("RuleApplied"))
 		rule := getRule(ctx, NewWithT(GinkgoT()), name)
 		product := getProduct(ctx, NewWithT(GinkgoT()), name)
-		Expect(rule.GetLabels()).To(Equal(map[string]string{"app.kubernetes.io/managed-by": "license-operator", "release": "prometheus"}))
+		Expect(rule.GetLabels()).
+			To(Equal(map[string]string{"app.kubernetes.io/managed-by": "license-operator", "release": "prometheus"}))
 		Expect(rule.GetOwnerReferences()).To(Equal([]metav1.OwnerReference{{
-			APIVersion: "license-operator.io/v1alpha1", Kind: "LicensedProduct", Name: name, UID: product.UID, Controller: new(true),
+			APIVersion: "license-operator.io/v1alpha1", Kind: "LicensedProduct", Name: name, UID: product.UID,
+			Controller: new(true),
 		}}))
 		Expect(product.Status.ObservedGeneration).To(Equal(product.Generation))
 	})
@@ -94,15 +99,18 @@ var _ = Describe("The alerts of a product", Ordered, func() {
 		Entry("when a group was added", func(ctx context.Context, rule *unstructured.Unstructured) {
 			groups, _, err := unstructured.NestedSlice(rule.Object, "spec", "groups")
 			Expect(err).NotTo(HaveOccurred())
-			added := map[string]any{"name": "added", "rules": []any{map[string]any{"record": "license_state", "expr": "1"}}}
+			added := map[string]any{"name": "added",
+				"rules": []any{map[string]any{"record": "license_state", "expr": "1"}}}
 			Expect(unstructured.SetNestedSlice(rule.Object, append(groups, added), "spec", "groups")).To(Succeed())
 			Expect(k8sClient.Update(ctx, rule)).To(Succeed())
 		}),
-		Entry("when the label was taken away that a Prometheus selects it by", func(ctx context.Context, rule *unstructured.Unstructured) {
+		Entry("when the label was taken away that a Prometheus selects it by", func(ctx context.Context,
+			rule *unstructured.Unstructured) {
 			rule.SetLabels(map[string]string{"app.kubernetes.io/managed-by": "license-operator"})
 			Expect(k8sClient.Update(ctx, rule)).To(Succeed())
 		}),
-		Entry("when the label was taken away that the operator knows it by", func(ctx context.Context, rule *unstructured.Unstructured) {
+		Entry("when the label was taken away that the operator knows it by", func(ctx context.Context,
+			rule *unstructured.Unstructured) {
 			rule.SetLabels(map[string]string{"release": "prometheus"})
 			Expect(k8sClient.Update(ctx, rule)).To(Succeed())
 		}),
@@ -134,9 +142,13 @@ var _ = Describe("The alerts of a product", Ordered, func() {
 	It("follow the thresholds, with one write of the rule", func(ctx SpecContext) {
 		before := rulePatches(name)
 		product := getProduct(ctx, NewWithT(GinkgoT()), name)
-		Expect(k8sClient.Patch(ctx, product, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"alerts":{"expiryWarningDays":77}}}`)))).To(Succeed())
-		Eventually(func(g Gomega) string { return fmt.Sprint(getRule(ctx, g, name).Object["spec"]) }).Should(ContainSubstring("77"))
-		Consistently(func() int { return rulePatches(name) - before }, "1500ms", "300ms").Should(Equal(1), "longer than a repair waits")
+		Expect(k8sClient.Patch(ctx, product,
+			client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"alerts":{"expiryWarningDays":77}}}`)))).
+			To(Succeed())
+		Eventually(func(g Gomega) string { return fmt.Sprint(getRule(ctx, g, name).Object["spec"]) }).
+			Should(ContainSubstring("77"))
+		Consistently(func() int { return rulePatches(name) - before }, "1500ms", "300ms").Should(Equal(1),
+			"longer than a repair waits")
 	})
 
 	It("say so where the name is somebody else's, and leave that alone", func(ctx SpecContext) {
@@ -159,10 +171,14 @@ var _ = Describe("The alerts of a product", Ordered, func() {
 	})
 
 	It("say so where the operator may not write, and come once it may", func(ctx SpecContext) {
-		role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.OperatorNamespace, Name: "license-operator-manager-role"}}
+		role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.OperatorNamespace,
+			Name: "license-operator-manager-role"}}
 		Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(role), role)).To(Succeed())
 		whole := role.DeepCopy()
-		without := slices.DeleteFunc(role.Rules, func(r rbacv1.PolicyRule) bool { return slices.Contains(r.Resources, "prometheusrules") })
+		without := slices.DeleteFunc(role.Rules, func(r rbacv1.PolicyRule) bool {
+			return slices.Contains(r.Resources,
+				"prometheusrules")
+		})
 		Expect(without).To(HaveLen(len(whole.Rules) - 1))
 		role.Rules = without
 		Expect(k8sClient.Update(ctx, role)).To(Succeed())
@@ -176,12 +192,16 @@ var _ = Describe("The alerts of a product", Ordered, func() {
 
 		create(ctx, newProduct("forbidden"))
 		Eventually(alertsReady(ctx, "forbidden")).Should(Equal("Forbidden"), "it may not create")
-		Expect(productSummary(ctx, "forbidden")(NewWithT(GinkgoT()))).To(Equal(summary{"Unlicensed", "TermsAccepted", ""}), "nothing else waits for it")
+		Expect(productSummary(ctx, "forbidden")(NewWithT(GinkgoT()))).
+			To(Equal(summary{"Unlicensed", "TermsAccepted", ""}), "nothing else waits for it")
 
 		By("a kind that it may not even read")
 		Expect(k8sClient.Delete(ctx, definition.DeepCopy())).To(Succeed())
 		Eventually(alertsReady(ctx, name)).Should(Equal("APINotInstalled"))
-		Eventually(func() error { return k8sClient.Get(ctx, client.ObjectKeyFromObject(definition), definition.DeepCopy()) }).Should(
+		Eventually(func() error {
+			return k8sClient.Get(ctx, client.ObjectKeyFromObject(definition),
+				definition.DeepCopy())
+		}).Should(
 			Satisfy(apierrors.IsNotFound), "the definition takes a moment to go")
 		Expect(plane.Install(ctx, definition.DeepCopy())).To(Succeed())
 		Eventually(alertsReady(ctx, name)).Should(Equal("Forbidden"))
@@ -195,13 +215,15 @@ var _ = Describe("The alerts of a product", Ordered, func() {
 	It("wait while the kind is there and not served, and come back with it", func(ctx SpecContext) {
 		serve := func(served bool) {
 			GinkgoHelper()
-			patch := client.RawPatch(types.JSONPatchType, []byte(fmt.Sprintf(`[{"op": "replace", "path": "/spec/versions/0/served", "value": %t}]`, served)))
+			patch := client.RawPatch(types.JSONPatchType,
+				[]byte(fmt.Sprintf(`[{"op": "replace", "path": "/spec/versions/0/served", "value": %t}]`, served)))
 			Expect(k8sClient.Patch(ctx, definition.DeepCopy(), patch)).To(Succeed())
 		}
 		serve(false)
 		Eventually(alertsReady(ctx, name)).Should(Equal("APINotInstalled"))
 		serve(true)
-		Eventually(alertsReady(ctx, name), "30s").Should(Equal("RuleApplied"), "it asks less and less often, but every 5 seconds")
+		Eventually(alertsReady(ctx, name), "30s").Should(Equal("RuleApplied"),
+			"it asks less and less often, but every 5 seconds")
 	})
 
 	It("are not written again by an operator that starts where all is well", func(ctx SpecContext) {
@@ -217,26 +239,32 @@ var _ = Describe("The alerts of a product", Ordered, func() {
 		refusal := &admissionregistrationv1.ValidatingAdmissionPolicy{
 			ObjectMeta: metav1.ObjectMeta{Name: "no-rules"},
 			Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
-				MatchConstraints: &admissionregistrationv1.MatchResources{ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{
-					RuleWithOperations: admissionregistrationv1.RuleWithOperations{
-						Operations: []admissionregistrationv1.OperationType{"*"},
-						Rule:       admissionregistrationv1.Rule{APIGroups: []string{"monitoring.coreos.com"}, APIVersions: []string{"*"}, Resources: []string{"prometheusrules"}},
-					},
-				}}},
+				MatchConstraints: &admissionregistrationv1.MatchResources{
+					ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{
+						RuleWithOperations: admissionregistrationv1.RuleWithOperations{
+							Operations: []admissionregistrationv1.OperationType{"*"},
+							Rule: admissionregistrationv1.Rule{APIGroups: []string{"monitoring.coreos.com"},
+								APIVersions: []string{"*"}, Resources: []string{"prometheusrules"}},
+						},
+					}}},
 				// The API server quotes the name, and a message of its own for as long as it likes.
-				Validations: []admissionregistrationv1.Validation{{Expression: "false", MessageExpression: "'no rules here: ' + object.spec.groups[0].rules.map(r, r.expr).join(' ')"}},
+				Validations: []admissionregistrationv1.Validation{{Expression: "false",
+					MessageExpression: "'no rules here: ' + object.spec.groups[0].rules.map(r, r.expr).join(' ')"}},
 			},
 		}
 		binding := &admissionregistrationv1.ValidatingAdmissionPolicyBinding{
 			ObjectMeta: metav1.ObjectMeta{Name: "no-rules"},
 			Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{
-				PolicyName: "no-rules", ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny},
+				PolicyName:        "no-rules",
+				ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny},
 			},
 		}
 		create(ctx, refusal, binding)
 		Eventually(func(g Gomega) {
 			probe := newRule(unique("probe"))
-			probe.Object["spec"] = map[string]any{"groups": []any{map[string]any{"name": "g", "rules": []any{map[string]any{"record": "r", "expr": "1"}}}}}
+			probe.Object["spec"] = map[string]any{
+				"groups": []any{map[string]any{"name": "g",
+					"rules": []any{map[string]any{"record": "r", "expr": "1"}}}}}
 			g.Expect(k8sClient.Create(ctx, probe, client.DryRunAll)).To(MatchError(ContainSubstring("no rules here")))
 		}).Should(Succeed(), "the policy takes a moment")
 		create(ctx, newProduct("refused"), newKey("refused", "refused", acme.issue("refused", now(), 10*days, 0)))
@@ -259,7 +287,8 @@ func ruleWrites() int {
 	Expect(err).NotTo(HaveOccurred())
 	writes := 0
 	for _, e := range events {
-		if e.Resource == "prometheusrules" && (e.Verb == "patch" || e.Verb == "create") && e.Stage == controlplane.StageResponseComplete {
+		if e.Resource == "prometheusrules" && (e.Verb == "patch" || e.Verb == "create") &&
+			e.Stage == controlplane.StageResponseComplete {
 			writes++
 		}
 	}
@@ -273,7 +302,8 @@ func rulePatches(name string) int {
 	Expect(err).NotTo(HaveOccurred())
 	patches := 0
 	for _, e := range events {
-		if e.Resource == "prometheusrules" && e.Name == name && e.Verb == "patch" && e.Stage == controlplane.StageResponseComplete {
+		if e.Resource == "prometheusrules" && e.Name == name && e.Verb == "patch" &&
+			e.Stage == controlplane.StageResponseComplete {
 			patches++
 		}
 	}

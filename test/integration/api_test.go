@@ -27,10 +27,16 @@ var _ = Describe("The API server", func() {
 		Entry("with two sources of the token", func(s *api.LicenseKeySpec) {
 			s.TokenSecretRef = &api.SecretKeyReference{Name: "secret", Key: "token"}
 		}, "exactly one of the fields in [token tokenSecretRef] must be set"),
-		Entry("with none", func(s *api.LicenseKeySpec) { s.Token = "" }, "exactly one of the fields in [token tokenSecretRef] must be set"),
-		Entry("with an oversized token", func(s *api.LicenseKeySpec) { s.Token = strings.Repeat("x", 16385) }, "spec.token: Too long"),
-		Entry("with an oversized certificate", func(s *api.LicenseKeySpec) { s.Certificate = strings.Repeat("x", 32769) }, "spec.certificate: Too long"),
-		Entry("without a product", func(s *api.LicenseKeySpec) { s.ProductName = "" }, "spec.productName: Required value"),
+		Entry("with none", func(s *api.LicenseKeySpec) { s.Token = "" },
+			"exactly one of the fields in [token tokenSecretRef] must be set"),
+		Entry("with an oversized token", func(s *api.LicenseKeySpec) { s.Token = strings.Repeat("x", 16385) },
+			"spec.token: Too long"),
+		Entry("with an oversized certificate", func(s *api.LicenseKeySpec) {
+			s.Certificate = strings.Repeat("x",
+				32769)
+		}, "spec.certificate: Too long"),
+		Entry("without a product", func(s *api.LicenseKeySpec) { s.ProductName = "" },
+			"spec.productName: Required value"),
 		Entry("with a Secret without a name", func(s *api.LicenseKeySpec) {
 			s.Token, s.TokenSecretRef = "", &api.SecretKeyReference{Key: "token"}
 		}, "spec.tokenSecretRef.name: Required value"),
@@ -43,7 +49,8 @@ var _ = Describe("The API server", func() {
 		key := newKey(unique("key"), "product", "token")
 		create(ctx, key)
 		patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"token":""}}`))
-		Expect(k8sClient.Patch(ctx, key, patch)).To(MatchError(ContainSubstring("spec.token in body should be at least 1 chars long")))
+		Expect(k8sClient.Patch(ctx, key, patch)).
+			To(MatchError(ContainSubstring("spec.token in body should be at least 1 chars long")))
 	})
 
 	It("refuses to change productName, and takes another token", func(ctx SpecContext) {
@@ -56,7 +63,8 @@ var _ = Describe("The API server", func() {
 				return k8sClient.Update(ctx, key)
 			}
 		}
-		Eventually(change(func(s *api.LicenseKeySpec) { s.Token = "renewed" })).Should(Succeed(), "an update that meets the operator's is tried again")
+		Eventually(change(func(s *api.LicenseKeySpec) { s.Token = "renewed" })).Should(Succeed(),
+			"an update that meets the operator's is tried again")
 		Eventually(change(func(s *api.LicenseKeySpec) { s.ProductName = "another" })).Should(
 			MatchError(ContainSubstring("productName is immutable: create another LicenseKey for another product")))
 	})
@@ -70,13 +78,20 @@ var _ = Describe("The API server", func() {
 			Expect(err).To(MatchError(ContainSubstring(message)))
 		},
 		Entry("without a vendor", func(s *api.LicensedProductSpec) { s.Vendor = "" }, "spec.vendor: Required value"),
-		Entry("without trust anchors", func(s *api.LicensedProductSpec) { s.TrustAnchors = "" }, "spec.trustAnchors: Required value"),
-		Entry("with something else for trust anchors", func(s *api.LicensedProductSpec) { s.TrustAnchors = "ca.crt" }, "trustAnchors must hold at least one PEM block of type CERTIFICATE"),
+		Entry("without trust anchors", func(s *api.LicensedProductSpec) { s.TrustAnchors = "" },
+			"spec.trustAnchors: Required value"),
+		Entry("with something else for trust anchors", func(s *api.LicensedProductSpec) { s.TrustAnchors = "ca.crt" },
+			"trustAnchors must hold at least one PEM block of type CERTIFICATE"),
 		Entry("with the private key among the trust anchors", func(s *api.LicensedProductSpec) {
 			s.TrustAnchors += "-----BEGIN PRIVATE KEY-----\n"
 		}, "trustAnchors must never hold a private key: paste ca.crt, not ca.key"),
-		Entry("with oversized trust anchors", func(s *api.LicensedProductSpec) { s.TrustAnchors += strings.Repeat("\n", 65536) }, "spec.trustAnchors: Too long"),
-		Entry("with a renewal URL that is none", func(s *api.LicensedProductSpec) { s.RenewalURL = "javascript:alert(1)" }, "spec.renewalURL: Invalid value"),
+		Entry("with oversized trust anchors", func(s *api.LicensedProductSpec) {
+			s.TrustAnchors += strings.Repeat("\n",
+				65536)
+		}, "spec.trustAnchors: Too long"),
+		Entry("with a renewal URL that is none",
+			func(s *api.LicensedProductSpec) { s.RenewalURL = "javascript:alert(1)" },
+			"spec.renewalURL: Invalid value"),
 		Entry("with a revocation of both kinds", func(s *api.LicensedProductSpec) {
 			s.Revocations = []api.Revocation{{LicenseID: "L", CertificateSHA256: strings.Repeat("ab", 32)}}
 		}, "exactly one of the fields in [licenseID certificateSHA256] must be set"),
@@ -85,27 +100,40 @@ var _ = Describe("The API server", func() {
 		Entry("with a fingerprint that is none", func(s *api.LicensedProductSpec) {
 			s.Revocations = []api.Revocation{{CertificateSHA256: strings.Repeat("xy", 32)}}
 		}, "spec.revocations[0].certificateSHA256: Invalid value"),
-		Entry("with a negative unlicensed period", func(s *api.LicensedProductSpec) { s.UnlicensedGracePeriodDays = new(int32(-1)) }, "spec.unlicensedGracePeriodDays: Invalid value"),
-		Entry("with an unlicensed period of 11 years", func(s *api.LicensedProductSpec) { s.UnlicensedGracePeriodDays = new(int32(4015)) }, "spec.unlicensedGracePeriodDays: Invalid value"),
+		Entry("with a negative unlicensed period",
+			func(s *api.LicensedProductSpec) { s.UnlicensedGracePeriodDays = new(int32(-1)) },
+			"spec.unlicensedGracePeriodDays: Invalid value"),
+		Entry("with an unlicensed period of 11 years",
+			func(s *api.LicensedProductSpec) { s.UnlicensedGracePeriodDays = new(int32(4015)) },
+			"spec.unlicensedGracePeriodDays: Invalid value"),
 		Entry("with a critical threshold that comes before the warning", func(s *api.LicensedProductSpec) {
 			s.Alerts = &api.AlertsSpec{ExpiryWarningDays: 7}
 		}, "expiryCriticalDays must be less than expiryWarningDays: the alert warns first and is critical then"),
 		Entry("with a critical threshold that is the warning's", func(s *api.LicensedProductSpec) {
 			s.Alerts = &api.AlertsSpec{ExpiryWarningDays: 30, ExpiryCriticalDays: 30}
 		}, "expiryCriticalDays must be less than expiryWarningDays"),
-		Entry("with a negative threshold", func(s *api.LicensedProductSpec) { s.Alerts = &api.AlertsSpec{ExpiryCriticalDays: -1} }, "spec.alerts.expiryCriticalDays: Invalid value"),
-		Entry("with a warning at more than all", func(s *api.LicensedProductSpec) { s.Alerts = &api.AlertsSpec{UsageWarningPercent: 101} }, "spec.alerts.usageWarningPercent: Invalid value"),
-		Entry("with an operator that selectors do not have", selecting("Like", "a"), "the operator of a matchExpression is In, NotIn, Exists or DoesNotExist"),
-		Entry("with an expression that lacks values", selecting(metav1.LabelSelectorOpIn), "matchExpressions with In or NotIn need values"),
-		Entry("with an expression that has values too many", selecting(metav1.LabelSelectorOpExists, "a"), "those with Exists or DoesNotExist take none"),
+		Entry("with a negative threshold",
+			func(s *api.LicensedProductSpec) { s.Alerts = &api.AlertsSpec{ExpiryCriticalDays: -1} },
+			"spec.alerts.expiryCriticalDays: Invalid value"),
+		Entry("with a warning at more than all",
+			func(s *api.LicensedProductSpec) { s.Alerts = &api.AlertsSpec{UsageWarningPercent: 101} },
+			"spec.alerts.usageWarningPercent: Invalid value"),
+		Entry("with an operator that selectors do not have", selecting("Like", "a"),
+			"the operator of a matchExpression is In, NotIn, Exists or DoesNotExist"),
+		Entry("with an expression that lacks values", selecting(metav1.LabelSelectorOpIn),
+			"matchExpressions with In or NotIn need values"),
+		Entry("with an expression that has values too many", selecting(metav1.LabelSelectorOpExists, "a"),
+			"those with Exists or DoesNotExist take none"),
 	)
 
 	It("defaults the thresholds of alerts, each for itself", func(ctx SpecContext) {
 		without, with := newProduct(unique("product")), newProduct(unique("product"))
 		with.Spec.Alerts = &api.AlertsSpec{ExpiryWarningDays: 90}
 		create(ctx, without, with)
-		Expect(without.Spec.Alerts).To(Equal(&api.AlertsSpec{ExpiryWarningDays: 60, ExpiryCriticalDays: 14, UsageWarningPercent: 90}))
-		Expect(with.Spec.Alerts).To(Equal(&api.AlertsSpec{ExpiryWarningDays: 90, ExpiryCriticalDays: 14, UsageWarningPercent: 90}))
+		Expect(without.Spec.Alerts).
+			To(Equal(&api.AlertsSpec{ExpiryWarningDays: 60, ExpiryCriticalDays: 14, UsageWarningPercent: 90}))
+		Expect(with.Spec.Alerts).
+			To(Equal(&api.AlertsSpec{ExpiryWarningDays: 90, ExpiryCriticalDays: 14, UsageWarningPercent: 90}))
 	})
 
 	It("takes fingerprints as openssl prints them, and defaults the unlicensed period", func(ctx SpecContext) {
@@ -116,7 +144,8 @@ var _ = Describe("The API server", func() {
 			{LicenseID: "L"},
 		}
 		create(ctx, product)
-		Expect(product.Spec.UnlicensedGracePeriodDays).To(HaveValue(BeEquivalentTo(api.DefaultUnlicensedGracePeriodDays)))
+		Expect(product.Spec.UnlicensedGracePeriodDays).
+			To(HaveValue(BeEquivalentTo(api.DefaultUnlicensedGracePeriodDays)))
 	})
 
 	It("says of a new object that nobody has looked at it yet", func(ctx SpecContext) {

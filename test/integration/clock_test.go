@@ -75,15 +75,20 @@ var _ = Describe("A clock that is wrong", Ordered, func() {
 		Eventually(session, "30s").Should(gexec.Exit(0))
 		Expect(session.Out).To(gbytes.Say("Valid"))
 		Eventually(clockStoryOf(ctx, product, key)).Should(Equal(clockStory{"Valid", "Valid", ""}))
-		Eventually(eventReasons(ctx, "LicensedProduct", product)).Should(ContainElements("ClockSkewed", "ClockReset", "ClockInOrder"))
+		Eventually(eventReasons(ctx, "LicensedProduct", product)).Should(ContainElements("ClockSkewed", "ClockReset",
+			"ClockInOrder"))
 	})
 
 	It("lets an older license stand by, and not come back", func(ctx SpecContext) {
 		standby := unique("standby")
-		create(ctx, newKey(standby, product, acme.issue(product, now().Add(-hour), 20*days, 0, func(c *license.Claims) { c.IssuedTime = now().Add(-hour) })))
+		create(ctx,
+			newKey(standby, product,
+				acme.issue(product, now().Add(-hour), 20*days,
+					0, func(c *license.Claims) { c.IssuedTime = now().Add(-hour) })))
 		machine.setTo(expiry.Add(-10 * days))
 		Eventually(keySummary(ctx, standby)).Should(Equal(summary{"Expired", "Verified", "Expired"}))
-		Eventually(timeMark(ctx, product)).Should(HaveValue(HaveField("Time", BeTemporally("==", expiry.Add(-10*days)))))
+		Eventually(timeMark(ctx, product)).
+			Should(HaveValue(HaveField("Time", BeTemporally("==", expiry.Add(-10*days)))))
 		machine.setTo(expiry.Add(-30 * days))
 		Eventually(clockStoryOf(ctx, product, key)).Should(Equal(clockStory{"Valid", "Valid", "BehindMark"}))
 		Consistently(keySummary(ctx, standby)).Should(Equal(summary{"Expired", "Verified", "Expired"}))
@@ -100,7 +105,8 @@ func kubectlLicense(ctx context.Context, args ...string) *gexec.Session {
 	GinkgoHelper()
 	kubeconfig := filepath.Join(plane.Dir(), "admin.kubeconfig")
 	Expect(plane.WriteKubeconfig(kubeconfig, plane.Admin())).To(Succeed())
-	session, err := gexec.Start(exec.CommandContext(ctx, filepath.Join(binaries, "kubectl-license"), append(args, "--kubeconfig", kubeconfig)...), GinkgoWriter, GinkgoWriter)
+	session, err := gexec.Start(exec.CommandContext(ctx, filepath.Join(binaries, "kubectl-license"),
+		append(args, "--kubeconfig", kubeconfig)...), GinkgoWriter, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
 	return session
 }

@@ -27,12 +27,14 @@ type health struct {
 
 var _ = Describe("Tools for deployment", Ordered, func() {
 	const product, good, bad, missing, orphan, unusable = "health", "health-good", "health-bad", "health-missing", "health-orphan", "health-unusable"
-	waiting, fine, failed := health{status.InProgressStatus, "Progressing"}, health{status.CurrentStatus, "Healthy"}, health{status.InProgressStatus, "Degraded"}
+	waiting, fine, failed := health{status.InProgressStatus, "Progressing"}, health{status.CurrentStatus, "Healthy"},
+		health{status.InProgressStatus, "Degraded"}
 
 	BeforeAll(func(ctx SpecContext) {
 		p := newProduct(unusable)
 		p.Spec.TrustAnchors = "-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n"
-		create(ctx, p, newProduct(product), newKey(good, product, acme.issue(product, now(), 10*days, 0)), newKey(bad, product, "garbage"),
+		create(ctx, p, newProduct(product), newKey(good, product, acme.issue(product, now(), 10*days, 0)),
+			newKey(bad, product, "garbage"),
 			newSecretKey(missing, product, "missing"), newKey(orphan, "nowhere", "token"))
 	})
 
@@ -57,7 +59,8 @@ var _ = Describe("Tools for deployment", Ordered, func() {
 			}).Should(Equal(want))
 		},
 		Entry("a key that verifies", key(good), nil, fine),
-		Entry("a key that verified and has been changed since", key(good), func(o client.Object) { o.SetGeneration(o.GetGeneration() + 1) }, waiting),
+		Entry("a key that verified and has been changed since",
+			key(good), func(o client.Object) { o.SetGeneration(o.GetGeneration() + 1) }, waiting),
 		Entry("a key that nobody has looked at", key(good), func(o client.Object) {
 			o.(*api.LicenseKey).Status = api.LicenseKeyStatus{ObservedGeneration: -1}
 		}, waiting),
@@ -65,7 +68,8 @@ var _ = Describe("Tools for deployment", Ordered, func() {
 		Entry("a key whose Secret is not there yet", key(missing), nil, waiting),
 		Entry("a key whose product is not there yet", key(orphan), nil, waiting),
 		Entry("a product in order", productNamed(product), nil, fine),
-		Entry("a product that has been changed since", productNamed(product), func(o client.Object) { o.SetGeneration(o.GetGeneration() + 1) }, waiting),
+		Entry("a product that has been changed since",
+			productNamed(product), func(o client.Object) { o.SetGeneration(o.GetGeneration() + 1) }, waiting),
 		Entry("a product that nobody has looked at", productNamed(product), func(o client.Object) {
 			o.(*api.LicensedProduct).Status = api.LicensedProductStatus{ObservedGeneration: -1}
 		}, waiting),

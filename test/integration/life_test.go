@@ -24,7 +24,10 @@ var _ = Describe("A license", Ordered, func() {
 
 	BeforeAll(func(ctx SpecContext) {
 		start = now()
-		create(ctx, newProduct(product), newKey(first, product, acme.issue(product, start.Add(1*days), 10*days, 5*days, func(c *license.Claims) { c.IssuedTime = start })))
+		create(ctx, newProduct(product),
+			newKey(first, product,
+				acme.issue(product, start.Add(1*days), 10*days,
+					5*days, func(c *license.Claims) { c.IssuedTime = start })))
 	})
 
 	It("is NotYetValid before it begins, and the product Unlicensed", func(ctx SpecContext) {
@@ -66,7 +69,8 @@ var _ = Describe("A license", Ordered, func() {
 	})
 
 	It("is renewed by another key, at once", func(ctx SpecContext) {
-		Expect(k8sClient.Create(ctx, newKey(renewal, product, acme.issue(product, now(), 10*days, 5*days)))).To(Succeed())
+		Expect(k8sClient.Create(ctx, newKey(renewal, product, acme.issue(product, now(), 10*days, 5*days)))).
+			To(Succeed())
 		Eventually(keySummary(ctx, renewal)).Should(Equal(summary{"Valid", "Verified", "InForce"}))
 		Eventually(productSummary(ctx, product)).Should(Equal(summary{"Valid", "TermsAccepted", renewal}))
 		Eventually(keySummary(ctx, first)).Should(Equal(summary{"Expired", "Verified", "Expired"}))
@@ -85,7 +89,8 @@ var _ = Describe("A license", Ordered, func() {
 	It("has told of each transition once", func(ctx SpecContext) {
 		Eventually(eventReasons(ctx, "LicensedProduct", product)).Should(ConsistOf(
 			"TermsAccepted", "Unlicensed", "Valid", "GracePeriod", "Expired", "Valid", "ActiveLicenseKeyChanged"))
-		Eventually(eventReasons(ctx, "LicenseKey", first)).Should(ConsistOf("NotYetValid", "Valid", "GracePeriod", "Expired", "Valid"))
+		Eventually(eventReasons(ctx, "LicenseKey", first)).Should(ConsistOf("NotYetValid", "Valid", "GracePeriod",
+			"Expired", "Valid"))
 		Eventually(eventReasons(ctx, "LicenseKey", renewal)).Should(ConsistOf("Valid"))
 	})
 
@@ -117,13 +122,15 @@ var _ = Describe("What a key needs", func() {
 	It("may be renewed in the Secret, and be lost with it", func(ctx SpecContext) {
 		product, secret, key, standby := unique("secret"), unique("secret"), unique("key"), unique("standby")
 		s := newSecret(secret, acme.issue(product, now(), 10*days, 0))
-		create(ctx, newProduct(product), s, newSecretKey(key, product, secret), newKey(standby, product, acme.issue(product, now().Add(-days), 5*days, 0)))
+		create(ctx, newProduct(product), s, newSecretKey(key, product, secret),
+			newKey(standby, product, acme.issue(product, now().Add(-days), 5*days, 0)))
 		Eventually(keySummary(ctx, key)).Should(Equal(summary{"Valid", "Verified", "InForce"}))
 		Eventually(keySummary(ctx, standby)).Should(Equal(summary{"Valid", "Verified", "Standby"}))
 		end := now().Add(99 * days).Truncate(time.Second)
 		s.StringData = map[string]string{"token": acme.issue(product, now(), 99*days, 0)}
 		Expect(k8sClient.Update(ctx, s)).To(Succeed())
-		Eventually(func(g Gomega) *metav1.Time { return getProduct(ctx, g, product).Status.ExpiryTime }).Should(HaveValue(HaveField("Time", BeTemporally("==", end))))
+		Eventually(func(g Gomega) *metav1.Time { return getProduct(ctx, g, product).Status.ExpiryTime }).
+			Should(HaveValue(HaveField("Time", BeTemporally("==", end))))
 		Expect(k8sClient.Delete(ctx, s)).To(Succeed())
 		Eventually(keySummary(ctx, key)).Should(Equal(summary{"Invalid", "SecretNotFound", "NotVerified"}))
 		Eventually(keySummary(ctx, standby)).Should(Equal(summary{"Valid", "Verified", "InForce"}))
@@ -161,7 +168,8 @@ var _ = Describe("A bad key", func() {
 		bad("SignatureInvalid", fine[:len(fine)-10]+strings.Repeat("A", 10))
 		bad("UntrustedCertificate", other.issue(product, now(), 10*days, 0))
 		bad("AudienceMismatch", acme.issue("another", now(), 10*days, 0))
-		bad("ClusterMismatch", acme.issue(product, now(), 10*days, 0, func(c *license.Claims) { c.ClusterUIDs = []string{"another"} }))
+		bad("ClusterMismatch",
+			acme.issue(product, now(), 10*days, 0, func(c *license.Claims) { c.ClusterUIDs = []string{"another"} }))
 		bad("LicenseRevoked", acme.issue(product, now(), 10*days, 0, func(c *license.Claims) { c.ID = "REVOKED" }))
 		inSecret := newSecretKey(unique("bad"), product, huge.Name)
 		reasons[inSecret.Name] = "TokenMalformed"
@@ -170,7 +178,10 @@ var _ = Describe("A bad key", func() {
 			Eventually(keySummary(ctx, name)).Should(Equal(summary{"Invalid", why, "NotVerified"}))
 		}
 		bound := unique("bound")
-		create(ctx, newKey(bound, product, acme.issue(product, now().Add(-hour), 10*days, 0, func(c *license.Claims) { c.ClusterUIDs = []string{"another", clusterUID} })))
+		create(ctx,
+			newKey(bound, product,
+				acme.issue(product, now().Add(-hour), 10*days,
+					0, func(c *license.Claims) { c.ClusterUIDs = []string{"another", clusterUID} })))
 		Eventually(keySummary(ctx, bound)).Should(Equal(summary{"Valid", "Verified", "Standby"}))
 		Eventually(keySummary(ctx, good)).Should(Equal(summary{"Valid", "Verified", "InForce"}))
 	})
@@ -265,7 +276,8 @@ var _ = Describe("Trust anchors that cannot be used", func() {
 		Eventually(keySummary(ctx, key)).Should(Equal(summary{"Valid", "Verified", "InForce"}))
 		setAnchors(ctx, product, other.anchors())
 		Eventually(keySummary(ctx, key)).Should(Equal(summary{"Invalid", "UntrustedCertificate", "NotVerified"}))
-		Eventually(func(g Gomega) string { return getProduct(ctx, g, product).Status.TrustAnchors }).Should(Equal(other.anchors()))
+		Eventually(func(g Gomega) string { return getProduct(ctx, g, product).Status.TrustAnchors }).
+			Should(Equal(other.anchors()))
 		setAnchors(ctx, product, garbled())
 		Eventually(productSummary(ctx, product)).Should(Equal(summary{"Unlicensed", "TrustAnchorsInvalid", ""}))
 		Consistently(keySummary(ctx, key)).Should(Equal(summary{"Invalid", "UntrustedCertificate", "NotVerified"}))
@@ -278,12 +290,15 @@ var _ = Describe("A status that somebody else wrote", func() {
 		create(ctx, newProduct(product), newKey(key, product, acme.issue(product, now(), 10*days, 0)))
 		Eventually(productSummary(ctx, product)).Should(Equal(summary{"Valid", "TermsAccepted", key}))
 		Eventually(keySummary(ctx, key)).Should(Equal(summary{"Valid", "Verified", "InForce"}))
-		patch := client.RawPatch("application/merge-patch+json", []byte(`{"status":{"state":"Expired","features":["everything"]}}`))
+		patch := client.RawPatch("application/merge-patch+json",
+			[]byte(`{"status":{"state":"Expired","features":["everything"]}}`))
 		Expect(k8sClient.Status().Patch(ctx, getKey(ctx, Default, key), patch)).To(Succeed())
 		Expect(k8sClient.Status().Patch(ctx, getProduct(ctx, Default, product), patch)).To(Succeed())
-		Eventually(func(g Gomega) []string { return getKey(ctx, g, key).Status.Features }).Should(Equal([]string{"mesh"}))
+		Eventually(func(g Gomega) []string { return getKey(ctx, g, key).Status.Features }).
+			Should(Equal([]string{"mesh"}))
 		Eventually(keySummary(ctx, key)).Should(Equal(summary{"Valid", "Verified", "InForce"}))
 		Eventually(productSummary(ctx, product)).Should(Equal(summary{"Valid", "TermsAccepted", key}))
-		Eventually(func(g Gomega) []string { return getProduct(ctx, g, product).Status.Features }).Should(Equal([]string{"mesh"}))
+		Eventually(func(g Gomega) []string { return getProduct(ctx, g, product).Status.Features }).
+			Should(Equal([]string{"mesh"}))
 	})
 })

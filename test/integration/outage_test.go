@@ -47,8 +47,10 @@ var _ = Describe("A restriction that is interrupted half-way", Ordered, func() {
 		}
 		Expect(admin.Create(ctx, &rbacv1.ClusterRoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Name: "manages-admission-policies"},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "license-operator-admission-manager-role"},
-			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: controlplane.OperatorNamespace, Name: "license-operator-controller-manager"}},
+			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole",
+				Name: "license-operator-admission-manager-role"},
+			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: controlplane.OperatorNamespace,
+				Name: "license-operator-controller-manager"}},
 		})).To(Succeed())
 		for i := range tiers {
 			tier := fmt.Sprintf("tier-%d", i)
@@ -61,14 +63,16 @@ var _ = Describe("A restriction that is interrupted half-way", Ordered, func() {
 		Expect(admin.Create(ctx, refusal)).To(Succeed())
 		refused := newGlobalPolicy("tier-2", "license-operator-pass", "Pass")
 		refused.SetLabels(map[string]string{restriction.PassPolicyLabel: restriction.PassPolicyLabelValue})
-		Eventually(func() error { return admin.Create(ctx, refused.DeepCopy(), client.DryRunAll) }).Should(MatchError(ContainSubstring("not today")), "the refusal takes a moment")
+		Eventually(func() error { return admin.Create(ctx, refused.DeepCopy(), client.DryRunAll) }).
+			Should(MatchError(ContainSubstring("not today")), "the refusal takes a moment")
 	})
 
 	passed := func(ctx context.Context) func(Gomega) int {
 		return func(g Gomega) int {
 			list := &unstructured.UnstructuredList{}
 			list.SetGroupVersionKind(restriction.Version.WithKind("GlobalNetworkPolicyList"))
-			g.Expect(admin.List(ctx, list, client.MatchingLabels{restriction.PassPolicyLabel: restriction.PassPolicyLabelValue})).To(Succeed())
+			g.Expect(admin.List(ctx, list,
+				client.MatchingLabels{restriction.PassPolicyLabel: restriction.PassPolicyLabelValue})).To(Succeed())
 			return len(list.Items)
 		}
 	}
@@ -82,7 +86,9 @@ var _ = Describe("A restriction that is interrupted half-way", Ordered, func() {
 
 	It("says so until it is complete, through the deaths of the operator and of the API server", func(ctx SpecContext) {
 		start := func() *controlplane.Manager {
-			manager, err := own.StartManager(ctx, controlplane.ManagerOptions{Binary: filepath.Join(binaries, "cmd"), Log: GinkgoWriter, Args: []string{"--leader-elect=false", "--manage-admission-policies"}})
+			manager, err := own.StartManager(ctx,
+				controlplane.ManagerOptions{Binary: filepath.Join(binaries, "cmd"), Log: GinkgoWriter,
+					Args: []string{"--leader-elect=false", "--manage-admission-policies"}})
 			Expect(err).NotTo(HaveOccurred())
 			return manager
 		}
@@ -107,7 +113,8 @@ var _ = Describe("A restriction that is interrupted half-way", Ordered, func() {
 		By("letting it do what it has to")
 		Expect(admin.Delete(ctx, refusal)).To(Succeed())
 		Eventually(passed(ctx), "60s").Should(Equal(tiers))
-		Eventually(ready(ctx, "mesh"), "60s").Should(Equal("Complete"), "an API server that has just started takes a while to read products for its admission policies")
+		Eventually(ready(ctx, "mesh"), "60s").Should(Equal("Complete"),
+			"an API server that has just started takes a while to read products for its admission policies")
 		By("taking the lock away before the next restriction begins")
 		Expect(admin.Delete(ctx, refusalOf("license-operator-lock"))).To(Succeed())
 		Eventually(firstPolicy(ctx, admin, "tier-0")).Should(Succeed(), "the lock goes a moment later")
@@ -125,25 +132,31 @@ func refusalOf(name string) *admissionregistrationv1.ValidatingAdmissionPolicyBi
 }
 
 // refusePassPolicies is an admission policy that refuses pass policies of the tiers whose names match.
-func refusePassPolicies(tiers string) (*admissionregistrationv1.ValidatingAdmissionPolicy, *admissionregistrationv1.ValidatingAdmissionPolicyBinding) {
+func refusePassPolicies(
+	tiers string,
+) (*admissionregistrationv1.ValidatingAdmissionPolicy, *admissionregistrationv1.ValidatingAdmissionPolicyBinding) {
 	name := metav1.ObjectMeta{Name: "not-today"}
 	return &admissionregistrationv1.ValidatingAdmissionPolicy{
 			ObjectMeta: name,
 			Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
-				MatchConstraints: &admissionregistrationv1.MatchResources{ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{
-					RuleWithOperations: admissionregistrationv1.RuleWithOperations{
-						Operations: []admissionregistrationv1.OperationType{"CREATE", "UPDATE"},
-						Rule:       admissionregistrationv1.Rule{APIGroups: []string{restriction.Version.Group}, APIVersions: []string{"*"}, Resources: []string{"globalnetworkpolicies"}},
-					},
-				}}},
+				MatchConstraints: &admissionregistrationv1.MatchResources{
+					ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{
+						RuleWithOperations: admissionregistrationv1.RuleWithOperations{
+							Operations: []admissionregistrationv1.OperationType{"CREATE", "UPDATE"},
+							Rule: admissionregistrationv1.Rule{APIGroups: []string{restriction.Version.Group},
+								APIVersions: []string{"*"}, Resources: []string{"globalnetworkpolicies"}},
+						},
+					}}},
 				Validations: []admissionregistrationv1.Validation{{
-					Expression: `!('license-operator.io/pass-policy' in object.metadata.?labels.orValue({})) || !object.spec.tier.matches('` + tiers + `')`, Message: "not today",
+					Expression: `!('license-operator.io/pass-policy' in object.metadata.?labels.orValue({})) || ` +
+						`!object.spec.tier.matches('` + tiers + `')`, Message: "not today",
 				}},
 			},
 		}, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{
 			ObjectMeta: name,
 			Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{
-				PolicyName: name.Name, ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny},
+				PolicyName:        name.Name,
+				ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny},
 			},
 		}
 }

@@ -20,7 +20,8 @@ import (
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
-// Here the operator is the binary that people run, in a process of its own, on a control plane of its own, and time is real.
+// Here the operator is the binary that people run, in a process of its own, on a control plane of its own, and time is
+// real.
 var _ = Describe("The operator's process", Ordered, func() {
 	var (
 		own    *controlplane.ControlPlane
@@ -49,7 +50,8 @@ var _ = Describe("The operator's process", Ordered, func() {
 				newKey(name+"-valid", name, real.issue(name, start.Add(-hour), 10*days, 0)),
 				newKey(name+"-grace", name, real.issue(name, start.Add(-10*days), 9*days, 9*days)),
 				newKey(name+"-expired", name, real.issue(name, start.Add(-10*days), 9*days, 0)))
-			states[name], states[name+"-valid"], states[name+"-grace"], states[name+"-expired"] = "Valid", "Valid", "GracePeriod", "Expired"
+			states[name], states[name+"-valid"], states[name+"-grace"], states[name+"-expired"] = "Valid", "Valid",
+				"GracePeriod", "Expired"
 		}
 		for _, o := range objects {
 			Expect(admin.Create(ctx, o)).To(Succeed())
@@ -58,7 +60,8 @@ var _ = Describe("The operator's process", Ordered, func() {
 
 	startManager := func(ctx context.Context, args ...string) *controlplane.Manager {
 		GinkgoHelper()
-		manager, err := own.StartManager(ctx, controlplane.ManagerOptions{Binary: filepath.Join(binaries, "cmd"), Log: GinkgoWriter, Args: args})
+		manager, err := own.StartManager(ctx,
+			controlplane.ManagerOptions{Binary: filepath.Join(binaries, "cmd"), Log: GinkgoWriter, Args: args})
 		Expect(err).NotTo(HaveOccurred())
 		return manager
 	}
@@ -80,7 +83,8 @@ var _ = Describe("The operator's process", Ordered, func() {
 	}
 
 	It("comes to the same states however often it is killed", func(ctx SpecContext) {
-		for _, after := range []string{"100ms", "200ms", "250ms", "300ms", "350ms", "400ms", "450ms", "500ms", "600ms", "800ms", "1s"} {
+		for _, after := range []string{"100ms", "200ms", "250ms", "300ms", "350ms", "400ms", "450ms", "500ms", "600ms",
+			"800ms", "1s"} {
 			manager := startManager(ctx, "--leader-elect=false") // so that each has work to be killed at
 			Consistently(manager.Done(), after).ShouldNot(BeClosed(), "it does not die by itself")
 			manager.Kill()
@@ -97,18 +101,21 @@ var _ = Describe("The operator's process", Ordered, func() {
 		By("being idle once all is said: leases and watches, nothing else")
 		settled := time.Now().Add(5 * time.Second)
 		Eventually(time.Now, "10s", "100ms").Should(BeTemporally(">", settled), "events are sent in the background")
-		Eventually(time.Now, "20s", "100ms").Should(BeTemporally(">", settled.Add(10*time.Second)), "ten seconds to look at")
+		Eventually(time.Now, "20s", "100ms").Should(BeTemporally(">", settled.Add(10*time.Second)),
+			"ten seconds to look at")
 		events, err := own.AuditEvents()
 		Expect(err).NotTo(HaveOccurred())
 		for _, e := range events {
 			if e.Received.After(settled) {
-				Expect(e.Resource+" "+e.Verb).To(Or(Equal("leases update"), Equal("leases get"), HaveSuffix(" watch")), "%+v", e)
+				Expect(e.Resource+" "+e.Verb).To(Or(Equal("leases update"), Equal("leases get"), HaveSuffix(" watch")),
+					"%+v", e)
 			}
 		}
 
 		By("a boundary passing while it is dead")
 		expiry := time.Now().Add(10 * time.Second).Truncate(time.Second)
-		short := newKey("short", "product-2", real.issue("product-2", expiry.Add(-10*time.Second), 10*time.Second, 10*days))
+		short := newKey("short", "product-2",
+			real.issue("product-2", expiry.Add(-10*time.Second), 10*time.Second, 10*days))
 		Expect(admin.Create(ctx, short)).To(Succeed())
 		state := func(g Gomega) string {
 			g.Expect(admin.Get(ctx, client.ObjectKeyFromObject(short), short)).To(Succeed())
@@ -127,7 +134,9 @@ var _ = Describe("The operator's process", Ordered, func() {
 		manager = startManager(ctx)
 		Eventually(func(g Gomega) {
 			var lease coordinationv1.Lease
-			g.Expect(admin.Get(ctx, client.ObjectKey{Namespace: controlplane.OperatorNamespace, Name: "license-operator.io"}, &lease)).To(Succeed())
+			g.Expect(admin.Get(ctx,
+				client.ObjectKey{Namespace: controlplane.OperatorNamespace, Name: "license-operator.io"}, &lease)).
+				To(Succeed())
 			g.Expect(lease.Spec.HolderIdentity).To(HaveValue(Not(BeEmpty())))
 			g.Expect(lease.Spec.RenewTime.Time).To(BeTemporally(">", time.Now().Add(-2*time.Second)))
 		}, "40s").Should(Succeed(), "the lease of the one that was killed has to run out")
@@ -161,7 +170,8 @@ var _ = Describe("The operator's process", Ordered, func() {
 				writes[e.Resource+"/"+e.Name]++
 			}
 		}
-		for _, e := range []string{"licensekeys/garbage", "licensekeys/orphan", "licensekeys/product-0-valid", "licensekeys/product-3-grace", "licensekeys/product-4-expired", "licensedproducts/product-4"} {
+		for _, e := range []string{"licensekeys/garbage", "licensekeys/orphan", "licensekeys/product-0-valid",
+			"licensekeys/product-3-grace", "licensekeys/product-4-expired", "licensedproducts/product-4"} {
 			// Not exactly one: of a request whose sender was killed before the answer the log may tell otherwise.
 			Expect(writes[e]).To(BeNumerically("<=", 1), e)
 		}

@@ -33,64 +33,74 @@ import (
 var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 	BeforeAll(func(ctx SpecContext) { installCalico(ctx, plane) })
 
-	It("stops the policies of its tiers after the grace period, and a renewal restores them to the byte", func(ctx SpecContext) {
-		name := unique("acme-mesh")
-		labels := map[string]string{"team": name}
-		first, second, other := unique("east"), unique("north"), unique("west")
-		create(ctx, newTier(first, labels), newTier(second, labels), newTier(other, nil))
-		policies := []*unstructured.Unstructured{
-			newGlobalPolicy(first, "allow-dns", "Allow"), newNamespacedPolicy(first, "default", "deny", "Deny"),
-			newGlobalPolicy(second, "deny", "Deny"), newGlobalPolicy(other, "deny", "Deny"),
-		}
-		for _, p := range policies {
-			create(ctx, p)
-		}
-		before := bytesOf(ctx, policies)
-		product := newRestrictingProduct(name, api.RestrictionDefaultTierOnly, labels)
-		expiry := now().Add(10 * days)
-		// The key first: by this clock the API server creates a product in the past, and its unlicensed period is over.
-		create(ctx, newKey(name+"-1", name, acme.issue(name, now(), 10*days, 5*days)), product)
+	It("stops the policies of its tiers after the grace period, and a renewal restores them to the byte",
+		func(ctx SpecContext) {
+			name := unique("acme-mesh")
+			labels := map[string]string{"team": name}
+			first, second, other := unique("east"), unique("north"), unique("west")
+			create(ctx, newTier(first, labels), newTier(second, labels), newTier(other, nil))
+			policies := []*unstructured.Unstructured{
+				newGlobalPolicy(first, "allow-dns", "Allow"), newNamespacedPolicy(first, "default", "deny", "Deny"),
+				newGlobalPolicy(second, "deny", "Deny"), newGlobalPolicy(other, "deny", "Deny"),
+			}
+			for _, p := range policies {
+				create(ctx, p)
+			}
+			before := bytesOf(ctx, policies)
+			product := newRestrictingProduct(name, api.RestrictionDefaultTierOnly, labels)
+			expiry := now().Add(10 * days)
+			// The key first: by this clock the API server creates a product in the past, and its unlicensed period is
+			// over.
+			create(ctx, newKey(name+"-1", name, acme.issue(name, now(), 10*days, 5*days)), product)
 
-		By("announcing what will happen")
-		Eventually(restrictionStoryOf(ctx, name)).Should(Equal(restrictionStory{
-			State: api.RestrictionScheduled, Restricted: "NotDue", Ready: "Complete",
-			Preview: restricted("DefaultTierOnly", first, second), Policies: 3, Allowing: 1, Denying: 2,
-		}))
-		Expect(passPolicies(ctx, NewWithT(GinkgoT()), first, second, other)).To(BeEmpty())
+			By("announcing what will happen")
+			Eventually(restrictionStoryOf(ctx, name)).Should(Equal(restrictionStory{
+				State: api.RestrictionScheduled, Restricted: "NotDue", Ready: "Complete",
+				Preview: restricted("DefaultTierOnly", first, second), Policies: 3, Allowing: 1, Denying: 2,
+			}))
+			Expect(passPolicies(ctx, NewWithT(GinkgoT()), first, second, other)).To(BeEmpty())
 
-		By("doing nothing of it in the grace period")
-		machine.setTo(expiry.Add(4 * days))
-		Eventually(productSummary(ctx, name)).Should(Equal(summary{"GracePeriod", "TermsAccepted", name + "-1"}))
-		Expect(passPolicies(ctx, NewWithT(GinkgoT()), first, second, other)).To(BeEmpty())
+			By("doing nothing of it in the grace period")
+			machine.setTo(expiry.Add(4 * days))
+			Eventually(productSummary(ctx, name)).Should(Equal(summary{"GracePeriod", "TermsAccepted", name + "-1"}))
+			Expect(passPolicies(ctx, NewWithT(GinkgoT()), first, second, other)).To(BeEmpty())
 
-		By("doing it at the end of the grace period")
-		machine.setTo(expiry.Add(5 * days))
-		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, first, second, other) }).Should(ConsistOf(
-			first+".license-operator-pass", second+".license-operator-pass"))
-		Eventually(restrictionStoryOf(ctx, name), "40s").Should(Equal(restrictionStory{
-			State: api.RestrictionActive, Restricted: "DefaultTierOnly", Ready: "Complete",
-			InForce: restricted("DefaultTierOnly", first, second), Policies: 3, Allowing: 1, Denying: 2,
-		}))
-		pass := getPass(ctx, NewWithT(GinkgoT()), first)
-		since := getProduct(ctx, NewWithT(GinkgoT()), name).Status.Restriction.InForce.SinceTime.UTC().Format("2006-01-02T15:04:05Z")
-		Expect(pass.GetAnnotations()).To(Equal(map[string]string{
-			"kubernetes.io/description": "The policies of tier " + first + " are not applied to pods while this one is here: no license covers " + name + " (Acme). It was put here by license-operator, " +
-				"which takes it away on renewal. Renew at https://acme.example/renew",
-			"license-operator.io/products": name, "license-operator.io/restricted-since": since, "license-operator.io/renewal-urls": "https://acme.example/renew",
-		}))
-		Expect(pass.GetOwnerReferences()).To(Equal([]metav1.OwnerReference{{APIVersion: "license-operator.io/v1alpha1", Kind: "LicensedProduct", Name: name, UID: product.UID}}))
-		Expect(restriction.IsNeutral(pass.Object["spec"].(map[string]any), controlplane.OperatorNamespace)).To(BeTrue())
+			By("doing it at the end of the grace period")
+			machine.setTo(expiry.Add(5 * days))
+			Eventually(func(g Gomega) []string { return passPolicies(ctx, g, first, second, other) }).Should(ConsistOf(
+				first+".license-operator-pass", second+".license-operator-pass"))
+			Eventually(restrictionStoryOf(ctx, name), "40s").Should(Equal(restrictionStory{
+				State: api.RestrictionActive, Restricted: "DefaultTierOnly", Ready: "Complete",
+				InForce: restricted("DefaultTierOnly", first, second), Policies: 3, Allowing: 1, Denying: 2,
+			}))
+			pass := getPass(ctx, NewWithT(GinkgoT()), first)
+			since := getProduct(ctx, NewWithT(GinkgoT()), name).Status.Restriction.InForce.SinceTime.UTC().
+				Format("2006-01-02T15:04:05Z")
+			Expect(pass.GetAnnotations()).To(Equal(map[string]string{
+				"kubernetes.io/description": "The policies of tier " + first +
+					" are not applied to pods while this one is here: no license covers " + name +
+					" (Acme). It was put here by license-operator, " +
+					"which takes it away on renewal. Renew at https://acme.example/renew",
+				"license-operator.io/products": name, "license-operator.io/restricted-since": since,
+				"license-operator.io/renewal-urls": "https://acme.example/renew",
+			}))
+			Expect(pass.GetOwnerReferences()).
+				To(Equal([]metav1.OwnerReference{{APIVersion: "license-operator.io/v1alpha1", Kind: "LicensedProduct",
+					Name: name, UID: product.UID}}))
+			Expect(restriction.IsNeutral(pass.Object["spec"].(map[string]any), controlplane.OperatorNamespace)).
+				To(BeTrue())
 
-		By("restoring everything on renewal")
-		create(ctx, newKey(name+"-2", name, acme.issue(name, now(), 10*days, 0)))
-		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, first, second, other) }).Should(BeEmpty())
-		Eventually(restrictionStoryOf(ctx, name)).Should(Equal(restrictionStory{
-			State: api.RestrictionScheduled, Restricted: "NotDue", Ready: "Complete",
-			Preview: restricted("DefaultTierOnly", first, second), Policies: 3, Allowing: 1, Denying: 2,
-		}))
-		Expect(bytesOf(ctx, policies)).To(Equal(before), "same uid, same resourceVersion, same bytes")
-		Eventually(eventReasons(ctx, "LicensedProduct", name)).Should(ContainElements("Restricted", "RestrictionLifted"), "events are sent in the background")
-	})
+			By("restoring everything on renewal")
+			create(ctx, newKey(name+"-2", name, acme.issue(name, now(), 10*days, 0)))
+			Eventually(func(g Gomega) []string { return passPolicies(ctx, g, first, second, other) }).Should(BeEmpty())
+			Eventually(restrictionStoryOf(ctx, name)).Should(Equal(restrictionStory{
+				State: api.RestrictionScheduled, Restricted: "NotDue", Ready: "Complete",
+				Preview: restricted("DefaultTierOnly", first, second), Policies: 3, Allowing: 1, Denying: 2,
+			}))
+			Expect(bytesOf(ctx, policies)).To(Equal(before), "same uid, same resourceVersion, same bytes")
+			Eventually(eventReasons(ctx, "LicensedProduct", name)).
+				Should(ContainElements("Restricted", "RestrictionLifted"), "events are sent in the background")
+		})
 
 	// inForce creates tiers with a policy each, and a product that restricts them from its first second.
 	inForce := func(ctx context.Context, mode api.RestrictionMode, tiers ...string) (product string) {
@@ -122,14 +132,17 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		tier := unique("tier")
 		inForce(ctx, api.RestrictionReadOnly, tier)
 		Expect(passPolicies(ctx, NewWithT(GinkgoT()), tier)).To(BeEmpty())
-		Expect(k8sClient.Create(ctx, newGlobalPolicy(tier, "another", "Allow"))).To(MatchError(ContainSubstring("Renew at https://acme.example/renew")))
+		Expect(k8sClient.Create(ctx, newGlobalPolicy(tier, "another", "Allow"))).
+			To(MatchError(ContainSubstring("Renew at https://acme.example/renew")))
 	})
 
 	It("holds a tier for as long as any product does", func(ctx SpecContext) {
 		tier := unique("tier")
 		first := inForce(ctx, api.RestrictionDefaultTierOnly, tier)
 		second := unique("gateway")
-		create(ctx, restrictedAtOnce(newRestrictingProduct(second, api.RestrictionDefaultTierOnly, map[string]string{"of": first})))
+		create(ctx,
+			restrictedAtOnce(newRestrictingProduct(second, api.RestrictionDefaultTierOnly,
+				map[string]string{"of": first})))
 		owners := func(g Gomega) []string {
 			var names []string
 			for _, o := range getPass(ctx, g, tier).GetOwnerReferences() {
@@ -151,7 +164,8 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		product := inForce(ctx, api.RestrictionDefaultTierOnly, first)
 		labels := map[string]string{"of": product}
 		create(ctx, newTier(second, labels))
-		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, second) }).Should(HaveLen(1), "a tier that comes is restricted")
+		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, second) }).Should(HaveLen(1),
+			"a tier that comes is restricted")
 		Eventually(inForceTiers(ctx, product)).Should(Equal(restricted("DefaultTierOnly", first, second)))
 
 		By("the cluster owner's word")
@@ -163,14 +177,19 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 
 		By("a tier that waits for us to go")
 		tier := newTier(first, nil)
-		Expect(k8sClient.Patch(ctx, tier, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":["example.com/holds"]}}`)))).To(Succeed())
+		Expect(k8sClient.Patch(ctx, tier,
+			client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":["example.com/holds"]}}`)))).
+			To(Succeed())
 		Expect(k8sClient.Delete(ctx, tier)).To(Succeed())
 		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, first) }).Should(BeEmpty())
-		Eventually(restrictionStoryOf(ctx, product)).Should(And(HaveField("Ready", "Bypassed"), HaveField("InForce", restricted("ReadOnly", first))))
-		Expect(getProduct(ctx, NewWithT(GinkgoT()), product).Status.Restriction.Bypasses.Policies).To(Equal([]api.BypassingPolicy{
-			{Kind: "GlobalNetworkPolicy", Name: first + ".deny", Tier: first, Reason: "TierDeleting"},
-		}))
-		Expect(k8sClient.Patch(ctx, tier, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`)))).To(Succeed())
+		Eventually(restrictionStoryOf(ctx, product)).Should(And(HaveField("Ready", "Bypassed"),
+			HaveField("InForce", restricted("ReadOnly", first))))
+		Expect(getProduct(ctx, NewWithT(GinkgoT()), product).Status.Restriction.Bypasses.Policies).
+			To(Equal([]api.BypassingPolicy{
+				{Kind: "GlobalNetworkPolicy", Name: first + ".deny", Tier: first, Reason: "TierDeleting"},
+			}))
+		Expect(k8sClient.Patch(ctx, tier,
+			client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`)))).To(Succeed())
 		Eventually(inForceTiers(ctx, product)).Should(BeEmpty())
 	})
 
@@ -192,14 +211,17 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 			Expect(k8sClient.Delete(ctx, pass)).To(Succeed())
 		}),
 		Entry("when it was made to do something", func(ctx context.Context, pass *unstructured.Unstructured) {
-			Expect(unstructured.SetNestedSlice(pass.Object, []any{map[string]any{"action": "Deny"}}, "spec", "ingress")).To(Succeed())
+			Expect(unstructured.SetNestedSlice(pass.Object, []any{map[string]any{"action": "Deny"}}, "spec",
+				"ingress")).
+				To(Succeed())
 			Expect(k8sClient.Update(ctx, pass)).To(Succeed())
 		}),
 		Entry("when a field was added", func(ctx context.Context, pass *unstructured.Unstructured) {
 			Expect(unstructured.SetNestedField(pass.Object, "has(x)", "spec", "serviceAccountSelector")).To(Succeed())
 			Expect(k8sClient.Update(ctx, pass)).To(Succeed())
 		}),
-		Entry("when its label and annotations were taken away", func(ctx context.Context, pass *unstructured.Unstructured) {
+		Entry("when its label and annotations were taken away", func(ctx context.Context,
+			pass *unstructured.Unstructured) {
 			pass.SetLabels(nil)
 			pass.SetAnnotations(nil)
 			Expect(k8sClient.Update(ctx, pass)).To(Succeed())
@@ -228,11 +250,15 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		Expect(unstructured.SetNestedField(sneaky.Object, restriction.PassOrder, "spec", "order")).To(Succeed())
 		create(ctx, sneaky)
 		product := unique("mesh")
-		create(ctx, newTier(tier, map[string]string{"of": product}), restrictedAtOnce(newRestrictingProduct(product, api.RestrictionDefaultTierOnly, map[string]string{"of": product})))
+		create(ctx, newTier(tier, map[string]string{"of": product}),
+			restrictedAtOnce(newRestrictingProduct(product, api.RestrictionDefaultTierOnly,
+				map[string]string{"of": product})))
 		Eventually(restrictionStoryOf(ctx, product), "30s").Should(HaveField("Ready", "Bypassed"))
-		Expect(getProduct(ctx, NewWithT(GinkgoT()), product).Status.Restriction.Bypasses).To(Equal(&api.RestrictionBypasses{
-			Total: 1, Policies: []api.BypassingPolicy{{Kind: "GlobalNetworkPolicy", Name: tier + ".a", Tier: tier, Reason: "SortsFirst"}},
-		}))
+		Expect(getProduct(ctx, NewWithT(GinkgoT()), product).Status.Restriction.Bypasses).
+			To(Equal(&api.RestrictionBypasses{
+				Total: 1, Policies: []api.BypassingPolicy{{Kind: "GlobalNetworkPolicy", Name: tier + ".a", Tier: tier,
+					Reason: "SortsFirst"}},
+			}))
 		Expect(k8sClient.Delete(ctx, sneaky)).To(Succeed())
 		Eventually(restrictionStoryOf(ctx, product)).Should(HaveField("Ready", "Complete"))
 	})
@@ -263,12 +289,14 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 			return passPolicies(ctx, g, append(tiers, "odd.name", "default", "nowhere")...)
 		}).Should(HaveLen(len(want)))
 		Expect(passPolicies(ctx, NewWithT(GinkgoT()), "default", "nowhere")).To(BeEmpty())
-		Expect(getProduct(ctx, NewWithT(GinkgoT()), product).Status.Restriction.SparedTiers).To(Equal([]api.SparedTier{{Name: "default", Reason: "BuiltIn"}}))
+		Expect(getProduct(ctx, NewWithT(GinkgoT()), product).Status.Restriction.SparedTiers).
+			To(Equal([]api.SparedTier{{Name: "default", Reason: "BuiltIn"}}))
 	})
 
 	It("is not to be had by writing a status", func(ctx SpecContext) {
 		product, tier := unique("mesh"), unique("tier")
-		create(ctx, newTier(tier, map[string]string{"of": product}), newKey(product, product, acme.issue(product, now(), 10*days, 0)),
+		create(ctx, newTier(tier, map[string]string{"of": product}),
+			newKey(product, product, acme.issue(product, now(), 10*days, 0)),
 			newRestrictingProduct(product, api.RestrictionDefaultTierOnly, map[string]string{"of": product}))
 		Eventually(restrictionStoryOf(ctx, product)).Should(HaveField("Ready", "Complete"))
 		before := passWrites()
@@ -276,7 +304,8 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		good := tampered.Status.DeepCopy()
 		tampered.Status.Restriction.Preview = nil
 		tampered.Status.Restriction.InForce = &api.RestrictionInForce{
-			Mode: "ReadOnly", SinceTime: new(metav1.NewTime(now())), Tiers: restricted("ReadOnly", "default", tier), Message: "Pay.",
+			Mode: "ReadOnly", SinceTime: new(metav1.NewTime(now())), Tiers: restricted("ReadOnly", "default", tier),
+			Message: "Pay.",
 		}
 		Expect(k8sClient.Status().Update(ctx, tampered)).To(Succeed())
 		Eventually(func(g Gomega) *api.RestrictionStatus {
@@ -289,9 +318,12 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		tier := unique("tier")
 		product := inForce(ctx, api.RestrictionDefaultTierOnly, tier)
 		since := now().Truncate(time.Second)
-		annotate(ctx, product, fmt.Sprintf(`{%q:%q,%q:"freeze"}`, api.RestrictionPauseAnnotation, restriction.PauseAnnotation(since, since.Add(365*days)), api.RestrictionPauseReasonAnnotation))
+		annotate(ctx, product,
+			fmt.Sprintf(`{%q:%q,%q:"freeze"}`, api.RestrictionPauseAnnotation,
+				restriction.PauseAnnotation(since, since.Add(365*days)), api.RestrictionPauseReasonAnnotation))
 		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, tier) }).Should(BeEmpty())
-		Eventually(restrictionStoryOf(ctx, product)).Should(And(HaveField("State", api.RestrictionPaused), HaveField("Restricted", "Paused"), HaveField("Ready", "Complete")))
+		Eventually(restrictionStoryOf(ctx, product)).Should(And(HaveField("State", api.RestrictionPaused),
+			HaveField("Restricted", "Paused"), HaveField("Ready", "Complete")))
 		pause := getProduct(ctx, NewWithT(GinkgoT()), product).Status.Restriction.Pause
 		Expect(pause.UntilTime.Time).To(BeTemporally("==", since.Add(14*days)))
 		Expect(pause.Reason).To(Equal("freeze"))
@@ -305,26 +337,34 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		annotate(ctx, product, fmt.Sprintf(`{%q:"forever"}`, api.RestrictionPauseAnnotation))
 		Eventually(func(g Gomega) string {
 			return conditionMessage(getProduct(ctx, g, product).Status.Conditions, "Restricted")
-		}).Should(ContainSubstring(`annotation license-operator.io/restriction-pause pauses nothing: "forever" is not two instants`))
+		}).Should(ContainSubstring(
+			`annotation license-operator.io/restriction-pause pauses nothing: "forever" is not two instants`))
 	})
 
 	It("is ReadOnly while the cluster has a Windows node", func(ctx SpecContext) {
 		tier := unique("tier")
 		product := inForce(ctx, api.RestrictionDefaultTierOnly, tier)
-		// One for which no node counts, in a tier of its own: that nothing else of it changes must not keep it from hearing.
+		// One for which no node counts, in a tier of its own: that nothing else of it changes must not keep it from
+		// hearing.
 		another, itsTier := unique("gateway"), unique("tier")
-		uncounted := restrictedAtOnce(newRestrictingProduct(another, api.RestrictionDefaultTierOnly, map[string]string{"of": another}))
-		uncounted.Spec.Usage = &api.UsageSpec{NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"pool": "none"}}}
+		uncounted := restrictedAtOnce(newRestrictingProduct(another, api.RestrictionDefaultTierOnly,
+			map[string]string{"of": another}))
+		uncounted.Spec.Usage = &api.UsageSpec{
+			NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"pool": "none"}}}
 		create(ctx, newTier(itsTier, map[string]string{"of": another}), uncounted)
-		Eventually(restrictionStoryOf(ctx, another)).Should(And(HaveField("Restricted", "DefaultTierOnly"), HaveField("Ready", "Complete")))
-		windows := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: unique("windows"), Labels: map[string]string{"kubernetes.io/os": "windows"}}}
+		Eventually(restrictionStoryOf(ctx, another)).Should(And(HaveField("Restricted", "DefaultTierOnly"),
+			HaveField("Ready", "Complete")))
+		windows := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: unique("windows"),
+			Labels: map[string]string{"kubernetes.io/os": "windows"}}}
 		Expect(k8sClient.Create(ctx, windows)).To(Succeed())
 		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, tier) }).Should(BeEmpty())
-		Eventually(restrictionStoryOf(ctx, product)).Should(And(HaveField("Restricted", "ReadOnly"), HaveField("InForce", restricted("ReadOnly", tier))))
+		Eventually(restrictionStoryOf(ctx, product)).Should(And(HaveField("Restricted", "ReadOnly"),
+			HaveField("InForce", restricted("ReadOnly", tier))))
 		Eventually(restrictionStoryOf(ctx, another)).Should(HaveField("Restricted", "ReadOnly"))
 		Expect(k8sClient.Delete(ctx, windows)).To(Succeed())
 		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, tier) }).Should(HaveLen(1))
-		Eventually(restrictionStoryOf(ctx, another)).Should(And(HaveField("Restricted", "DefaultTierOnly"), HaveField("InForce", restricted("DefaultTierOnly", itsTier))))
+		Eventually(restrictionStoryOf(ctx, another)).Should(And(HaveField("Restricted", "DefaultTierOnly"),
+			HaveField("InForce", restricted("DefaultTierOnly", itsTier))))
 	})
 
 	It("does not start while the clocks disagree, and goes on if it has", func(ctx SpecContext) {
@@ -332,11 +372,13 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		inForce(ctx, api.RestrictionDefaultTierOnly, running)
 		DeferCleanup(func() { machine.setTo(now()) })
 		product := unique("mesh")
-		create(ctx, newTier(waiting, map[string]string{"of": product}), newKey(product, product, acme.issue(product, now(), days, 0)),
+		create(ctx, newTier(waiting, map[string]string{"of": product}),
+			newKey(product, product, acme.issue(product, now(), days, 0)),
 			newRestrictingProduct(product, api.RestrictionDefaultTierOnly, map[string]string{"of": product}))
 		Eventually(restrictionStoryOf(ctx, product)).Should(HaveField("Restricted", "NotDue"))
 		machine.setLocally(now().Add(2 * days))
-		Eventually(restrictionStoryOf(ctx, product)).Should(And(HaveField("State", api.RestrictionScheduled), HaveField("Restricted", "ClockDisputed")))
+		Eventually(restrictionStoryOf(ctx, product)).Should(And(HaveField("State", api.RestrictionScheduled),
+			HaveField("Restricted", "ClockDisputed")))
 		Expect(passPolicies(ctx, NewWithT(GinkgoT()), waiting)).To(BeEmpty())
 		Expect(passPolicies(ctx, NewWithT(GinkgoT()), running)).To(HaveLen(1))
 		machine.setTo(now())
@@ -361,45 +403,56 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		}
 		DeferCleanup(restore)
 		product, tier := unique("mesh"), unique("tier")
-		create(ctx, newTier(tier, map[string]string{"of": product}), restrictedAtOnce(newRestrictingProduct(product, api.RestrictionDefaultTierOnly, map[string]string{"of": product})))
-		Eventually(restrictionStoryOf(ctx, product)).Should(And(HaveField("Restricted", "DefaultTierOnly"), HaveField("Ready", "Forbidden")))
+		create(ctx, newTier(tier, map[string]string{"of": product}),
+			restrictedAtOnce(newRestrictingProduct(product, api.RestrictionDefaultTierOnly,
+				map[string]string{"of": product})))
+		Eventually(restrictionStoryOf(ctx, product)).Should(And(HaveField("Restricted", "DefaultTierOnly"),
+			HaveField("Ready", "Forbidden")))
 		restore(ctx)
-		Eventually(restrictionStoryOf(ctx, product), "30s").Should(HaveField("Ready", "Complete"), "it tries again less and less often")
+		Eventually(restrictionStoryOf(ctx, product), "30s").Should(HaveField("Ready", "Complete"),
+			"it tries again less and less often")
 		Expect(passPolicies(ctx, NewWithT(GinkgoT()), tier)).To(HaveLen(1))
 	})
 
-	It("is not written again by an operator that starts where all is well, nor while nothing changes", func(ctx SpecContext) {
-		tier := unique("tier")
-		product := inForce(ctx, api.RestrictionDefaultTierOnly, tier)
-		before, status := passWrites(), getProduct(ctx, NewWithT(GinkgoT()), product).ResourceVersion
-		operator.stop()
-		operator = startOperator(ctx)
-		another := unique("tier")
-		create(ctx, newTier(another, map[string]string{"of": product}))
-		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, another) }).Should(HaveLen(1), "it works again")
-		Eventually(inForceTiers(ctx, product)).Should(HaveLen(2))
-		Expect(getProduct(ctx, NewWithT(GinkgoT()), product).ResourceVersion).NotTo(Equal(status))
-		Consistently(func() int { return passWrites() - before }, "2s", "500ms").Should(Equal(1))
-	})
+	It("is not written again by an operator that starts where all is well, nor while nothing changes",
+		func(ctx SpecContext) {
+			tier := unique("tier")
+			product := inForce(ctx, api.RestrictionDefaultTierOnly, tier)
+			before, status := passWrites(), getProduct(ctx, NewWithT(GinkgoT()), product).ResourceVersion
+			operator.stop()
+			operator = startOperator(ctx)
+			another := unique("tier")
+			create(ctx, newTier(another, map[string]string{"of": product}))
+			Eventually(func(g Gomega) []string { return passPolicies(ctx, g, another) }).Should(HaveLen(1),
+				"it works again")
+			Eventually(inForceTiers(ctx, product)).Should(HaveLen(2))
+			Expect(getProduct(ctx, NewWithT(GinkgoT()), product).ResourceVersion).NotTo(Equal(status))
+			Consistently(func() int { return passWrites() - before }, "2s", "500ms").Should(Equal(1))
+		})
 
 	It("waits for a webhook that hangs, and nothing else waits with it", func(ctx SpecContext) {
 		slow, quick := unique("tier"), unique("tier")
-		held, free := inForce(ctx, api.RestrictionDefaultTierOnly, slow), inForce(ctx, api.RestrictionDefaultTierOnly, quick)
+		held, free := inForce(ctx, api.RestrictionDefaultTierOnly, slow),
+			inForce(ctx, api.RestrictionDefaultTierOnly, quick)
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(listener.Close)
 		create(ctx, &admissionregistrationv1.ValidatingWebhookConfiguration{
 			ObjectMeta: metav1.ObjectMeta{Name: "hangs"},
 			Webhooks: []admissionregistrationv1.ValidatingWebhook{{
-				Name: "hangs.example.com", AdmissionReviewVersions: []string{"v1"}, SideEffects: new(admissionregistrationv1.SideEffectClassNone),
+				Name: "hangs.example.com", AdmissionReviewVersions: []string{"v1"},
+				SideEffects: new(admissionregistrationv1.SideEffectClassNone),
 				// Longer than most timeouts of clients, and ignored in the end.
 				TimeoutSeconds: new(int32(12)), FailurePolicy: new(admissionregistrationv1.Ignore),
 				// Connections are taken by the kernel, and nobody ever answers.
-				ClientConfig:    admissionregistrationv1.WebhookClientConfig{URL: new("https://" + listener.Addr().String()), CABundle: []byte(acme.anchors())},
-				MatchConditions: []admissionregistrationv1.MatchCondition{{Name: "one-tier", Expression: "oldObject.spec.tier == '" + slow + "'"}},
+				ClientConfig: admissionregistrationv1.WebhookClientConfig{
+					URL: new("https://" + listener.Addr().String()), CABundle: []byte(acme.anchors())},
+				MatchConditions: []admissionregistrationv1.MatchCondition{{Name: "one-tier",
+					Expression: "oldObject.spec.tier == '" + slow + "'"}},
 				Rules: []admissionregistrationv1.RuleWithOperations{{
 					Operations: []admissionregistrationv1.OperationType{"DELETE"},
-					Rule:       admissionregistrationv1.Rule{APIGroups: []string{restriction.Version.Group}, APIVersions: []string{"*"}, Resources: []string{"globalnetworkpolicies"}},
+					Rule: admissionregistrationv1.Rule{APIGroups: []string{restriction.Version.Group},
+						APIVersions: []string{"*"}, Resources: []string{"globalnetworkpolicies"}},
 				}},
 			}},
 		})
@@ -409,8 +462,10 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 			defer cancel()
 			return k8sClient.Delete(impatient, newGlobalPolicy(slow, "deny", "Deny"), client.DryRunAll)
 		}).Should(MatchError(context.DeadlineExceeded), "the webhook takes a moment")
-		create(ctx, newKey(held, held, acme.issue(held, now(), 10*days, 0)), newKey(free, free, acme.issue(free, now(), 10*days, 0)))
-		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, quick) }, "8s").Should(BeEmpty(), "sooner than the webhook gives up")
+		create(ctx, newKey(held, held, acme.issue(held, now(), 10*days, 0)),
+			newKey(free, free, acme.issue(free, now(), 10*days, 0)))
+		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, quick) }, "8s").Should(BeEmpty(),
+			"sooner than the webhook gives up")
 		Expect(passPolicies(ctx, NewWithT(GinkgoT()), slow)).NotTo(BeEmpty())
 		Eventually(restrictionStoryOf(ctx, held)).Should(HaveField("Ready", "Applying"), "it says so until it is done")
 		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, slow) }, "20s").Should(BeEmpty())
@@ -423,10 +478,12 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 			"MutatingAdmissionPolicy": {
 				"reinvocationPolicy": "Never",
 				"matchConstraints": map[string]any{"resourceRules": []any{map[string]any{
-					"apiGroups": []any{restriction.Version.Group}, "apiVersions": []any{"*"}, "operations": []any{"CREATE"}, "resources": []any{"globalnetworkpolicies"},
+					"apiGroups": []any{restriction.Version.Group}, "apiVersions": []any{"*"},
+					"operations": []any{"CREATE"}, "resources": []any{"globalnetworkpolicies"},
 				}}},
 				"mutations": []any{map[string]any{"patchType": "JSONPatch", "jsonPatch": map[string]any{
-					"expression": "['labels', 'annotations', 'ownerReferences'].filter(f, f in object.metadata).map(f, JSONPatch{op: 'remove', path: '/metadata/' + f})",
+					"expression": "['labels', 'annotations', 'ownerReferences'].filter(f, f in " +
+						"object.metadata).map(f, JSONPatch{op: 'remove', path: '/metadata/' + f})",
 				}}},
 			},
 			"MutatingAdmissionPolicyBinding": {"policyName": "strips"},
@@ -441,7 +498,9 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 			g.Expect(k8sClient.Create(ctx, probe, client.DryRunAll)).To(Succeed())
 			return probe.GetLabels()
 		}).Should(BeEmpty(), "the policy takes a moment")
-		create(ctx, newTier(tier, map[string]string{"of": product}), restrictedAtOnce(newRestrictingProduct(product, api.RestrictionDefaultTierOnly, map[string]string{"of": product})))
+		create(ctx, newTier(tier, map[string]string{"of": product}),
+			restrictedAtOnce(newRestrictingProduct(product, api.RestrictionDefaultTierOnly,
+				map[string]string{"of": product})))
 		names := func(g Gomega) []string {
 			var names []string
 			for _, p := range listOf(ctx, g, "GlobalNetworkPolicy") {
@@ -466,17 +525,20 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		for _, d := range definitions {
 			Expect(k8sClient.Delete(ctx, d)).To(Succeed())
 		}
-		Eventually(restrictionStoryOf(ctx, product)).Should(And(HaveField("Restricted", "DefaultTierOnly"), HaveField("Ready", "APINotInstalled"), HaveField("InForce", BeEmpty())))
+		Eventually(restrictionStoryOf(ctx, product)).Should(And(HaveField("Restricted", "DefaultTierOnly"),
+			HaveField("Ready", "APINotInstalled"), HaveField("InForce", BeEmpty())))
 		Eventually(func(g Gomega) {
 			for _, d := range definitions {
-				g.Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(d), d.DeepCopy())).To(MatchError(apierrors.IsNotFound, "not found"))
+				g.Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(d), d.DeepCopy())).
+					To(MatchError(apierrors.IsNotFound, "not found"))
 			}
 		}).Should(Succeed(), "the API server removes the objects first")
 		installCalico(ctx, plane)
 		again := unique("tier")
 		create(ctx, newTier(again, map[string]string{"of": product}))
 		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, again) }).Should(HaveLen(1))
-		Eventually(restrictionStoryOf(ctx, product), "40s").Should(HaveField("Ready", "Complete"), "the API server takes up to half a minute to match a kind that is back")
+		Eventually(restrictionStoryOf(ctx, product), "40s").Should(HaveField("Ready", "Complete"),
+			"the API server takes up to half a minute to match a kind that is back")
 	})
 })
 
@@ -505,7 +567,8 @@ func getPass(ctx context.Context, g Gomega, tier string) *unstructured.Unstructu
 
 // wholeOf is all of a pass policy that the operator decides.
 func wholeOf(pass *unstructured.Unstructured) map[string]any {
-	return map[string]any{"labels": pass.GetLabels(), "annotations": pass.GetAnnotations(), "owners": pass.GetOwnerReferences(), "spec": pass.Object["spec"]}
+	return map[string]any{"labels": pass.GetLabels(), "annotations": pass.GetAnnotations(),
+		"owners": pass.GetOwnerReferences(), "spec": pass.Object["spec"]}
 }
 
 // restrictedAtOnce has a product restrict from its first second unless it is licensed.
@@ -520,12 +583,15 @@ func inForceTiers(ctx context.Context, product string) func(Gomega) []api.Restri
 
 func label(ctx context.Context, o client.Object, labels string) {
 	GinkgoHelper()
-	Expect(k8sClient.Patch(ctx, o, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":`+labels+`}}`)))).To(Succeed())
+	Expect(k8sClient.Patch(ctx, o,
+		client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":`+labels+`}}`)))).
+		To(Succeed())
 }
 
 func annotate(ctx context.Context, product, annotations string) {
 	GinkgoHelper()
-	Expect(k8sClient.Patch(ctx, newProduct(product), client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":`+annotations+`}}`)))).To(Succeed())
+	Expect(k8sClient.Patch(ctx, newProduct(product),
+		client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":`+annotations+`}}`)))).To(Succeed())
 }
 
 func conditionMessage(conditions []metav1.Condition, conditionType string) string {
@@ -542,7 +608,8 @@ func passWrites() int {
 	Expect(err).NotTo(HaveOccurred())
 	writes := 0
 	for _, e := range events {
-		if e.Resource == "globalnetworkpolicies" && slices.Contains([]string{"create", "update", "patch", "delete"}, e.Verb) &&
+		if e.Resource == "globalnetworkpolicies" &&
+			slices.Contains([]string{"create", "update", "patch", "delete"}, e.Verb) &&
 			e.Stage == controlplane.StageResponseComplete && !strings.Contains(e.Path, "dryRun") {
 			writes++
 		}

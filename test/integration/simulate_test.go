@@ -53,14 +53,18 @@ var _ = Describe("What simulate says", Ordered, func() {
 		Expect(unstructured.SetNestedField(first1st.Object, restriction.PassOrder, "spec", "order")).To(Succeed())
 		host := newGlobalPolicy(second, "host", "Deny")
 		Expect(unstructured.SetNestedMap(host.Object, map[string]any{
-			"tier": second, "selector": "all()", "types": []any{"Ingress"}, "ingress": []any{map[string]any{"action": "Deny"}}, "preDNAT": true, "applyOnForward": true,
+			"tier": second, "selector": "all()", "types": []any{"Ingress"},
+			"ingress": []any{map[string]any{"action": "Deny"}}, "preDNAT": true, "applyOnForward": true,
 		}, "spec")).To(Succeed())
 		create(ctx, newTier(first, labels), newTier(second, labels), spared, first1st, host,
-			newGlobalPolicy(first, "dns", "Allow"), newNamespacedPolicy(first, "default", "deny", "Deny"), newNamespacedPolicy(first, controlplane.OperatorNamespace, "own", "Deny"),
+			newGlobalPolicy(first, "dns", "Allow"), newNamespacedPolicy(first, "default", "deny", "Deny"),
+			newNamespacedPolicy(first, controlplane.OperatorNamespace, "own", "Deny"),
 			newGlobalPolicy(second, "deny", "Deny"), newGlobalPolicy(never, "deny", "Deny"))
 		graceEnd := now().Add(15 * days).Truncate(time.Second)
-		create(ctx, newKey(name, name, acme.issue(name, now(), 10*days, 5*days)), newRestrictingProduct(name, api.RestrictionDefaultTierOnly, labels))
-		Eventually(restrictionStoryOf(ctx, name), "30s").Should(HaveField("Policies", int32(3)), "policies are counted some seconds after a change")
+		create(ctx, newKey(name, name, acme.issue(name, now(), 10*days, 5*days)),
+			newRestrictingProduct(name, api.RestrictionDefaultTierOnly, labels))
+		Eventually(restrictionStoryOf(ctx, name), "30s").Should(HaveField("Policies", int32(3)),
+			"policies are counted some seconds after a change")
 
 		session := kubectlLicense(ctx, "simulate", name, "-o", "json")
 		Eventually(session, "30s").Should(gexec.Exit(0))
@@ -103,6 +107,7 @@ var _ = Describe("What simulate says", Ordered, func() {
 		Expect(status.SparedTiers).To(Equal(foretold.SparedTiers))
 		Expect(status.Bypasses.Policies).To(Equal(bypasses))
 		Expect(status.InForce.SinceTime.Time).To(BeTemporally("==", foretold.SinceTime))
-		Expect(passPolicies(ctx, NewWithT(GinkgoT()), first, second, never)).To(Equal([]string{first + ".license-operator-pass", second + ".license-operator-pass"}))
+		Expect(passPolicies(ctx, NewWithT(GinkgoT()), first, second, never)).
+			To(Equal([]string{first + ".license-operator-pass", second + ".license-operator-pass"}))
 	})
 })

@@ -1,7 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package integration runs the reconcilers against a real API server, with the rights that config/rbac gives the operator and no more.
+// Package integration runs the reconcilers against a real API server, with the rights that config/rbac gives the
+// operator and no more.
 package integration
 
 import (
@@ -80,7 +81,8 @@ func (m *fakeMachine) look() clock.Sample {
 	return m.sample
 }
 
-// setTo lets time pass at once until t, on this machine and the API server's. Timers do not see it; the operator's watch of its clock does.
+// setTo lets time pass at once until t, on this machine and the API server's. Timers do not see it; the operator's
+// watch of its clock does.
 func (m *fakeMachine) setTo(t time.Time) {
 	m.setLocally(t)
 	m.clock.ObserveServer(t)
@@ -118,7 +120,9 @@ func startOperator(ctx context.Context) *runningOperator {
 	Expect(controllers.SetupWithManager(running, mgr, controllers.Options{
 		Clock: operatorClock, Namespace: controlplane.OperatorNamespace, ClusterUID: clusterUID,
 		MaxRestriction: api.RestrictionDefaultTierOnly,
-		Alerts:         alerting.Options{MaxRestriction: api.RestrictionDefaultTierOnly, Namespace: controlplane.OperatorNamespace, Labels: map[string]string{"release": "prometheus"}, RunbookBaseURL: "https://wiki.example/runbooks"},
+		Alerts: alerting.Options{MaxRestriction: api.RestrictionDefaultTierOnly,
+			Namespace: controlplane.OperatorNamespace, Labels: map[string]string{"release": "prometheus"},
+			RunbookBaseURL: "https://wiki.example/runbooks"},
 	})).To(Succeed())
 	o := &runningOperator{cancel: cancel, done: make(chan struct{})}
 	go func() {

@@ -36,7 +36,8 @@ func newNamespacedPolicy(tier, namespace, name, action string) *unstructured.Uns
 
 func policySpec(tier, action string) map[string]any {
 	rules := []any{map[string]any{"action": action}}
-	return map[string]any{"tier": tier, "order": int64(10), "selector": "all()", "types": []any{"Ingress", "Egress"}, "ingress": rules, "egress": rules}
+	return map[string]any{"tier": tier, "order": int64(10), "selector": "all()", "types": []any{"Ingress", "Egress"},
+		"ingress": rules, "egress": rules}
 }
 
 func calicoObject(kind, namespace, name string, spec map[string]any) *unstructured.Unstructured {
@@ -62,13 +63,15 @@ func installCalico(ctx context.Context, on *controlplane.ControlPlane) {
 // newRestrictingProduct restricts the tiers with this label, 30 days after it is there without a license.
 func newRestrictingProduct(name string, mode api.RestrictionMode, labels map[string]string) *api.LicensedProduct {
 	product := newProduct(name)
-	product.Spec.Restriction = &api.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{MatchLabels: labels}}
+	product.Spec.Restriction = &api.RestrictionSpec{Mode: mode,
+		TierSelector: &metav1.LabelSelector{MatchLabels: labels}}
 	return product
 }
 
 // passPolicies are the names of the pass policies in these tiers, whoever made them.
 func passPolicies(ctx context.Context, g Gomega, tiers ...string) []string {
-	policies := listOf(ctx, g, "GlobalNetworkPolicy", client.MatchingLabels{restriction.PassPolicyLabel: restriction.PassPolicyLabelValue})
+	policies := listOf(ctx, g, "GlobalNetworkPolicy",
+		client.MatchingLabels{restriction.PassPolicyLabel: restriction.PassPolicyLabelValue})
 	var names []string
 	for _, p := range policies {
 		if tier, _, _ := unstructured.NestedString(p.Object, "spec", "tier"); slices.Contains(tiers, tier) {

@@ -47,7 +47,9 @@ func newVendor(name string, now time.Time) *vendor {
 func (v *vendor) anchors() string { return string(v.authority.CertificatePEM()) }
 
 // issue signs a license for a product that is issued and begins at begin.
-func (v *vendor) issue(product string, begin time.Time, term, grace time.Duration, change ...func(*license.Claims)) string {
+func (v *vendor) issue(
+	product string, begin time.Time, term, grace time.Duration, change ...func(*license.Claims),
+) string {
 	GinkgoHelper()
 	begin = begin.Truncate(time.Second)
 	claims := &license.Claims{
@@ -81,23 +83,27 @@ func create(ctx context.Context, objects ...client.Object) {
 func newProduct(name string) *api.LicensedProduct {
 	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       api.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew", TrustAnchors: acme.anchors()},
+		Spec: api.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew",
+			TrustAnchors: acme.anchors()},
 	}
 }
 
 func newKey(name, product, jws string) *api.LicenseKey {
-	return &api.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: api.LicenseKeySpec{ProductName: product, Token: jws}}
+	return &api.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: api.LicenseKeySpec{ProductName: product, Token: jws}}
 }
 
 func newSecretKey(name, product, secret string) *api.LicenseKey {
 	return &api.LicenseKey{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       api.LicenseKeySpec{ProductName: product, TokenSecretRef: &api.SecretKeyReference{Name: secret, Key: "token"}},
+		Spec: api.LicenseKeySpec{ProductName: product,
+			TokenSecretRef: &api.SecretKeyReference{Name: secret, Key: "token"}},
 	}
 }
 
 func newSecret(name, jws string) *corev1.Secret {
-	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: controlplane.OperatorNamespace}, StringData: map[string]string{"token": jws}}
+	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: controlplane.OperatorNamespace},
+		StringData: map[string]string{"token": jws}}
 }
 
 // summary is what a person sees at a glance.
@@ -112,7 +118,8 @@ func keySummary(ctx context.Context, name string) func(Gomega) summary {
 		if key.Status.ObservedGeneration != key.Generation {
 			return summary{State: "not observed"}
 		}
-		return summary{string(key.Status.State), reason(key.Status.Conditions, "Ready"), reason(key.Status.Conditions, "Active")}
+		return summary{string(key.Status.State), reason(key.Status.Conditions, "Ready"),
+			reason(key.Status.Conditions, "Active")}
 	}
 }
 
@@ -123,7 +130,8 @@ func productSummary(ctx context.Context, name string) func(Gomega) summary {
 		if product.Status.ObservedGeneration != product.Generation {
 			return summary{State: "not observed"}
 		}
-		return summary{string(product.Status.State), reason(product.Status.Conditions, "Ready"), product.Status.ActiveLicenseKeyName}
+		return summary{string(product.Status.State), reason(product.Status.Conditions, "Ready"),
+			product.Status.ActiveLicenseKeyName}
 	}
 }
 
@@ -160,5 +168,8 @@ func eventReasons(ctx context.Context, kind, name string) func(Gomega) []string 
 func eventsAbout(ctx context.Context, g Gomega, kind, name string) []eventsv1.Event {
 	var list eventsv1.EventList
 	g.Expect(k8sClient.List(ctx, &list, client.InNamespace(metav1.NamespaceDefault))).To(Succeed())
-	return slices.DeleteFunc(list.Items, func(e eventsv1.Event) bool { return e.Regarding.Kind != kind || e.Regarding.Name != name })
+	return slices.DeleteFunc(list.Items, func(e eventsv1.Event) bool {
+		return e.Regarding.Kind != kind ||
+			e.Regarding.Name != name
+	})
 }

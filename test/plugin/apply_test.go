@@ -83,7 +83,8 @@ func (a *applier) writeKey(file, name, jws string, more ...string) {
 }
 
 func keyManifest(name, jws string) string {
-	return fmt.Sprintf("apiVersion: license-operator.io/v1alpha1\nkind: LicenseKey\nmetadata:\n  name: %s\nspec:\n  productName: acme-mesh\n  token: %s\n", name, jws)
+	return fmt.Sprintf("apiVersion: license-operator.io/v1alpha1\nkind: LicenseKey\nmetadata:\n  name: %s\nspec:\n  "+
+		"productName: acme-mesh\n  token: %s\n", name, jws)
 }
 
 // product is a LicensedProduct of the vendor.
@@ -149,7 +150,8 @@ func haveNoKeys(ctx SpecContext) {
 
 var _ = Describe("kubectl license apply", Ordered, func() {
 	BeforeAll(func(ctx SpecContext) {
-		manager, err := plane.StartManager(ctx, controlplane.ManagerOptions{Binary: filepath.Join(binaries, "cmd"), Log: GinkgoWriter})
+		manager, err := plane.StartManager(ctx,
+			controlplane.ManagerOptions{Binary: filepath.Join(binaries, "cmd"), Log: GinkgoWriter})
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(func() { Expect(manager.Stop()).To(Succeed()) })
 		Expect(manager.WaitReady(ctx)).To(Succeed())
@@ -194,7 +196,8 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 		a.show(ctx, "apply", "replaced.yaml", "--yes", "-o", "yaml")
 
 		a.note("One that has yet to begin in place of the one that counts.")
-		a.writeKey("early.yaml", "acme-mesh-second", a.issue("L-5", 0, func(c *license.Claims) { c.NotBefore = c.IssuedTime.Add(10*days + 12*time.Hour) }))
+		a.writeKey("early.yaml", "acme-mesh-second",
+			a.issue("L-5", 0, func(c *license.Claims) { c.NotBefore = c.IssuedTime.Add(10*days + 12*time.Hour) }))
 		a.show(ctx, "apply", "early.yaml", "--dry-run=client")
 		a.compareWithoutTokens("apply")
 	})
@@ -203,14 +206,16 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 		a := newApplier(adminKubeconfig)
 		admit(ctx, a.product("acme-mesh", func(spec *api.LicensedProductSpec) {
 			spec.UnlicensedGracePeriodDays = new(int32)
-			spec.Restriction = &api.RestrictionSpec{Mode: api.RestrictionDefaultTierOnly, TierSelector: &metav1.LabelSelector{}}
+			spec.Restriction = &api.RestrictionSpec{Mode: api.RestrictionDefaultTierOnly,
+				TierSelector: &metav1.LabelSelector{}}
 		}))
 		looked(ctx, "acme-mesh", 0)
 		a.note("A license that has been over for long.")
 		a.writeKey("expired.yaml", "acme-mesh-expired", a.issue("L-0", 500, nil))
 		a.show(ctx, "apply", "expired.yaml", "--yes")
 		a.note("One that is in its grace period, and one that is valid.")
-		a.writeKey("grace.yaml", "acme-mesh-grace", a.issue("L-1", 420, func(c *license.Claims) { c.Expiry = c.Expiry.Add(6 * time.Hour) }))
+		a.writeKey("grace.yaml", "acme-mesh-grace",
+			a.issue("L-1", 420, func(c *license.Claims) { c.Expiry = c.Expiry.Add(6 * time.Hour) }))
 		a.show(ctx, "apply", "grace.yaml", "--yes")
 		a.writeKey("key.yaml", "acme-mesh-valid", a.issue("L-2", 0, nil))
 		a.show(ctx, "apply", "key.yaml", "--yes")
@@ -235,10 +240,12 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 		a.note("There is but one product; the token comes as a mail program left it.")
 		pipe("> "+jws[:70]+"\n> "+jws[70:]+"\n", "--name", "from-mail", "--yes")
 		a.note("In a Secret.")
-		pipe("apiVersion: v1\nkind: Secret\nmetadata:\n  name: license\nstringData:\n  license.jwt: "+a.issue("L-2", 0, nil)+"\n", "--yes", "-o", "name")
+		pipe("apiVersion: v1\nkind: Secret\nmetadata:\n  name: license\nstringData:\n  license.jwt: "+
+			a.issue("L-2", 0, nil)+"\n", "--yes", "-o", "name")
 		a.note("There are several products.")
 		other := newApplier(adminKubeconfig)
-		admit(ctx, other.product("acme-db", nil), a.product("acme-mesh-too", func(spec *api.LicensedProductSpec) { spec.Audience = "both" }))
+		admit(ctx, other.product("acme-db", nil),
+			a.product("acme-mesh-too", func(spec *api.LicensedProductSpec) { spec.Audience = "both" }))
 		pipe(a.issue("L-3", 0, nil), "--yes", "-o", "name")
 		pipe(a.issue("L-4", 0, func(c *license.Claims) { c.Audience = []string{"acme-mesh", "both"} }), "--yes")
 		pipe(a.issue("L-4", 0, func(c *license.Claims) { c.Audience = []string{"neither"} }), "--yes")
@@ -246,7 +253,9 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 		a.compareWithoutTokens("apply-pipe")
 
 		a.write("completion.jwt", jws)
-		Expect(a.run(ctx, command{args: []string{"__complete", "apply", "completion.jwt", "--product", "acme-m"}}).stdout).To(ContainSubstring("acme-mesh-too\n"))
+		Expect(a.run(ctx,
+			command{args: []string{"__complete", "apply", "completion.jwt", "--product", "acme-m"}}).stdout).
+			To(ContainSubstring("acme-mesh-too\n"))
 	})
 
 	It("applies nothing that does not verify", func(ctx SpecContext) {
@@ -259,7 +268,9 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 		for _, key := range []struct{ file, token string }{
 			{"tampered.yaml", claims[0] + "." + claims[1] + "." + signature[2]},
 			{"forged.yaml", newApplier(adminKubeconfig).issue("L-1", 0, nil)},
-			{"elsewhere.yaml", a.issue("L-1", 0, func(c *license.Claims) { c.ClusterUIDs = []string{"8d7b3f0a-0000-4000-8000-000000000000"} })},
+			{"elsewhere.yaml",
+				a.issue("L-1",
+					0, func(c *license.Claims) { c.ClusterUIDs = []string{"8d7b3f0a-0000-4000-8000-000000000000"} })},
 			{"revoked.yaml", a.issue("L-revoked", 0, nil)},
 			{"another.yaml", a.issue("L-1", 0, func(c *license.Claims) { c.Audience = []string{"acme-db"} })},
 		} {
@@ -271,13 +282,18 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 		a.note("Files that cannot be applied like this.")
 		genuine := a.issue("L-1", 0, nil)
 		a.writeKey("two.yaml", "acme-mesh-1", genuine, "---\n", keyManifest("acme-mesh-2", genuine))
-		a.writeKey("printed.yaml", "acme-mesh-1", genuine, "status:\n  state: Valid\n", "---\nkind: \"\\e[31mSecret\"\nmetadata:\n  name: \"\\u202e\"\n")
+		a.writeKey("printed.yaml", "acme-mesh-1", genuine, "status:\n  state: Valid\n",
+			"---\nkind: \"\\e[31mSecret\"\nmetadata:\n  name: \"\\u202e\"\n")
 		a.writeKey("misspelled.yaml", "acme-mesh-1", genuine, "  certificat: x\n")
-		a.write("secret.yaml", "apiVersion: license-operator.io/v1alpha1\nkind: LicenseKey\nmetadata:\n  name: acme-mesh-1\nspec:\n"+
+		a.write("secret.yaml", "apiVersion: license-operator.io/v1alpha1\nkind: LicenseKey\nmetadata:\n  name: "+
+			"acme-mesh-1\nspec:\n"+
 			"  productName: acme-mesh\n  tokenSecretRef:\n    name: license\n    key: token\n")
-		a.write("uid.yaml", strings.Replace(keyManifest("acme-mesh-1", genuine), "metadata:\n", "metadata:\n  uid: x\n  resourceVersion: \"1\"\n", 1))
+		a.write("uid.yaml",
+			strings.Replace(keyManifest("acme-mesh-1", genuine), "metadata:\n",
+				"metadata:\n  uid: x\n  resourceVersion: \"1\"\n", 1))
 		a.write("v2.yaml", strings.Replace(keyManifest("acme-mesh-1", genuine), "v1alpha1", "v2", 1))
-		for _, file := range []string{"two.yaml", "printed.yaml", "misspelled.yaml", "secret.yaml", "uid.yaml", "v2.yaml"} {
+		for _, file := range []string{"two.yaml", "printed.yaml", "misspelled.yaml", "secret.yaml", "uid.yaml",
+			"v2.yaml"} {
 			Expect(a.show(ctx, "apply", file, "--yes").code).To(Equal(2))
 		}
 		a.note("Products that are not the key's, or not there.")
@@ -293,7 +309,8 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 
 	It("respects what others have applied", func(ctx SpecContext) {
 		a := newApplier(adminKubeconfig)
-		admit(ctx, a.product("acme-mesh", nil), a.product("acme-mesh-too", func(spec *api.LicensedProductSpec) { spec.Audience = "acme-mesh" }))
+		admit(ctx, a.product("acme-mesh", nil),
+			a.product("acme-mesh-too", func(spec *api.LicensedProductSpec) { spec.Audience = "acme-mesh" }))
 		looked(ctx, "acme-mesh", 0)
 		keyOf := func(name, product string) *api.LicenseKey {
 			return &api.LicenseKey{
@@ -301,8 +318,10 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 				Spec:       api.LicenseKeySpec{ProductName: product, Token: a.issue("L-1", 2, nil)},
 			}
 		}
-		Expect(k8sClient.Create(ctx, keyOf("acme-mesh-git", "acme-mesh"), client.FieldOwner("argocd-controller"))).To(Succeed())
-		Expect(k8sClient.Create(ctx, keyOf("acme-mesh-too", "acme-mesh-too"), client.FieldOwner("argocd-controller"))).To(Succeed())
+		Expect(k8sClient.Create(ctx, keyOf("acme-mesh-git", "acme-mesh"), client.FieldOwner("argocd-controller"))).
+			To(Succeed())
+		Expect(k8sClient.Create(ctx, keyOf("acme-mesh-too", "acme-mesh-too"), client.FieldOwner("argocd-controller"))).
+			To(Succeed())
 		secret := keyOf("acme-mesh-secret", "acme-mesh")
 		secret.Spec.Token, secret.Spec.TokenSecretRef = "", &api.SecretKeyReference{Name: "license", Key: "token"}
 		Expect(k8sClient.Create(ctx, secret)).To(Succeed())
@@ -317,7 +336,8 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 		kubectl := exec.CommandContext(ctx, plane.Kubectl(), "apply", "-f", filepath.Join(a.dir, "first.yaml"))
 		kubectl.Env = append(os.Environ(), "KUBECONFIG="+adminKubeconfig, "HOME="+a.dir)
 		Expect(kubectl.Run()).To(Succeed())
-		a.write("renewal.yaml", strings.Replace(keyManifest("acme-mesh-hand", a.issue("L-4", 0, nil)), "spec:", "  labels:\n    team: network\nspec:", 1))
+		a.write("renewal.yaml", strings.Replace(keyManifest("acme-mesh-hand", a.issue("L-4", 0, nil)), "spec:",
+			"  labels:\n    team: network\nspec:", 1))
 		a.show(ctx, "apply", "renewal.yaml", "--yes", "-o", "name")
 		a.compareWithoutTokens("apply-others")
 
@@ -330,10 +350,13 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 	It("keeps the labels that a token alone comes without", func(ctx SpecContext) {
 		a := newApplier(adminKubeconfig)
 		admit(ctx, a.product("acme-mesh", nil))
-		a.write("labeled.yaml", strings.Replace(keyManifest("acme-mesh-1", a.issue("L-1", 2, nil)), "spec:", "  labels:\n    team: network\n  annotations:\n    ticket: \"42\"\nspec:", 1))
+		a.write("labeled.yaml",
+			strings.Replace(keyManifest("acme-mesh-1", a.issue("L-1", 2, nil)), "spec:",
+				"  labels:\n    team: network\n  annotations:\n    ticket: \"42\"\nspec:", 1))
 		Expect(a.run(ctx, command{args: []string{"apply", "labeled.yaml", "--yes"}}).code).To(BeZero())
 		a.write("renewal.jwt", a.issue("L-2", 0, nil))
-		Expect(a.run(ctx, command{args: []string{"apply", "renewal.jwt", "--name", "acme-mesh-1", "--yes"}}).code).To(BeZero())
+		Expect(a.run(ctx, command{args: []string{"apply", "renewal.jwt", "--name", "acme-mesh-1", "--yes"}}).code).
+			To(BeZero())
 		applied := &api.LicenseKey{}
 		Expect(k8sClient.Get(ctx, client.ObjectKey{Name: "acme-mesh-1"}, applied)).To(Succeed())
 		Expect(applied.Status.LicenseID).To(Equal("L-2"))
@@ -417,7 +440,9 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 		ended("Ctrl-C.", "\x03", "apply", "key.yaml")
 		haveNoKeys(ctx)
 		ended("With the standard output in a file.", "y\n", "apply", "key.yaml")
-		got := a.run(ctx, command{args: []string{"apply", "-", "--product", "acme-mesh"}, stdin: a.issue("L-2", 0, nil) + "\n\x04y\n", typed: true, width: 160})
+		got := a.run(ctx,
+			command{args: []string{"apply", "-", "--product", "acme-mesh"}, stdin: a.issue("L-2", 0, nil) + "\n\x04y\n",
+				typed: true, width: 160})
 		a.note("Pasted.")
 		a.section("stdout", got.stdout)
 		a.section("stderr", got.stderr)
@@ -431,10 +456,12 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 		looked(ctx, "acme-mesh", 0)
 		namespace := &corev1.Namespace{}
 		Expect(k8sClient.Get(ctx, client.ObjectKey{Name: metav1.NamespaceSystem}, namespace)).To(Succeed())
-		a.writeKey("key.yaml", "acme-mesh-1", a.issue("L-1", 1, func(c *license.Claims) { c.ClusterUIDs = []string{string(namespace.UID)} }))
+		a.writeKey("key.yaml", "acme-mesh-1",
+			a.issue("L-1", 1, func(c *license.Claims) { c.ClusterUIDs = []string{string(namespace.UID)} }))
 		a.write("key.jwt", a.issue("L-1", 1, nil))
 		ours := func(resource string, verbs ...string) rbacv1.PolicyRule {
-			return rbacv1.PolicyRule{APIGroups: []string{api.GroupVersion.Group}, Resources: []string{resource}, Verbs: verbs}
+			return rbacv1.PolicyRule{APIGroups: []string{api.GroupVersion.Group}, Resources: []string{resource},
+				Verbs: verbs}
 		}
 		as := func(name string, rules ...rbacv1.PolicyRule) {
 			GinkgoHelper()
@@ -462,7 +489,9 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 		as("apply-writer", ours("licensedproducts", "get"), ours("licensekeys", "get", "list", "create", "patch"))
 		a.show(ctx, "apply", "key.yaml", "--yes")
 		a.note("For another cluster, as turns out when it is applied, at once; and once more, as pipelines do.")
-		a.writeKey("elsewhere.yaml", "acme-mesh-2", a.issue("L-2", 0, func(c *license.Claims) { c.ClusterUIDs = []string{"8d7b3f0a-0000-4000-8000-000000000000"} }))
+		a.writeKey("elsewhere.yaml", "acme-mesh-2",
+			a.issue("L-2",
+				0, func(c *license.Claims) { c.ClusterUIDs = []string{"8d7b3f0a-0000-4000-8000-000000000000"} }))
 		a.show(ctx, "apply", "elsewhere.yaml", "--yes", "--timeout", "1h", "-o", "name")
 		a.show(ctx, "apply", "elsewhere.yaml", "--yes", "--timeout", "1h", "-o", "json")
 		a.compareWithoutTokens("apply-rights")
@@ -491,7 +520,8 @@ var _ = Describe("kubectl license apply, without an operator", func() {
 				awaits()
 			}
 		})
-		kubectl := exec.CommandContext(ctx, plane.Kubectl(), "license", "apply", filepath.Join(a.dir, "key.yaml"), "--yes")
+		kubectl := exec.CommandContext(ctx, plane.Kubectl(), "license", "apply", filepath.Join(a.dir, "key.yaml"),
+			"--yes")
 		kubectl.Env = append(os.Environ(), "KUBECONFIG="+proxy.kubeconfig, "PATH="+binaries, "HOME="+a.dir)
 		var stderr strings.Builder
 		kubectl.Stderr = &stderr
@@ -502,7 +532,8 @@ var _ = Describe("kubectl license apply, without an operator", func() {
 		Expect(kubectl.Process.Signal(os.Interrupt)).To(Succeed())
 		Expect(kubectl.Wait()).To(MatchError("exit status 1"))
 		Expect(stderr.String()).To(Equal("error: interrupted before the operator answered\n" +
-			"LicenseKey acme-mesh-1 is applied, and the operator takes it up as soon as it can. See what it says: kubectl describe lk acme-mesh-1\n"))
+			"LicenseKey acme-mesh-1 is applied, and the operator takes it up as soon as it can. See what it says: " +
+			"kubectl describe lk acme-mesh-1\n"))
 	})
 })
 

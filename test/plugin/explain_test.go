@@ -33,7 +33,8 @@ func newCountingProduct(name string, nodes *metav1.LabelSelector) *api.LicensedP
 	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: api.LicensedProductSpec{
-			Vendor: "Acme", TrustAnchors: "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", Usage: &api.UsageSpec{NodeSelector: nodes},
+			Vendor: "Acme", TrustAnchors: "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
+			Usage: &api.UsageSpec{NodeSelector: nodes},
 		},
 	}
 }
@@ -71,15 +72,17 @@ var _ = Describe("kubectl license explain", Ordered, func() {
 			Expect(k8sClient.Status().Update(ctx, node)).To(Succeed())
 		}
 		mesh := newCountingProduct("acme-mesh", &metav1.LabelSelector{
-			MatchLabels:      map[string]string{"pool": "gpu"},
-			MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "spare", Operator: metav1.LabelSelectorOpDoesNotExist}},
+			MatchLabels: map[string]string{"pool": "gpu"},
+			MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "spare",
+				Operator: metav1.LabelSelectorOpDoesNotExist}},
 		})
 		mesh.Status = api.LicensedProductStatus{
 			State: api.LicensedProductValid, ActiveLicenseKeyName: "acme-mesh-2027", ObservedGeneration: 1,
 			Usage:  []api.Usage{{Name: "nodes", Value: new(int64(2))}, {Name: "cores", Value: new(int64(192))}},
 			Limits: []api.Limit{{Name: "nodes", Value: new(int64(2))}, {Name: "cores", Value: new(int64(400))}},
 		}
-		bad := newCountingProduct("acme-bad", &metav1.LabelSelector{MatchLabels: map[string]string{"no name": "\x1b[2J"}})
+		bad := newCountingProduct("acme-bad",
+			&metav1.LabelSelector{MatchLabels: map[string]string{"no name": "\x1b[2J"}})
 		create(ctx, mesh, newCountingProduct("acme-db", nil), bad)
 	})
 
@@ -112,13 +115,15 @@ var _ = Describe("kubectl license explain", Ordered, func() {
 			many = append(many, newCountedNode(fmt.Sprintf("many-%03d", n), "", map[string]string{"pool": "gpu"}))
 		}
 		create(ctx, many...)
-		manager, err := plane.StartManager(ctx, controlplane.ManagerOptions{Binary: filepath.Join(binaries, "cmd"), Log: GinkgoWriter})
+		manager, err := plane.StartManager(ctx,
+			controlplane.ManagerOptions{Binary: filepath.Join(binaries, "cmd"), Log: GinkgoWriter})
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(manager.Stop)
 		Expect(manager.WaitReady(ctx)).To(Succeed())
 		s := newSession(adminKubeconfig)
 		for _, product := range []string{"acme-mesh", "acme-db"} {
-			Eventually(func() string { return s.run(ctx, command{args: []string{"explain", product}}).stdout }, "30s", "200ms").
+			Eventually(func() string { return s.run(ctx, command{args: []string{"explain", product}}).stdout }, "30s",
+				"200ms").
 				Should(MatchRegexp(`In its status: +the same`))
 		}
 		names := s.run(ctx, command{args: []string{"explain", "acme-mesh", "-o", "name"}})

@@ -55,7 +55,10 @@ var _ = Describe("kubectl license keys", func() {
 		s = newSession(userKubeconfig(ctx, "keys-lister", rbacv1.PolicyRule{
 			APIGroups: []string{api.GroupVersion.Group}, Resources: []string{"licensekeys"}, Verbs: []string{"list"},
 		}))
-		Eventually(func() string { return s.run(ctx, command{args: []string{"keys", "acme-mash", "-o", "name"}}).stdout }).Should(Equal("licensekey.license-operator.io/acme-stray\n"))
+		Eventually(func() string {
+			return s.run(ctx,
+				command{args: []string{"keys", "acme-mash", "-o", "name"}}).stdout
+		}).Should(Equal("licensekey.license-operator.io/acme-stray\n"))
 	})
 })
 
@@ -66,24 +69,28 @@ func manyKeys() []client.Object {
 	old := newKey("acme-mesh-2026", "acme-mesh", api.LicenseKeyExpired, verified,
 		condition(api.ConditionActive, metav1.ConditionFalse, api.ReasonExpired, "The key expired; another decides."))
 	old.Status.Customer, old.Status.LicenseID = "Example GmbH", "2025-0042"
-	old.Status.IssuedTime, old.Status.NotBeforeTime, old.Status.ExpiryTime, old.Status.GraceEndTime = at(-400), at(-400), at(-40), at(-10)
+	old.Status.IssuedTime, old.Status.NotBeforeTime, old.Status.ExpiryTime, old.Status.GraceEndTime = at(-400),
+		at(-400), at(-40), at(-10)
 
 	active := newKey("acme-mesh-2027", "acme-mesh", api.LicenseKeyValid, verified,
 		condition(api.ConditionActive, metav1.ConditionTrue, api.ReasonInForce, "This key decides."))
 	active.Status.Customer, active.Status.LicenseID = "Example GmbH", "2026-0042"
-	active.Status.IssuedTime, active.Status.NotBeforeTime, active.Status.ExpiryTime, active.Status.GraceEndTime = at(-40), at(-40), at(40), at(70)
+	active.Status.IssuedTime, active.Status.NotBeforeTime, active.Status.ExpiryTime, active.Status.GraceEndTime = at(
+		-40), at(-40), at(40), at(70)
 	active.Status.Features, active.Status.Limits = []string{"fips"}, []api.Limit{limit("nodes", 100), limit("sites", 5)}
 
 	next := newKey("acme-mesh-2028", "acme-mesh", api.LicenseKeyNotYetValid, verified,
 		condition(api.ConditionActive, metav1.ConditionFalse, api.ReasonNotYetValid, "The key begins later."))
 	next.Status.Customer, next.Status.LicenseID = "Example GmbH", "2027-0042"
-	next.Status.IssuedTime, next.Status.NotBeforeTime, next.Status.ExpiryTime, next.Status.GraceEndTime = at(-1), at(39), at(400), at(430)
+	next.Status.IssuedTime, next.Status.NotBeforeTime, next.Status.ExpiryTime, next.Status.GraceEndTime = at(-1),
+		at(39), at(400), at(430)
 
 	unseen := newKey("acme-mesh-new", "acme-mesh", "")
 	unseen.Status = api.LicenseKeyStatus{ObservedGeneration: -1}
 
 	stray := newKey("acme-stray", "acme-mash", api.LicenseKeyInvalid,
-		condition(api.ConditionReady, metav1.ConditionFalse, api.ReasonProductNotFound, `There is no LicensedProduct "acme-mash".`),
+		condition(api.ConditionReady, metav1.ConditionFalse, api.ReasonProductNotFound,
+			`There is no LicensedProduct "acme-mash".`),
 		condition(api.ConditionActive, metav1.ConditionFalse, api.ReasonNotVerified, "The key does not verify."))
 
 	wild := newKey("acme-wild", "acme-wild", api.LicenseKeyInvalid,

@@ -76,7 +76,8 @@ var _ = Describe("The archive for krew", func() {
 			Expect(err).NotTo(HaveOccurred())
 			names = append(names, entry.Name)
 			if entry.Name == platform.Bin {
-				binary, err := os.OpenFile(filepath.Join(folder, platform.Bin), os.O_CREATE|os.O_WRONLY, entry.FileInfo().Mode())
+				binary, err := os.OpenFile(filepath.Join(folder, platform.Bin), os.O_CREATE|os.O_WRONLY,
+					entry.FileInfo().Mode())
 				Expect(err).NotTo(HaveOccurred())
 				_, err = io.Copy(binary, entries)
 				Expect(err).NotTo(HaveOccurred())

@@ -22,14 +22,17 @@ const hostileText = "Ac\x1b[2Jme \u202egnp\u202c\a"
 
 // at is an instant so long from now that a test does not change how many days it is away.
 func at(days int) *metav1.Time {
-	return new(metav1.NewTime(time.Now().Add(time.Duration(days)*24*time.Hour + 12*time.Hour).UTC().Truncate(time.Second)))
+	return new(metav1.NewTime(time.Now().Add(time.Duration(days)*24*time.Hour + 12*time.Hour).UTC().
+		Truncate(time.Second)))
 }
 
-// newProduct is a product with a status that the operator would write: its license is valid for 40 days, with renewals in place, and all is well.
+// newProduct is a product with a status that the operator would write: its license is valid for 40 days, with renewals
+// in place, and all is well.
 func newProduct(name string) *api.LicensedProduct {
 	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       api.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew", TrustAnchors: "-----BEGIN CERTIFICATE-----"},
+		Spec: api.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew",
+			TrustAnchors: "-----BEGIN CERTIFICATE-----"},
 		Status: api.LicensedProductStatus{
 			ObservedGeneration: 1, State: api.LicensedProductValid, ActiveLicenseKeyName: name + "-2027",
 			ExpiryTime: at(40), GraceEndTime: at(70), CoverageEndTime: at(400),
@@ -47,7 +50,8 @@ func used(nodes, cores int64) []api.Usage {
 }
 
 func condition(conditionType string, is metav1.ConditionStatus, reason, message string) metav1.Condition {
-	return metav1.Condition{Type: conditionType, Status: is, Reason: reason, Message: message, LastTransitionTime: metav1.Now()}
+	return metav1.Condition{Type: conditionType, Status: is, Reason: reason, Message: message,
+		LastTransitionTime: metav1.Now()}
 }
 
 // newKey is a key with a status that the operator would write.

@@ -26,7 +26,8 @@ import (
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
-// The operator is a process that has a pod, and a kubelet that forwards to it: what is between the plugin and the operator is what there is in a cluster, but for the kubelet.
+// The operator is a process that has a pod, and a kubelet that forwards to it: what is between the plugin and the
+// operator is what there is in a cluster, but for the kubelet.
 var _ = Describe("kubectl license report", Ordered, func() {
 	const (
 		operatorPod = "license-operator-controller-manager-7d4b9c5f6-x2x2x"
@@ -38,8 +39,9 @@ var _ = Describe("kubectl license report", Ordered, func() {
 		labels  = map[string]string{"app.kubernetes.io/name": "license-operator", "control-plane": "controller-manager"}
 
 		seePods = rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"list"}}
-		forward = rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods/portforward"}, Verbs: []string{"create"}}
-		read    = rbacv1.PolicyRule{NonResourceURLs: []string{report.Path}, Verbs: []string{"get"}}
+		forward = rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods/portforward"},
+			Verbs: []string{"create"}}
+		read = rbacv1.PolicyRule{NonResourceURLs: []string{report.Path}, Verbs: []string{"get"}}
 	)
 
 	// user is the kubeconfig of a new user with these rights.
@@ -65,7 +67,8 @@ var _ = Describe("kubectl license report", Ordered, func() {
 	kubectl := func(ctx SpecContext, script string) string {
 		GinkgoHelper()
 		shell := exec.CommandContext(ctx, "sh", "-euc", script)
-		shell.Env = append(os.Environ(), "KUBECONFIG="+adminKubeconfig, "PATH="+strings.Join([]string{binaries, filepath.Dir(plane.Kubectl()), os.Getenv("PATH")}, ":"))
+		shell.Env = append(os.Environ(), "KUBECONFIG="+adminKubeconfig,
+			"PATH="+strings.Join([]string{binaries, filepath.Dir(plane.Kubectl()), os.Getenv("PATH")}, ":"))
 		shell.Stderr = GinkgoWriter
 		out, err := shell.Output()
 		Expect(err).NotTo(HaveOccurred(), script)
@@ -74,12 +77,14 @@ var _ = Describe("kubectl license report", Ordered, func() {
 	// published waits until the operator knows of a product.
 	published := func(s *session, ctx SpecContext, name string) {
 		GinkgoHelper()
-		Eventually(func() int { return s.run(ctx, command{args: []string{"report", "--product", name}}).code }).Should(BeZero())
+		Eventually(func() int { return s.run(ctx, command{args: []string{"report", "--product", name}}).code }).
+			Should(BeZero())
 	}
 
 	BeforeAll(func(ctx SpecContext) {
 		// This operator reports, and must not lead: what the statuses say is for the specs to choose.
-		left := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.OperatorNamespace, Name: "license-operator.io"}}
+		left := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.OperatorNamespace,
+			Name: "license-operator.io"}}
 		Expect(client.IgnoreNotFound(k8sClient.Delete(ctx, left))).To(Succeed(), "that of an operator which led before")
 		create(ctx, &coordinationv1.Lease{
 			ObjectMeta: left.ObjectMeta,
@@ -88,7 +93,8 @@ var _ = Describe("kubectl license report", Ordered, func() {
 				AcquireTime: new(metav1.NowMicro()), RenewTime: new(metav1.NowMicro()),
 			},
 		})
-		manager, err := plane.StartManager(ctx, controlplane.ManagerOptions{Binary: filepath.Join(binaries, "cmd"), Log: GinkgoWriter})
+		manager, err := plane.StartManager(ctx,
+			controlplane.ManagerOptions{Binary: filepath.Join(binaries, "cmd"), Log: GinkgoWriter})
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(manager.Kill)
 		Expect(manager.WaitReady(ctx)).To(Succeed())
@@ -99,7 +105,8 @@ var _ = Describe("kubectl license report", Ordered, func() {
 		kubelet, err = plane.StartKubelet(ctx, "report-node")
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(func(ctx SpecContext) { Expect(kubelet.Stop(ctx)).To(Succeed()) })
-		_, err = kubelet.AddPod(ctx, controlplane.OperatorNamespace, operatorPod, labels, map[int32]string{securePort: address})
+		_, err = kubelet.AddPod(ctx, controlplane.OperatorNamespace, operatorPod, labels,
+			map[int32]string{securePort: address})
 		Expect(err).NotTo(HaveOccurred())
 		create(ctx, product("acme-mesh"))
 	})
@@ -125,10 +132,12 @@ var _ = Describe("kubectl license report", Ordered, func() {
 		s.note("A tar archive is nothing for a terminal.")
 		s.showThis(ctx, command{args: []string{"report", "-o", "tar"}, width: 80})
 		s.note("Something in it is not as it was.")
-		Expect(os.WriteFile(filepath.Join(s.dir, "changed.json"), []byte(strings.Replace(string(written), `"Unlicensed"`, `"Valid"`, 1)), 0o600)).To(Succeed())
+		Expect(os.WriteFile(filepath.Join(s.dir, "changed.json"),
+			[]byte(strings.Replace(string(written), `"Unlicensed"`, `"Valid"`, 1)), 0o600)).To(Succeed())
 		s.hide(checksumOf(written), "checksum")
 		changed := s.run(ctx, command{args: []string{"report", "verify", "changed.json"}})
-		s.hide(strings.TrimSpace(strings.Split(strings.SplitN(changed.stdout, "computed:", 2)[1], "\n")[0]), "another checksum")
+		s.hide(strings.TrimSpace(strings.Split(strings.SplitN(changed.stdout, "computed:", 2)[1], "\n")[0]),
+			"another checksum")
 		s.show(ctx, "report", "verify", "changed.json")
 		s.compare("report")
 	})
@@ -228,9 +237,12 @@ var _ = Describe("kubectl license report", Ordered, func() {
 		deaf := s.run(ctx, command{args: []string{"report", "-n", namespace}})
 		Expect(deaf.code).To(Equal(1))
 		// Which it is depends on what arrives first, the reason or the end.
-		Expect(deaf.stderr).To(MatchRegexp(`^error: pod e-deaf does not answer: (error forwarding port 8443 to pod .*: connection refused|EOF|Stream reset)\n` +
-			`See what it has to say: kubectl logs -n report-elsewhere e-deaf\n` +
-			`It has to serve on port 8443, which is --metrics-bind-address' default\.\n$`))
+		Expect(deaf.stderr).
+			To(MatchRegexp(
+				`^error: pod e-deaf does not answer: (error forwarding port 8443 to pod .*: connection ` +
+					`refused|EOF|Stream reset)\n` +
+					`See what it has to say: kubectl logs -n report-elsewhere e-deaf\n` +
+					`It has to serve on port 8443, which is --metrics-bind-address' default\.\n$`))
 
 		// The next one answers.
 		_, err = kubelet.AddPod(ctx, namespace, "f-hears", labels, map[int32]string{securePort: address})
@@ -254,7 +266,9 @@ var _ = Describe("kubectl license report", Ordered, func() {
 		}
 		Expect(commands).To(HaveLen(3))
 		DeferCleanup(func(ctx SpecContext) {
-			kubectl(ctx, "kubectl delete clusterrolebinding license-report-"+controlplane.OperatorNamespace+"; kubectl delete serviceaccount license-report -n "+controlplane.OperatorNamespace)
+			kubectl(ctx,
+				"kubectl delete clusterrolebinding license-report-"+controlplane.OperatorNamespace+
+					"; kubectl delete serviceaccount license-report -n "+controlplane.OperatorNamespace)
 		})
 		document := kubectl(ctx, strings.Join(commands, "\n"))
 		lines := strings.SplitAfterN(document, "\n", 3) // Before the report, kubectl says what it has created.

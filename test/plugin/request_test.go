@@ -25,7 +25,8 @@ var _ = Describe("kubectl license request", func() {
 
 		system := &corev1.Namespace{}
 		Expect(k8sClient.Get(ctx, client.ObjectKey{Name: "kube-system"}, system)).To(Succeed())
-		Expect(s.run(ctx, command{args: []string{"request", "acme-mesh"}}).stdout).To(ContainSubstring(string(system.UID)))
+		Expect(s.run(ctx, command{args: []string{"request", "acme-mesh"}}).stdout).
+			To(ContainSubstring(string(system.UID)))
 	})
 
 	It("prints what there is", func(ctx SpecContext) {
@@ -54,9 +55,11 @@ var _ = Describe("kubectl license request", func() {
 		s.compare("request-forbidden")
 
 		s = newSession(userKubeconfig(ctx, "request-reader", rbacv1.PolicyRule{
-			APIGroups: []string{api.GroupVersion.Group}, Resources: []string{"licensedproducts"}, Verbs: []string{"get"},
+			APIGroups: []string{api.GroupVersion.Group}, Resources: []string{"licensedproducts"},
+			Verbs: []string{"get"},
 		}))
-		Eventually(func() int { return s.run(ctx, command{args: []string{"request", "acme-mesh"}}).code }).Should(Equal(0))
+		Eventually(func() int { return s.run(ctx, command{args: []string{"request", "acme-mesh"}}).code }).
+			Should(Equal(0))
 		s.show(ctx, "request", "acme-mesh")
 		s.compare("request-rights")
 	})
@@ -65,7 +68,8 @@ var _ = Describe("kubectl license request", func() {
 // renewedProduct is a product with a history.
 func renewedProduct(name string) *api.LicensedProduct {
 	product := newProduct(name)
-	product.Status.MonthlyPeaks = []api.MonthlyPeak{{Month: "2026-09", Usage: used(60, 240)}, {Month: "2026-10", Usage: used(80, 320)}, {Month: "2026-11", Usage: used(73, 292)}}
+	product.Status.MonthlyPeaks = []api.MonthlyPeak{{Month: "2026-09", Usage: used(60, 240)},
+		{Month: "2026-10", Usage: used(80, 320)}, {Month: "2026-11", Usage: used(73, 292)}}
 	return product
 }
 

@@ -29,13 +29,17 @@ var _ = Describe("kubectl license", func() {
 		a := newApplier(kubeconfig)
 		a.writeKey("key.yaml", "acme-mesh-1", a.issue("L-1", 0, nil))
 		for _, args := range []string{
-			"status", "status --watch", "keys", "request acme-mesh", "apply key.yaml --yes", "explain acme-mesh", "report", "simulate",
+			"status", "status --watch", "keys", "request acme-mesh", "apply key.yaml --yes", "explain acme-mesh",
+			"report", "simulate",
 			"pause acme-mesh --for 1h --reason x", "resume acme-mesh", "clock reset acme-mesh", "doctor",
 		} {
 			got := a.run(ctx, command{args: strings.Fields(args)})
 			Expect(got.code).To(Equal(1), args)
 			Expect(got.stdout).To(BeEmpty(), args)
-			Expect(got.stderr).To(MatchRegexp(`^error: the API server does not know you: .*\nLog in again, or see whether kubectl itself gets through: kubectl auth whoami\n$`), args)
+			Expect(got.stderr).
+				To(MatchRegexp(
+					`^error: the API server does not know you: .*\nLog in again, or see whether kubectl itself gets `+
+						`through: kubectl auth whoami\n$`), args)
 		}
 	})
 })

@@ -63,7 +63,8 @@ type outcome struct {
 func (s *session) command(ctx context.Context, args ...string) *exec.Cmd {
 	kubectl := exec.CommandContext(ctx, plane.Kubectl(), append([]string{"license"}, args...)...)
 	kubectl.Dir = s.dir
-	kubectl.Env = append(append(os.Environ(), "KUBECONFIG="+s.kubeconfig, "PATH="+binaries, "TERM=xterm-256color", "NO_COLOR=", "HOME="+s.dir), s.env...)
+	kubectl.Env = append(append(os.Environ(), "KUBECONFIG="+s.kubeconfig, "PATH="+binaries, "TERM=xterm-256color",
+		"NO_COLOR=", "HOME="+s.dir), s.env...)
 	return kubectl
 }
 
@@ -80,7 +81,8 @@ func (s *session) start(ctx SpecContext, args ...string) *gexec.Session {
 func (s *session) showStarted(started *gexec.Session) {
 	GinkgoHelper()
 	Expect(started.ExitCode()).To(BeNumerically(">=", 0))
-	s.recordOutcome(command{args: started.Command.Args[2:]}, outcome{string(started.Out.Contents()), string(started.Err.Contents()), started.ExitCode()})
+	s.recordOutcome(command{args: started.Command.Args[2:]},
+		outcome{string(started.Out.Contents()), string(started.Err.Contents()), started.ExitCode()})
 }
 
 // run runs a command without recording it.

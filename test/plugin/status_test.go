@@ -36,7 +36,8 @@ var _ = Describe("kubectl license status", func() {
 	It("shows how all licenses stand, and what to do next", func(ctx SpecContext) {
 		create(ctx, manyProducts()...)
 		create(ctx, newKey("acme-grace-stolen", "acme-grace", api.LicenseKeyInvalid,
-			condition(api.ConditionReady, metav1.ConditionFalse, api.ReasonLicenseRevoked, "The license is revoked: ask \x1b[31mfor another.")))
+			condition(api.ConditionReady, metav1.ConditionFalse, api.ReasonLicenseRevoked,
+				"The license is revoked: ask \x1b[31mfor another.")))
 		s := newSession(adminKubeconfig)
 		s.show(ctx, "status")
 		s.showThis(ctx, command{args: []string{"status"}, width: 160})
@@ -53,9 +54,11 @@ var _ = Describe("kubectl license status", func() {
 		wild := newProduct("acme-wild")
 		wild.Spec.Vendor, wild.Spec.RenewalURL = hostileText, "https://acme.example/\x1b[2J"
 		wild.Status.ExpiryTime, wild.Status.GraceEndTime, wild.Status.CoverageEndTime = at(5), at(5), at(5)
-		wild.Status.Limits = []api.Limit{limit("nodes", 9007199254740993), limit("seats of \x1b[31mAcme", 7), limit("sites", 0)}
+		wild.Status.Limits = []api.Limit{limit("nodes", 9007199254740993), limit("seats of \x1b[31mAcme", 7),
+			limit("sites", 0)}
 		wild.Status.Usage = used(9007199254740992, 12)
-		wild.Status.Conditions = []metav1.Condition{condition(api.ConditionClockSkewed, metav1.ConditionTrue, api.ReasonNodeClock, hostileText)}
+		wild.Status.Conditions = []metav1.Condition{condition(api.ConditionClockSkewed, metav1.ConditionTrue,
+			api.ReasonNodeClock, hostileText)}
 		create(ctx, wild)
 		s := newSession(adminKubeconfig)
 		s.show(ctx, "status", "acme-wild", "-o", "wide")
@@ -71,10 +74,12 @@ var _ = Describe("kubectl license status", func() {
 		s.compare("status-forbidden")
 
 		s = newSession(userKubeconfig(ctx, "status-one", rbacv1.PolicyRule{
-			APIGroups: []string{api.GroupVersion.Group}, Resources: []string{"licensedproducts"}, ResourceNames: []string{"acme-mesh"}, Verbs: []string{"list"},
+			APIGroups: []string{api.GroupVersion.Group}, Resources: []string{"licensedproducts"},
+			ResourceNames: []string{"acme-mesh"}, Verbs: []string{"list"},
 		}))
 		s.note("With the right to list this product, and no other.")
-		Eventually(func() int { return s.run(ctx, command{args: []string{"status", "acme-mesh"}}).code }).Should(Equal(0))
+		Eventually(func() int { return s.run(ctx, command{args: []string{"status", "acme-mesh"}}).code }).
+			Should(Equal(0))
 		s.show(ctx, "status", "acme-mesh")
 		s.show(ctx, "status", "acme-mesh", "--watch")
 		s.compare("status-rights")
@@ -88,7 +93,8 @@ var _ = Describe("kubectl license status", func() {
 		Eventually(watch.Out).Should(gbytes.Say("acme-mesh +Valid"))
 
 		grace := client.MergeFrom(second.DeepCopy())
-		second.Status.State, second.Status.ExpiryTime, second.Status.GraceEndTime = api.LicensedProductGracePeriod, at(-1), at(29)
+		second.Status.State, second.Status.ExpiryTime, second.Status.GraceEndTime = api.LicensedProductGracePeriod,
+			at(-1), at(29)
 		Expect(k8sClient.Status().Patch(ctx, second, grace)).To(Succeed())
 		Eventually(watch.Out).Should(gbytes.Say("acme-mesh +GracePeriod"))
 
@@ -149,26 +155,32 @@ func manyProducts() []client.Object {
 	grace.Status.State, grace.Status.ExpiryTime, grace.Status.GraceEndTime, grace.Status.CoverageEndTime = api.LicensedProductGracePeriod, at(-18), at(12), at(12)
 	grace.Status.Usage = used(101, 380)
 	grace.Status.Restriction = &api.RestrictionStatus{
-		State: api.RestrictionScheduled, EffectiveTime: at(12), Preview: &api.RestrictionPreview{Mode: api.RestrictionReadOnly},
+		State: api.RestrictionScheduled, EffectiveTime: at(12),
+		Preview: &api.RestrictionPreview{Mode: api.RestrictionReadOnly},
 	}
 
 	old := newProduct("acme-old")
 	old.Status.State, old.Status.ExpiryTime, old.Status.GraceEndTime, old.Status.CoverageEndTime = api.LicensedProductExpired, at(-41), at(-11), at(-11)
 	old.Status.Limits = nil
-	old.Status.Restriction = &api.RestrictionStatus{State: api.RestrictionActive, EffectiveTime: at(-11), InForce: &api.RestrictionInForce{
-		Mode: api.RestrictionDefaultTierOnly, SinceTime: at(-11), Tiers: []api.RestrictedTier{
-			{Name: "platform", Mode: api.RestrictionDefaultTierOnly}, {Name: "security", Mode: api.RestrictionDefaultTierOnly},
-		},
-		Policies: &api.AffectedPolicies{Total: new(int32(120)), Allowing: new(int32(20)), Denying: new(int32(100))},
-	}}
+	old.Status.Restriction = &api.RestrictionStatus{State: api.RestrictionActive, EffectiveTime: at(-11),
+		InForce: &api.RestrictionInForce{
+			Mode: api.RestrictionDefaultTierOnly, SinceTime: at(-11), Tiers: []api.RestrictedTier{
+				{Name: "platform", Mode: api.RestrictionDefaultTierOnly},
+				{Name: "security", Mode: api.RestrictionDefaultTierOnly},
+			},
+			Policies: &api.AffectedPolicies{Total: new(int32(120)), Allowing: new(int32(20)), Denying: new(int32(100))},
+		}}
 	old.Status.Conditions = []metav1.Condition{
-		condition(api.ConditionRestrictionReady, metav1.ConditionFalse, api.ReasonBypassed, "Policies go on being applied to pods: status.restriction.bypasses says which, and why."),
+		condition(api.ConditionRestrictionReady, metav1.ConditionFalse, api.ReasonBypassed,
+			"Policies go on being applied to pods: status.restriction.bypasses says which, and why."),
 	}
 
 	paused := newProduct("acme-paused")
-	paused.Status = api.LicensedProductStatus{ObservedGeneration: 1, State: api.LicensedProductUnlicensed, Usage: used(0, 0)}
+	paused.Status = api.LicensedProductStatus{ObservedGeneration: 1, State: api.LicensedProductUnlicensed,
+		Usage: used(0, 0)}
 	paused.Status.Restriction = &api.RestrictionStatus{
-		State: api.RestrictionPaused, EffectiveTime: at(-3), Pause: &api.RestrictionPause{SinceTime: at(-4), UntilTime: at(3), Reason: "Freeze"},
+		State: api.RestrictionPaused, EffectiveTime: at(-3),
+		Pause: &api.RestrictionPause{SinceTime: at(-4), UntilTime: at(3), Reason: "Freeze"},
 	}
 
 	unseen := newProduct("acme-unseen")

@@ -1,7 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package plugin runs kubectl license as its users do: the built binary, found by kubectl, against a real API server, on terminals and in pipes.
+// Package plugin runs kubectl license as its users do: the built binary, found by kubectl, against a real API server,
+// on terminals and in pipes.
 package plugin
 
 import (
@@ -59,7 +60,10 @@ func create(ctx SpecContext, objects ...client.Object) {
 		wanted, ok := object.DeepCopyObject().(client.Object)
 		Expect(ok).To(BeTrue())
 		Expect(k8sClient.Create(ctx, object)).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(k8sClient.Delete(ctx, object))).To(Succeed()) })
+		DeferCleanup(func(ctx SpecContext) {
+			Expect(client.IgnoreNotFound(k8sClient.Delete(ctx, object))).
+				To(Succeed())
+		})
 		switch wanted.(type) {
 		case *api.LicensedProduct, *api.LicenseKey:
 			wanted.SetResourceVersion(object.GetResourceVersion())

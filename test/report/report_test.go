@@ -55,18 +55,22 @@ var _ = Describe("The license report", Ordered, func() {
 		anchors string
 	)
 	// create creates a product that has a key or, for a term of 0, none; and waits until its state is known.
-	create := func(ctx SpecContext, name string, begin time.Time, term, grace time.Duration, state api.LicensedProductState) {
+	create := func(ctx SpecContext, name string, begin time.Time, term, grace time.Duration,
+		state api.LicensedProductState) {
 		GinkgoHelper()
-		product := &api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: api.LicensedProductSpec{Vendor: "Acme", TrustAnchors: anchors}}
+		product := &api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: name},
+			Spec: api.LicensedProductSpec{Vendor: "Acme", TrustAnchors: anchors}}
 		Expect(k8sClient.Create(ctx, product)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(k8sClient.Delete(ctx, product)).To(Succeed()) })
 		if term > 0 {
 			jws, err := signer.Sign(&license.Claims{
-				ID: "L-" + name, Customer: "Initech", Audience: []string{name}, IssuedTime: begin, NotBefore: begin, Expiry: begin.Add(term), GracePeriod: grace,
+				ID: "L-" + name, Customer: "Initech", Audience: []string{name}, IssuedTime: begin, NotBefore: begin,
+				Expiry: begin.Add(term), GracePeriod: grace,
 				Limits: map[string]int64{"nodes": 100},
 			})
 			Expect(err).NotTo(HaveOccurred())
-			key := &api.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: api.LicenseKeySpec{ProductName: name, Token: jws}}
+			key := &api.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: name},
+				Spec: api.LicenseKeySpec{ProductName: name, Token: jws}}
 			Expect(k8sClient.Create(ctx, key)).To(Succeed())
 			DeferCleanup(func(ctx SpecContext) { Expect(k8sClient.Delete(ctx, key)).To(Succeed()) })
 		}
@@ -86,7 +90,10 @@ var _ = Describe("The license report", Ordered, func() {
 		signer, err = authority.NewSigner("Acme signer", begin)
 		Expect(err).NotTo(HaveOccurred())
 		anchors = string(authority.CertificatePEM())
-		Expect(k8sClient.Create(ctx, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "rack-7"}, Status: corev1.NodeStatus{Capacity: corev1.ResourceList{"cpu": resource.MustParse("8")}}})).To(Succeed())
+		Expect(k8sClient.Create(ctx,
+			&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "rack-7"},
+				Status: corev1.NodeStatus{Capacity: corev1.ResourceList{"cpu": resource.MustParse("8")}}})).
+			To(Succeed())
 	})
 
 	It("is refused to whom the API server does not know, and to whom it does not allow it", func(ctx SpecContext) {
@@ -98,7 +105,8 @@ var _ = Describe("The license report", Ordered, func() {
 			Expect(get(ctx, call{replica: replica, token: "nonsense"}).code).To(Equal(http.StatusUnauthorized))
 			got = get(ctx, call{replica: replica, token: stranger})
 			Expect(got.code).To(Equal(http.StatusForbidden))
-			Expect(got.body).To(Equal("User \"system:serviceaccount:default:stranger\" has no right to \"get\" on nonResourceURL \"/license/report\": bind it to a ClusterRole that grants that.\n"))
+			Expect(got.body).To(Equal("User \"system:serviceaccount:default:stranger\" has no right to \"get\" on " +
+				"nonResourceURL \"/license/report\": bind it to a ClusterRole that grants that.\n"))
 			got = get(ctx, call{replica: replica, token: reader, method: http.MethodPost})
 			Expect(got.code).To(Equal(http.StatusForbidden), "the role is for get alone")
 		}
@@ -111,7 +119,8 @@ var _ = Describe("The license report", Ordered, func() {
 			got := get(ctx, call{replica: replica, token: reader})
 			Expect(got.code).To(Equal(http.StatusOK), got.body)
 			Expect(got.header.Get("Content-Type")).To(Equal("application/json"))
-			Expect(got.header.Get("Content-Disposition")).To(MatchRegexp(`^attachment; filename="report-\d{4}(_\d\d){4}_[AP]M\.json"$`))
+			Expect(got.header.Get("Content-Disposition")).
+				To(MatchRegexp(`^attachment; filename="report-\d{4}(_\d\d){4}_[AP]M\.json"$`))
 			r := decoded(got.body)
 			Expect(r.Timestamp.Time).To(BeTemporally("~", time.Now(), time.Minute))
 			Expect(r.DeploymentInfo.ClusterUID).To(Equal(string(uid.UID)))
@@ -140,7 +149,8 @@ var _ = Describe("The license report", Ordered, func() {
 		after := decoded(get(ctx, call{token: reader}).body)
 		Expect(*after.WorkspacesCount - *before.WorkspacesCount).To(BeEquivalentTo(1))
 		Expect(*after.RBACUsers-*before.RBACUsers).To(BeEquivalentTo(5), "three called jane, and two more")
-		Expect(get(ctx, call{token: reader}).body).NotTo(Or(ContainSubstring("jane"), ContainSubstring("one-more"), ContainSubstring("rack-7")))
+		Expect(get(ctx, call{token: reader}).body).NotTo(Or(ContainSubstring("jane"), ContainSubstring("one-more"),
+			ContainSubstring("rack-7")))
 	})
 
 	It("is about one product, or all", func(ctx SpecContext) {
@@ -156,14 +166,18 @@ var _ = Describe("The license report", Ordered, func() {
 		for replica := range replicas {
 			got := get(ctx, call{replica: replica, token: reader})
 			Expect(got.code).To(Equal(http.StatusBadRequest))
-			Expect(got.body).To(Equal("There are several products, and a report is for the vendor of one: give ?product=NAME, or ?product=* for all. The cluster has: covered, keyless, over.\n"))
+			Expect(got.body).To(Equal("There are several products, and a report is for the vendor of one: give " +
+				"?product=NAME, or ?product=* for all. The cluster has: covered, keyless, over.\n"))
 			got = get(ctx, call{replica: replica, token: reader, query: "product=coverd"})
 			Expect(got.code).To(Equal(http.StatusNotFound))
-			Expect(got.body).To(Equal("There is no LicensedProduct \"coverd\". The cluster has: covered, keyless, over.\n"))
+			Expect(got.body).
+				To(Equal("There is no LicensedProduct \"coverd\". The cluster has: covered, keyless, over.\n"))
 
 			r := decoded(get(ctx, call{replica: replica, token: reader, query: "product=covered"}).body)
 			Expect(r.LicenseKey).To(Equal("L-covered"))
-			Expect(r.License).To(Equal(&report.License{LicenseKey: "L-covered", ExpirationDate: begin.Add(40 * days).Format(time.DateOnly)}))
+			Expect(r.License).
+				To(Equal(&report.License{LicenseKey: "L-covered",
+					ExpirationDate: begin.Add(40 * days).Format(time.DateOnly)}))
 			Expect(r.Products).To(HaveLen(1))
 			Expect(r.Products[0].ExpiryTime.Time).To(BeTemporally("==", begin.Add(40*days)))
 			Expect(r.Products[0].Limits).To(Equal(map[string]int64{"nodes": 100}))
@@ -172,15 +186,19 @@ var _ = Describe("The license report", Ordered, func() {
 			Expect(*r.Counters.Buckets[0].PeakCores).To(BeEquivalentTo(8))
 
 			r = decoded(get(ctx, call{replica: replica, token: reader, query: "product=over"}).body)
-			Expect(r.License).To(Equal(&report.License{LicenseKey: "L-over", ExpirationDate: begin.Add(-50 * days).Format(time.DateOnly)}))
+			Expect(r.License).
+				To(Equal(&report.License{LicenseKey: "L-over",
+					ExpirationDate: begin.Add(-50 * days).Format(time.DateOnly)}))
 			Expect(r.Products[0].State).To(Equal(api.LicensedProductExpired))
 
 			got = get(ctx, call{replica: replica, token: reader, query: "product=*"})
 			r = decoded(got.body)
 			Expect(r.License).To(BeNil())
 			Expect(r.Counters).To(BeNil())
-			Expect(r.Products).To(HaveExactElements(HaveField("Name", "covered"), HaveField("Name", "keyless"), HaveField("Name", "over")))
-			Expect(got.body).NotTo(Or(ContainSubstring("eyJ"), ContainSubstring("BEGIN"), ContainSubstring("rack-7"), ContainSubstring("Initech")))
+			Expect(r.Products).To(HaveExactElements(HaveField("Name", "covered"), HaveField("Name", "keyless"),
+				HaveField("Name", "over")))
+			Expect(got.body).NotTo(Or(ContainSubstring("eyJ"), ContainSubstring("BEGIN"), ContainSubstring("rack-7"),
+				ContainSubstring("Initech")))
 		}
 	})
 
@@ -190,7 +208,8 @@ var _ = Describe("The license report", Ordered, func() {
 			got := get(ctx, c)
 			Expect(got.code).To(Equal(http.StatusOK), got.body)
 			Expect(got.header.Get("Content-Type")).To(Equal("application/x-tar"))
-			Expect(got.header.Get("Content-Disposition")).To(MatchRegexp(`^attachment; filename="report-\d{4}(_\d\d){4}_[AP]M\.tar"$`))
+			Expect(got.header.Get("Content-Disposition")).
+				To(MatchRegexp(`^attachment; filename="report-\d{4}(_\d\d){4}_[AP]M\.tar"$`))
 			list := exec.CommandContext(ctx, "tar", "-t")
 			list.Stdin = strings.NewReader(got.body)
 			names, err := list.Output()
@@ -212,7 +231,8 @@ var _ = Describe("The license report", Ordered, func() {
 		reader := tokenOf(ctx, "counted", true)
 		Expect(get(ctx, call{token: reader}).code).To(Equal(http.StatusOK))
 		for i := range 50 {
-			Expect(k8sClient.Create(ctx, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("rack-8-%d", i)}})).To(Succeed())
+			Expect(k8sClient.Create(ctx,
+				&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("rack-8-%d", i)}})).To(Succeed())
 		}
 		requests := func() (found []string) {
 			GinkgoHelper()
@@ -220,7 +240,8 @@ var _ = Describe("The license report", Ordered, func() {
 			Expect(err).NotTo(HaveOccurred())
 			for _, e := range events {
 				// Statuses and events are about what went before.
-				if strings.HasSuffix(e.User, ":license-operator-controller-manager") && e.Resource != "leases" && e.Resource != "events" && e.Verb != "watch" && e.Subresource != "status" {
+				if strings.HasSuffix(e.User, ":license-operator-controller-manager") && e.Resource != "leases" &&
+					e.Resource != "events" && e.Verb != "watch" && e.Subresource != "status" {
 					path, _, _ := strings.Cut(e.Path, "?")
 					found = append(found, e.Verb+" "+path)
 				}
@@ -230,7 +251,8 @@ var _ = Describe("The license report", Ordered, func() {
 		before := requests()
 		Expect(get(ctx, call{token: reader}).code).To(Equal(http.StatusOK))
 		Expect(requests()[len(before):]).To(ConsistOf(
-			"get /version", "list /api/v1/namespaces", "list /apis/rbac.authorization.k8s.io/v1/clusterrolebindings", "list /apis/rbac.authorization.k8s.io/v1/rolebindings"))
+			"get /version", "list /api/v1/namespaces", "list /apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+			"list /apis/rbac.authorization.k8s.io/v1/rolebindings"))
 	})
 
 	It("is given to 100 at once", func(ctx SpecContext) {
@@ -316,28 +338,33 @@ var _ = Describe("The license report", Ordered, func() {
 			g.Expect(err).NotTo(HaveOccurred())
 			var r report.Report
 			g.Expect(json.NewDecoder(bytes.NewBufferString(got.body)).Decode(&r)).To(Succeed())
-			g.Expect(r.Warnings).To(Equal([]string{"rbac_users: missing, since the operator has no right to list rolebindings and clusterrolebindings."}))
+			g.Expect(r.Warnings).
+				To(Equal([]string{"rbac_users: missing, since the operator has no right to list rolebindings and " +
+					"clusterrolebindings."}))
 			g.Expect(r.RBACUsers).To(BeNil())
 			g.Expect(r.WorkspacesCount).NotTo(BeNil())
 		}).Should(Succeed(), "the API server hears of a role in its own time")
 	})
 
-	It("says that it has to be asked again while the API server is away, and then gives it again", func(ctx SpecContext) {
-		reader := tokenOf(ctx, "patient", true)
-		Expect(get(ctx, call{token: reader}).code).To(Equal(http.StatusOK), "the operator knows the caller, for a minute from now")
-		Expect(plane.StopAPIServer()).To(Succeed())
-		for range 20 {
-			got := get(ctx, call{token: reader})
-			Expect(got.code).To(Equal(http.StatusServiceUnavailable))
-			Expect(got.header.Get("Retry-After")).To(Equal("5"))
-			Expect(got.body).To(Equal("The operator cannot read all that the report needs: its log says why. Try again.\n"))
-		}
-		Expect(strings.Count(replicas[0].LogTail(100), "Cannot make license reports")).To(Equal(1))
-		Expect(plane.StartAPIServer(ctx)).To(Succeed())
-		Eventually(func(g Gomega) {
-			got, err := call{token: reader}.do(ctx)
-			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(got.code).To(Equal(http.StatusOK), got.body)
-		}).Should(Succeed())
-	})
+	It("says that it has to be asked again while the API server is away, and then gives it again",
+		func(ctx SpecContext) {
+			reader := tokenOf(ctx, "patient", true)
+			Expect(get(ctx, call{token: reader}).code).To(Equal(http.StatusOK),
+				"the operator knows the caller, for a minute from now")
+			Expect(plane.StopAPIServer()).To(Succeed())
+			for range 20 {
+				got := get(ctx, call{token: reader})
+				Expect(got.code).To(Equal(http.StatusServiceUnavailable))
+				Expect(got.header.Get("Retry-After")).To(Equal("5"))
+				Expect(got.body).
+					To(Equal("The operator cannot read all that the report needs: its log says why. Try again.\n"))
+			}
+			Expect(strings.Count(replicas[0].LogTail(100), "Cannot make license reports")).To(Equal(1))
+			Expect(plane.StartAPIServer(ctx)).To(Succeed())
+			Eventually(func(g Gomega) {
+				got, err := call{token: reader}.do(ctx)
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(got.code).To(Equal(http.StatusOK), got.body)
+			}).Should(Succeed())
+		})
 })

@@ -1,7 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package report asks the operator for license reports as an administrator would: two replicas, processes of their own, against a real API server.
+// Package report asks the operator for license reports as an administrator would: two replicas, processes of their own,
+// against a real API server.
 package report
 
 import (
@@ -32,8 +33,9 @@ var (
 	// replicas are the one that leads, and one that does not.
 	replicas []*controlplane.Manager
 	// reader may get reports, and metrics.
-	reader  string
-	callers = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} // the certificate is the operator's own
+	reader string
+	// the certificate is the operator's own
+	callers = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 )
 
 func TestReport(t *testing.T) {
@@ -55,7 +57,8 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	binaries, err := plane.BuildBinaries(ctx, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
 	for range 2 {
-		replica, err := plane.StartManager(ctx, controlplane.ManagerOptions{Binary: filepath.Join(binaries, "cmd"), Log: GinkgoWriter})
+		replica, err := plane.StartManager(ctx,
+			controlplane.ManagerOptions{Binary: filepath.Join(binaries, "cmd"), Log: GinkgoWriter})
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(replica.Kill)
 		Expect(replica.WaitReady(ctx)).To(Succeed())
@@ -70,21 +73,26 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	DeferCleanup(callers.CloseIdleConnections)
 })
 
-// tokenOf is the token of a new account, with the roles that config/rbac has for those who may get reports and metrics, or without.
+// tokenOf is the token of a new account, with the roles that config/rbac has for those who may get reports and metrics,
+// or without.
 func tokenOf(ctx SpecContext, name string, allowed bool) string {
 	GinkgoHelper()
-	Expect(k8sClient.Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: name}})).To(Succeed())
+	Expect(k8sClient.Create(ctx,
+		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: name}})).
+		To(Succeed())
 	if allowed {
 		for _, role := range []string{"license-operator-license-report-reader", "license-operator-metrics-reader"} {
 			Expect(k8sClient.Create(ctx, &rbacv1.ClusterRoleBinding{
 				ObjectMeta: metav1.ObjectMeta{Name: name + "-" + role},
 				RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
-				Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: metav1.NamespaceDefault, Name: name}},
+				Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: metav1.NamespaceDefault,
+					Name: name}},
 			})).To(Succeed())
 		}
 		Eventually(func(g Gomega) {
 			for _, path := range []string{"/license/report", "/metrics"} {
-				g.Expect(plane.IsGranted(ctx, name, &rbacv1.PolicyRule{NonResourceURLs: []string{path}, Verbs: []string{"get"}})).To(BeTrue(), path)
+				g.Expect(plane.IsGranted(ctx, name,
+					&rbacv1.PolicyRule{NonResourceURLs: []string{path}, Verbs: []string{"get"}})).To(BeTrue(), path)
 			}
 		}).Should(Succeed(), "the API server takes a moment to know, and the operator remembers a no")
 	}

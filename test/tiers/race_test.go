@@ -5,5 +5,6 @@
 
 package tiers_test
 
-// defaultClusters is how many random clusters are restricted. Under the race detector everything takes several times as long.
+// defaultClusters is how many random clusters are restricted. Under the race detector everything takes several times as
+// long.
 const defaultClusters = 25_000

@@ -34,8 +34,9 @@ type tally struct {
 	restricted, changed, opened, closed, bypassed, defeated, spared, hosts, deleting, renamed atomic.Int64
 }
 
-// What a restriction does to flows is what DESIGN.md says, on random clusters: pods are treated as if the policies that the plan tells of were not there, nor the
-// default actions of their tiers; the operator's namespace and host endpoints as before; and once it is lifted, all of them as before.
+// What a restriction does to flows is what DESIGN.md says, on random clusters: pods are treated as if the policies that
+// the plan tells of were not there, nor the default actions of their tiers; the operator's namespace and host endpoints
+// as before; and once it is lifted, all of them as before.
 func TestRestrictionOfRandomClusters(t *testing.T) {
 	const shards = 8
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // a third faster, for some megabytes
@@ -56,9 +57,12 @@ func TestRestrictionOfRandomClusters(t *testing.T) {
 		}
 	})
 	counts := map[string]int64{
-		"restricted tiers": sum.restricted.Load(), "verdicts that changed": sum.changed.Load(), "opened": sum.opened.Load(), "closed": sum.closed.Load(),
-		"tiers with a bypass": sum.bypassed.Load(), "verdicts that a bypass decided": sum.defeated.Load(), "flows of the operator's namespace": sum.spared.Load(),
-		"flows of host endpoints": sum.hosts.Load(), "tiers being deleted": sum.deleting.Load(), "names taken": sum.renamed.Load(),
+		"restricted tiers": sum.restricted.Load(), "verdicts that changed": sum.changed.Load(),
+		"opened": sum.opened.Load(), "closed": sum.closed.Load(),
+		"tiers with a bypass": sum.bypassed.Load(), "verdicts that a bypass decided": sum.defeated.Load(),
+		"flows of the operator's namespace": sum.spared.Load(),
+		"flows of host endpoints":           sum.hosts.Load(), "tiers being deleted": sum.deleting.Load(),
+		"names taken": sum.renamed.Load(),
 	}
 	t.Logf("of %d clusters with %d flows each: %v", *clusters, flowsOfCluster, counts)
 	for what, count := range counts {
@@ -85,7 +89,8 @@ func (w *world) check(sum *tally) error {
 		return fmt.Errorf("a user's policy is not what it was, or gone: %s", asJSON(w.with(present).Policies))
 	}
 	if again := w.plan(present, true); len(again.Delete) > 0 || !reflect.DeepEqual(plan.Tiers, again.Tiers) {
-		return fmt.Errorf("it wants something else once it has what it wanted: -first +then:\n%s", cmp.Diff(plan, again))
+		return fmt.Errorf("it wants something else once it has what it wanted: -first +then:\n%s",
+			cmp.Diff(plan, again))
 	}
 	lifted, err := carriedOut(w.plan(present, false), present)
 	if err != nil {
@@ -137,16 +142,20 @@ func (w *world) checkFlows(plan restriction.Plan, users, present, lifted []*held
 // checkTiers works out anew which tiers are restricted, and by what.
 func (w *world) checkTiers(plan restriction.Plan) error {
 	want := map[string]api.RestrictionMode{}
-	protected := []string{"default", "kube-admin", "kube-baseline", "adminnetworkpolicy", "baselineadminnetworkpolicy", "calico-system", "allow-tigera"}
+	protected := []string{"default", "kube-admin", "kube-baseline", "adminnetworkpolicy", "baselineadminnetworkpolicy",
+		"calico-system", "allow-tigera"}
 	for name, meta := range w.TierMeta {
-		if slices.Contains(protected, name) || meta.Labels["projectcalico.org/system-tier"] == "true" || meta.Labels["license-operator.io/restriction"] == "never" {
+		if slices.Contains(protected, name) || meta.Labels["projectcalico.org/system-tier"] == "true" ||
+			meta.Labels["license-operator.io/restriction"] == "never" {
 			continue
 		}
 		for _, p := range w.Products {
-			if !p.Due || p.Paused || p.Mode == "Observe" || w.Brakes.MaxMode == "Observe" || p.Team != "" && meta.Labels["team"] != p.Team {
+			if !p.Due || p.Paused || p.Mode == "Observe" || w.Brakes.MaxMode == "Observe" ||
+				p.Team != "" && meta.Labels["team"] != p.Team {
 				continue
 			}
-			full := p.Mode == "DefaultTierOnly" && w.Brakes.MaxMode == "DefaultTierOnly" && !w.Brakes.WindowsNode && !meta.Deleting
+			full := p.Mode == "DefaultTierOnly" && w.Brakes.MaxMode == "DefaultTierOnly" && !w.Brakes.WindowsNode &&
+				!meta.Deleting
 			if full || want[name] == "DefaultTierOnly" {
 				want[name] = "DefaultTierOnly"
 			} else {
@@ -167,9 +176,9 @@ func (w *world) checkTiers(plan restriction.Plan) error {
 	return nil
 }
 
-// takenAway is the cluster as the plan says that pods are treated while it is restricted: without the policies that it says stop, and without the default actions of
-// their tiers. What it reports as bypasses stays where, by the oracle's order, it is before the pass policy; and what is before must have been reported. It tells
-// whether any is left.
+// takenAway is the cluster as the plan says that pods are treated while it is restricted: without the policies that it
+// says stop, and without the default actions of their tiers. What it reports as bypasses stays where, by the oracle's
+// order, it is before the pass policy; and what is before must have been reported. It tells whether any is left.
 func (w *world) takenAway(plan restriction.Plan, restricted tiers.Cluster, sum *tally) (tiers.Cluster, bool, error) {
 	away, left := w.Cluster, false
 	away.Tiers, away.Policies = slices.Clone(away.Tiers), slices.Clone(away.Policies)
@@ -197,7 +206,10 @@ func (w *world) takenAway(plan restriction.Plan, restricted tiers.Cluster, sum *
 				away.Tiers[i].DefaultAction = tiers.Pass
 			}
 		}
-		away.Policies = slices.DeleteFunc(away.Policies, func(p tiers.Policy) bool { return p.Spec.Tier == t.Name && gone[keyOf(&p)] })
+		away.Policies = slices.DeleteFunc(away.Policies, func(p tiers.Policy) bool {
+			return p.Spec.Tier == t.Name &&
+				gone[keyOf(&p)]
+		})
 	}
 	return away, left, nil
 }
@@ -223,9 +235,12 @@ func stopping(plan restriction.Plan, tier string) map[key]bool {
 	return found
 }
 
-// settled compares what a plan says of the policies of a restricted tier with the oracle's order. A plan does not know the dialect, and has to report as bypasses what
-// is before the pass policy in either; what is not in this world's is gone as well. It tells which policies are gone, and whether any bypass stays.
-func (w *world) settled(t restriction.TierPlan, stops map[key]bool, restricted tiers.Cluster) (gone map[key]bool, stays bool, err error) {
+// settled compares what a plan says of the policies of a restricted tier with the oracle's order. A plan does not know
+// the dialect, and has to report as bypasses what is before the pass policy in either; what is not in this world's is
+// gone as well. It tells which policies are gone, and whether any bypass stays.
+func (w *world) settled(
+	t restriction.TierPlan, stops map[key]bool, restricted tiers.Cluster,
+) (gone map[key]bool, stays bool, err error) {
 	want, got, first := map[key]bool{}, map[key]bool{}, map[key]bool{}
 	for _, dialect := range []tiers.Dialect{{}, {NamespaceBreaksTies: true}} {
 		sorted := tiers.SortPolicies(restricted.Policies, t.Name, dialect)
@@ -234,8 +249,10 @@ func (w *world) settled(t restriction.TierPlan, stops map[key]bool, restricted t
 			return nil, false, fmt.Errorf("tier %s has no pass policy", t.Name)
 		}
 		for _, p := range sorted[:at] {
-			// What acts on host endpoints, or in the operator's namespace, or just as the pass policy does, bypasses nothing.
-			if !p.Spec.DoNotTrack && !p.Spec.PreDNAT && p.Namespace != operatorNamespace && !reflect.DeepEqual(p.Spec, sorted[at].Spec) {
+			// What acts on host endpoints, or in the operator's namespace, or just as the pass policy does, bypasses
+			// nothing.
+			if !p.Spec.DoNotTrack && !p.Spec.PreDNAT && p.Namespace != operatorNamespace &&
+				!reflect.DeepEqual(p.Spec, sorted[at].Spec) {
 				want[keyOf(p)] = true
 			}
 			if dialect.NamespaceBreaksTies == w.Dialect.NamespaceBreaksTies {
@@ -247,7 +264,8 @@ func (w *world) settled(t restriction.TierPlan, stops map[key]bool, restricted t
 		got[keyOfRef(b.Policy)] = true
 	}
 	if !maps.Equal(want, got) {
-		return nil, false, fmt.Errorf("bypasses of tier %s, whose pass policy is %s, are %v, and %v are reported", t.Name, t.Pass.Name, want, got)
+		return nil, false, fmt.Errorf("bypasses of tier %s, whose pass policy is %s, are %v, and %v are reported",
+			t.Name, t.Pass.Name, want, got)
 	}
 	gone = maps.Clone(stops)
 	for k := range got {
@@ -263,18 +281,23 @@ func (w *world) settled(t restriction.TierPlan, stops map[key]bool, restricted t
 	return gone, stays, nil
 }
 
-// countDefeated counts the flows of pods that bypasses decide: they would fare otherwise if no tier with a pass policy had any policy.
+// countDefeated counts the flows of pods that bypasses decide: they would fare otherwise if no tier with a pass policy
+// had any policy.
 func (w *world) countDefeated(plan restriction.Plan, restricted *tiers.Evaluator, sum *tally) error {
 	empty := w.Cluster
 	empty.Policies = slices.DeleteFunc(slices.Clone(empty.Policies), func(p tiers.Policy) bool {
-		return slices.ContainsFunc(plan.Tiers, func(t restriction.TierPlan) bool { return t.Pass != nil && t.Name == p.Spec.Tier })
+		return slices.ContainsFunc(plan.Tiers, func(t restriction.TierPlan) bool {
+			return t.Pass != nil &&
+				t.Name == p.Spec.Tier
+		})
 	})
 	evaluator, err := tiers.New(empty, w.Dialect)
 	if err != nil {
 		return err
 	}
 	for _, flow := range w.Flows {
-		if ns := flow.Endpoint.Namespace; ns != "" && ns != operatorNamespace && evaluator.Verdict(flow) != restricted.Verdict(flow) {
+		if ns := flow.Endpoint.Namespace; ns != "" && ns != operatorNamespace &&
+			evaluator.Verdict(flow) != restricted.Verdict(flow) {
 			sum.defeated.Add(1)
 		}
 	}
@@ -308,7 +331,10 @@ func shrunk(w *world, failure error) (*world, error) {
 	for again := true; again; {
 		again = false
 		for i := len(w.Cluster.Policies) - 1; i >= 0; i-- {
-			again = try(func(s *world) { s.Cluster.Policies = slices.Delete(slices.Clone(s.Cluster.Policies), i, i+1) }) || again
+			again = try(func(s *world) {
+				s.Cluster.Policies = slices.Delete(slices.Clone(s.Cluster.Policies), i,
+					i+1)
+			}) || again
 		}
 		for i := len(w.Cluster.Tiers) - 1; i >= 0; i-- {
 			again = try(func(s *world) {

@@ -32,8 +32,9 @@ var (
 // parsed keeps what was read: there are few selectors in many clusters.
 var parsed sync.Map
 
-// ParseSelector reads terms joined by &&, each of them all(), has(k), k == "v" or k != "v". The empty selector is all(). Whatever else Calico has is an error here:
-// no parentheses, no ||, no negation but !=, no sets, no single quotes, and no && in a value.
+// ParseSelector reads terms joined by &&, each of them all(), has(k), k == "v" or k != "v". The empty selector is
+// all(). Whatever else Calico has is an error here: no parentheses, no ||, no negation but !=, no sets, no single
+// quotes, and no && in a value.
 func ParseSelector(text string) (Selector, error) {
 	if s, ok := parsed.Load(text); ok {
 		return s.(Selector), nil
@@ -80,15 +81,17 @@ func (s Selector) Matches(labels map[string]string) bool {
 	return true
 }
 
-// The labels that Calico itself gives to workload endpoints: that of their namespace, and, with this prefix, those that the namespace has, its name among them.
+// The labels that Calico itself gives to workload endpoints: that of their namespace, and, with this prefix, those that
+// the namespace has, its name among them.
 const (
 	namespaceLabel     = "projectcalico.org/namespace"
 	namespaceNameLabel = "projectcalico.org/name"
 	namespacePrefix    = "pcns."
 )
 
-// inNamespaces joins a selector of namespaces to one of endpoints, in the way of Calico's globalnetworkpolicyprocessor.go: its labels get the prefix, and all(), on
-// either side, comes to mean whatever has a namespace. So it is all() that leaves out host endpoints, and not that there is a selector of namespaces.
+// inNamespaces joins a selector of namespaces to one of endpoints, in the way of Calico's
+// globalnetworkpolicyprocessor.go: its labels get the prefix, and all(), on either side, comes to mean whatever has a
+// namespace. So it is all() that leaves out host endpoints, and not that there is a selector of namespaces.
 func (s Selector) inNamespaces(namespaces Selector) Selector {
 	var joined Selector
 	for _, t := range s.terms {
@@ -112,7 +115,8 @@ func (t term) ofWorkloads() term {
 
 // inNamespace restricts a selector to the workload endpoints of one namespace.
 func (s Selector) inNamespace(name string) Selector {
-	return Selector{terms: append(s.terms[:len(s.terms):len(s.terms)], term{operator: "==", key: namespaceLabel, value: name})}
+	return Selector{terms: append(s.terms[:len(s.terms):len(s.terms)],
+		term{operator: "==", key: namespaceLabel, value: name})}
 }
 
 // effectiveLabels are the labels that selectors see of a workload endpoint.

@@ -51,8 +51,10 @@ func TestSelector(t *testing.T) {
 
 func TestSelectorsThatAreNotUnderstood(t *testing.T) {
 	for _, text := range []string{
-		"all", "everything()", "app", `app = "web"`, `app == web`, `app == 'web'`, `"app" == "web"`, `app == "web`, `has()`, `has(app`, `has("app")`, `!has(app)`,
-		`app == "web" ||  app == "db"`, `(app == "web")`, `app in {"web"}`, `app == "web" &&`, `&& has(app)`, `has(app) & has(zone)`, `app == "a && b"`, `app == "web" extra`,
+		"all", "everything()", "app", `app = "web"`, `app == web`, `app == 'web'`, `"app" == "web"`, `app == "web`,
+		`has()`, `has(app`, `has("app")`, `!has(app)`,
+		`app == "web" ||  app == "db"`, `(app == "web")`, `app in {"web"}`, `app == "web" &&`, `&& has(app)`,
+		`has(app) & has(zone)`, `app == "a && b"`, `app == "web" extra`,
 	} {
 		if selector, err := tiers.ParseSelector(text); err == nil {
 			t.Errorf("%q is %v", text, selector)

@@ -1,11 +1,13 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tiers is an oracle: it decides flows by Calico's documented semantics of policy tiers, as simply as that can be put and with no code of the operator, so
-// that tests can ask it what a restriction does. Its sources are the reference pages of the kinds Tier, GlobalNetworkPolicy, NetworkPolicy and of host endpoints at
-// docs.tigera.io/calico, and where these are silent the code of projectcalico/calico, release 3.32, that a comment names.
+// Package tiers is an oracle: it decides flows by Calico's documented semantics of policy tiers, as simply as that can
+// be put and with no code of the operator, so that tests can ask it what a restriction does. Its sources are the
+// reference pages of the kinds Tier, GlobalNetworkPolicy, NetworkPolicy and of host endpoints at docs.tigera.io/calico,
+// and where these are silent the code of projectcalico/calico, release 3.32, that a comment names.
 //
-// It leaves out whatever no restriction touches: ports, protocols, nets, service accounts, failsafe ports, established connections, and Windows.
+// It leaves out whatever no restriction touches: ports, protocols, nets, service accounts, failsafe ports, established
+// connections, and Windows.
 package tiers
 
 import (
@@ -50,7 +52,8 @@ type Tier struct {
 	DefaultAction Action // empty: Deny
 }
 
-// Policy is a policy of any kind. Those of other kinds than GlobalNetworkPolicy and NetworkPolicy, as the staged ones, are never applied.
+// Policy is a policy of any kind. Those of other kinds than GlobalNetworkPolicy and NetworkPolicy, as the staged ones,
+// are never applied.
 type Policy struct {
 	Kind            string
 	Namespace, Name string
@@ -78,7 +81,8 @@ type Rule struct {
 	Destination Entity `json:"destination,omitzero"`
 }
 
-// Entity is what a rule asks of an end of a flow. Without a selector it is anybody, otherwise an endpoint that the cluster knows; of a NetworkPolicy, in its namespace.
+// Entity is what a rule asks of an end of a flow. Without a selector it is anybody, otherwise an endpoint that the
+// cluster knows; of a NetworkPolicy, in its namespace.
 type Entity struct {
 	Selector string `json:"selector,omitempty"`
 }
@@ -87,7 +91,8 @@ type Entity struct {
 type Endpoint struct {
 	Namespace string
 	Labels    map[string]string
-	// NoProfile is an endpoint with no profile that allows what no tier decides. Pods have their namespace's, host endpoints what they were given.
+	// NoProfile is an endpoint with no profile that allows what no tier decides. Pods have their namespace's, host
+	// endpoints what they were given.
 	NoProfile bool
 }
 
@@ -103,10 +108,12 @@ type Flow struct {
 
 // Dialect is what versions of Calico, or what is said of them, differ in.
 type Dialect struct {
-	// NamespaceBreaksTies is how releases before 3.32 sort policies of the same order: by namespace/name, and a GlobalNetworkPolicy by its name, in the place of
-	// name/namespace/kind (felix/calc/policy_sorter.go, networkpolicyprocessor.go).
+	// NamespaceBreaksTies is how releases before 3.32 sort policies of the same order: by namespace/name, and a
+	// GlobalNetworkPolicy by its name, in the place of name/namespace/kind (felix/calc/policy_sorter.go,
+	// networkpolicyprocessor.go).
 	NamespaceBreaksTies bool
-	// TierWithoutOrderLast puts a tier without an order behind all others, as felix/calc/policy_sorter.go does, and not where one of order 1,000,000 would be.
+	// TierWithoutOrderLast puts a tier without an order behind all others, as felix/calc/policy_sorter.go does, and not
+	// where one of order 1,000,000 would be.
 	TierWithoutOrderLast bool
 }
 
@@ -170,8 +177,8 @@ func SortTiers(tiers []Tier, dialect Dialect) []Tier {
 	})
 }
 
-// SortPolicies are the policies of a tier in the order of their evaluation: by order, none being last, then by what the dialect breaks ties with. Kinds that are never
-// applied are not among them.
+// SortPolicies are the policies of a tier in the order of their evaluation: by order, none being last, then by what the
+// dialect breaks ties with. Kinds that are never applied are not among them.
 func SortPolicies(policies []Policy, tier string, dialect Dialect) []*Policy {
 	order := func(p *Policy) float64 {
 		if p.Spec.Order == nil {
@@ -286,23 +293,26 @@ func (e *Evaluator) Verdict(flow Flow) Action {
 		return e.walk(flow.Direction, endpoint, peer, policies, defaults)
 	}
 	if flow.Endpoint.Namespace == "" {
-		// A host endpoint's policies before connection tracking and before DNAT come first, and decide alone where they decide. What no rule of them matches goes on:
-		// no default action (felix/calc/event_sequencer.go).
+		// A host endpoint's policies before connection tracking and before DNAT come first, and decide alone where they
+		// decide. What no rule of them matches goes on: no default action (felix/calc/event_sequencer.go).
 		if verdict := run(func(s *PolicySpec) bool { return s.DoNotTrack }, false); verdict != Pass {
 			return verdict
 		}
-		if verdict := run(func(s *PolicySpec) bool { return s.PreDNAT }, false); verdict != Pass && flow.Direction == Ingress {
+		if verdict := run(func(s *PolicySpec) bool { return s.PreDNAT }, false); verdict != Pass &&
+			flow.Direction == Ingress {
 			return verdict
 		}
 		if flow.Forwarded {
 			// What is forwarded only meets the policies that say so, and passes where none decides.
-			if verdict := run(func(s *PolicySpec) bool { return s.tracked() && s.ApplyOnForward }, true); verdict != Pass {
+			if verdict := run(func(s *PolicySpec) bool { return s.tracked() && s.ApplyOnForward },
+				true); verdict != Pass {
 				return verdict
 			}
 			return Allow
 		}
 	}
-	// Workload endpoints have no stage but this one; applyOnForward makes no difference to it (felix/calc/event_sequencer.go).
+	// Workload endpoints have no stage but this one; applyOnForward makes no difference to it
+	// (felix/calc/event_sequencer.go).
 	if verdict := run((*PolicySpec).tracked, true); verdict != Pass {
 		return verdict
 	}
@@ -325,9 +335,11 @@ func (e *Evaluator) labelsOf(endpoint *Endpoint) map[string]string {
 	return effectiveLabels(endpoint.Labels, endpoint.Namespace, e.namespaces[endpoint.Namespace])
 }
 
-// walk goes through the tiers. Pass: none of them decided. A tier counts if any of the policies in it applies to the endpoint in this direction; if none of those then
-// decides, the tier's default action does.
-func (e *Evaluator) walk(direction Direction, endpoint, peer map[string]string, which func(*PolicySpec) bool, defaults bool) Action {
+// walk goes through the tiers. Pass: none of them decided. A tier counts if any of the policies in it applies to the
+// endpoint in this direction; if none of those then decides, the tier's default action does.
+func (e *Evaluator) walk(
+	direction Direction, endpoint, peer map[string]string, which func(*PolicySpec) bool, defaults bool,
+) Action {
 	for i := range e.tiers {
 		tier := &e.tiers[i]
 		applies, verdict := false, Log
@@ -368,7 +380,8 @@ func (p *compiledPolicy) decide(direction Direction, endpoint, peer map[string]s
 	return Log
 }
 
-// isAt tells whether what a rule asks for is at an end of a flow. Nobody that the cluster knows has no labels at all, and is matched by no selector, all() included.
+// isAt tells whether what a rule asks for is at an end of a flow. Nobody that the cluster knows has no labels at all,
+// and is matched by no selector, all() included.
 func isAt(selector *Selector, labels map[string]string) bool {
 	return selector == nil || labels != nil && selector.Matches(labels)
 }

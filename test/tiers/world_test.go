@@ -56,7 +56,8 @@ func (p product) selector() labels.Selector {
 func (w *world) products(due bool) []restriction.Product {
 	list := make([]restriction.Product, 0, len(w.Products))
 	for _, p := range w.Products {
-		list = append(list, restriction.Product{Name: p.Name, Mode: p.Mode, TierSelector: p.selector(), Due: p.Due && due, Paused: p.Paused})
+		list = append(list, restriction.Product{Name: p.Name, Mode: p.Mode, TierSelector: p.selector(),
+			Due: p.Due && due, Paused: p.Paused})
 	}
 	return list
 }
@@ -96,7 +97,8 @@ func observed(p *tiers.Policy, spec map[string]any, marked bool) restriction.Pol
 		return slices.ContainsFunc(p.Spec.Ingress, is) || slices.ContainsFunc(p.Spec.Egress, is)
 	}
 	return restriction.Policy{
-		Kind: restriction.PolicyKind(p.Kind), Namespace: p.Namespace, Name: p.Name, Tier: p.Spec.Tier, Order: p.Spec.Order,
+		Kind: restriction.PolicyKind(p.Kind), Namespace: p.Namespace, Name: p.Name, Tier: p.Spec.Tier,
+		Order:  p.Spec.Order,
 		Allows: does(tiers.Allow), Denies: does(tiers.Deny),
 		ForPods: !p.Spec.DoNotTrack && !p.Spec.PreDNAT,
 		Neutral: restriction.IsNeutral(spec, operatorNamespace),
@@ -122,7 +124,8 @@ func made(pass *restriction.PassPolicy) (*held, error) {
 
 // plan is the operator's, of what it sees.
 func (w *world) plan(present []*held, due bool) restriction.Plan {
-	s := restriction.Seen{Tiers: make([]restriction.Tier, 0, len(w.Cluster.Tiers)), Policies: make([]restriction.Policy, 0, len(present))}
+	s := restriction.Seen{Tiers: make([]restriction.Tier, 0, len(w.Cluster.Tiers)),
+		Policies: make([]restriction.Policy, 0, len(present))}
 	for _, t := range w.Cluster.Tiers {
 		meta := w.TierMeta[t.Name]
 		s.Tiers = append(s.Tiers, restriction.Tier{Name: t.Name, Labels: meta.Labels, Deleting: meta.Deleting})
@@ -169,13 +172,18 @@ func (w *world) with(policies []*held) tiers.Cluster {
 var (
 	customTiers  = []string{"a", "b", "a.b", "a-b-2e7336dc", "z"}
 	builtInTiers = []string{"default", "kube-admin", "kube-baseline", "calico-system", "adminnetworkpolicy"}
-	policyNames  = []string{"x", "a.x", "b.x", "z.x", "a.license-operator-pass", "a.license-operator-pass-2", "b.license-operator-pass", "z.license-operator-pass-"}
-	selectors    = []string{"", "all()", "all()", "all()", `app == "web"`, `app != "web"`, `has(app)`, `projectcalico.org/namespace == "apps"`}
-	ofNamespaces = []string{"", "", "", "all()", `team == "sales"`, `projectcalico.org/name != "apps"`, `has(team) && team != "sales"`}
-	peers        = []string{"", "", "", "", "", "", "all()", `app == "web"`, `app != "web"`, `projectcalico.org/namespace == "shop"`}
-	workloadsIn  = []string{"apps", "apps", "apps", "shop", "shop", "shop", operatorNamespace}
-	modes        = []api.RestrictionMode{
-		api.RestrictionDefaultTierOnly, api.RestrictionDefaultTierOnly, api.RestrictionDefaultTierOnly, api.RestrictionReadOnly,
+	policyNames  = []string{"x", "a.x", "b.x", "z.x", "a.license-operator-pass", "a.license-operator-pass-2",
+		"b.license-operator-pass", "z.license-operator-pass-"}
+	selectors = []string{"", "all()", "all()", "all()", `app == "web"`, `app != "web"`, `has(app)`,
+		`projectcalico.org/namespace == "apps"`}
+	ofNamespaces = []string{"", "", "", "all()", `team == "sales"`, `projectcalico.org/name != "apps"`,
+		`has(team) && team != "sales"`}
+	peers = []string{"", "", "", "", "", "", "all()", `app == "web"`, `app != "web"`,
+		`projectcalico.org/namespace == "shop"`}
+	workloadsIn = []string{"apps", "apps", "apps", "shop", "shop", "shop", operatorNamespace}
+	modes       = []api.RestrictionMode{
+		api.RestrictionDefaultTierOnly, api.RestrictionDefaultTierOnly, api.RestrictionDefaultTierOnly,
+		api.RestrictionReadOnly,
 		api.RestrictionObserve,
 	}
 )
@@ -207,7 +215,8 @@ func (s source) rules() []tiers.Rule {
 	var list []tiers.Rule
 	for range s.IntN(3) {
 		list = append(list, tiers.Rule{
-			Action:      pick(s, []tiers.Action{tiers.Allow, tiers.Allow, tiers.Deny, tiers.Deny, tiers.Pass, tiers.Log}),
+			Action: pick(s,
+				[]tiers.Action{tiers.Allow, tiers.Allow, tiers.Deny, tiers.Deny, tiers.Pass, tiers.Log}),
 			Source:      tiers.Entity{Selector: pick(s, peers)},
 			Destination: tiers.Entity{Selector: pick(s, peers)},
 		})
@@ -216,13 +225,15 @@ func (s source) rules() []tiers.Rule {
 }
 
 func (s source) types() []tiers.Direction {
-	return pick(s, [][]tiers.Direction{nil, {tiers.Ingress}, {tiers.Egress}, {tiers.Ingress, tiers.Egress}, {tiers.Egress, tiers.Ingress}})
+	return pick(s, [][]tiers.Direction{nil, {tiers.Ingress}, {tiers.Egress}, {tiers.Ingress, tiers.Egress},
+		{tiers.Egress, tiers.Ingress}})
 }
 
 func (s source) policy(tierNames []string) tiers.Policy {
 	p := tiers.Policy{Kind: gnp, Name: pick(s, policyNames)}
 	p.Spec = tiers.PolicySpec{
-		Tier: pick(s, tierNames), Order: s.order(), Selector: pick(s, selectors), Types: s.types(), Ingress: s.rules(), Egress: s.rules(),
+		Tier: pick(s, tierNames), Order: s.order(), Selector: pick(s, selectors), Types: s.types(), Ingress: s.rules(),
+		Egress: s.rules(),
 	}
 	switch s.IntN(10) {
 	case 0, 1, 2, 3:
@@ -238,7 +249,8 @@ func (s source) policy(tierNames []string) tiers.Policy {
 	case 1:
 		p.Spec.ApplyOnForward, p.Spec.DoNotTrack = true, true
 	case 2:
-		p.Spec.ApplyOnForward, p.Spec.PreDNAT, p.Spec.Types, p.Spec.Egress = true, true, []tiers.Direction{tiers.Ingress}, nil
+		p.Spec.ApplyOnForward, p.Spec.PreDNAT, p.Spec.Types, p.Spec.Egress = true, true,
+			[]tiers.Direction{tiers.Ingress}, nil
 	case 3:
 		// Just what the operator's does, but the user's: it has a name of the user's, or it would be the operator's.
 		p.Name = pick(s, policyNames[:4])
@@ -278,11 +290,13 @@ func (s source) flow() tiers.Flow {
 // world has as many flows. Those of different worlds have nothing in common.
 func (s source) world(flows int) *world {
 	w := &world{
-		Cluster:  tiers.Cluster{Namespaces: map[string]map[string]string{"apps": {"team": "net"}, "shop": {"team": "sales"}, operatorNamespace: {}}},
+		Cluster: tiers.Cluster{Namespaces: map[string]map[string]string{"apps": {"team": "net"},
+			"shop": {"team": "sales"}, operatorNamespace: {}}},
 		Dialect:  tiers.Dialect{NamespaceBreaksTies: s.once(2), TierWithoutOrderLast: s.once(2)},
 		TierMeta: map[string]tierMeta{},
 		Marked:   map[string]bool{},
-		Brakes:   restriction.Brakes{MaxMode: api.RestrictionDefaultTierOnly, WindowsNode: s.once(16), OperatorNamespace: operatorNamespace},
+		Brakes: restriction.Brakes{MaxMode: api.RestrictionDefaultTierOnly, WindowsNode: s.once(16),
+			OperatorNamespace: operatorNamespace},
 	}
 	if s.once(16) {
 		w.Brakes.MaxMode = pick(s, modes)
@@ -301,7 +315,8 @@ func (s source) world(flows int) *world {
 			tierNames = append(tierNames, name, name, name)
 		}
 		tierNames = append(tierNames, name)
-		w.Cluster.Tiers = append(w.Cluster.Tiers, tiers.Tier{Name: name, Order: order, DefaultAction: pick(s, []tiers.Action{"", tiers.Deny, tiers.Pass})})
+		w.Cluster.Tiers = append(w.Cluster.Tiers,
+			tiers.Tier{Name: name, Order: order, DefaultAction: pick(s, []tiers.Action{"", tiers.Deny, tiers.Pass})})
 		meta := tierMeta{Labels: labels.Set{}, Deleting: s.once(12)}
 		if s.once(2) {
 			meta.Labels["team"] = "net"
@@ -322,14 +337,18 @@ func (s source) world(flows int) *world {
 			continue
 		}
 		names[key] = true
-		// A mark alone makes nothing ours; under our name, or on just what we would make, it does, and then the policy would not be a user's.
-		if p.Kind == gnp && s.once(8) && (p.Name == "x" || p.Name == "a.x") && p.Spec.NamespaceSelector != restriction.PassSpec("", operatorNamespace)["namespaceSelector"] {
+		// A mark alone makes nothing ours; under our name, or on just what we would make, it does, and then the policy
+		// would not be a user's.
+		if p.Kind == gnp && s.once(8) && (p.Name == "x" || p.Name == "a.x") &&
+			p.Spec.NamespaceSelector != restriction.PassSpec("", operatorNamespace)["namespaceSelector"] {
 			w.Marked[p.Name] = true
 		}
 		w.Cluster.Policies = append(w.Cluster.Policies, p)
 	}
 	for _, name := range []string{"mesh", "zeta"} {
-		w.Products = append(w.Products, product{Name: name, Mode: pick(s, modes), Team: pick(s, []string{"", "", "net", "nobody"}), Due: !s.once(4), Paused: s.once(10)})
+		w.Products = append(w.Products,
+			product{Name: name, Mode: pick(s, modes), Team: pick(s, []string{"", "", "net", "nobody"}), Due: !s.once(4),
+				Paused: s.once(10)})
 	}
 	for range flows {
 		w.Flows = append(w.Flows, s.flow())

@@ -1,7 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// A data collector that runs while its product is licensed: it stops after the grace period, and starts again on renewal. Copy it, and put your own collector in.
+// A data collector that runs while its product is licensed: it stops after the grace period, and starts again on
+// renewal. Copy it, and put your own collector in.
 package main
 
 import (
@@ -37,7 +38,8 @@ func run(args []string) error {
 		return errors.New("name the LicensedProduct, and nothing else")
 	}
 	// In a pod this is its ServiceAccount; elsewhere KUBECONFIG says.
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig()
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
+		clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig()
 	if err != nil {
 		return fmt.Errorf("finding the cluster: %w", err)
 	}
@@ -51,20 +53,22 @@ func run(args []string) error {
 	return nil
 }
 
-// follow collects data while the product is licensed, until ctx ends. An informer remembers the product as it last was. Whatever comes between us and the API
-// server, it logs that and goes on trying, and what is remembered stands.
+// follow collects data while the product is licensed, until ctx ends. An informer remembers the product as it last was.
+// Whatever comes between us and the API server, it logs that and goes on trying, and what is remembered stands.
 func follow(ctx context.Context, client dynamic.Interface, name string) {
 	// A role can grant a single object to those who select it like this.
 	onlyIt := func(o *metav1.ListOptions) { o.FieldSelector = "metadata.name=" + name }
 	kind := api.GroupVersion.WithResource("licensedproducts")
-	informer := dynamicinformer.NewFilteredDynamicInformer(client, kind, metav1.NamespaceAll, 0, cache.Indexers{}, onlyIt).Informer()
+	informer := dynamicinformer.NewFilteredDynamicInformer(client, kind, metav1.NamespaceAll, 0, cache.Indexers{},
+		onlyIt).Informer()
 	go informer.RunWithContext(ctx)
 	if !cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
 		return // Nothing was ever known.
 	}
 	var c collector
 	defer c.set(false, "stopping")
-	// Looking once a second costs nothing, and unlike a timer it goes by the clock even if that is set or the machine has slept.
+	// Looking once a second costs nothing, and unlike a timer it goes by the clock even if that is set or the machine
+	// has slept.
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {
@@ -88,11 +92,12 @@ func lastSeen(store cache.Store, name string) (*api.LicensedProduct, error) {
 		return nil, err
 	}
 	product := &api.LicensedProduct{}
-	return product, runtime.DefaultUnstructuredConverter.FromUnstructured(object.(*unstructured.Unstructured).Object, product)
+	return product, runtime.DefaultUnstructuredConverter.FromUnstructured(object.(*unstructured.Unstructured).Object,
+		product)
 }
 
-// verdict tells whether to collect data, and why. It goes by condition Licensed, and does not believe it for longer than what is known of the keys reaches: the
-// operator, or the way to the API server, may be down.
+// verdict tells whether to collect data, and why. It goes by condition Licensed, and does not believe it for longer
+// than what is known of the keys reaches: the operator, or the way to the API server, may be down.
 func verdict(product *api.LicensedProduct, now time.Time) (on bool, why string) {
 	if product == nil {
 		return false, "there is no such LicensedProduct"

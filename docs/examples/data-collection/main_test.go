@@ -44,7 +44,8 @@ func TestLife(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.startExample()
-	s.Eventually(func() string { return s.example.LogTail(10) }, "30s").Should(ContainSubstring("could not find the requested resource"), "nobody knows the kind yet")
+	s.Eventually(func() string { return s.example.LogTail(10) }, "30s").
+		Should(ContainSubstring("could not find the requested resource"), "nobody knows the kind yet")
 	s.Expect(s.plane.InstallOperator(t.Context())).To(Succeed())
 	s.says("off (there is no such LicensedProduct)")
 
@@ -106,9 +107,12 @@ func TestVerdict(t *testing.T) {
 		status api.LicensedProductStatus
 		want   answer
 	}{
-		"a second before the end":  {licensed("GracePeriod", now.Add(time.Second)), answer{true, "GracePeriod, licensed until 2027-03-01T00:00:01Z"}},
-		"at the end":               {licensed("GracePeriod", now), answer{false, "licensed until 2027-03-01T00:00:00Z, and no renewal was seen"}},
-		"the end in another zone":  {licensed("Valid", now.Add(time.Hour).In(time.FixedZone("", 3600))), answer{true, "Valid, licensed until 2027-03-01T01:00:00Z"}},
+		"a second before the end": {licensed("GracePeriod", now.Add(time.Second)),
+			answer{true, "GracePeriod, licensed until 2027-03-01T00:00:01Z"}},
+		"at the end": {licensed("GracePeriod", now),
+			answer{false, "licensed until 2027-03-01T00:00:00Z, and no renewal was seen"}},
+		"the end in another zone": {licensed("Valid", now.Add(time.Hour).In(time.FixedZone("", 3600))),
+			answer{true, "Valid, licensed until 2027-03-01T01:00:00Z"}},
 		"expired before the clock": {ended("Expired", "Renew.", now.Add(time.Hour)), answer{false, "Expired: Renew."}},
 		"never licensed":           {ended("Unlicensed", "No key.", time.Time{}), answer{false, "Unlicensed: No key."}},
 		"no end":                   {licensed("Valid", time.Time{}), answer{true, "Valid"}},
@@ -153,7 +157,8 @@ func (s *stage) startExample() {
 	self, err := os.Executable()
 	s.Expect(err).NotTo(HaveOccurred())
 	s.example, err = s.plane.StartProcess(controlplane.ProcessOptions{
-		Name: "data-collection", Path: self, Args: []string{name}, Env: append(os.Environ(), actsVariable+"=1", raceOptions, "KUBECONFIG="+kubeconfig),
+		Name: "data-collection", Path: self, Args: []string{name},
+		Env: append(os.Environ(), actsVariable+"=1", raceOptions, "KUBECONFIG="+kubeconfig),
 	})
 	s.Expect(err).NotTo(HaveOccurred())
 }
@@ -182,7 +187,8 @@ func (s *stage) checkRights() {
 func (s *stage) says(what string) {
 	s.t.Helper()
 	s.said = append(s.said, "data collection: "+what)
-	s.Eventually(func() []string { return linesOf(s.example) }, "45s", "20ms").Should(Equal(s.said), "it looks every second, and its informer tries again after some seconds")
+	s.Eventually(func() []string { return linesOf(s.example) }, "45s", "20ms").Should(Equal(s.said),
+		"it looks every second, and its informer tries again after some seconds")
 }
 
 func (s *stage) create(name string) {
@@ -216,7 +222,8 @@ func linesOf(example *controlplane.Process) []string {
 // farAway is after any run of this test.
 var farAway = time.Date(2999, 12, 31, 0, 0, 0, 0, time.UTC)
 
-var expired = ended("Expired", `LicenseKey "acme-1" expired. Renew at https://acme.example/renew.`, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+var expired = ended("Expired", `LicenseKey "acme-1" expired. Renew at https://acme.example/renew.`,
+	time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 
 func licensed(state api.LicensedProductState, end time.Time) api.LicensedProductStatus {
 	return statusOf(metav1.Condition{Status: metav1.ConditionTrue, Reason: string(state)}, end)
@@ -228,7 +235,8 @@ func ended(state api.LicensedProductState, message string, end time.Time) api.Li
 
 func statusOf(condition metav1.Condition, end time.Time) api.LicensedProductStatus {
 	condition.Type, condition.LastTransitionTime = api.ConditionLicensed, metav1.NewTime(farAway)
-	status := api.LicensedProductStatus{Conditions: []metav1.Condition{condition}, State: api.LicensedProductState(condition.Reason)}
+	status := api.LicensedProductStatus{Conditions: []metav1.Condition{condition},
+		State: api.LicensedProductState(condition.Reason)}
 	if !end.IsZero() {
 		status.CoverageEndTime = &metav1.Time{Time: end}
 	}

@@ -42,7 +42,8 @@ func TestFlowLogs(t *testing.T) {
 	s.write(metav1.ConditionTrue, end)
 	s.says("on (licensed until "+end.Format(time.RFC3339)+")", true)
 	s.Expect(s.plane.StopAPIServer()).To(Succeed())
-	s.Eventually(func() string { return s.script.LogTail(10) }, "20s").Should(ContainSubstring("connection refused"), "it goes on trying")
+	s.Eventually(func() string { return s.script.LogTail(10) }, "20s").Should(ContainSubstring("connection refused"),
+		"it goes on trying")
 	s.Expect(s.plane.StartAPIServer(t.Context())).To(Succeed())
 	s.says("off", false)
 	s.Expect(time.Now()).To(BeTemporally(">=", end), "that the API server was away ended nothing")
@@ -101,7 +102,8 @@ func (s *stage) startScript() {
 func (s *stage) says(what string, written bool) {
 	s.t.Helper()
 	s.said = append(s.said, "flow logs: "+what)
-	s.Eventually(func() []string { return linesOf(s.script) }, "30s", "20ms").Should(Equal(s.said), "it looks every 0.2 seconds, with a kubectl that takes its time")
+	s.Eventually(func() []string { return linesOf(s.script) }, "30s", "20ms").Should(Equal(s.said),
+		"it looks every 0.2 seconds, with a kubectl that takes its time")
 	felix := felixConfiguration()
 	s.Expect(s.admin.Get(s.t.Context(), client.ObjectKeyFromObject(felix), felix)).To(Succeed())
 	s.Expect(felix.Object["spec"]).To(Equal(map[string]any{"nftablesMode": "Auto", "flowLogsFileEnabled": written}))
@@ -129,7 +131,8 @@ func (s *stage) write(licensed metav1.ConditionStatus, end time.Time) {
 	s.Expect(s.admin.Get(s.t.Context(), client.ObjectKeyFromObject(product), product)).To(Succeed())
 	product.Status.CoverageEndTime = &metav1.Time{Time: end}
 	product.Status.Conditions = []metav1.Condition{
-		{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonTermsAccepted, LastTransitionTime: metav1.NewTime(farAway)},
+		{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonTermsAccepted,
+			LastTransitionTime: metav1.NewTime(farAway)},
 		{Type: api.ConditionLicensed, Status: licensed, Reason: "Tested", LastTransitionTime: metav1.NewTime(farAway)},
 	}
 	s.Expect(s.admin.Status().Update(s.t.Context(), product)).To(Succeed())
@@ -148,6 +151,7 @@ func newProduct() *api.LicensedProduct {
 // felixConfiguration is the one that Calico makes for every node.
 func felixConfiguration() *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "projectcalico.org/v3", "kind": "FelixConfiguration", "metadata": map[string]any{"name": "default"},
+		"apiVersion": "projectcalico.org/v3", "kind": "FelixConfiguration",
+		"metadata": map[string]any{"name": "default"},
 	}}
 }

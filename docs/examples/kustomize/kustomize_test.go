@@ -24,7 +24,8 @@ func TestNamesAreFollowed(t *testing.T) {
 			"apiVersion": "license-operator.io/v1alpha1", "kind": "LicensedProduct",
 			"metadata": map[string]any{"name": "staging-acme-mesh", "namespace": "license-operator-system"},
 			"spec": map[string]any{
-				"vendor": "Acme", "audience": "acme-mesh", "renewalURL": "https://acme.example/renew", "trustAnchors": product["trustAnchors"],
+				"vendor": "Acme", "audience": "acme-mesh", "renewalURL": "https://acme.example/renew",
+				"trustAnchors": product["trustAnchors"],
 			},
 		},
 		{
@@ -37,8 +38,9 @@ func TestNamesAreFollowed(t *testing.T) {
 		},
 		{
 			"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
-			"metadata": map[string]any{"name": "staging-acme-mesh-license-bgh5hg7hd7", "namespace": "license-operator-system"},
-			"data":     map[string]any{"token": encoded(key["token"].(string) + "\n")},
+			"metadata": map[string]any{"name": "staging-acme-mesh-license-bgh5hg7hd7",
+				"namespace": "license-operator-system"},
+			"data": map[string]any{"token": encoded(key["token"].(string) + "\n")},
 		},
 	}
 	if diff := cmp.Diff(want, build(t, ".")); diff != "" {

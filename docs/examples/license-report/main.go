@@ -1,7 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Recompute the checksum of a license report, response.json on the standard input, with nothing but the standard library.
+// Recompute the checksum of a license report, response.json on the standard input, with nothing but the standard
+// library.
 package main
 
 import (

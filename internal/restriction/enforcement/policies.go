@@ -24,12 +24,13 @@ import (
 const (
 	// FieldManager is the name under which pass policies are written.
 	FieldManager = "license-operator"
-	// writeTimeout bounds each request, at more than the minute after which an API server itself gives up: a webhook that hangs is waited for, since it may be one of those
-	// that are ignored in the end.
+	// writeTimeout bounds each request, at more than the minute after which an API server itself gives up: a webhook
+	// that hangs is waited for, since it may be one of those that are ignored in the end.
 	writeTimeout = 65 * time.Second
 )
 
-// errAltered is what an API server says that stores something else than it was given: a webhook has changed it, or it does not know a field.
+// errAltered is what an API server says that stores something else than it was given: a webhook has changed it, or it
+// does not know a field.
 var errAltered = errors.New("what was stored is not what the operator wrote: something changes it on the way")
 
 // Enforcer writes to a cluster.
@@ -67,9 +68,11 @@ func MadeOf(policy *unstructured.Unstructured, seen restriction.Policy) *Made {
 
 // Is tells whether the policy is as wanted. What others have labeled and annotated it with is their affair.
 func (m *Made) Is(wanted *restriction.PassPolicy, owners []metav1.OwnerReference) bool {
-	return m.Neutral && m.Tier == wanted.Tier && has(m.Labels, wanted.Labels) && has(m.Annotations, wanted.Annotations) &&
+	return m.Neutral && m.Tier == wanted.Tier && has(m.Labels, wanted.Labels) &&
+		has(m.Annotations, wanted.Annotations) &&
 		slices.EqualFunc(sorted(m.Owners), sorted(owners), func(a, b metav1.OwnerReference) bool {
-			return a.APIVersion == b.APIVersion && a.Kind == b.Kind && a.Name == b.Name && a.UID == b.UID && a.BlockOwnerDeletion == nil
+			return a.APIVersion == b.APIVersion && a.Kind == b.Kind && a.Name == b.Name && a.UID == b.UID &&
+				a.BlockOwnerDeletion == nil
 		})
 }
 
@@ -83,11 +86,17 @@ func has(all, some map[string]string) bool {
 }
 
 func sorted(owners []metav1.OwnerReference) []metav1.OwnerReference {
-	return slices.SortedFunc(slices.Values(owners), func(a, b metav1.OwnerReference) int { return cmp.Compare(a.UID, b.UID) })
+	return slices.SortedFunc(slices.Values(owners), func(a, b metav1.OwnerReference) int {
+		return cmp.Compare(a.UID,
+			b.UID)
+	})
 }
 
-// Put sees to it that a pass policy is as wanted, with these owners. Made is what is there under its name; nil: nothing. It writes only if something is to be changed.
-func (e *Enforcer) Put(ctx context.Context, wanted *restriction.PassPolicy, owners []metav1.OwnerReference, made *Made) error {
+// Put sees to it that a pass policy is as wanted, with these owners. Made is what is there under its name; nil:
+// nothing. It writes only if something is to be changed.
+func (e *Enforcer) Put(
+	ctx context.Context, wanted *restriction.PassPolicy, owners []metav1.OwnerReference, made *Made,
+) error {
 	if made != nil && made.Is(wanted, owners) {
 		return nil
 	}
@@ -99,7 +108,8 @@ func (e *Enforcer) Put(ctx context.Context, wanted *restriction.PassPolicy, owne
 		stored, err = e.policies.Create(ctx, e.object(wanted, owners), metav1.CreateOptions{FieldManager: FieldManager})
 		if apierrors.IsAlreadyExists(err) {
 			// Most likely its creation a moment ago, of which the cache has yet to hear.
-			if found, errGet := e.policies.Get(ctx, wanted.Name, metav1.GetOptions{}); errGet == nil && e.made(found).Is(wanted, owners) {
+			if found, errGet := e.policies.Get(ctx, wanted.Name, metav1.GetOptions{}); errGet == nil &&
+				e.made(found).Is(wanted, owners) {
 				return nil
 			}
 		}
@@ -114,7 +124,8 @@ func (e *Enforcer) Put(ctx context.Context, wanted *restriction.PassPolicy, owne
 	}
 	if seen := e.seen(stored); !seen.IsOurs() {
 		// Nobody would know it again as the operator's, and so take it away.
-		err = e.policies.Delete(ctx, wanted.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: new(stored.GetUID())}})
+		err = e.policies.Delete(ctx, wanted.Name,
+			metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: new(stored.GetUID())}})
 	}
 	return fmt.Errorf("writing the pass policy of tier %s: %w", wanted.Tier, errors.Join(errAltered, err))
 }
@@ -138,13 +149,16 @@ func (e *Enforcer) object(wanted *restriction.PassPolicy, owners []metav1.OwnerR
 }
 
 // repair replaces the whole spec: a patch would leave in place what somebody has added to it.
-func (e *Enforcer) repair(ctx context.Context, wanted *restriction.PassPolicy, owners []metav1.OwnerReference, made *Made) (*unstructured.Unstructured, error) {
+func (e *Enforcer) repair(
+	ctx context.Context, wanted *restriction.PassPolicy, owners []metav1.OwnerReference, made *Made,
+) (*unstructured.Unstructured, error) {
 	policy, err := e.policies.Get(ctx, wanted.Name, metav1.GetOptions{})
 	if err != nil {
 		return nil, err
 	}
 	if policy.GetUID() != made.UID {
-		return nil, apierrors.NewConflict(restriction.GlobalNetworkPolicies.GroupResource(), wanted.Name, errors.New("there is another one of that name now"))
+		return nil, apierrors.NewConflict(restriction.GlobalNetworkPolicies.GroupResource(), wanted.Name,
+			errors.New("there is another one of that name now"))
 	}
 	labels, annotations := policy.GetLabels(), policy.GetAnnotations()
 	policy.SetLabels(merged(labels, wanted.Labels))
@@ -163,7 +177,8 @@ func merged(all, some map[string]string) map[string]string {
 	return result
 }
 
-// Delete takes a policy away that the operator has made. One that is gone, or another one of that name, is none of its business; one that finalizers hold is an error.
+// Delete takes a policy away that the operator has made. One that is gone, or another one of that name, is none of its
+// business; one that finalizers hold is an error.
 func (e *Enforcer) Delete(ctx context.Context, name string, made *Made) error {
 	if made.Deleting {
 		return fmt.Errorf("%s is being deleted, and its finalizers hold it", name)

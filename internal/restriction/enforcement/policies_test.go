@@ -27,10 +27,11 @@ const operatorNamespace = "license-operator-system"
 func wanted() *restriction.PassPolicy {
 	return &restriction.PassPolicy{
 		Name: "security.license-operator-pass", Tier: "security",
-		Labels:      map[string]string{restriction.PassPolicyLabel: restriction.PassPolicyLabelValue},
-		Annotations: map[string]string{restriction.ProductsAnnotation: "mesh,zeta", restriction.SinceAnnotation: "2026-11-01T00:00:00Z"},
-		Owners:      []string{"mesh", "zeta"},
-		Spec:        restriction.PassSpec("security", operatorNamespace),
+		Labels: map[string]string{restriction.PassPolicyLabel: restriction.PassPolicyLabelValue},
+		Annotations: map[string]string{restriction.ProductsAnnotation: "mesh,zeta",
+			restriction.SinceAnnotation: "2026-11-01T00:00:00Z"},
+		Owners: []string{"mesh", "zeta"},
+		Spec:   restriction.PassSpec("security", operatorNamespace),
 	}
 }
 
@@ -56,24 +57,28 @@ func TestMadeIs(t *testing.T) {
 		"with the label emptied":           {func(m *Made) { m.Labels[restriction.PassPolicyLabel] = "" }, false},
 		"with an annotation of somebody's": {func(m *Made) { m.Annotations["example.com/note"] = "why?" }, true},
 		"without the annotations":          {func(m *Made) { m.Annotations = nil }, false},
-		"without one annotation":           {func(m *Made) { delete(m.Annotations, restriction.SinceAnnotation) }, false},
-		"with another product annotated":   {func(m *Made) { m.Annotations[restriction.ProductsAnnotation] = "mesh" }, false},
-		"with owners in another order":     {func(m *Made) { slices.Reverse(m.Owners) }, true},
-		"without owners":                   {func(m *Made) { m.Owners = nil }, false},
-		"without one of the owners":        {func(m *Made) { m.Owners = m.Owners[:1] }, false},
-		"with one twice":                   {func(m *Made) { m.Owners = append(m.Owners, m.Owners[0]) }, false},
+		"without one annotation": {func(m *Made) { delete(m.Annotations, restriction.SinceAnnotation) },
+			false},
+		"with another product annotated": {func(m *Made) { m.Annotations[restriction.ProductsAnnotation] = "mesh" },
+			false},
+		"with owners in another order": {func(m *Made) { slices.Reverse(m.Owners) }, true},
+		"without owners":               {func(m *Made) { m.Owners = nil }, false},
+		"without one of the owners":    {func(m *Made) { m.Owners = m.Owners[:1] }, false},
+		"with one twice":               {func(m *Made) { m.Owners = append(m.Owners, m.Owners[0]) }, false},
 		"with a foreign one": {func(m *Made) {
 			m.Owners = append(m.Owners, metav1.OwnerReference{APIVersion: "v1", Kind: "ConfigMap", Name: "x", UID: "9"})
 		}, false},
 		"with an earlier product as owner": {func(m *Made) { m.Owners[1].UID = "3" }, false},
-		"with an owner of another version": {func(m *Made) { m.Owners[0].APIVersion = "license-operator.io/v1" }, false},
+		"with an owner of another version": {func(m *Made) { m.Owners[0].APIVersion = "license-operator.io/v1" },
+			false},
 		"with an owner of another kind":    {func(m *Made) { m.Owners[0].Kind = "LicenseKey" }, false},
 		"with an owner of another name":    {func(m *Made) { m.Owners[0].Name = "wasp" }, false},
 		"with an owner that it would hold": {func(m *Made) { m.Owners[0].BlockOwnerDeletion = new(true) }, false},
 		"with one that it would not hold":  {func(m *Made) { m.Owners[0].BlockOwnerDeletion = new(false) }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			made := &Made{UID: "7", Neutral: true, Tier: "security", Labels: maps.Clone(wanted().Labels), Annotations: maps.Clone(wanted().Annotations), Owners: owners()}
+			made := &Made{UID: "7", Neutral: true, Tier: "security", Labels: maps.Clone(wanted().Labels),
+				Annotations: maps.Clone(wanted().Annotations), Owners: owners()}
 			test.change(made)
 			before := slices.Clone(made.Owners)
 			if got := made.Is(wanted(), owners()); got != test.want {
@@ -86,7 +91,8 @@ func TestMadeIs(t *testing.T) {
 	}
 }
 
-// A pass policy that nobody owns is as wanted without owners: a product may be gone while its restriction is being lifted.
+// A pass policy that nobody owns is as wanted without owners: a product may be gone while its restriction is being
+// lifted.
 func TestMadeIsWithoutOwners(t *testing.T) {
 	pass := wanted()
 	made := &Made{Neutral: true, Tier: "security", Labels: pass.Labels, Annotations: pass.Annotations}
@@ -108,7 +114,8 @@ func TestWhatIsWrittenIsAsWanted(t *testing.T) {
 		t.Fatal(err)
 	}
 	read.SetUID("7")
-	want := &Made{UID: "7", Neutral: true, Tier: "security", Labels: wanted().Labels, Annotations: wanted().Annotations, Owners: owners()}
+	want := &Made{UID: "7", Neutral: true, Tier: "security", Labels: wanted().Labels, Annotations: wanted().Annotations,
+		Owners: owners()}
 	got := e.made(read)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -159,12 +166,16 @@ func TestPut(t *testing.T) {
 		want  *unstructured.Unstructured
 		err   string
 	}{
-		"nothing there":             {verbs: []string{"create"}, want: stored(func(p *unstructured.Unstructured) { p.SetUID("") })},
-		"as wanted: not a request":  {made: stored(), there: stored(), want: stored()},
-		"annotated by somebody":     {made: stored(annotated), there: stored(annotated), want: stored(annotated)},
-		"edited":                    {made: stored(edited), there: stored(edited), verbs: []string{"get", "update"}, want: stored()},
-		"edited and annotated":      {made: stored(edited, annotated), there: stored(edited, annotated), verbs: []string{"get", "update"}, want: stored(annotated)},
-		"without any mark":          {made: stored(edited), there: stored(stripped), verbs: []string{"get", "update"}, want: stored()},
+		"nothing there": {verbs: []string{"create"},
+			want: stored(func(p *unstructured.Unstructured) { p.SetUID("") })},
+		"as wanted: not a request": {made: stored(), there: stored(), want: stored()},
+		"annotated by somebody":    {made: stored(annotated), there: stored(annotated), want: stored(annotated)},
+		"edited": {made: stored(edited), there: stored(edited), verbs: []string{"get", "update"},
+			want: stored()},
+		"edited and annotated": {made: stored(edited, annotated), there: stored(edited, annotated),
+			verbs: []string{"get", "update"}, want: stored(annotated)},
+		"without any mark": {made: stored(edited), there: stored(stripped), verbs: []string{"get", "update"},
+			want: stored()},
 		"there, and yet to be seen": {there: stored(), verbs: []string{"create", "get"}, want: stored()},
 		"another's, and yet to be seen": {
 			there: stored(edited), verbs: []string{"create", "get"}, want: stored(edited),
@@ -175,25 +186,31 @@ func TestPut(t *testing.T) {
 			err: writing + `globalnetworkpolicies.projectcalico.org "security.license-operator-pass" not found`,
 		},
 		"seen, and another by now": {
-			made: stored(edited), there: stored(func(p *unstructured.Unstructured) { p.SetUID("8") }), verbs: []string{"get"},
-			want: stored(func(p *unstructured.Unstructured) { p.SetUID("8") }),
-			err:  writing + `Operation cannot be fulfilled on globalnetworkpolicies.projectcalico.org "security.license-operator-pass": there is another one of that name now`,
+			made: stored(edited), there: stored(func(p *unstructured.Unstructured) { p.SetUID("8") }),
+			verbs: []string{"get"},
+			want:  stored(func(p *unstructured.Unstructured) { p.SetUID("8") }),
+			err: writing +
+				`Operation cannot be fulfilled on globalnetworkpolicies.projectcalico.org ` +
+				`"security.license-operator-pass": there is another one of that name now`,
 		},
 		"altered on the way when it is new": {
-			alters: edited, verbs: []string{"create"}, want: stored(edited, func(p *unstructured.Unstructured) { p.SetUID("") }),
-			err: writing + "what was stored is not what the operator wrote: something changes it on the way",
+			alters: edited, verbs: []string{"create"},
+			want: stored(edited, func(p *unstructured.Unstructured) { p.SetUID("") }),
+			err:  writing + "what was stored is not what the operator wrote: something changes it on the way",
 		},
 		"stripped of its marks on the way: its name and spec will tell": {
-			alters: stripped, verbs: []string{"create"}, want: stored(stripped, func(p *unstructured.Unstructured) { p.SetUID("") }),
-			err: writing + "what was stored is not what the operator wrote: something changes it on the way",
+			alters: stripped, verbs: []string{"create"},
+			want: stored(stripped, func(p *unstructured.Unstructured) { p.SetUID("") }),
+			err:  writing + "what was stored is not what the operator wrote: something changes it on the way",
 		},
 		"altered and stripped on the way: nobody would know it again, so it goes": {
 			alters: func(p *unstructured.Unstructured) { stripped(p); edited(p) }, verbs: []string{"create", "delete"},
 			err: writing + "what was stored is not what the operator wrote: something changes it on the way",
 		},
 		"altered on the way when it is repaired": {
-			made: stored(edited), there: stored(edited), alters: edited, verbs: []string{"get", "update"}, want: stored(edited),
-			err: writing + "what was stored is not what the operator wrote: something changes it on the way",
+			made: stored(edited), there: stored(edited), alters: edited, verbs: []string{"get", "update"},
+			want: stored(edited),
+			err:  writing + "what was stored is not what the operator wrote: something changes it on the way",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -225,7 +242,8 @@ func TestPut(t *testing.T) {
 
 func TestDelete(t *testing.T) {
 	gone := apierrors.NewNotFound(restriction.GlobalNetworkPolicies.GroupResource(), "x")
-	another := apierrors.NewConflict(restriction.GlobalNetworkPolicies.GroupResource(), "x", errors.New("the UID in the precondition is another"))
+	another := apierrors.NewConflict(restriction.GlobalNetworkPolicies.GroupResource(), "x",
+		errors.New("the UID in the precondition is another"))
 	for name, test := range map[string]struct {
 		answer error
 		want   string
@@ -233,17 +251,19 @@ func TestDelete(t *testing.T) {
 		"deleted":        {nil, ""},
 		"gone already":   {gone, ""},
 		"another by now": {another, ""},
-		"refused":        {errors.New("the webhook says no"), "deleting the pass policy security.license-operator-pass: the webhook says no"},
+		"refused": {errors.New("the webhook says no"),
+			"deleting the pass policy security.license-operator-pass: the webhook says no"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, _ := cluster(stored(), nil)
 			var preconditions *metav1.Preconditions
-			client.PrependReactor("delete", "globalnetworkpolicies", func(action clienttesting.Action) (bool, runtime.Object, error) {
-				if remove, ok := action.(clienttesting.DeleteActionImpl); ok {
-					preconditions = remove.DeleteOptions.Preconditions
-				}
-				return true, nil, test.answer
-			})
+			client.PrependReactor("delete",
+				"globalnetworkpolicies", func(action clienttesting.Action) (bool, runtime.Object, error) {
+					if remove, ok := action.(clienttesting.DeleteActionImpl); ok {
+						preconditions = remove.DeleteOptions.Preconditions
+					}
+					return true, nil, test.answer
+				})
 			err := New(client, operatorNamespace).Delete(t.Context(), wanted().Name, &Made{UID: "7"})
 			if diff := cmp.Diff(test.want, messageOf(err)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
@@ -256,7 +276,9 @@ func TestDelete(t *testing.T) {
 }
 
 // cluster has that policy, nil for none, and a webhook that alters what is written to it. It notes down the requests.
-func cluster(there *unstructured.Unstructured, alters func(*unstructured.Unstructured)) (client *fake.FakeDynamicClient, verbs *[]string) {
+func cluster(
+	there *unstructured.Unstructured, alters func(*unstructured.Unstructured),
+) (client *fake.FakeDynamicClient, verbs *[]string) {
 	var objects []runtime.Object
 	if there != nil {
 		objects = append(objects, there.DeepCopy())

@@ -22,13 +22,15 @@ const probeTimeout = 3 * time.Second
 // probeName is the second half of the name of what Probe asks for.
 const probeName = "license-operator-probe"
 
-// Probe asks the API server, in a dry run, for what the lock has to refuse in a tier that is restricted, in whichever mode: a policy of the least
-// order that does something. Nil is the proof: it was refused, with one of the notices in the refusal, which are the messages of the restrictions that are in force there. Of several that
-// refuse the same the API server quotes one, whichever that is. Otherwise the error says what happened instead.
+// Probe asks the API server, in a dry run, for what the lock has to refuse in a tier that is restricted, in whichever
+// mode: a policy of the least order that does something. Nil is the proof: it was refused, with one of the notices in
+// the refusal, which are the messages of the restrictions that are in force there. Of several that refuse the same the
+// API server quotes one, whichever that is. Otherwise the error says what happened instead.
 func (e *Enforcer) Probe(ctx context.Context, tier string, notices ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	_, err := e.policies.Create(ctx, probe(tier), metav1.CreateOptions{FieldManager: FieldManager, DryRun: []string{metav1.DryRunAll}})
+	_, err := e.policies.Create(ctx, probe(tier),
+		metav1.CreateOptions{FieldManager: FieldManager, DryRun: []string{metav1.DryRunAll}})
 	switch {
 	case err == nil:
 		return fmt.Errorf("the API server would have accepted a policy in tier %s that it has to refuse", tier)

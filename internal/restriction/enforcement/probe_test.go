@@ -17,29 +17,34 @@ import (
 
 // What an API server may answer to a probe, and what that proves.
 func TestProbe(t *testing.T) {
-	const mesh, zeta = `No license covers LicensedProduct "mesh" (Acme)`, `No license covers LicensedProduct "zeta" (Zeta)`
+	const mesh, zeta = `No license covers LicensedProduct "mesh" (Acme)`, `No license covers LicensedProduct ` +
+		`"zeta" (Zeta)`
 	const asked = "asking the API server for a policy in tier security that the lock has to refuse: "
 	for name, test := range map[string]struct {
 		answer error
 		want   string
 	}{
-		"refused, with the notice":         {errors.New("ValidatingAdmissionPolicy 'lock' denied request: As it is. " + mesh), ""},
-		"refused, with another's notice":   {errors.New("ValidatingAdmissionPolicy 'lock' denied request: As it is. " + zeta), ""},
+		"refused, with the notice": {errors.New("ValidatingAdmissionPolicy 'lock' denied request: As it is. " + mesh),
+			""},
+		"refused, with another's notice": {
+			errors.New("ValidatingAdmissionPolicy 'lock' denied request: As it is. " + zeta), ""},
 		"refused for some other reason":    {errors.New("the quota is used up"), asked + "the quota is used up"},
 		"refused by a lock with no notice": {errors.New("this tier is restricted"), asked + "this tier is restricted"},
-		"accepted":                         {nil, "the API server would have accepted a policy in tier security that it has to refuse"},
+		"accepted": {nil,
+			"the API server would have accepted a policy in tier security that it has to refuse"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, _ := cluster(nil, nil)
 			var dryRun []string
-			client.PrependReactor("create", "globalnetworkpolicies", func(action clienttesting.Action) (bool, runtime.Object, error) {
-				create, ok := action.(clienttesting.CreateActionImpl)
-				if !ok {
-					return false, nil, nil
-				}
-				dryRun = create.CreateOptions.DryRun
-				return true, create.Object, test.answer
-			})
+			client.PrependReactor("create",
+				"globalnetworkpolicies", func(action clienttesting.Action) (bool, runtime.Object, error) {
+					create, ok := action.(clienttesting.CreateActionImpl)
+					if !ok {
+						return false, nil, nil
+					}
+					dryRun = create.CreateOptions.DryRun
+					return true, create.Object, test.answer
+				})
 			err := New(client, operatorNamespace).Probe(t.Context(), "security", mesh, zeta)
 			if diff := cmp.Diff(test.want, messageOf(err)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
@@ -51,15 +56,19 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// The lock refuses a probe by its order, since its spec is not a pass policy's. Should one ever be stored, it does nothing.
+// The lock refuses a probe by its order, since its spec is not a pass policy's. Should one ever be stored, it does
+// nothing.
 func TestProbeIsHarmless(t *testing.T) {
 	for _, tier := range []string{"security", "a.b", strings.Repeat("x", 253)} {
 		p := probe(tier)
-		want := restriction.Policy{Kind: restriction.GlobalNetworkPolicy, Name: p.GetName(), Tier: tier, Order: new(restriction.PassOrder), ForPods: true}
-		if diff := cmp.Diff(want, restriction.PolicyOf(restriction.GlobalNetworkPolicy, p, operatorNamespace)); diff != "" {
+		want := restriction.Policy{Kind: restriction.GlobalNetworkPolicy, Name: p.GetName(), Tier: tier,
+			Order: new(restriction.PassOrder), ForPods: true}
+		if diff := cmp.Diff(want, restriction.PolicyOf(restriction.GlobalNetworkPolicy, p, operatorNamespace)); diff !=
+			"" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
-		if name := p.GetName(); len(name) > 253 || strings.Count(name, ".") != 1 || !strings.HasPrefix(name, restriction.NamePrefix(tier)+".") {
+		if name := p.GetName(); len(name) > 253 || strings.Count(name, ".") != 1 ||
+			!strings.HasPrefix(name, restriction.NamePrefix(tier)+".") {
 			t.Errorf("%q is no name for a policy of tier %s", name, tier)
 		}
 	}

@@ -1,7 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Scraper asks for URLs as a Prometheus in the cluster would: from a pod, with the token of its ServiceAccount. It prints of each the status of the answer and its body.
+// Scraper asks for URLs as a Prometheus in the cluster would: from a pod, with the token of its ServiceAccount. It
+// prints of each the status of the answer and its body.
 package main
 
 import (
@@ -27,10 +28,12 @@ func main() {
 		fail(err)
 	}
 	// Where it is given none, the operator makes its own certificate.
-	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	client := &http.Client{Timeout: 10 * time.Second,
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	for _, url := range os.Args[1:] {
 		status, body, err := get(client, url, string(token))
-		for end := time.Now().Add(patience); errors.Is(err, syscall.ECONNREFUSED) && time.Now().Before(end); status, body, err = get(client, url, string(token)) {
+		for end := time.Now().Add(patience); errors.Is(err, syscall.ECONNREFUSED) &&
+			time.Now().Before(end); status, body, err = get(client, url, string(token)) {
 			time.Sleep(200 * time.Millisecond)
 		}
 		if err != nil {

@@ -1,7 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Skew stands between a pod and the API server, and has the API server's clock be off: by what its argument says, 1h, say. It listens on the pod's loopback address alone.
+// Skew stands between a pod and the API server, and has the API server's clock be off: by what its argument says, 1h,
+// say. It listens on the pod's loopback address alone.
 package main
 
 import (

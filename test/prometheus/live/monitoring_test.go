@@ -35,7 +35,8 @@ import (
 
 const (
 	days = 24 * time.Hour
-	// mesh is the product that docs/monitoring.md speaks of; its license expires while we look. The license of database has ten days left.
+	// mesh is the product that docs/monitoring.md speaks of; its license expires while we look. The license of database
+	// has ten days left.
 	mesh, database = "acme-mesh", "acme-database"
 	// Those of docs/monitoring.md.
 	runbooks     = "https://runbooks.example.com/license"
@@ -120,11 +121,13 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 		By("installing config/prometheus where there is no prometheus-operator")
 		output, err := command(ctx, root, plane.Kubectl(), "apply", "-k", "config/prometheus").CombinedOutput()
 		Expect(err).To(HaveOccurred(), "it says what is missing")
-		Expect(string(output)).To(And(ContainSubstring(`no matches for kind "ServiceMonitor"`), ContainSubstring("clusterrolebinding.rbac.authorization.k8s.io/license-operator-metrics-scraper created")))
+		Expect(string(output)).To(And(ContainSubstring(`no matches for kind "ServiceMonitor"`),
+			ContainSubstring("clusterrolebinding.rbac.authorization.k8s.io/license-operator-metrics-scraper created")))
 		By("installing config/prometheus, as for a cluster with prometheus-operator, but for its rules")
 		Expect(plane.Install(ctx, definition(ctx, "servicemonitors"))).To(Succeed())
 		apply(ctx, build()...)
-		scraper := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.OperatorNamespace, Name: "license-operator-metrics-scraper"}}
+		scraper := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.OperatorNamespace,
+			Name: "license-operator-metrics-scraper"}}
 		request := &authenticationv1.TokenRequest{}
 		// Without a controller manager nobody fills in the Secret of config/prometheus.
 		Expect(k8sClient.SubResource("token").Create(ctx, scraper, request)).To(Succeed())
@@ -144,7 +147,8 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 		for _, name := range []string{mesh, database} {
 			Expect(k8sClient.Create(ctx, &api.LicensedProduct{
 				ObjectMeta: metav1.ObjectMeta{Name: name},
-				Spec:       api.LicensedProductSpec{Vendor: `Acme {{ "Ltd" }}`, RenewalURL: "https://acme.example/renew", TrustAnchors: anchors},
+				Spec: api.LicensedProductSpec{Vendor: `Acme {{ "Ltd" }}`,
+					RenewalURL: "https://acme.example/renew", TrustAnchors: anchors},
 			})).To(Succeed())
 		}
 		issue(ctx, "database-2026", database, 10*days)
@@ -171,7 +175,8 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 		Expect(err).NotTo(HaveOccurred())
 		trusting := trustingClient(certificates)
 		for bearer, want := range map[string]int{
-			"": http.StatusUnauthorized, "nonsense": http.StatusUnauthorized, stranger: http.StatusForbidden, string(scraper): http.StatusOK,
+			"": http.StatusUnauthorized, "nonsense": http.StatusUnauthorized, stranger: http.StatusForbidden,
+			string(scraper): http.StatusOK,
 		} {
 			code, err := scrape(ctx, trusting, manager.MetricsURL(), bearer)
 			Expect(err).NotTo(HaveOccurred(), "the certificate is trusted")
@@ -185,7 +190,8 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 			documents(block)
 		}
 		By("objects that the API server takes")
-		Expect(k8sClient.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "monitoring"}})).To(Succeed())
+		Expect(k8sClient.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "monitoring"}})).
+			To(Succeed())
 		apply(ctx, objects(fence("yaml", "prometheus-k8s"))...)
 		thresholds := objects(fence("yaml", "expiryWarningDays"))[0]
 		thresholds.SetAPIVersion(api.GroupVersion.String())
@@ -203,14 +209,18 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 				endpoints, _, _ := unstructured.NestedSlice(o.Object, "spec", "endpoints")
 				return endpoints[0].(map[string]any)["tlsConfig"]
 			}, Equal(tlsConfig)))))
-		Expect(built).To(ContainElement(And(HaveField("GetName()", certificate.GetName()), WithTransform(specOf, Equal(specOf(certificate))))))
+		Expect(built).
+			To(ContainElement(And(HaveField("GetName()", certificate.GetName()),
+				WithTransform(specOf, Equal(specOf(certificate))))))
 		run(ctx, root, "bash", "-euc", fence("console", "config/grafana"))
 		By("the rules, out for a plain Prometheus")
-		Expect(run(ctx, rules, "bash", "-euc", fence("console", "promtool check rules"))).To(ContainSubstring("SUCCESS"))
+		Expect(run(ctx, rules, "bash", "-euc", fence("console", "promtool check rules"))).
+			To(ContainSubstring("SUCCESS"))
 		By("configurations that the tools accept")
 		scratch := GinkgoT().TempDir()
 		for name, check := range map[string][]string{
-			"scrape_configs": {"promtool", "check", "config", "--syntax-only"}, "inhibit_rules": {"amtool", "check-config"}, "license_number_of_days": {"promtool", "check", "rules"},
+			"scrape_configs": {"promtool", "check", "config", "--syntax-only"},
+			"inhibit_rules":  {"amtool", "check-config"}, "license_number_of_days": {"promtool", "check", "rules"},
 		} {
 			path := filepath.Join(scratch, name+".yaml")
 			Expect(os.WriteFile(path, []byte(fence("yaml", name)), 0o600)).To(Succeed())
@@ -225,11 +235,15 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 
 	It("is scraped over its secured endpoint", func(ctx SpecContext) {
 		alertmanager = startAlertmanager(ctx, received)
-		Expect(os.WriteFile(filepath.Join(rules, "documented.rules.yaml"), []byte(fence("yaml", "license_number_of_days")), 0o600)).To(Succeed())
-		prometheus = startPrometheus(ctx, manager, alertmanager, tokenFile, filepath.Join(certificates, "ca.crt"), rules)
+		Expect(os.WriteFile(filepath.Join(rules, "documented.rules.yaml"),
+			[]byte(fence("yaml", "license_number_of_days")), 0o600)).To(Succeed())
+		prometheus = startPrometheus(ctx, manager, alertmanager, tokenFile, filepath.Join(certificates, "ca.crt"),
+			rules)
 		Eventually(query(ctx, prometheus, `up{job="license-operator"}`)).Should(Equal("1"))
 		Eventually(query(ctx, prometheus, `license_state{product="acme-mesh",state="Unlicensed"}`)).Should(Equal("1"))
-		Eventually(query(ctx, prometheus, `license_info{product="acme-database",license_key="database-2026",license_id="database-2026",customer="Initech \"North\""}`)).Should(Equal("1"))
+		Eventually(query(ctx, prometheus,
+			`license_info{product="acme-database",license_key="database-2026",license_id="database-2026",`+
+				`customer="Initech \"North\""}`)).Should(Equal("1"))
 		Eventually(query(ctx, prometheus, `round(license_number_of_days{product="acme-database"})`)).Should(Equal("10"))
 		Eventually(query(ctx, prometheus, `license_nodes_limit{product="acme-database"}`)).Should(Equal("100"))
 		Eventually(alertsIn(ctx, prometheus)).Should(ContainElement("LicenseExpiring critical acme-database pending"))
@@ -237,15 +251,18 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 		By("a license of seconds")
 		issue(ctx, "mesh-2026", mesh, 20*time.Second)
 		Eventually(query(ctx, prometheus, `license_state{product="acme-mesh",state="Valid"}`)).Should(Equal("1"))
-		Eventually(query(ctx, prometheus, `license_state{product="acme-mesh",state="Expired"}`), "30s").Should(Equal("1"))
-		Expect(query(ctx, prometheus, `license_state{product="acme-mesh",state="Valid"}`)(NewWithT(GinkgoT()))).To(Equal("0"))
+		Eventually(query(ctx, prometheus, `license_state{product="acme-mesh",state="Expired"}`), "30s").
+			Should(Equal("1"))
+		Expect(query(ctx, prometheus, `license_state{product="acme-mesh",state="Valid"}`)(NewWithT(GinkgoT()))).
+			To(Equal("0"))
 		Eventually(alertsIn(ctx, prometheus)).Should(ContainElement("LicenseExpired critical acme-mesh pending"))
 	})
 
 	It("repairs the rule when it is changed or deleted", func(ctx SpecContext) {
 		want := ruleNow(ctx, controlplane.OperatorNamespace)(NewWithT(GinkgoT()))
 		sameSpec := WithTransform(specOf, Equal(specOf(want)))
-		same := And(sameSpec, HaveField("GetLabels()", Equal(want.GetLabels())), HaveField("GetOwnerReferences()", Equal(want.GetOwnerReferences())))
+		same := And(sameSpec, HaveField("GetLabels()", Equal(want.GetLabels())),
+			HaveField("GetOwnerReferences()", Equal(want.GetOwnerReferences())))
 		for what, change := range map[string]func(*unstructured.Unstructured){
 			"its rules":  func(o *unstructured.Unstructured) { o.Object["spec"] = map[string]any{"groups": []any{}} },
 			"its labels": func(o *unstructured.Unstructured) { o.SetLabels(nil) },
@@ -268,9 +285,11 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 		gone := len(log.lines())
 		Consistently(manager.Done(), "10s").ShouldNot(BeClosed(), "the operator goes on; %q", log.lines()[before:])
 		said := log.lines()[before:]
-		AddReportEntry("lines logged when the kind disappeared, and in the 10 s after that", fmt.Sprintf("%d, %d", gone-before, len(said)-(gone-before)))
+		AddReportEntry("lines logged when the kind disappeared, and in the 10 s after that",
+			fmt.Sprintf("%d, %d", gone-before, len(said)-(gone-before)))
 		Expect(len(said)).To(BeNumerically("<=", 10), "it says little about it: %s", strings.Join(said, "\n"))
-		Expect(strings.Count(strings.Join(said, "\n"), `"level":"error"`)).To(BeNumerically("<=", 2), "it says little about it: %s", strings.Join(said, "\n"))
+		Expect(strings.Count(strings.Join(said, "\n"), `"level":"error"`)).To(BeNumerically("<=", 2),
+			"it says little about it: %s", strings.Join(said, "\n"))
 		Eventually(func() error {
 			return k8sClient.Get(ctx, client.ObjectKeyFromObject(rulesCRD), rulesCRD.DeepCopy())
 		}).Should(MatchError(apierrors.IsNotFound, "not found"))
@@ -286,8 +305,10 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 		scraper, err := os.ReadFile(tokenFile)
 		Expect(err).NotTo(HaveOccurred())
 		trusting := trustingClient(certificates)
-		Eventually(func() (int, error) { return scrape(ctx, trusting, manager.MetricsURL(), string(scraper)) }).Should(Equal(http.StatusOK))
-		Eventually(query(ctx, prometheus, `up{job="license-operator"}`)).Should(Equal("1"), "Prometheus reads the CA anew, too")
+		Eventually(func() (int, error) { return scrape(ctx, trusting, manager.MetricsURL(), string(scraper)) }).
+			Should(Equal(http.StatusOK))
+		Eventually(query(ctx, prometheus, `up{job="license-operator"}`)).Should(Equal("1"),
+			"Prometheus reads the CA anew, too")
 	})
 
 	It("pages when the license has expired", func(ctx SpecContext) {
@@ -296,7 +317,8 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 			HaveField("Annotations", And(
 				HaveKeyWithValue("runbook_url", runbooks+"/LicenseExpired.md"),
 				HaveKeyWithValue("summary", ContainSubstring(mesh)),
-				HaveKeyWithValue("description", And(ContainSubstring(`Acme {{ "Ltd" }}`), ContainSubstring("https://acme.example/renew"))),
+				HaveKeyWithValue("description",
+					And(ContainSubstring(`Acme {{ "Ltd" }}`), ContainSubstring("https://acme.example/renew"))),
 			)),
 		)))
 		Eventually(received.of("page")).Should(ContainElement("firing LicenseExpired acme-mesh"))
@@ -305,7 +327,9 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 
 	It("works with the documented rule, unchanged", func(ctx SpecContext) {
 		Eventually(alertsAt(ctx, alertmanager, "LicenseDaysLow", database)).Should(ConsistOf(
-			HaveField("Annotations", HaveKeyWithValue("summary", MatchRegexp(`^The license of acme-database expires in (10\.0|9\.9) days\.$`)))))
+			HaveField("Annotations",
+				HaveKeyWithValue("summary",
+					MatchRegexp(`^The license of acme-database expires in (10\.0|9\.9) days\.$`)))))
 		Eventually(received.of("mail")).Should(ContainElement("firing LicenseDaysLow acme-database"))
 	})
 
@@ -314,7 +338,8 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 		Eventually(query(ctx, prometheus, `license_state{product="acme-mesh",state="Valid"}`)).Should(Equal("1"))
 		Eventually(received.of("page")).Should(ContainElement("resolved LicenseExpired acme-mesh"))
 		Eventually(alertsAt(ctx, alertmanager, "LicenseExpired", mesh)).Should(BeEmpty())
-		Expect(received.of("page")()).NotTo(ContainElement(ContainSubstring("acme-database")), "what is pending pages nobody")
+		Expect(received.of("page")()).NotTo(ContainElement(ContainSubstring("acme-database")),
+			"what is pending pages nobody")
 	})
 
 	It("has a runbook for each alert, and its commands run as written", func(ctx SpecContext) {
@@ -324,7 +349,8 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 		key := &api.LicenseKey{}
 		Expect(k8sClient.Get(ctx, client.ObjectKey{Name: "acme-mesh-2027"}, key)).To(Succeed())
 		writeYAML(filepath.Join(scratch, "key.yaml"), map[string]any{
-			"apiVersion": api.GroupVersion.String(), "kind": "LicenseKey", "metadata": map[string]any{"name": key.Name}, "spec": key.Spec,
+			"apiVersion": api.GroupVersion.String(), "kind": "LicenseKey", "metadata": map[string]any{"name": key.Name},
+			"spec": key.Spec,
 		})
 		for _, name := range alerting.AlertNames {
 			page, err := os.ReadFile(filepath.Join(root, "docs", "runbooks", name+".md"))
@@ -346,7 +372,8 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 	})
 
 	It("writes rules to another namespace with the Role that is documented", func(ctx SpecContext) {
-		manager = startManager(ctx, "--leader-elect=false", "--alerts-namespace=monitoring") // rather than wait for the lease of the one that was killed
+		// rather than wait for the lease of the one that was killed
+		manager = startManager(ctx, "--leader-elect=false", "--alerts-namespace=monitoring")
 		Eventually(alertsReady(ctx, mesh)).Should(Equal(api.ReasonForbidden))
 		apply(ctx, objects(fence("yaml", "kind: Role\n"))...)
 		began := time.Now()
@@ -359,7 +386,8 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 // serverName is that of the documented scrape configuration.
 func serverName() string {
 	GinkgoHelper()
-	return scrapeConfig(documents(fence("yaml", "scrape_configs"))[0])["tls_config"].(map[string]any)["server_name"].(string)
+	return scrapeConfig(
+		documents(fence("yaml", "scrape_configs"))[0])["tls_config"].(map[string]any)["server_name"].(string)
 }
 
 func scrapeConfig(configuration map[string]any) map[string]any {
@@ -367,14 +395,18 @@ func scrapeConfig(configuration map[string]any) map[string]any {
 }
 
 // startPrometheus starts Prometheus with the documented configuration, but for where things are and how often it looks.
-func startPrometheus(ctx context.Context, manager *controlplane.Manager, alertmanager *server, tokenFile, caFile, rules string) *server {
+func startPrometheus(
+	ctx context.Context, manager *controlplane.Manager, alertmanager *server, tokenFile, caFile, rules string,
+) *server {
 	GinkgoHelper()
 	target, err := url.Parse(manager.MetricsURL())
 	Expect(err).NotTo(HaveOccurred())
 	configuration := documents(fence("yaml", "scrape_configs"))[0]
 	configuration["global"] = map[string]any{"scrape_interval": "1s", "evaluation_interval": "1s"}
 	configuration["rule_files"] = []any{filepath.Join(rules, "*.rules.yaml")}
-	configuration["alerting"] = map[string]any{"alertmanagers": []any{map[string]any{"static_configs": []any{map[string]any{"targets": []any{alertmanager.address}}}}}}
+	configuration["alerting"] = map[string]any{
+		"alertmanagers": []any{
+			map[string]any{"static_configs": []any{map[string]any{"targets": []any{alertmanager.address}}}}}}
 	scrape := scrapeConfig(configuration)
 	scrape["authorization"] = map[string]any{"credentials_file": tokenFile}
 	scrape["tls_config"].(map[string]any)["ca_file"] = caFile
@@ -385,7 +417,8 @@ func startPrometheus(ctx context.Context, manager *controlplane.Manager, alertma
 	path := filepath.Join(plane.Dir(), "prometheus.yaml")
 	writeYAML(path, configuration)
 	run(ctx, plane.Dir(), asset("promtool"), "check", "config", path)
-	return startServer("prometheus", "--config.file="+path, "--storage.tsdb.path="+filepath.Join(plane.Dir(), "prometheus"), "--log.level=warn")
+	return startServer("prometheus", "--config.file="+path,
+		"--storage.tsdb.path="+filepath.Join(plane.Dir(), "prometheus"), "--log.level=warn")
 }
 
 // startAlertmanager starts Alertmanager with the documented configuration, but for the receivers and how long it waits.
@@ -396,7 +429,10 @@ func startAlertmanager(ctx context.Context, received *inbox) *server {
 	var receivers []any
 	for _, r := range configuration["receivers"].([]any) {
 		name := r.(map[string]any)["name"]
-		receivers = append(receivers, map[string]any{"name": name, "webhook_configs": []any{map[string]any{"url": fmt.Sprintf("%s/%s", received.URL, name), "send_resolved": true}}})
+		receivers = append(receivers,
+			map[string]any{"name": name,
+				"webhook_configs": []any{map[string]any{"url": fmt.Sprintf("%s/%s", received.URL, name),
+					"send_resolved": true}}})
 	}
 	configuration["receivers"] = receivers
 	route := configuration["route"].(map[string]any)
@@ -404,7 +440,8 @@ func startAlertmanager(ctx context.Context, received *inbox) *server {
 	path := filepath.Join(plane.Dir(), "alertmanager.yaml")
 	writeYAML(path, configuration)
 	run(ctx, plane.Dir(), asset("amtool"), "check-config", path)
-	return startServer("alertmanager", "--config.file="+path, "--storage.path="+filepath.Join(plane.Dir(), "alertmanager"), "--cluster.listen-address=", "--log.level=warn")
+	return startServer("alertmanager", "--config.file="+path,
+		"--storage.path="+filepath.Join(plane.Dir(), "alertmanager"), "--cluster.listen-address=", "--log.level=warn")
 }
 
 // trustingClient trusts the certificates that docs/monitoring.md has openssl make.

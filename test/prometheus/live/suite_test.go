@@ -1,8 +1,9 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package live runs the operator's binary beside a real Prometheus and a real Alertmanager, set up as docs/monitoring.md says, on a real API server with the
-// rights that config/rbac and config/prometheus give. Time is real.
+// Package live runs the operator's binary beside a real Prometheus and a real Alertmanager, set up as
+// docs/monitoring.md says, on a real API server with the rights that config/rbac and config/prometheus give. Time is
+// real.
 package live
 
 import (
@@ -84,7 +85,8 @@ func apply(ctx context.Context, objects ...*unstructured.Unstructured) {
 	GinkgoHelper()
 	strict := client.WithFieldValidation(k8sClient, "Strict")
 	for _, o := range objects {
-		Expect(strict.Apply(ctx, client.ApplyConfigurationFromUnstructured(o.DeepCopy()), client.FieldOwner("administrator"), client.ForceOwnership)).
+		Expect(strict.Apply(ctx, client.ApplyConfigurationFromUnstructured(o.DeepCopy()),
+			client.FieldOwner("administrator"), client.ForceOwnership)).
 			To(Succeed(), "%s %s", o.GetKind(), o.GetName())
 	}
 }
@@ -98,7 +100,8 @@ func build(components ...string) []*unstructured.Unstructured {
 	Expect(err).NotTo(HaveOccurred())
 	configPrometheus, err := filepath.Abs(filepath.Join(root, "config", "prometheus"))
 	Expect(err).NotTo(HaveOccurred())
-	// With components the kustomization is the folder's own with its last lines no longer comments; they are the same when they are put on top of it, but for names.
+	// With components the kustomization is the folder's own with its last lines no longer comments; they are the same
+	// when they are put on top of it, but for names.
 	content, err := os.ReadFile(filepath.Join(configPrometheus, "kustomization.yaml"))
 	Expect(err).NotTo(HaveOccurred())
 	Expect(os.CopyFS(dir, os.DirFS(configPrometheus))).To(Succeed())
@@ -135,6 +138,7 @@ func command(ctx context.Context, dir, path string, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, path, args...)
 	c.Dir = dir
 	c.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "USER=someone", "HOME="+plane.Dir(),
-		"PATH="+strings.Join([]string{filepath.Dir(plane.Kubectl()), binaries, os.Getenv(assetsVariable), os.Getenv("PATH")}, ":"))
+		"PATH="+strings.Join([]string{filepath.Dir(plane.Kubectl()), binaries, os.Getenv(assetsVariable),
+			os.Getenv("PATH")}, ":"))
 	return c
 }

@@ -68,7 +68,8 @@ func firstHeading(t *testing.T, page string) string {
 // TestAlertsKnowTheirMetrics: each metric and label in an expression of an alert is one that the collector has.
 func TestAlertsKnowTheirMetrics(t *testing.T) {
 	known := described(t)
-	for _, rule := range alerting.Rule(product("acme-mesh", 1).restricting(api.RestrictionDefaultTierOnly).product, options).Spec.Groups[0].Rules {
+	for _, rule := range alerting.Rule(product("acme-mesh", 1).restricting(api.RestrictionDefaultTierOnly).product,
+		options).Spec.Groups[0].Rules {
 		checkExpression(t, rule.Alert, rule.Expr.String(), known)
 	}
 }
@@ -230,13 +231,14 @@ func TestDashboards(t *testing.T) {
 	}
 }
 
-// TestDashboardFigures has what the panels show: of one product that uses a node more each day, and of one that has expired and is restricted, while two replicas
-// export at once.
+// TestDashboardFigures has what the panels show: of one product that uses a node more each day, and of one that has
+// expired and is restricted, while two replicas export at once.
 func TestDashboardFigures(t *testing.T) {
 	limits := map[string]int64{"nodes": 30, "cores": 200}
 	w := newWorld(t,
 		product("acme-mesh", 730, limited(key("acme-2027", -100, 98, 10), limits)).using(10, 80),
-		product("bolt", 730, key("bolt-2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
+		product("bolt", 730, key("bolt-2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly,
+			policy("first", restriction.PassOrder)),
 		product("hidden", 730),
 	)
 	w.run(8*24, time.Hour, nil, func(w *world) {
@@ -253,20 +255,23 @@ func TestDashboardFigures(t *testing.T) {
 		"Days left A":                         {"acme-mesh acme-2027": 90, "bolt bolt-2026": -28},
 		"Days left B":                         {"acme-mesh": 100, "bolt": -14},
 		"License keys A":                      {"acme-mesh acme-2027 Valid": 1, "bolt bolt-2026 Expired": 1},
-		"License keys B":                      {"acme-mesh acme-2027 L-acme-2027 Example GmbH": 1, "bolt bolt-2026 L-bolt-2026 Example GmbH": 1},
-		"License keys C":                      {"acme-mesh acme-2027": 1000 * float64(start.Add(98*day).Unix()), "bolt bolt-2026": 1000 * float64(start.Add(-20*day).Unix())},
-		"Alerts A":                            {"LicenseExpired firing bolt critical": 1, "LicenseRestrictionBypassed firing bolt warning": 1},
-		"Nodes used, and licensed A":          {"acme-mesh": 17},
-		"Nodes used, and licensed B":          {"acme-mesh": 30},
-		"Nodes used, and licensed C":          {"acme-mesh": 47},
-		"Nodes: limit reached in A":           {"acme-mesh": 13},
-		"CPU cores used, and licensed A":      {"acme-mesh": 136},
-		"CPU cores used, and licensed B":      {"acme-mesh": 200},
-		"CPU cores used, and licensed C":      {"acme-mesh": 374},
-		"CPU cores: limit reached in A":       {"acme-mesh": 8},
-		"Restrictions A":                      {"acme-mesh": 0, "bolt": 1},
-		"Restrictions B":                      {"bolt": 1},
-		"Clock A":                             {"acme-mesh": 0, "bolt": 0},
+		"License keys B": {"acme-mesh acme-2027 L-acme-2027 Example GmbH": 1,
+			"bolt bolt-2026 L-bolt-2026 Example GmbH": 1},
+		"License keys C": {"acme-mesh acme-2027": 1000 * float64(start.Add(98*day).Unix()),
+			"bolt bolt-2026": 1000 * float64(start.Add(-20*day).Unix())},
+		"Alerts A": {"LicenseExpired firing bolt critical": 1,
+			"LicenseRestrictionBypassed firing bolt warning": 1},
+		"Nodes used, and licensed A":     {"acme-mesh": 17},
+		"Nodes used, and licensed B":     {"acme-mesh": 30},
+		"Nodes used, and licensed C":     {"acme-mesh": 47},
+		"Nodes: limit reached in A":      {"acme-mesh": 13},
+		"CPU cores used, and licensed A": {"acme-mesh": 136},
+		"CPU cores used, and licensed B": {"acme-mesh": 200},
+		"CPU cores used, and licensed C": {"acme-mesh": 374},
+		"CPU cores: limit reached in A":  {"acme-mesh": 8},
+		"Restrictions A":                 {"acme-mesh": 0, "bolt": 1},
+		"Restrictions B":                 {"bolt": 1},
+		"Clock A":                        {"acme-mesh": 0, "bolt": 0},
 	}
 	got := map[string]map[string]float64{}
 	for _, d := range dashboards(t) {
@@ -291,7 +296,8 @@ func TestDashboardFigures(t *testing.T) {
 
 func figureName(of labels.Labels) string {
 	var values []string
-	for _, name := range []string{"alertname", "alertstate", "product", "license_key", "license_id", "customer", "severity", "state"} {
+	for _, name := range []string{"alertname", "alertstate", "product", "license_key", "license_id", "customer",
+		"severity", "state"} {
 		if value := of.Get(name); value != "" {
 			values = append(values, value)
 		}
@@ -299,7 +305,8 @@ func figureName(of labels.Labels) string {
 	return strings.Join(values, " ")
 }
 
-// checkExpression fails where Prometheus does not understand an expression, where it selects or groups by what is not known, or where pods are told apart.
+// checkExpression fails where Prometheus does not understand an expression, where it selects or groups by what is not
+// known, or where pods are told apart.
 func checkExpression(t *testing.T, where, expr string, known map[string][]string) {
 	t.Helper()
 	parsed, err := parse(expr)

@@ -24,14 +24,15 @@ import (
 
 // hostile are what users may write where a text or an expression could take it for its own.
 var hostile = map[string]struct{ name, vendor, renewalURL string }{
-	"plain":           {"acme-mesh", "Acme", "https://acme.example/renew"},
-	"no renewal URL":  {"acme-mesh", "Acme", ""},
-	"actions":         {"acme-mesh", `{{ "{{" }}{{ range query "up" }}{{ end }}`, "https://acme.example/{{end}}"},
-	"half an action":  {"acme-mesh", "Acme {{", "mailto:a@acme.example?subject={"},
-	"braces":          {"acme-mesh", "}}{{{{}}{", "https://acme.example/}}"},
-	"quotes":          {"acme-mesh", "\"Acme'`\\n\\\"\\", `https://acme.example/"'\`},
-	"lines":           {"acme-mesh", "Acme\n- alert: Mine\r\n\tÄ☃\u2028: #\x01", "https://acme.example/%0A"},
-	"a long name":     {strings.Repeat("a.b-", 63) + "c", strings.Repeat("{", 128), "https://acme.example/" + strings.Repeat("{", 1003)},
+	"plain":          {"acme-mesh", "Acme", "https://acme.example/renew"},
+	"no renewal URL": {"acme-mesh", "Acme", ""},
+	"actions":        {"acme-mesh", `{{ "{{" }}{{ range query "up" }}{{ end }}`, "https://acme.example/{{end}}"},
+	"half an action": {"acme-mesh", "Acme {{", "mailto:a@acme.example?subject={"},
+	"braces":         {"acme-mesh", "}}{{{{}}{", "https://acme.example/}}"},
+	"quotes":         {"acme-mesh", "\"Acme'`\\n\\\"\\", `https://acme.example/"'\`},
+	"lines":          {"acme-mesh", "Acme\n- alert: Mine\r\n\tÄ☃\u2028: #\x01", "https://acme.example/%0A"},
+	"a long name": {strings.Repeat("a.b-", 63) + "c", strings.Repeat("{", 128),
+		"https://acme.example/" + strings.Repeat("{", 1003)},
 	"a name in parts": {"1.acme-mesh.v2", "$value $labels {{ $value }}", "https://acme.example/$labels"},
 }
 
@@ -48,7 +49,8 @@ func TestRuleFormat(t *testing.T) {
 			for form, content := range map[string][]byte{"YAML": ruleFile(t, s.product, options), "JSON": asJSON} {
 				for _, scheme := range []model.ValidationScheme{model.UTF8Validation, model.LegacyValidation} {
 					const ignoreUnknownFields = false
-					groups, errs := rulefmt.Parse(content, ignoreUnknownFields, scheme, parser.NewParser(parser.Options{}), promslog.NewNopLogger())
+					groups, errs := rulefmt.Parse(content, ignoreUnknownFields, scheme,
+						parser.NewParser(parser.Options{}), promslog.NewNopLogger())
 					for _, err := range errs {
 						t.Errorf("%s: %v", form, err)
 					}
@@ -80,7 +82,8 @@ func TestTexts(t *testing.T) {
 					renewal = "Ask " + test.vendor + " for a license and apply"
 				}
 				of := func(keys ...license.Key) *subject {
-					s := product(test.name, 1, keys...).using(10, 10).restricting(mode, policy("first", restriction.PassOrder))
+					s := product(test.name, 1, keys...).using(10, 10).restricting(mode,
+						policy("first", restriction.PassOrder))
 					s.product.Spec.Vendor, s.product.Spec.RenewalURL = test.vendor, test.renewalURL
 					return s
 				}
@@ -111,7 +114,8 @@ func TestTexts(t *testing.T) {
 						if !strings.Contains(summary, test.name) || strings.Contains(summary, "\n") {
 							t.Errorf("the summary of %s is not one line that names the product:\n%s", name, summary)
 						}
-						if got, want := a.Annotations.Get("runbook_url"), "https://docs.example/runbooks/"+words[0]+".md"; got != want {
+						if got, want := a.Annotations.Get("runbook_url"),
+							"https://docs.example/runbooks/"+words[0]+".md"; got != want {
 							t.Errorf("the runbook of %s is at %s, want %s", name, got, want)
 						}
 					}
@@ -133,35 +137,49 @@ func TestDescriptions(t *testing.T) {
 		want    map[string]string
 	}{
 		"LicenseExpiring, and beyond a limit": {
-			subject: acme(limited(key("2027", -325, 40, 10), map[string]int64{"nodes": 1_000_000, "cores": 300})).using(1_234_567, 299),
+			subject: acme(limited(key("2027", -325, 40, 10), map[string]int64{"nodes": 1_000_000, "cores": 300})).
+				using(1_234_567, 299),
 			want: map[string]string{
-				"LicenseExpiring acme-mesh warning": "acme-mesh (Acme) is licensed until 2027-04-20 12:00:00 +0000 UTC: grace periods and renewals that are applied already are included in that.\n" +
+				"LicenseExpiring acme-mesh warning": "acme-mesh (Acme) is licensed until 2027-04-20 12:00:00 +0000 " +
+					"UTC: grace periods and renewals that are applied already are included in that.\n" +
 					"Everything works until then.\n" +
-					"Get a license at https://acme.example/renew and apply it as a LicenseKey. It may be applied before it begins, and takes over without a gap.",
-				"LicenseNodesExceeded acme-mesh warning": "acme-mesh (Acme) uses more nodes than its license allows, by 234567.\n" +
+					"Get a license at https://acme.example/renew and apply it as a LicenseKey. It may be applied " +
+					"before it begins, and takes over without a gap.",
+				"LicenseNodesExceeded acme-mesh warning": "acme-mesh (Acme) uses more nodes than its license " +
+					"allows, by 234567.\n" +
 					"Nothing is blocked, below the limit or above it: new nodes join, and every feature works.\n" +
-					"Should it stay so, the license has to grow. Get a license at https://acme.example/renew and apply it as a LicenseKey.",
-				"LicenseCoresNearLimit acme-mesh warning": "Of the CPU cores that the license of acme-mesh (Acme) allows, 99.7% are in use.\n" +
+					"Should it stay so, the license has to grow. Get a license at https://acme.example/renew and " +
+					"apply it as a LicenseKey.",
+				"LicenseCoresNearLimit acme-mesh warning": "Of the CPU cores that the license of acme-mesh (Acme) " +
+					"allows, 99.7% are in use.\n" +
 					"Nothing is blocked, below the limit or above it: new nodes join, and every feature works.\n" +
-					"Should more be added, the license has to grow. Get a license at https://acme.example/renew and apply it as a LicenseKey.",
+					"Should more be added, the license has to grow. Get a license at https://acme.example/renew and " +
+					"apply it as a LicenseKey.",
 			},
 		},
 		"LicenseInGracePeriod, and an invalid key": {
 			subject: acme(key("2026", -370, -5, 14), invalid("2027")),
 			want: map[string]string{
-				"LicenseInGracePeriod acme-mesh warning": "The license of acme-mesh (Acme) has expired. Its grace period ends at 2027-03-10 12:00:00 +0000 UTC, and everything works until then.\n" +
-					"No renewal that covers the next 60 days has been applied. Get a license at https://acme.example/renew and apply it as a LicenseKey.",
-				"LicenseKeyInvalid acme-mesh warning license_key=2027": "LicenseKey 2027 of acme-mesh (Acme) does not verify and counts for nothing.\n" +
-					"Another key covers the product, so everything works; but should this one be a renewal, it will not take over.\n" +
-					"Condition Ready says why: kubectl describe lk 2027. Do what it says, or delete the key if nobody needs it.",
+				"LicenseInGracePeriod acme-mesh warning": "The license of acme-mesh (Acme) has expired. Its grace " +
+					"period ends at 2027-03-10 12:00:00 +0000 UTC, and everything works until then.\n" +
+					"No renewal that covers the next 60 days has been applied. Get a license at " +
+					"https://acme.example/renew and apply it as a LicenseKey.",
+				"LicenseKeyInvalid acme-mesh warning license_key=2027": "LicenseKey 2027 of acme-mesh (Acme) does " +
+					"not verify and counts for nothing.\n" +
+					"Another key covers the product, so everything works; but should this one be a renewal, it will " +
+					"not take over.\n" +
+					"Condition Ready says why: kubectl describe lk 2027. Do what it says, or delete the key if " +
+					"nobody needs it.",
 			},
 		},
 		"LicenseExpired": {
 			subject: acme(key("2026", -385, -20, 14)),
 			want: map[string]string{
-				"LicenseExpired acme-mesh critical": "The license of acme-mesh (Acme) has expired, and its grace period ended at 2027-02-23 12:00:00 +0000 UTC.\n" +
+				"LicenseExpired acme-mesh critical": "The license of acme-mesh (Acme) has expired, and its grace " +
+					"period ended at 2027-02-23 12:00:00 +0000 UTC.\n" +
 					"It grants no features any more; what the product does without is for its vendor to say.\n" +
-					"Get a license at https://acme.example/renew and apply it as a LicenseKey: it counts within seconds.",
+					"Get a license at https://acme.example/renew and apply it as a LicenseKey: it counts within " +
+					"seconds.",
 			},
 		},
 		"LicenseInGracePeriod, and a restriction that makes policies read-only": {
@@ -169,30 +187,38 @@ func TestDescriptions(t *testing.T) {
 			want: map[string]string{
 				"LicenseInGracePeriod acme-mesh critical": "The license of acme-mesh (Acme) has expired. " +
 					"Its grace period ends at 2027-03-10 12:00:00 +0000 UTC, and everything works until then.\n" +
-					"Unless a renewal takes over by then, its restriction takes effect: policies in the tiers that it restricts can be neither created nor changed, " +
-					"and those that are there go on being applied. kubectl license simulate acme-mesh says which those are.\n" +
-					"No renewal that covers the next 60 days has been applied. Get a license at https://acme.example/renew and apply it as a LicenseKey.",
+					"Unless a renewal takes over by then, its restriction takes effect: policies in the tiers that " +
+					"it restricts can be neither created nor changed, " +
+					"and those that are there go on being applied. kubectl license simulate acme-mesh says which " +
+					"those are.\n" +
+					"No renewal that covers the next 60 days has been applied. Get a license at " +
+					"https://acme.example/renew and apply it as a LicenseKey.",
 			},
 		},
 		"LicenseExpired, and a restriction that two policies get around": {
 			subject: acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly,
 				policy("first", restriction.PassOrder), policy("ahead", restriction.PassOrder)),
 			want: map[string]string{
-				"LicenseExpired acme-mesh critical": "The license of acme-mesh (Acme) has expired, and its grace period ended at 2027-02-23 12:00:00 +0000 UTC.\n" +
+				"LicenseExpired acme-mesh critical": "The license of acme-mesh (Acme) has expired, and its grace " +
+					"period ended at 2027-02-23 12:00:00 +0000 UTC.\n" +
 					"It grants no features any more.\n" +
-					"While its restriction is in force, policies in the tiers that it restricts are no longer applied to pods, and those in the default tier still are. " +
+					"While its restriction is in force, policies in the tiers that it restricts are no longer " +
+					"applied to pods, and those in the default tier still are. " +
 					"kubectl describe lprod acme-mesh says how it stands.\n" +
-					"Get a license at https://acme.example/renew and apply it as a LicenseKey: it counts within seconds, and lifts the restriction.",
+					"Get a license at https://acme.example/renew and apply it as a LicenseKey: it counts within " +
+					"seconds, and lifts the restriction.",
 				"LicenseRestrictionBypassed acme-mesh warning": "The restriction of acme-mesh (Acme) is in force, " +
 					"and yet policies in the tiers that it restricts go on being applied to pods: 2 of them.\n" +
 					"status.restriction.bypasses names them, with a reason each: kubectl describe lprod acme-mesh.\n" +
-					"SortsFirst: give the policy a greater order, or delete it. TierDeleting: see that the tier's deletion comes to its end.",
+					"SortsFirst: give the policy a greater order, or delete it. TierDeleting: see that the tier's " +
+					"deletion comes to its end.",
 			},
 		},
 		"LicenseMissing": {
 			subject: product("acme-mesh", 1),
 			want: map[string]string{
-				"LicenseMissing acme-mesh warning": "There is no license for acme-mesh (Acme): no LicenseKey of it verifies and has begun. " +
+				"LicenseMissing acme-mesh warning": "There is no license for acme-mesh (Acme): no LicenseKey of it " +
+					"verifies and has begun. " +
 					"By the product's terms it may stay without one until 2027-03-30 12:00:00 +0000 UTC.\n" +
 					"Get a license at https://acme.example/renew and apply it as a LicenseKey.",
 			},

@@ -27,7 +27,9 @@ func TestStories(t *testing.T) {
 		want    map[string]string
 	}{
 		"each waits for its time": {
-			subject: acme(limited(key("2027", -360, 5, 0), map[string]int64{"nodes": 10, "cores": 10}), invalid("2028")).using(11, 10),
+			subject: acme(limited(key("2027", -360, 5, 0), map[string]int64{"nodes": 10, "cores": 10}),
+				invalid("2028")).
+				using(11, 10),
 			minutes: 20,
 			events:  map[int]func(*world){2: func(w *world) { w.operatorAhead = time.Hour }},
 			want: map[string]string{
@@ -54,7 +56,10 @@ func TestStories(t *testing.T) {
 		"expiry, grace, end, renewal": {
 			subject: acme(minutely("2026", -1000, 10, 10)),
 			minutes: 40,
-			events:  map[int]func(*world){30: func(w *world) { w.subjects[0].keys = append(w.subjects[0].keys, key("2027", 0, 365, 14)) }},
+			events: map[int]func(*world){30: func(w *world) {
+				w.subjects[0].keys = append(w.subjects[0].keys,
+					key("2027", 0, 365, 14))
+			}},
 			want: map[string]string{
 				"LicenseExpiring acme-mesh critical":     "0m pending, 5m firing, 10m resolved",
 				"LicenseInGracePeriod acme-mesh warning": "10m pending, 11m firing, 20m resolved",
@@ -69,7 +74,10 @@ func TestStories(t *testing.T) {
 		"a renewal is staged in grace": {
 			subject: acme(minutely("2026", -1000, 2, 1000)),
 			minutes: 20,
-			events:  map[int]func(*world){10: func(w *world) { w.subjects[0].keys = append(w.subjects[0].keys, key("2027", 0, 365, 14)) }},
+			events: map[int]func(*world){10: func(w *world) {
+				w.subjects[0].keys = append(w.subjects[0].keys,
+					key("2027", 0, 365, 14))
+			}},
 			want: map[string]string{
 				"LicenseExpiring acme-mesh critical":     "0m pending, 2m resolved",
 				"LicenseInGracePeriod acme-mesh warning": "2m pending, 3m firing, 10m resolved",
@@ -125,7 +133,8 @@ func TestStories(t *testing.T) {
 			},
 		},
 		"a policy gets around a restriction for too short to tell": {
-			subject: acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
+			subject: acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly,
+				policy("first", restriction.PassOrder)),
 			minutes: 40,
 			events:  map[int]func(*world){10: func(w *world) { w.subjects[0].seen.Policies = nil }},
 			want: map[string]string{
@@ -134,21 +143,24 @@ func TestStories(t *testing.T) {
 			},
 		},
 		"a restriction comes, is got around, paused, and ends with a renewal": {
-			subject: acme(minutely("2026", -1000, 10, 10)).restricting(api.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
+			subject: acme(minutely("2026", -1000, 10, 10)).restricting(api.RestrictionDefaultTierOnly,
+				policy("first", restriction.PassOrder)),
 			minutes: 80,
 			events: map[int]func(*world){
 				40: func(w *world) { w.subjects[0].paused(w.now, 10*time.Minute) },
 				70: func(w *world) { w.subjects[0].keys = append(w.subjects[0].keys, key("2027", 0, 365, 14)) },
 			},
 			want: map[string]string{
-				"LicenseExpiring acme-mesh critical":           "0m pending, 5m firing, 10m resolved",
-				"LicenseInGracePeriod acme-mesh critical":      "10m pending, 11m firing, 20m resolved",
-				"LicenseExpired acme-mesh critical":            "20m pending, 21m firing, 1h10m resolved",
-				"LicenseRestrictionBypassed acme-mesh warning": "20m pending, 35m firing, 40m resolved, 50m pending, 1h5m firing, 1h10m resolved",
+				"LicenseExpiring acme-mesh critical":      "0m pending, 5m firing, 10m resolved",
+				"LicenseInGracePeriod acme-mesh critical": "10m pending, 11m firing, 20m resolved",
+				"LicenseExpired acme-mesh critical":       "20m pending, 21m firing, 1h10m resolved",
+				"LicenseRestrictionBypassed acme-mesh warning": "20m pending, 35m firing, 40m resolved, 50m " +
+					"pending, 1h5m firing, 1h10m resolved",
 			},
 		},
 		"a restriction takes effect at the end of the unlicensed period": {
-			subject: withUnlicensed(product("acme-mesh", 1), 1, 20*time.Minute).restricting(api.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
+			subject: withUnlicensed(product("acme-mesh", 1), 1, 20*time.Minute).
+				restricting(api.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
 			minutes: 40,
 			want: map[string]string{
 				"LicenseMissing acme-mesh warning":             "0m pending, 15m firing, 20m resolved",
@@ -159,9 +171,11 @@ func TestStories(t *testing.T) {
 		"operator gone": {
 			subject: acme(key("2026", -385, -20, 14)),
 			minutes: 40,
-			events:  map[int]func(*world){5: func(w *world) { w.replicas[0].down = true }, 30: func(w *world) { w.replicas[0].down = false }},
+			events: map[int]func(*world){5: func(w *world) { w.replicas[0].down = true },
+				30: func(w *world) { w.replicas[0].down = false }},
 			want: map[string]string{
-				"LicenseExpired acme-mesh critical":       "0m pending, 1m firing, 9m resolved, 30m pending, 31m firing",
+				"LicenseExpired acme-mesh critical": "0m pending, 1m firing, 9m resolved, 30m pending, " +
+					"31m firing",
 				"LicenseMetricsAbsent acme-mesh critical": "5m pending, 15m firing, 30m resolved",
 			},
 		},
@@ -187,7 +201,8 @@ func TestStories(t *testing.T) {
 	}
 }
 
-// TestHandover: however one replica follows another, an alert that waits goes on waiting, and one that fires goes on firing.
+// TestHandover: however one replica follows another, an alert that waits goes on waiting, and one that fires goes on
+// firing.
 func TestHandover(t *testing.T) {
 	for name, events := range map[string]map[int]func(*world){
 		"at once": {
@@ -217,11 +232,14 @@ func TestHandover(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t,
-				product("exceeded", 730, limited(key("exceeded", -370, -5, 14), map[string]int64{"nodes": 10}), invalid("invalid")).using(11, 0),
+				product("exceeded", 730, limited(key("exceeded", -370, -5, 14), map[string]int64{"nodes": 10}),
+					invalid("invalid")).using(11, 0),
 				product("expired", 730, key("expired", -385, -20, 14)),
-				product("expiring", 730, limited(key("expiring", -360, 5, 0), map[string]int64{"cores": 10})).using(0, 10),
+				product("expiring", 730, limited(key("expiring", -360, 5, 0), map[string]int64{"cores": 10})).using(0,
+					10),
 				product("missing", 1),
-				product("restricted", 730, key("restricted", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
+				product("restricted", 730, key("restricted", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly,
+					policy("first", restriction.PassOrder)),
 			)
 			w.run(20, time.Minute, events, oneStory)
 			want := map[string]string{
@@ -247,8 +265,8 @@ func TestHandover(t *testing.T) {
 	}
 }
 
-// TestHandoverAtABoundary: the new replica says something else than the old one, whose series have not been noted to have ended. What was ends at once, and what is
-// has to wait until nothing contradicts it.
+// TestHandoverAtABoundary: the new replica says something else than the old one, whose series have not been noted to
+// have ended. What was ends at once, and what is has to wait until nothing contradicts it.
 func TestHandoverAtABoundary(t *testing.T) {
 	handover := func(w *world) { w.replicas[0].gone = true; w.lead("operator-b") }
 	for name, test := range map[string]struct {
@@ -273,8 +291,9 @@ func TestHandoverAtABoundary(t *testing.T) {
 			want: map[string]string{"LicenseExpired acme-mesh critical": "0m pending, 1m firing, 10m resolved"},
 		},
 		"into a restriction": {
-			subject: acme(minutely("2026", -1000, 10, 0)).restricting(api.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
-			events:  map[int]func(*world){10: handover},
+			subject: acme(minutely("2026", -1000, 10, 0)).restricting(api.RestrictionDefaultTierOnly,
+				policy("first", restriction.PassOrder)),
+			events: map[int]func(*world){10: handover},
 			want: map[string]string{
 				"LicenseExpiring acme-mesh critical":           "0m pending, 5m firing, 10m resolved",
 				"LicenseExpired acme-mesh critical":            "14m pending, 15m firing",
@@ -282,7 +301,8 @@ func TestHandoverAtABoundary(t *testing.T) {
 			},
 		},
 		"renewed, and restricted no longer": {
-			subject: acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
+			subject: acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly,
+				policy("first", restriction.PassOrder)),
 			events: map[int]func(*world){20: func(w *world) {
 				handover(w)
 				w.subjects[0].keys = append(w.subjects[0].keys, key("2027", 0, 365, 14))
@@ -315,7 +335,8 @@ func TestHandoverAtABoundary(t *testing.T) {
 	}
 }
 
-// TestLife follows licenses from their first day until they have been renewed: no two alerts ever tell of their end at a time, and none is left in the end.
+// TestLife follows licenses from their first day until they have been renewed: no two alerts ever tell of their end at
+// a time, and none is left in the end.
 func TestLife(t *testing.T) {
 	const perDay = 24 // every hour
 	renew := func(w *world) { w.subjects[0].keys = append(w.subjects[0].keys, key("2028", 0, 400, 0)) }
@@ -341,7 +362,8 @@ func TestLife(t *testing.T) {
 			},
 		},
 		"with a short grace period that a restriction follows": {
-			subject: acme(key("2027", 0, 10, 1)).restricting(api.RestrictionReadOnly, policy("first", restriction.PassOrder)), renewal: 12,
+			subject: acme(key("2027", 0, 10, 1)).restricting(api.RestrictionReadOnly,
+				policy("first", restriction.PassOrder)), renewal: 12,
 			want: map[string]string{
 				"LicenseExpiring acme-mesh warning":       "5d1h pending, 5d2h firing, 9d1h resolved",
 				"LicenseExpiring acme-mesh critical":      "9d1h pending, 9d2h firing, 10d resolved",
@@ -352,22 +374,26 @@ func TestLife(t *testing.T) {
 		"without a grace period, and with a key that does not verify": {
 			subject: acme(key("2027", 0, 7, 0), invalid("2027-copy")), renewal: 8,
 			want: map[string]string{
-				"LicenseExpiring acme-mesh warning":                          "1d1h pending, 1d2h firing, 5d1h resolved",
-				"LicenseExpiring acme-mesh critical":                         "5d1h pending, 5d2h firing, 7d resolved",
-				"LicenseExpired acme-mesh critical":                          "7d pending, 7d1h firing, 8d resolved",
-				"LicenseKeyInvalid acme-mesh warning license_key=2027-copy":  "0m pending, 1h firing, 7d resolved, 8d pending, 8d1h firing",
+				"LicenseExpiring acme-mesh warning":  "1d1h pending, 1d2h firing, 5d1h resolved",
+				"LicenseExpiring acme-mesh critical": "5d1h pending, 5d2h firing, 7d resolved",
+				"LicenseExpired acme-mesh critical":  "7d pending, 7d1h firing, 8d resolved",
+				"LicenseKeyInvalid acme-mesh warning license_key=2027-copy": "0m pending, 1h firing, 7d resolved, " +
+					"8d pending, 8d1h firing",
 				"LicenseKeyInvalid acme-mesh critical license_key=2027-copy": "7d pending, 7d1h firing, 8d resolved",
 			},
 		},
 		"with a license that comes late, and a second that is staged with a gap": {
-			subject: withUnlicensed(product("acme-mesh", 0, key("2027", 3, 4, 1), key("2027-2", 6, 7, 0)), 1, 0), renewal: 8,
+			subject: withUnlicensed(product("acme-mesh", 0, key("2027", 3, 4, 1), key("2027-2", 6, 7, 0)), 1, 0),
+			renewal: 8,
 			want: map[string]string{
-				"LicenseMissing acme-mesh warning":       "0m pending, 1h firing, 1d resolved",
-				"LicenseMissing acme-mesh critical":      "1d pending, 1d1h firing, 3d resolved",
-				"LicenseExpiring acme-mesh warning":      "3d pending, 3d1h resolved",
-				"LicenseExpiring acme-mesh critical":     "3d1h pending, 3d2h firing, 4d resolved, 6d pending, 6d1h firing, 7d resolved",
+				"LicenseMissing acme-mesh warning":  "0m pending, 1h firing, 1d resolved",
+				"LicenseMissing acme-mesh critical": "1d pending, 1d1h firing, 3d resolved",
+				"LicenseExpiring acme-mesh warning": "3d pending, 3d1h resolved",
+				"LicenseExpiring acme-mesh critical": "3d1h pending, 3d2h firing, 4d resolved, 6d pending, 6d1h " +
+					"firing, 7d resolved",
 				"LicenseInGracePeriod acme-mesh warning": "4d pending, 4d1h firing, 5d resolved",
-				"LicenseExpired acme-mesh critical":      "5d pending, 5d1h firing, 6d resolved, 7d pending, 7d1h firing, 8d resolved",
+				"LicenseExpired acme-mesh critical": "5d pending, 5d1h firing, 6d resolved, 7d pending, 7d1h " +
+					"firing, 8d resolved",
 			},
 		},
 	} {
@@ -382,7 +408,8 @@ func TestLife(t *testing.T) {
 	}
 }
 
-// oneStory fails where two alerts tell at once how the license of a product stands, or one tells the same with two severities.
+// oneStory fails where two alerts tell at once how the license of a product stands, or one tells the same with two
+// severities.
 func oneStory(w *world) {
 	w.t.Helper()
 	ofLife := []string{"LicenseExpiring", "LicenseInGracePeriod", "LicenseExpired", "LicenseMissing"}
@@ -410,10 +437,12 @@ func minutely(name string, from, to, grace int) license.Key {
 
 // paused puts the restriction off from now on.
 func (s *subject) paused(now time.Time, duration time.Duration) {
-	s.product.Annotations = map[string]string{api.RestrictionPauseAnnotation: restriction.PauseAnnotation(now, now.Add(duration))}
+	s.product.Annotations = map[string]string{api.RestrictionPauseAnnotation: restriction.PauseAnnotation(now,
+		now.Add(duration))}
 }
 
-// withUnlicensed moves the creation so that the unlicensed period, some days, has a rest left at the start; none: it begins then.
+// withUnlicensed moves the creation so that the unlicensed period, some days, has a rest left at the start; none: it
+// begins then.
 func withUnlicensed(s *subject, unlicensedDays int32, rest time.Duration) *subject {
 	s.product.Spec.UnlicensedGracePeriodDays = &unlicensedDays
 	if rest != 0 {

@@ -17,7 +17,8 @@ import (
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
-// acme is a product that was created two years ago, whose license is warned of 60 and 14 days before it ends, and of whose limits 90 percent may be used in silence.
+// acme is a product that was created two years ago, whose license is warned of 60 and 14 days before it ends, and of
+// whose limits 90 percent may be used in silence.
 func acme(keys ...license.Key) *subject { return product("acme-mesh", 730, keys...) }
 
 // product was created that many days ago.
@@ -36,7 +37,8 @@ func (s *subject) using(nodes, cores int64) *subject {
 	return s
 }
 
-// restricting gives the product a restriction of that mode, of every tier; empty: none. There is one tier that is not Calico's own, with these policies in it.
+// restricting gives the product a restriction of that mode, of every tier; empty: none. There is one tier that is not
+// Calico's own, with these policies in it.
 func (s *subject) restricting(mode api.RestrictionMode, policies ...restriction.Policy) *subject {
 	if mode != "" {
 		s.product.Spec.Restriction = &api.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{}}
@@ -45,15 +47,18 @@ func (s *subject) restricting(mode api.RestrictionMode, policies ...restriction.
 	return s
 }
 
-// policy is one in the tier security. One of the least order that there is comes before the operator's, license-operator-pass, or after it, as its name does.
+// policy is one in the tier security. One of the least order that there is comes before the operator's,
+// license-operator-pass, or after it, as its name does.
 func policy(name string, order float64) restriction.Policy {
-	return restriction.Policy{Kind: restriction.GlobalNetworkPolicy, Name: "security." + name, Tier: "security", Order: &order, Denies: true, ForPods: true}
+	return restriction.Policy{Kind: restriction.GlobalNetworkPolicy, Name: "security." + name, Tier: "security",
+		Order: &order, Denies: true, ForPods: true}
 }
 
 // key is valid from one day to another, counted from the start, and then in grace for some more.
 func key(name string, from, to, grace int) license.Key {
 	return license.Key{Name: name, Claims: &license.Claims{
-		ID: "L-" + name, Customer: "Example GmbH", IssuedTime: start.Add(days(min(from, 0) - 1)), NotBefore: start.Add(days(from)), Expiry: start.Add(days(to)), GracePeriod: days(grace),
+		ID: "L-" + name, Customer: "Example GmbH", IssuedTime: start.Add(days(min(from, 0) - 1)),
+		NotBefore: start.Add(days(from)), Expiry: start.Add(days(to)), GracePeriod: days(grace),
 	}}
 }
 
@@ -80,7 +85,9 @@ func TestTruth(t *testing.T) {
 			subjects: []*subject{acme(key("2027", -100, 265, 14))},
 		},
 		"valid, and used within the limits": {
-			subjects: []*subject{acme(limited(key("2027", -100, 265, 14), map[string]int64{"nodes": 100, "cores": 1000, "teapots": 0})).using(89, 899)},
+			subjects: []*subject{
+				acme(limited(key("2027", -100, 265, 14), map[string]int64{"nodes": 100, "cores": 1000, "teapots": 0})).
+					using(89, 899)},
 		},
 		"60 days of coverage left are enough": {
 			subjects: []*subject{acme(key("2027", -100, 61, 0))},
@@ -155,18 +162,21 @@ func TestTruth(t *testing.T) {
 		},
 		"an invalid key beside one in grace": {
 			subjects: []*subject{acme(key("2026", -370, -5, 14), invalid("2027"))},
-			firing:   []string{"LicenseInGracePeriod acme-mesh warning", "LicenseKeyInvalid acme-mesh warning license_key=2027"},
+			firing: []string{"LicenseInGracePeriod acme-mesh warning",
+				"LicenseKeyInvalid acme-mesh warning license_key=2027"},
 		},
 		"two invalid keys": {
 			subjects: []*subject{acme(invalid("2027"), invalid("2027-again"))},
-			firing:   []string{"LicenseKeyInvalid acme-mesh critical license_key=2027", "LicenseKeyInvalid acme-mesh critical license_key=2027-again"},
+			firing: []string{"LicenseKeyInvalid acme-mesh critical license_key=2027",
+				"LicenseKeyInvalid acme-mesh critical license_key=2027-again"},
 		},
 		"an old expired key beside a good one": {
 			subjects: []*subject{acme(key("2026", -470, -105, 0), key("2027", -100, 265, 14))},
 		},
 		"expired with an invalid renewal": {
 			subjects: []*subject{acme(key("2026", -385, -20, 14), invalid("2027"))},
-			firing:   []string{"LicenseExpired acme-mesh critical", "LicenseKeyInvalid acme-mesh critical license_key=2027"},
+			firing: []string{"LicenseExpired acme-mesh critical",
+				"LicenseKeyInvalid acme-mesh critical license_key=2027"},
 		},
 		"no key": {
 			subjects: []*subject{product("acme-mesh", 1)},
@@ -194,23 +204,28 @@ func TestTruth(t *testing.T) {
 			firing:   []string{"LicenseMissing acme-mesh warning"},
 		},
 		"over the node limit": {
-			subjects: []*subject{acme(limited(key("2027", -100, 265, 14), map[string]int64{"nodes": 100})).using(101, 5000)},
-			firing:   []string{"LicenseNodesExceeded acme-mesh warning"},
+			subjects: []*subject{acme(limited(key("2027", -100, 265, 14), map[string]int64{"nodes": 100})).using(101,
+				5000)},
+			firing: []string{"LicenseNodesExceeded acme-mesh warning"},
 		},
 		"over the node limit in grace": {
-			subjects: []*subject{acme(limited(key("2026", -370, -5, 14), map[string]int64{"nodes": 100})).using(101, 5000)},
-			firing:   []string{"LicenseInGracePeriod acme-mesh warning", "LicenseNodesExceeded acme-mesh warning"},
+			subjects: []*subject{acme(limited(key("2026", -370, -5, 14), map[string]int64{"nodes": 100})).using(101,
+				5000)},
+			firing: []string{"LicenseInGracePeriod acme-mesh warning", "LicenseNodesExceeded acme-mesh warning"},
 		},
 		"near the node limit": {
-			subjects: []*subject{acme(limited(key("2027", -100, 265, 14), map[string]int64{"nodes": 100})).using(90, 0)},
-			firing:   []string{"LicenseNodesNearLimit acme-mesh warning"},
+			subjects: []*subject{acme(limited(key("2027", -100, 265, 14), map[string]int64{"nodes": 100})).using(90,
+				0)},
+			firing: []string{"LicenseNodesNearLimit acme-mesh warning"},
 		},
 		"near the node limit, and the threshold is the product's own": {
-			subjects: []*subject{withAlerts(acme(limited(key("2027", -100, 265, 14), map[string]int64{"nodes": 100})).using(90, 0), 60, 14, 91)},
+			subjects: []*subject{withAlerts(acme(limited(key("2027", -100, 265, 14), map[string]int64{"nodes": 100})).
+				using(90, 0), 60, 14, 91)},
 		},
 		"at the node limit": {
-			subjects: []*subject{acme(limited(key("2027", -100, 265, 14), map[string]int64{"nodes": 100})).using(100, 0)},
-			firing:   []string{"LicenseNodesNearLimit acme-mesh warning"},
+			subjects: []*subject{acme(limited(key("2027", -100, 265, 14), map[string]int64{"nodes": 100})).using(100,
+				0)},
+			firing: []string{"LicenseNodesNearLimit acme-mesh warning"},
 		},
 		"a node limit of 0, without nodes": {
 			subjects: []*subject{acme(limited(key("2027", -100, 265, 14), map[string]int64{"nodes": 0})).using(0, 0)},
@@ -223,15 +238,20 @@ func TestTruth(t *testing.T) {
 			subjects: []*subject{acme(limited(key("2027", -100, 265, 14), map[string]int64{"nodes": 0, "cores": 0}))},
 		},
 		"near the cores limit": {
-			subjects: []*subject{acme(limited(key("2027", -100, 265, 14), map[string]int64{"nodes": 100, "cores": 1000})).using(10, 900)},
-			firing:   []string{"LicenseCoresNearLimit acme-mesh warning"},
+			subjects: []*subject{
+				acme(limited(key("2027", -100, 265, 14), map[string]int64{"nodes": 100, "cores": 1000})).using(10,
+					900)},
+			firing: []string{"LicenseCoresNearLimit acme-mesh warning"},
 		},
 		"over the cores limit": {
-			subjects: []*subject{acme(limited(key("2027", -100, 265, 14), map[string]int64{"nodes": 100, "cores": 1000})).using(10, 1001)},
-			firing:   []string{"LicenseCoresExceeded acme-mesh warning"},
+			subjects: []*subject{
+				acme(limited(key("2027", -100, 265, 14), map[string]int64{"nodes": 100, "cores": 1000})).using(10,
+					1001)},
+			firing: []string{"LicenseCoresExceeded acme-mesh warning"},
 		},
 		"over a limit that the largest number is": {
-			subjects: []*subject{acme(limited(key("2027", -100, 265, 14), map[string]int64{"nodes": 1<<63 - 1})).using(10, 1001)},
+			subjects: []*subject{acme(limited(key("2027", -100, 265, 14), map[string]int64{"nodes": 1<<63 - 1})).
+				using(10, 1001)},
 		},
 		"a valid license, the operator's clock set back": {
 			subjects: []*subject{acme(key("2027", -100, 265, 14))},
@@ -256,32 +276,40 @@ func TestTruth(t *testing.T) {
 			},
 		},
 		"restricted": {
-			subjects: []*subject{acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly, policy("first", 0), policy("second", restriction.PassOrder))},
-			firing:   []string{"LicenseExpired acme-mesh critical"},
+			subjects: []*subject{acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly,
+				policy("first", 0), policy("second", restriction.PassOrder))},
+			firing: []string{"LicenseExpired acme-mesh critical"},
 		},
 		"restricted, and two policies get around it": {
 			subjects: []*subject{acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly,
-				policy("first", restriction.PassOrder), policy("ahead", restriction.PassOrder), policy("second", restriction.PassOrder))},
+				policy("first", restriction.PassOrder), policy("ahead", restriction.PassOrder),
+				policy("second", restriction.PassOrder))},
 			firing: []string{"LicenseExpired acme-mesh critical", "LicenseRestrictionBypassed acme-mesh warning"},
 		},
 		"restricted while an invalid key is there, and a policy gets around it": {
-			subjects: []*subject{product("acme-mesh", 31, invalid("2027")).restricting(api.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder))},
-			firing:   []string{"LicenseKeyInvalid acme-mesh critical license_key=2027", "LicenseRestrictionBypassed acme-mesh warning"},
+			subjects: []*subject{product("acme-mesh", 31, invalid("2027")).restricting(api.RestrictionDefaultTierOnly,
+				policy("first", restriction.PassOrder))},
+			firing: []string{"LicenseKeyInvalid acme-mesh critical license_key=2027",
+				"LicenseRestrictionBypassed acme-mesh warning"},
 		},
 		"restricted, and a tier is stuck in its deletion": {
-			subjects: []*subject{acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly, policy("any", 0)).deletingTiers()},
-			firing:   []string{"LicenseExpired acme-mesh critical", "LicenseRestrictionBypassed acme-mesh warning"},
+			subjects: []*subject{acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly,
+				policy("any", 0)).deletingTiers()},
+			firing: []string{"LicenseExpired acme-mesh critical", "LicenseRestrictionBypassed acme-mesh warning"},
 		},
 		"restricted on a cluster without tiers": {
-			subjects: []*subject{withoutTiers(acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly))},
-			firing:   []string{"LicenseExpired acme-mesh critical"},
+			subjects: []*subject{
+				withoutTiers(acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly))},
+			firing: []string{"LicenseExpired acme-mesh critical"},
 		},
 		"in grace, comfortable renewal staged before a restriction": {
-			subjects: []*subject{acme(key("2026", -370, -5, 14), key("2027", 2, 367, 0)).restricting(api.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder))},
+			subjects: []*subject{acme(key("2026", -370, -5, 14), key("2027", 2, 367, 0)).
+				restricting(api.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder))},
 		},
 		"in grace, renewal staged before a restriction that ends soon": {
-			subjects: []*subject{acme(key("2026", -370, -5, 14), key("2027", 2, 32, 0)).restricting(api.RestrictionReadOnly)},
-			firing:   []string{"LicenseInGracePeriod acme-mesh critical"},
+			subjects: []*subject{acme(key("2026", -370, -5, 14), key("2027", 2, 32, 0)).
+				restricting(api.RestrictionReadOnly)},
+			firing: []string{"LicenseInGracePeriod acme-mesh critical"},
 		},
 		"operator gone": {
 			subjects: []*subject{acme(key("2027", -100, 265, 14))},
@@ -294,9 +322,11 @@ func TestTruth(t *testing.T) {
 			firing:   []string{"LicenseMetricsAbsent acme-mesh critical"},
 		},
 		"operator gone while there was something to tell": {
-			subjects: []*subject{acme(limited(key("2026", -370, -5, 14), map[string]int64{"nodes": 1}), invalid("2027")).using(2, 16)},
-			events:   map[int]func(*world){5: func(w *world) { w.replicas[0].down = true }},
-			firing:   []string{"LicenseMetricsAbsent acme-mesh critical"},
+			subjects: []*subject{acme(limited(key("2026", -370, -5, 14), map[string]int64{"nodes": 1}),
+				invalid("2027")).
+				using(2, 16)},
+			events: map[int]func(*world){5: func(w *world) { w.replicas[0].down = true }},
+			firing: []string{"LicenseMetricsAbsent acme-mesh critical"},
 		},
 		"operator that leads no more, and no other does": {
 			subjects: []*subject{acme(key("2027", -100, 265, 14))},
@@ -330,7 +360,8 @@ func TestTruth(t *testing.T) {
 				21: func(w *world) { w.subjects[0].keys = append(w.subjects[0].keys, invalid("2028")) },
 				20: func(w *world) { w.subjects[0].using(11, 11) },
 			},
-			pending: []string{"LicenseKeyInvalid acme-mesh warning license_key=2028", "LicenseNodesExceeded acme-mesh warning"},
+			pending: []string{"LicenseKeyInvalid acme-mesh warning license_key=2028",
+				"LicenseNodesExceeded acme-mesh warning"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -348,7 +379,8 @@ func TestTruth(t *testing.T) {
 }
 
 func withAlerts(s *subject, warningDays, criticalDays, percent int32) *subject {
-	s.product.Spec.Alerts = &api.AlertsSpec{ExpiryWarningDays: warningDays, ExpiryCriticalDays: criticalDays, UsageWarningPercent: percent}
+	s.product.Spec.Alerts = &api.AlertsSpec{ExpiryWarningDays: warningDays, ExpiryCriticalDays: criticalDays,
+		UsageWarningPercent: percent}
 	return s
 }
 
@@ -365,8 +397,8 @@ func withoutTiers(s *subject) *subject {
 	return s
 }
 
-// TestRestriction has for each mode that terms ask for, and each that the cluster owner allows at most, what fires in each state of a product. A policy would get
-// around the restriction of each.
+// TestRestriction has for each mode that terms ask for, and each that the cluster owner allows at most, what fires in
+// each state of a product. A policy would get around the restriction of each.
 func TestRestriction(t *testing.T) {
 	const none, observe, readOnly, defaultTierOnly = "", api.RestrictionObserve, api.RestrictionReadOnly, api.RestrictionDefaultTierOnly
 	for _, test := range []struct {
@@ -464,9 +496,10 @@ func TestCalicoRule(t *testing.T) {
 		"14 days left": {keys: []license.Key{key("2027", -351, 14, 0)}, want: map[string]float64{"2027": 14}},
 		"in grace":     {keys: []license.Key{key("2027", -366, -1, 14)}, want: map[string]float64{"2027": -1}},
 		"expired":      {keys: []license.Key{key("2027", -400, -35, 14)}, want: map[string]float64{"2027": -35}},
-		"renewed":      {keys: []license.Key{key("2026", -370, -5, 14), key("2027", -1, 364, 14)}, want: map[string]float64{}},
-		"invalid":      {keys: []license.Key{invalid("2027")}, want: map[string]float64{}},
-		"none":         {want: map[string]float64{}},
+		"renewed": {keys: []license.Key{key("2026", -370, -5, 14), key("2027", -1, 364, 14)},
+			want: map[string]float64{}},
+		"invalid": {keys: []license.Key{invalid("2027")}, want: map[string]float64{}},
+		"none":    {want: map[string]float64{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

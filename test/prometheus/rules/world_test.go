@@ -43,7 +43,8 @@ const day = 24 * time.Hour
 var start = time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC)
 
 var options = alerting.Options{
-	Namespace: "license-operator-system", RunbookBaseURL: "https://docs.example/runbooks", MaxRestriction: api.RestrictionDefaultTierOnly,
+	Namespace: "license-operator-system", RunbookBaseURL: "https://docs.example/runbooks",
+	MaxRestriction: api.RestrictionDefaultTierOnly,
 }
 
 // world is a cluster with an operator, and a Prometheus that scrapes it and evaluates the rules of its products.
@@ -78,7 +79,8 @@ type replica struct {
 	name      string
 	registry  *prometheus.Registry
 	collector *metrics.Collector
-	// leads: it exports; down: it cannot be scraped; gone: it is no target of Prometheus, which has not even noted that its series have ended.
+	// leads: it exports; down: it cannot be scraped; gone: it is no target of Prometheus, which has not even noted that
+	// its series have ended.
 	leads, down, gone bool
 	scraped           map[string]labels.Labels
 }
@@ -90,8 +92,12 @@ func newWorld(t *testing.T, subjects ...*subject) *world {
 
 func newWorldWith(t *testing.T, options alerting.Options, subjects ...*subject) *world {
 	t.Helper()
-	w := &world{t: t, options: options, now: start, subjects: subjects, storage: teststorage.New(t, small), history: history{}}
-	w.clock = clock.New(func() clock.Sample { return clock.Sample{Wall: w.now.Add(w.operatorAhead), Elapsed: w.now.Sub(start)} })
+	w := &world{t: t, options: options, now: start, subjects: subjects, storage: teststorage.New(t, small),
+		history: history{}}
+	w.clock = clock.New(func() clock.Sample {
+		return clock.Sample{Wall: w.now.Add(w.operatorAhead),
+			Elapsed: w.now.Sub(start)}
+	})
 	for _, name := range []string{"operator-a", "operator-b"} {
 		r := &replica{name: name, registry: prometheus.NewPedanticRegistry()}
 		r.collector = metrics.NewCollector(r.registry, w, w.clock)
@@ -99,7 +105,8 @@ func newWorldWith(t *testing.T, options alerting.Options, subjects ...*subject) 
 	}
 	w.lead("operator-a")
 
-	w.engine = promql.NewEngine(promql.EngineOpts{MaxSamples: 1e6, Timeout: time.Minute, LookbackDelta: 5 * time.Minute})
+	w.engine = promql.NewEngine(promql.EngineOpts{MaxSamples: 1e6, Timeout: time.Minute,
+		LookbackDelta: 5 * time.Minute})
 	t.Cleanup(func() { _ = w.engine.Close() })
 	manager := rules.NewManager(&rules.ManagerOptions{
 		QueryFunc:  rules.EngineQueryFunc(w.engine, w.storage),
@@ -156,7 +163,8 @@ func (w *world) lead(names ...string) {
 	}
 }
 
-// run lets time pass in steps, and calls what is to happen before the step of that number. It counts from the last run on.
+// run lets time pass in steps, and calls what is to happen before the step of that number. It counts from the last run
+// on.
 func (w *world) run(steps int, step time.Duration, events map[int]func(*world), each ...func(*world)) {
 	w.t.Helper()
 	for i := range steps {
@@ -192,7 +200,8 @@ func (s *subject) reconcile(reading license.ClockReading, options alerting.Optio
 	e := license.Evaluate(reckoning, s.product, s.keys)
 	var conditions []metav1.Condition
 	if e.Time.SkewReason != "" {
-		conditions = append(conditions, metav1.Condition{Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue, Reason: e.Time.SkewReason})
+		conditions = append(conditions,
+			metav1.Condition{Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue, Reason: e.Time.SkewReason})
 	}
 	s.product.Status = api.LicensedProductStatus{
 		Conditions:           conditions,
@@ -208,13 +217,15 @@ func (s *subject) reconcile(reading license.ClockReading, options alerting.Optio
 	}
 }
 
-// restriction is how that of the product stands. What would get around one that is not in force is in the status, too: no alert is to tell of it.
+// restriction is how that of the product stands. What would get around one that is not in force is in the status, too:
+// no alert is to tell of it.
 func (s *subject) restriction(e *license.Evaluation, options alerting.Options) *api.RestrictionStatus {
 	terms := restriction.ProductOf(s.product, e)
 	brakes := restriction.Brakes{MaxMode: options.MaxRestriction, OperatorNamespace: options.Namespace}
 	plan := restriction.MakePlan(s.seen, []restriction.Product{terms}, brakes).Products[0]
 
-	status := &api.RestrictionStatus{EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis, UsableUntilTime: instant(e.UsableUntil)}
+	status := &api.RestrictionStatus{EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis,
+		UsableUntilTime: instant(e.UsableUntil)}
 	if plan.InForce {
 		since := terms.Since
 		if since.IsZero() {
@@ -226,7 +237,8 @@ func (s *subject) restriction(e *license.Evaluation, options alerting.Options) *
 	for _, affected := range plan.Affects {
 		total += len(affected.Bypasses)
 		if plan.InForce {
-			status.InForce.Tiers = append(status.InForce.Tiers, api.RestrictedTier{Name: affected.Tier, Mode: affected.Mode})
+			status.InForce.Tiers = append(status.InForce.Tiers,
+				api.RestrictedTier{Name: affected.Tier, Mode: affected.Mode})
 		}
 	}
 	if total > 0 {
@@ -275,7 +287,8 @@ func (w *world) Get(_ context.Context, key client.ObjectKey, o client.Object, _ 
 	return fmt.Errorf("the collector is to list, and not to get the %T %s", o, key)
 }
 
-// scrape appends what a replica exports with the labels of its target, and notes the end of each series that it has ceased to export.
+// scrape appends what a replica exports with the labels of its target, and notes the end of each series that it has
+// ceased to export.
 func (w *world) scrape(r *replica) {
 	w.t.Helper()
 	if r.gone {
@@ -405,7 +418,8 @@ func (h history) note(now time.Time, alerts map[string]*rules.Alert) {
 			continue
 		}
 		f.state = state
-		word := map[rules.AlertState]string{rules.StateInactive: "resolved", rules.StatePending: "pending", rules.StateFiring: "firing"}[state]
+		word := map[rules.AlertState]string{rules.StateInactive: "resolved", rules.StatePending: "pending",
+			rules.StateFiring: "firing"}[state]
 		f.story = append(f.story, brief(now.Sub(start))+" "+word)
 	}
 }
