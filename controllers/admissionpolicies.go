@@ -12,6 +12,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/license-operator/license-operator/config/admission"
+	"github.com/license-operator/license-operator/internal/reconcile"
 )
 
 const (
@@ -50,7 +51,7 @@ func (*admissionPolicies) NeedLeaderElection() bool { return true }
 
 func (a *admissionPolicies) apply(ctx context.Context) error {
 	for _, object := range admission.Objects() {
-		if err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), fieldOwner,
+		if err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), reconcile.FieldOwner,
 			client.ForceOwnership); err != nil {
 			return fmt.Errorf("applying %s %s: %w", object.GetKind(), object.GetName(), err)
 		}

@@ -16,6 +16,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"github.com/license-operator/license-operator/internal/reconcile"
 )
 
 // The kinds of object that bring other kinds to a cluster.
@@ -79,12 +81,10 @@ func (r *definitionReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 
 func (r *definitionReconciler) setup(mgr ctrl.Manager) error {
 	ours := predicate.NewPredicateFuncs(func(o client.Object) bool { return r.kinds[o.GetName()] != nil })
-	return ctrl.NewControllerManagedBy(mgr).
-		Named(strings.ToLower(r.definition)).
+	return reconcile.NewController(mgr, strings.ToLower(r.definition), reconcile.Options{}).
 		For(definitionMetadata(r.definition), builder.OnlyMetadata, builder.WithPredicates(ours)).
 		// Of those that are not there, nothing else would tell.
-		WatchesRawSource(&wakeQueue{first: slices.Collect(maps.Keys(r.kinds))}).
-		WithOptions(controllerOptions()).
+		WatchesRawSource(reconcile.NewTrigger(slices.Collect(maps.Keys(r.kinds))...)).
 		Complete(r)
 }
 

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/usage"
 )
@@ -30,7 +31,7 @@ type licensedProductReconciler struct {
 	tally        *tally
 	rules        *ruleReconciler
 	restrictions *restrictionReconciler
-	wake         *wakeQueue
+	wake         *reconcile.Trigger
 }
 
 // +kubebuilder:rbac:groups=license-operator.io,resources=licensedproducts,verbs=list;watch
@@ -42,7 +43,7 @@ func (r *licensedProductReconciler) Reconcile(ctx context.Context, request ctrl.
 	if !r.tally.isReady() || !r.rules.kind.isDecided() || !r.restrictions.policies.isDecided() {
 		// The operator has just started. A part of the nodes would be a wrong count, and what it does not know yet
 		// another write in a moment.
-		return ctrl.Result{RequeueAfter: cacheCatchesUp}, nil
+		return ctrl.Result{RequeueAfter: reconcile.CacheDelay}, nil
 	}
 	found, err := r.assessor.assess(ctx, request.Name)
 	if err != nil {
@@ -64,10 +65,10 @@ func (r *licensedProductReconciler) Reconcile(ctx context.Context, request ctrl.
 	changed := product.DeepCopy()
 	changed.Status = licensedProductStatus(found, observed)
 	if !equality.Semantic.DeepEqual(product.Status, changed.Status) {
-		if err := writeStatus(ctx, r.client, changed, product); err != nil {
-			return afterFailedWrite(err)
+		if err := reconcile.WriteStatus(ctx, r.client, changed, product); err != nil {
+			return reconcile.AfterFailedWrite(err)
 		}
-		record(r.recorder, product, licensedProductEvents(&product.Status, &changed.Status, found))
+		reconcile.Record(r.recorder, product, licensedProductEvents(&product.Status, &changed.Status, found))
 	}
 	return nextLook(found), nil
 }
@@ -75,14 +76,13 @@ func (r *licensedProductReconciler) Reconcile(ctx context.Context, request ctrl.
 // nextLook is when a product has to be looked at again if nothing happens until then: at the next boundary of its
 // licenses, when a pause begins or ends, and when another month's peak begins.
 func nextLook(found *assessment) ctrl.Result {
-	return wakeAt(found.time.Clock, found.evaluation.NextBoundary,
+	return reconcile.At(found.time.Clock, found.evaluation.NextBoundary,
 		restriction.NextBoundary(found.product, found.time.Now), usage.MonthEnd(found.time.Now))
 }
 
 func (r *licensedProductReconciler) setup(mgr ctrl.Manager, clockChanges <-chan event.GenericEvent) error {
 	lookup := lookup{reader: mgr.GetClient()}
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("licensedproduct").
+	return reconcile.NewController(mgr, "licensedproduct", reconcile.Options{}).
 		For(&api.LicensedProduct{}).
 		Watches(&api.LicenseKey{}, handler.EnqueueRequestsFromMapFunc(productOfKey),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
@@ -90,6 +90,5 @@ func (r *licensedProductReconciler) setup(mgr ctrl.Manager, clockChanges <-chan 
 			builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})).
 		WatchesRawSource(source.Channel(clockChanges, handler.EnqueueRequestsFromMapFunc(lookup.everyProduct))).
 		WatchesRawSource(r.wake).
-		WithOptions(controllerOptions()).
 		Complete(r)
 }

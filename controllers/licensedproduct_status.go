@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/usage"
 )
@@ -31,7 +32,7 @@ func licensedProductStatus(found *assessment, observed observations) api.License
 	restricts := restrictionStatus(found, observed.restriction)
 	before := product.Status.Conditions
 	since := func(conditions ...metav1.Condition) []metav1.Condition {
-		return conditionsSince(before, transitionTime(found), product.Generation, conditions...)
+		return reconcile.Conditions(before, transitionTime(found), product.Generation, conditions...)
 	}
 	// What has yet to be seen is as it was.
 	orBefore := func(conditionType string, seen *metav1.Condition) []metav1.Condition {
@@ -190,25 +191,25 @@ func clockSkewedCondition(found *assessment) metav1.Condition {
 }
 
 // licensedProductEvents are the events of going from one status to another: one for each transition.
-func licensedProductEvents(from, to *api.LicensedProductStatus, found *assessment) []transition {
-	var events []transition
+func licensedProductEvents(from, to *api.LicensedProductStatus, found *assessment) []reconcile.Event {
+	var events []reconcile.Event
 	add := func(warning bool, c metav1.Condition) {
-		events = append(events, transition{warning: warning, reason: c.Reason, note: c.Message})
+		events = append(events, reconcile.Event{Warning: warning, Reason: c.Reason, Note: c.Message})
 	}
-	readyBefore, ready := conditionOf(from.Conditions, api.ConditionReady),
-		conditionOf(to.Conditions, api.ConditionReady)
+	readyBefore, ready := reconcile.FindCondition(from.Conditions, api.ConditionReady),
+		reconcile.FindCondition(to.Conditions, api.ConditionReady)
 	if readyBefore.Reason != ready.Reason {
 		add(ready.Status != metav1.ConditionTrue, ready)
 	}
-	licensed := conditionOf(to.Conditions, api.ConditionLicensed)
+	licensed := reconcile.FindCondition(to.Conditions, api.ConditionLicensed)
 	switch {
 	case from.State != to.State:
 		add(to.State != api.LicensedProductValid && !found.isRenewed(), licensed)
 	case from.ActiveLicenseKeyName != to.ActiveLicenseKeyName:
-		events = append(events, transition{reason: "ActiveLicenseKeyChanged", note: licensed.Message})
+		events = append(events, reconcile.Event{Reason: "ActiveLicenseKeyChanged", Note: licensed.Message})
 	}
-	withinBefore, within := conditionOf(from.Conditions, api.ConditionWithinLimits),
-		conditionOf(to.Conditions, api.ConditionWithinLimits)
+	withinBefore, within := reconcile.FindCondition(from.Conditions, api.ConditionWithinLimits),
+		reconcile.FindCondition(to.Conditions, api.ConditionWithinLimits)
 	switch {
 	case withinBefore.Reason == within.Reason:
 	case within.Reason == api.ReasonLimitExceeded:
@@ -216,26 +217,28 @@ func licensedProductEvents(from, to *api.LicensedProductStatus, found *assessmen
 	case withinBefore.Reason == api.ReasonLimitExceeded:
 		add(false, within)
 	}
-	alertsBefore, alerts := conditionOf(from.Conditions, api.ConditionAlertsReady),
-		conditionOf(to.Conditions, api.ConditionAlertsReady)
+	alertsBefore, alerts := reconcile.FindCondition(from.Conditions, api.ConditionAlertsReady),
+		reconcile.FindCondition(to.Conditions, api.ConditionAlertsReady)
 	if alertsBefore.Reason != alerts.Reason &&
 		(alerts.Reason == api.ReasonForbidden || alerts.Reason == api.ReasonApplyFailed) {
-		events = append(events, transition{warning: true, reason: "AlertsNotReady", note: alerts.Message})
+		events = append(events, reconcile.Event{Warning: true, Reason: "AlertsNotReady", Note: alerts.Message})
 	}
 	events = append(events, restrictionEvents(from, to)...)
-	skewedBefore, skewed := conditionOf(from.Conditions, api.ConditionClockSkewed),
-		conditionOf(to.Conditions, api.ConditionClockSkewed)
+	skewedBefore, skewed := reconcile.FindCondition(from.Conditions, api.ConditionClockSkewed),
+		reconcile.FindCondition(to.Conditions, api.ConditionClockSkewed)
 	switch {
 	case skewedBefore.Reason == skewed.Reason:
 	case skewed.Reason != "":
-		events = append(events, transition{warning: true, reason: "ClockSkewed", note: skewed.Message})
+		events = append(events, reconcile.Event{Warning: true, Reason: "ClockSkewed", Note: skewed.Message})
 	default:
-		events = append(events, transition{reason: "ClockInOrder", note: "The operator's clock is believed again."})
+		events = append(events, reconcile.Event{
+			Reason: "ClockInOrder", Note: "The operator's clock is believed again.",
+		})
 	}
 	if from.LastHandledClockReset != to.LastHandledClockReset {
 		events = append(events,
-			transition{warning: true, reason: "ClockReset",
-				note: fmt.Sprintf("As requested, the clock is believed again and status.timeMark is %s.",
+			reconcile.Event{Warning: true, Reason: "ClockReset",
+				Note: fmt.Sprintf("As requested, the clock is believed again and status.timeMark is %s.",
 					rfc3339(to.TimeMark.Time))})
 	}
 	return events

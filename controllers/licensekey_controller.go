@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/reconcile"
 )
 
 // licenseKeyReconciler keeps the status of LicenseKeys.
@@ -45,23 +46,22 @@ func (r *licenseKeyReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 	f, ok := found.findings[key.Name]
 	if !ok {
 		// The cache's index has not caught up with its store yet.
-		return ctrl.Result{RequeueAfter: cacheCatchesUp}, nil
+		return ctrl.Result{RequeueAfter: reconcile.CacheDelay}, nil
 	}
 	changed := key.DeepCopy()
 	changed.Status = licenseKeyStatus(key, f, found)
 	if !equality.Semantic.DeepEqual(key.Status, changed.Status) {
-		if err := writeStatus(ctx, r.client, changed, key); err != nil {
-			return afterFailedWrite(err)
+		if err := reconcile.WriteStatus(ctx, r.client, changed, key); err != nil {
+			return reconcile.AfterFailedWrite(err)
 		}
-		record(r.recorder, key, licenseKeyEvents(&key.Status, &changed.Status, found))
+		reconcile.Record(r.recorder, key, licenseKeyEvents(&key.Status, &changed.Status, found))
 	}
-	return wakeAt(found.time.Clock, found.evaluation.NextBoundaryOf(f.Key)), nil
+	return reconcile.At(found.time.Clock, found.evaluation.NextBoundaryOf(f.Key)), nil
 }
 
 func (r *licenseKeyReconciler) setup(mgr ctrl.Manager, clockChanges <-chan event.GenericEvent) error {
 	lookup := lookup{reader: mgr.GetClient()}
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("licensekey").
+	return reconcile.NewController(mgr, "licensekey", reconcile.Options{}).
 		For(&api.LicenseKey{}).
 		// Which key of a product is active is up to all of them, to the product's terms, and to the Secrets that hold
 		// tokens.
@@ -72,7 +72,6 @@ func (r *licenseKeyReconciler) setup(mgr ctrl.Manager, clockChanges <-chan event
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(lookup.keysOfSecret),
 			builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})).
 		WatchesRawSource(source.Channel(clockChanges, handler.EnqueueRequestsFromMapFunc(lookup.everyKey))).
-		WithOptions(controllerOptions()).
 		Complete(r)
 }
 

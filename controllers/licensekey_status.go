@@ -11,6 +11,7 @@ import (
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
+	"github.com/license-operator/license-operator/internal/reconcile"
 )
 
 // licenseKeyStatus is the whole status of a key, as of what was found of it and of its product.
@@ -27,13 +28,13 @@ func licenseKeyStatus(key *api.LicenseKey, f finding, found *assessment) api.Lic
 			status.Features, status.Limits = c.Features, license.LimitList(c.Limits)
 		}
 	}
-	status.Conditions = conditionsSince(key.Status.Conditions, transitionTime(found), key.Generation,
+	status.Conditions = reconcile.Conditions(key.Status.Conditions, transitionTime(found), key.Generation,
 		readyCondition(f), activeCondition(key, status.State, f.Claims, found))
 	return status
 }
 
 func readyCondition(f finding) metav1.Condition {
-	return metav1.Condition{Type: api.ConditionReady, Status: statusOf(f.reason == api.ReasonVerified),
+	return metav1.Condition{Type: api.ConditionReady, Status: reconcile.ConditionStatus(f.reason == api.ReasonVerified),
 		Reason: f.reason, Message: f.message}
 }
 
@@ -66,25 +67,26 @@ func activeCondition(
 }
 
 // licenseKeyEvents are the events of going from one status to another: one for each transition.
-func licenseKeyEvents(from, to *api.LicenseKeyStatus, found *assessment) []transition {
-	before, after := conditionOf(from.Conditions, api.ConditionReady), conditionOf(to.Conditions, api.ConditionReady)
+func licenseKeyEvents(from, to *api.LicenseKeyStatus, found *assessment) []reconcile.Event {
+	before := reconcile.FindCondition(from.Conditions, api.ConditionReady)
+	after := reconcile.FindCondition(to.Conditions, api.ConditionReady)
 	switch {
 	case before.Reason == after.Reason && from.State == to.State:
 		return nil
 	case after.Reason != api.ReasonVerified:
-		return []transition{{warning: true, reason: after.Reason, note: after.Message}}
+		return []reconcile.Event{{Warning: true, Reason: after.Reason, Note: after.Message}}
 	}
-	story := transition{reason: string(to.State), note: licenseKeyStory(to)}
+	story := reconcile.Event{Reason: string(to.State), Note: licenseKeyStory(to)}
 	if over := to.State == api.LicenseKeyGracePeriod || to.State == api.LicenseKeyExpired; over && isActive(to) &&
 		!found.isRenewed() {
 		// Of a key that has been renewed, its end is no news to worry about.
-		story.warning, story.note = true, story.note+" "+renewal(found.product)
+		story.Warning, story.Note = true, story.Note+" "+renewal(found.product)
 	}
-	return []transition{story}
+	return []reconcile.Event{story}
 }
 
 func isActive(s *api.LicenseKeyStatus) bool {
-	return conditionOf(s.Conditions, api.ConditionActive).Status == metav1.ConditionTrue
+	return reconcile.FindCondition(s.Conditions, api.ConditionActive).Status == metav1.ConditionTrue
 }
 
 func licenseKeyStory(s *api.LicenseKeyStatus) string {

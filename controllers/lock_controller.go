@@ -13,6 +13,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction/enforcement"
 )
 
@@ -57,7 +58,7 @@ type lockReconciler struct {
 	policies *admissionPolicies
 	// changed is called when what is known of a lock is another than before.
 	changed func()
-	changes *wakeQueue
+	changes *reconcile.Trigger
 
 	mu     sync.Mutex
 	proofs map[string]lockProof
@@ -119,15 +120,13 @@ func (r *lockReconciler) planned(notices map[string][]string) {
 	}
 	for tier, n := range notices {
 		if proof, known := r.proofs[tier]; !known || !proof.isFor(n) {
-			r.changes.add(tier, 0)
+			r.changes.Add(tier, 0)
 		}
 	}
 }
 
 func (r *lockReconciler) setup(mgr ctrl.Manager) error {
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("lock").
+	return reconcile.NewController(mgr, "lock", reconcile.Options{}).
 		WatchesRawSource(r.changes).
-		WithOptions(controllerOptions()).
 		Complete(r)
 }

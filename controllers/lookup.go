@@ -6,12 +6,12 @@ package controllers
 import (
 	"context"
 
-	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/reconcile"
 )
 
 // Indexes of LicenseKeys in the cache.
@@ -37,53 +37,53 @@ func indexKeys(ctx context.Context, indexer client.FieldIndexer) error {
 // lookup finds in the cache what an object concerns.
 type lookup struct{ reader client.Reader }
 
-func productOfKey(_ context.Context, o client.Object) []reconcile.Request {
-	return []reconcile.Request{named(o.(*api.LicenseKey).Spec.ProductName)}
+func productOfKey(_ context.Context, o client.Object) []ctrl.Request {
+	return []ctrl.Request{reconcile.Request(o.(*api.LicenseKey).Spec.ProductName)}
 }
 
-func (l lookup) siblings(ctx context.Context, o client.Object) []reconcile.Request {
+func (l lookup) siblings(ctx context.Context, o client.Object) []ctrl.Request {
 	return requests(l.keys(ctx, client.MatchingFields{productNameIndex: o.(*api.LicenseKey).Spec.ProductName}))
 }
 
-func (l lookup) keysOfProduct(ctx context.Context, o client.Object) []reconcile.Request {
+func (l lookup) keysOfProduct(ctx context.Context, o client.Object) []ctrl.Request {
 	return requests(l.keys(ctx, client.MatchingFields{productNameIndex: o.GetName()}))
 }
 
 // keysOfSecret are the keys of every product that has a key whose token is in the Secret: which of a product's keys is
 // active may depend on it.
-func (l lookup) keysOfSecret(ctx context.Context, o client.Object) []reconcile.Request {
-	var all []reconcile.Request
+func (l lookup) keysOfSecret(ctx context.Context, o client.Object) []ctrl.Request {
+	var all []ctrl.Request
 	for _, product := range l.productsOfSecret(ctx, o) {
 		all = append(all, requests(l.keys(ctx, client.MatchingFields{productNameIndex: product.Name}))...)
 	}
 	return all
 }
 
-func (l lookup) productsOfSecret(ctx context.Context, o client.Object) []reconcile.Request {
+func (l lookup) productsOfSecret(ctx context.Context, o client.Object) []ctrl.Request {
 	names := map[string]struct{}{}
 	for _, key := range l.keys(ctx, client.MatchingFields{secretNameIndex: o.GetName()}) {
 		names[key.Spec.ProductName] = struct{}{}
 	}
-	var products []reconcile.Request
+	var products []ctrl.Request
 	for name := range names {
-		products = append(products, named(name))
+		products = append(products, reconcile.Request(name))
 	}
 	return products
 }
 
-func (l lookup) everyKey(ctx context.Context, _ client.Object) []reconcile.Request {
+func (l lookup) everyKey(ctx context.Context, _ client.Object) []ctrl.Request {
 	return requests(l.keys(ctx))
 }
 
-func (l lookup) everyProduct(ctx context.Context, _ client.Object) []reconcile.Request {
+func (l lookup) everyProduct(ctx context.Context, _ client.Object) []ctrl.Request {
 	var products api.LicensedProductList
 	if err := l.reader.List(ctx, &products, client.UnsafeDisableDeepCopy); err != nil {
 		logf.FromContext(ctx).Error(err, "Failed to list LicensedProducts in the cache")
 		return nil
 	}
-	all := make([]reconcile.Request, 0, len(products.Items))
+	all := make([]ctrl.Request, 0, len(products.Items))
 	for i := range products.Items {
-		all = append(all, named(products.Items[i].Name))
+		all = append(all, reconcile.Request(products.Items[i].Name))
 	}
 	return all
 }
@@ -97,14 +97,10 @@ func (l lookup) keys(ctx context.Context, options ...client.ListOption) []api.Li
 	return keys.Items
 }
 
-func requests(keys []api.LicenseKey) []reconcile.Request {
-	all := make([]reconcile.Request, 0, len(keys))
+func requests(keys []api.LicenseKey) []ctrl.Request {
+	all := make([]ctrl.Request, 0, len(keys))
 	for i := range keys {
-		all = append(all, named(keys[i].Name))
+		all = append(all, reconcile.Request(keys[i].Name))
 	}
 	return all
-}
-
-func named(name string) reconcile.Request {
-	return reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}
 }

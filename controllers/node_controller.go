@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/usage"
 )
 
@@ -28,7 +29,7 @@ type nodeReconciler struct {
 	reader client.Reader
 	tally  *tally
 	// recount is the queue of this controller, and products that of products.
-	recount, products *wakeQueue
+	recount, products *reconcile.Trigger
 	// windowsChanged is called when the first Windows node has come, or the last has gone.
 	windowsChanged func()
 	hadWindows     bool
@@ -36,11 +37,11 @@ type nodeReconciler struct {
 
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=list;watch
 
-func newNodeReconciler(reader client.Reader, products *wakeQueue) *nodeReconciler {
-	recount := &wakeQueue{first: []string{allNodes}}
+func newNodeReconciler(reader client.Reader, products *reconcile.Trigger) *nodeReconciler {
+	recount := reconcile.NewTrigger(allNodes)
 	return &nodeReconciler{
 		reader: reader, products: products, recount: recount,
-		tally: newTally(func() { recount.add(allNodes, recountDelay) }),
+		tally: newTally(func() { recount.Add(allNodes, recountDelay) }),
 	}
 }
 
@@ -51,13 +52,13 @@ func (r *nodeReconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Re
 		return ctrl.Result{}, fmt.Errorf("listing LicensedProducts in the cache: %w", err)
 	}
 	for _, name := range r.tally.recount(products.Items) {
-		r.products.add(name, 0)
+		r.products.Add(name, 0)
 	}
 	if has := r.tally.hasWindows(); has != r.hadWindows {
 		r.hadWindows = has
 		// The mode of every restriction may be another now, whatever counts as use of its product.
 		for i := range products.Items {
-			r.products.add(products.Items[i].Name, 0)
+			r.products.Add(products.Items[i].Name, 0)
 		}
 		r.windowsChanged()
 	}
@@ -74,10 +75,8 @@ func (r *nodeReconciler) setup(ctx context.Context, mgr ctrl.Manager) error {
 		return fmt.Errorf("watching nodes: %w", err)
 	}
 	r.tally.synced = nodes.HasSynced
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("node").
+	return reconcile.NewController(mgr, "node", reconcile.Options{}).
 		WatchesRawSource(r.recount).
-		WithOptions(controllerOptions()).
 		Complete(r)
 }
 

@@ -16,6 +16,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/restriction/enforcement"
 )
@@ -61,7 +62,7 @@ type passPolicyReconciler struct {
 	workIn func(tier string) (tierWork, bool)
 	// changed is called when what has come of the work is another than before.
 	changed func()
-	changes *wakeQueue
+	changes *reconcile.Trigger
 
 	mu      sync.Mutex
 	results map[string]tierResult
@@ -139,18 +140,14 @@ func (r *passPolicyReconciler) planned(work map[string]tierWork) {
 	}
 	for tier, w := range work {
 		if result, known := r.results[tier]; !known || !reflect.DeepEqual(result.work, w) {
-			r.changes.add(tier, 0)
+			r.changes.Add(tier, 0)
 		}
 	}
 }
 
 func (r *passPolicyReconciler) setup(mgr ctrl.Manager) error {
-	options := controllerOptions()
-	options.MaxConcurrentReconciles = passPolicyWriters
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("passpolicy").
+	return reconcile.NewController(mgr, "passpolicy", reconcile.Options{Workers: passPolicyWriters}).
 		WatchesRawSource(r.changes).
-		WithOptions(options).
 		Complete(r)
 }
 

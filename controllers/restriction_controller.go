@@ -25,9 +25,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/restriction/enforcement"
 )
@@ -46,7 +46,7 @@ type restrictionReconciler struct {
 	policies *tierPolicies
 	maxMode  api.RestrictionMode
 	// changes is the queue of this controller, and products that of products.
-	changes, products *wakeQueue
+	changes, products *reconcile.Trigger
 	// passes and locks carry the plan out.
 	passes *passPolicyReconciler
 	locks  *lockReconciler
@@ -93,7 +93,7 @@ type restrictionOutcome struct {
 // +kubebuilder:rbac:groups=projectcalico.org,resources=networkpolicies;tier.networkpolicies,verbs=list;watch
 
 func newRestrictionReconciler(
-	mgr ctrl.Manager, options Options, assessor *assessor, tally *tally, products *wakeQueue,
+	mgr ctrl.Manager, options Options, assessor *assessor, tally *tally, products *reconcile.Trigger,
 ) (*restrictionReconciler, error) {
 	dynamicClient, err := dynamic.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
 	if err != nil {
@@ -101,18 +101,18 @@ func newRestrictionReconciler(
 	}
 	r := &restrictionReconciler{
 		reader: mgr.GetClient(), assessor: assessor, tally: tally, maxMode: options.MaxRestriction,
-		changes: &wakeQueue{first: []string{allRestrictions}}, products: products,
+		changes: reconcile.NewTrigger(allRestrictions), products: products,
 		latest: &restrictionPlan{}, outcomes: map[string]restrictionOutcome{},
 	}
 	r.policies = newTierPolicies(dynamicClient, options.Namespace, r.planAgain)
 	enforcer := enforcement.New(dynamicClient, options.Namespace)
-	carriedOut := func() { r.planAgain(cacheCatchesUp) }
+	carriedOut := func() { r.planAgain(reconcile.CacheDelay) }
 	r.passes = &passPolicyReconciler{
-		enforcer: enforcer, changes: &wakeQueue{}, changed: carriedOut, results: map[string]tierResult{},
+		enforcer: enforcer, changes: reconcile.NewTrigger(), changed: carriedOut, results: map[string]tierResult{},
 		workIn: func(tier string) (tierWork, bool) { work, wanted := r.plan().work[tier]; return work, wanted },
 	}
 	r.locks = &lockReconciler{
-		enforcer: enforcer, changes: &wakeQueue{}, changed: carriedOut, proofs: map[string]lockProof{},
+		enforcer: enforcer, changes: reconcile.NewTrigger(), changed: carriedOut, proofs: map[string]lockProof{},
 		noticesIn: func(tier string) []string { return r.plan().notices[tier] },
 	}
 	return r, nil
@@ -126,7 +126,7 @@ func (r *restrictionReconciler) plan() *restrictionPlan {
 }
 
 // planAgain has the restrictions planned again after a while, or sooner.
-func (r *restrictionReconciler) planAgain(after time.Duration) { r.changes.add(allRestrictions, after) }
+func (r *restrictionReconciler) planAgain(after time.Duration) { r.changes.Add(allRestrictions, after) }
 
 // brakes are those of all products.
 func (r *restrictionReconciler) brakes() restriction.Brakes {
@@ -148,7 +148,7 @@ func (r *restrictionReconciler) outcomeOf(product *api.LicensedProduct) *restric
 // Reconcile plans all restrictions, and has the plan carried out.
 func (r *restrictionReconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
 	if !r.tally.isReady() || !r.policies.isDecided() {
-		return ctrl.Result{RequeueAfter: cacheCatchesUp}, nil
+		return ctrl.Result{RequeueAfter: reconcile.CacheDelay}, nil
 	}
 	products, err := r.everyProduct(ctx)
 	if err != nil {
@@ -318,7 +318,7 @@ func (r *restrictionReconciler) keep(outcomes map[string]restrictionOutcome) {
 	r.mu.Unlock()
 	for name, outcome := range outcomes {
 		if was, ok := before[name]; !ok || !reflect.DeepEqual(was, outcome) {
-			r.products.add(name, cacheCatchesUp)
+			r.products.Add(name, reconcile.CacheDelay)
 		}
 	}
 }
@@ -447,15 +447,13 @@ func inALine(err error) string {
 }
 
 func (r *restrictionReconciler) setup(mgr ctrl.Manager) error {
-	all := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request {
-		return []reconcile.Request{named(allRestrictions)}
+	all := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []ctrl.Request {
+		return []ctrl.Request{reconcile.Request(allRestrictions)}
 	})
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("restriction").
+	return reconcile.NewController(mgr, "restriction", reconcile.Options{}).
 		Watches(&api.LicensedProduct{}, all,
 			builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, restrictionChanged))).
 		WatchesRawSource(r.changes).
-		WithOptions(controllerOptions()).
 		Complete(r)
 }
 

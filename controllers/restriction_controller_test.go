@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/restriction/enforcement"
 )
@@ -216,7 +217,7 @@ func TestWhatIsHeldIsNotLifted(t *testing.T) {
 		results: map[string]tierResult{},
 		workIn:  func(tier string) (tierWork, bool) { work, wanted := plan.work[tier]; return work, wanted },
 	}
-	if result, err := r.passes.Reconcile(t.Context(), named("west")); err != nil ||
+	if result, err := r.passes.Reconcile(t.Context(), reconcile.Request("west")); err != nil ||
 		result.RequeueAfter != firstPassRetry {
 		t.Errorf("got %v, %v", result, err)
 	}
@@ -517,7 +518,7 @@ func TestWhatIsUndoneUnseenIsDoneAgain(t *testing.T) {
 		workIn:  func(string) (tierWork, bool) { return tierWork{pass: pass}, true },
 	}
 	look := func() time.Duration {
-		result, err := r.Reconcile(t.Context(), named("west"))
+		result, err := r.Reconcile(t.Context(), reconcile.Request("west"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
@@ -139,7 +140,9 @@ func restrictionStatus(found *assessment, s *standing) *api.RestrictionStatus {
 
 // restrictedCondition tells whether a restriction is in force, and if not, why.
 func restrictedCondition(found *assessment, s *standing, status *api.RestrictionStatus) metav1.Condition {
-	restricted := metav1.Condition{Type: api.ConditionRestricted, Status: statusOf(s.isInForce()), Reason: s.reason}
+	restricted := metav1.Condition{
+		Type: api.ConditionRestricted, Status: reconcile.ConditionStatus(s.isInForce()), Reason: s.reason,
+	}
 	preview := fmt.Sprintf("kubectl license simulate %s tells what that would do.", found.product.Name)
 	switch s.reason {
 	case api.ReasonNotRequested:
@@ -207,7 +210,7 @@ func restrictionReadyCondition(found *assessment, s *standing) *metav1.Condition
 			Reason: api.ReasonApplying, Message: applyingMessage}
 	}
 	if s.outcome.isProving && s.isInForce() && announced(found.product).SinceTime != nil {
-		switch conditionOf(found.product.Status.Conditions, api.ConditionRestrictionReady).Reason {
+		switch reconcile.FindCondition(found.product.Status.Conditions, api.ConditionRestrictionReady).Reason {
 		case api.ReasonComplete, api.ReasonBypassed, api.ReasonLockNotInForce:
 			// The lock is asked for again, by an operator that has just started, say: that is no news of what holds
 			// already.
@@ -233,31 +236,33 @@ func restrictionReadyCondition(found *assessment, s *standing) *metav1.Condition
 }
 
 // restrictionEvents are the events of going from one restriction to another.
-func restrictionEvents(from, to *api.LicensedProductStatus) []transition {
-	var events []transition
-	wasRestricted, restricted := conditionOf(from.Conditions, api.ConditionRestricted),
-		conditionOf(to.Conditions, api.ConditionRestricted)
+func restrictionEvents(from, to *api.LicensedProductStatus) []reconcile.Event {
+	var events []reconcile.Event
+	wasRestricted, restricted := reconcile.FindCondition(from.Conditions, api.ConditionRestricted),
+		reconcile.FindCondition(to.Conditions, api.ConditionRestricted)
 	switch {
 	case wasRestricted.Reason == restricted.Reason:
 	case restricted.Status == metav1.ConditionTrue:
-		events = append(events, transition{warning: true, reason: "Restricted", note: restricted.Message})
+		events = append(events, reconcile.Event{Warning: true, Reason: "Restricted", Note: restricted.Message})
 	case restricted.Reason == api.ReasonPaused:
-		events = append(events, transition{reason: "RestrictionPaused", note: restricted.Message})
+		events = append(events, reconcile.Event{Reason: "RestrictionPaused", Note: restricted.Message})
 	case wasRestricted.Status == metav1.ConditionTrue:
 		events = append(events,
-			transition{reason: "RestrictionLifted", note: "The restriction has ended. " + restricted.Message})
+			reconcile.Event{Reason: "RestrictionLifted", Note: "The restriction has ended. " + restricted.Message})
 	case restricted.Reason == api.ReasonClockDisputed:
-		events = append(events, transition{warning: true, reason: "RestrictionClockDisputed", note: restricted.Message})
+		events = append(events, reconcile.Event{
+			Warning: true, Reason: "RestrictionClockDisputed", Note: restricted.Message,
+		})
 	}
-	wasReady, ready := conditionOf(from.Conditions, api.ConditionRestrictionReady),
-		conditionOf(to.Conditions, api.ConditionRestrictionReady)
+	wasReady, ready := reconcile.FindCondition(from.Conditions, api.ConditionRestrictionReady),
+		reconcile.FindCondition(to.Conditions, api.ConditionRestrictionReady)
 	told := []string{api.ReasonForbidden, api.ReasonApplyFailed, api.ReasonBypassed, api.ReasonLockNotInForce}
 	switch {
 	case wasReady.Reason == ready.Reason:
 	case slices.Contains(told, ready.Reason):
-		events = append(events, transition{warning: true, reason: "RestrictionNotReady", note: ready.Message})
+		events = append(events, reconcile.Event{Warning: true, Reason: "RestrictionNotReady", Note: ready.Message})
 	case wasReady.Reason != "" && ready.Reason == api.ReasonComplete:
-		events = append(events, transition{reason: "RestrictionComplete", note: ready.Message})
+		events = append(events, reconcile.Event{Reason: "RestrictionComplete", Note: ready.Message})
 	}
 	return events
 }

@@ -17,6 +17,7 @@ import (
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
+	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
@@ -782,74 +783,75 @@ func TestRestrictionEvents(t *testing.T) {
 	status := func(restricted, ready string) *api.LicensedProductStatus {
 		s := &api.LicensedProductStatus{}
 		if restricted != "" {
-			inForce := statusOf(restricted == "ReadOnly" || restricted == "DefaultTierOnly")
+			inForce := reconcile.ConditionStatus(restricted == "ReadOnly" || restricted == "DefaultTierOnly")
 			s.Conditions = append(s.Conditions,
 				condition("Restricted", inForce, 3, 20, restricted, "It is "+restricted+"."))
 		}
 		if ready != "" {
 			s.Conditions = append(s.Conditions,
-				condition("RestrictionReady", statusOf(ready == "Complete"), 3, 20, ready, "All is "+ready+"."))
+				condition("RestrictionReady", reconcile.ConditionStatus(ready == "Complete"), 3, 20,
+					ready, "All is "+ready+"."))
 		}
 		return s
 	}
 	for name, test := range map[string]struct {
 		from, to *api.LicensedProductStatus
-		want     []transition
+		want     []reconcile.Event
 	}{
 		"new, and to come":       {status("", ""), status("NotDue", ""), nil},
 		"new, and not requested": {status("", ""), status("NotRequested", ""), nil},
 		"new, and complete":      {status("NotDue", ""), status("NotDue", "Complete"), nil},
 		"new, and in force": {status("", ""), status("DefaultTierOnly", ""),
-			[]transition{{true, "Restricted", "It is DefaultTierOnly."}}},
+			[]reconcile.Event{warning("Restricted", "It is DefaultTierOnly.")}},
 		"new, and paused": {status("", ""), status("Paused", ""),
-			[]transition{{false, "RestrictionPaused", "It is Paused."}}},
+			[]reconcile.Event{normal("RestrictionPaused", "It is Paused.")}},
 		"new, and disputed": {status("", ""), status("ClockDisputed", ""),
-			[]transition{{true, "RestrictionClockDisputed", "It is ClockDisputed."}}},
+			[]reconcile.Event{warning("RestrictionClockDisputed", "It is ClockDisputed.")}},
 		"nothing": {status("ReadOnly", "Complete"), status("ReadOnly", "Complete"), nil},
 		"it comes into force": {status("NotDue", "Complete"), status("ReadOnly", "Applying"),
-			[]transition{{true, "Restricted", "It is ReadOnly."}}},
+			[]reconcile.Event{warning("Restricted", "It is ReadOnly.")}},
 		"and completely": {status("ReadOnly", "Applying"), status("ReadOnly", "Complete"),
-			[]transition{{false, "RestrictionComplete", "All is Complete."}}},
+			[]reconcile.Event{normal("RestrictionComplete", "All is Complete.")}},
 		"and gets stronger": {status("ReadOnly", "Complete"), status("DefaultTierOnly", "Complete"),
-			[]transition{{true, "Restricted", "It is DefaultTierOnly."}}},
+			[]reconcile.Event{warning("Restricted", "It is DefaultTierOnly.")}},
 		"and gets gentler": {status("DefaultTierOnly", "Complete"), status("ReadOnly", "Complete"),
-			[]transition{{true, "Restricted", "It is ReadOnly."}}},
+			[]reconcile.Event{warning("Restricted", "It is ReadOnly.")}},
 		"it is lifted by a key": {status("ReadOnly", "Complete"), status("NotDue", "Applying"),
-			[]transition{{false, "RestrictionLifted", "The restriction has ended. It is NotDue."}}},
+			[]reconcile.Event{normal("RestrictionLifted", "The restriction has ended. It is NotDue.")}},
 		"it is lifted by the terms": {status("ReadOnly", "Complete"), status("NotRequested", ""),
-			[]transition{{false, "RestrictionLifted", "The restriction has ended. It is NotRequested."}}},
+			[]reconcile.Event{normal("RestrictionLifted", "The restriction has ended. It is NotRequested.")}},
 		"it is lifted by the owner": {status("ReadOnly", "Complete"), status("Observed", "Complete"),
-			[]transition{{false, "RestrictionLifted", "The restriction has ended. It is Observed."}}},
+			[]reconcile.Event{normal("RestrictionLifted", "The restriction has ended. It is Observed.")}},
 		"it is lifted by a pause": {status("ReadOnly", "Complete"), status("Paused", "Applying"),
-			[]transition{{false, "RestrictionPaused", "It is Paused."}}},
+			[]reconcile.Event{normal("RestrictionPaused", "It is Paused.")}},
 		"a pause is over, and it is in force": {status("Paused", "Complete"), status("ReadOnly", "Complete"),
-			[]transition{{true, "Restricted", "It is ReadOnly."}}},
+			[]reconcile.Event{warning("Restricted", "It is ReadOnly.")}},
 		"a pause is over, and it is to come": {status("Paused", "Complete"), status("NotDue", "Complete"), nil},
 		"the clocks come to agree": {status("ClockDisputed", "Complete"), status("ReadOnly", "Complete"),
-			[]transition{{true, "Restricted", "It is ReadOnly."}}},
+			[]reconcile.Event{warning("Restricted", "It is ReadOnly.")}},
 		"the clocks agree, and it is to come": {status("ClockDisputed", "Complete"), status("NotDue", "Complete"), nil},
 		"a right is missing": {status("ReadOnly", "Applying"), status("ReadOnly", "Forbidden"),
-			[]transition{{true, "RestrictionNotReady", "All is Forbidden."}}},
+			[]reconcile.Event{warning("RestrictionNotReady", "All is Forbidden.")}},
 		"a write fails": {status("ReadOnly", "Complete"), status("ReadOnly", "ApplyFailed"),
-			[]transition{{true, "RestrictionNotReady", "All is ApplyFailed."}}},
+			[]reconcile.Event{warning("RestrictionNotReady", "All is ApplyFailed.")}},
 		"the lock is not in force": {status("ReadOnly", "Applying"), status("ReadOnly", "LockNotInForce"),
-			[]transition{{true, "RestrictionNotReady", "All is LockNotInForce."}}},
+			[]reconcile.Event{warning("RestrictionNotReady", "All is LockNotInForce.")}},
 		"bypassed": {status("ReadOnly", "Complete"), status("ReadOnly", "Bypassed"),
-			[]transition{{true, "RestrictionNotReady", "All is Bypassed."}}},
+			[]reconcile.Event{warning("RestrictionNotReady", "All is Bypassed.")}},
 		"from one trouble to another": {status("ReadOnly", "Forbidden"), status("ReadOnly", "Bypassed"),
-			[]transition{{true, "RestrictionNotReady", "All is Bypassed."}}},
+			[]reconcile.Event{warning("RestrictionNotReady", "All is Bypassed.")}},
 		"out of trouble": {status("ReadOnly", "Bypassed"), status("ReadOnly", "Complete"),
-			[]transition{{false, "RestrictionComplete", "All is Complete."}}},
+			[]reconcile.Event{normal("RestrictionComplete", "All is Complete.")}},
 		"out of trouble, since nobody asks": {status("Observed", "Forbidden"), status("NotRequested", ""), nil},
 		"there are no tiers":                {status("NotDue", "Complete"), status("NotDue", "APINotInstalled"), nil},
 		"there are tiers": {status("NotDue", "APINotInstalled"), status("NotDue", "Complete"),
-			[]transition{{false, "RestrictionComplete", "All is Complete."}}},
+			[]reconcile.Event{normal("RestrictionComplete", "All is Complete.")}},
 		"it comes into force, and into trouble": {status("NotDue", "Complete"), status("ReadOnly", "Forbidden"),
-			[]transition{{true, "Restricted", "It is ReadOnly."}, {true, "RestrictionNotReady", "All is Forbidden."}}},
+			[]reconcile.Event{warning("Restricted", "It is ReadOnly."),
+				warning("RestrictionNotReady", "All is Forbidden.")}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, restrictionEvents(test.from, test.to),
-				cmp.AllowUnexported(transition{})); diff != "" {
+			if diff := cmp.Diff(test.want, restrictionEvents(test.from, test.to)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
@@ -890,7 +892,7 @@ func TestLongTextsFitTheStatus(t *testing.T) {
 		if reason := []rune(status.Restriction.Pause.Reason); len(reason) != 256 {
 			t.Errorf("the reason of the pause has %d characters", len(reason))
 		}
-		if message := conditionOf(status.Conditions, "Restricted").Message; len(message) > 4096 ||
+		if message := reconcile.FindCondition(status.Conditions, "Restricted").Message; len(message) > 4096 ||
 			!strings.HasSuffix(message, ".") {
 			t.Errorf("Restricted says, in %d bytes: %s", len(message), message)
 		}

@@ -28,12 +28,10 @@ import (
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/alerting"
+	"github.com/license-operator/license-operator/internal/reconcile"
 )
 
 const (
-	// repairDelay is how long a PrometheusRule that somebody has changed stays so: should it be another controller, the
-	// two do not race each other.
-	repairDelay = time.Second
 	// After a failure the rule is tried again, less and less often.
 	firstRuleRetry = time.Second
 	lastRuleRetry  = 5 * time.Minute
@@ -51,7 +49,7 @@ type ruleReconciler struct {
 	kind    *optionalKind
 	options alerting.Options
 	// changes is the queue of this controller, and products that of products.
-	changes, products *wakeQueue
+	changes, products *reconcile.Trigger
 
 	mu   sync.Mutex
 	kept map[string]keptRule
@@ -77,13 +75,15 @@ type observedRule struct {
 
 // +kubebuilder:rbac:groups=monitoring.coreos.com,namespace=system,resources=prometheusrules,verbs=get;list;watch;create;patch
 
-func newRuleReconciler(mgr ctrl.Manager, options alerting.Options, products *wakeQueue) (*ruleReconciler, error) {
+func newRuleReconciler(
+	mgr ctrl.Manager, options alerting.Options, products *reconcile.Trigger,
+) (*ruleReconciler, error) {
 	rules, err := dynamic.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
 	if err != nil {
 		return nil, err
 	}
 	r := &ruleReconciler{
-		reader: mgr.GetClient(), client: rules, options: options, changes: &wakeQueue{}, products: products,
+		reader: mgr.GetClient(), client: rules, options: options, changes: reconcile.NewTrigger(), products: products,
 		kept: map[string]keptRule{},
 	}
 	lookup := lookup{reader: mgr.GetClient()}
@@ -97,13 +97,13 @@ func newRuleReconciler(mgr ctrl.Manager, options alerting.Options, products *wak
 		kindChanged: func() {
 			r.forgetAll()
 			for _, product := range lookup.everyProduct(context.Background(), nil) {
-				r.changes.add(product.Name, 0)
-				r.products.add(product.Name, 0)
+				r.changes.Add(product.Name, 0)
+				r.products.Add(product.Name, 0)
 			}
 		},
 		objectChanged: func(rule metav1.ObjectMetaAccessor) {
 			if owner := metav1.GetControllerOf(rule.GetObjectMeta()); owner != nil {
-				r.changes.add(owner.Name, repairDelay)
+				r.changes.Add(owner.Name, reconcile.RepairDelay)
 			}
 		},
 	}
@@ -144,7 +144,7 @@ func (r *ruleReconciler) Reconcile(ctx context.Context, request ctrl.Request) (c
 		}
 	}
 	r.keep(product.Name, &now)
-	r.products.add(product.Name, cacheCatchesUp)
+	r.products.Add(product.Name, reconcile.CacheDelay)
 	return result, nil
 }
 
@@ -234,7 +234,7 @@ func (r *ruleReconciler) write(
 	if observed != nil {
 		owner = metav1.GetControllerOf(observed)
 	} else {
-		created, err := rules.Create(ctx, rule, metav1.CreateOptions{FieldManager: string(fieldOwner)})
+		created, err := rules.Create(ctx, rule, metav1.CreateOptions{FieldManager: string(reconcile.FieldOwner)})
 		if err == nil {
 			return created.GetResourceVersion(), nil
 		}
@@ -261,7 +261,7 @@ func (r *ruleReconciler) write(
 		return "", err
 	}
 	patched, err := rules.Patch(ctx, rule.GetName(), types.MergePatchType, patch,
-		metav1.PatchOptions{FieldManager: string(fieldOwner)})
+		metav1.PatchOptions{FieldManager: string(reconcile.FieldOwner)})
 	if err != nil {
 		return "", err
 	}
@@ -310,10 +310,8 @@ func isForbiddenByRBAC(err error) bool {
 }
 
 func (r *ruleReconciler) setup(mgr ctrl.Manager) error {
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("prometheusrule").
+	return reconcile.NewController(mgr, "prometheusrule", reconcile.Options{}).
 		For(&api.LicensedProduct{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesRawSource(r.changes).
-		WithOptions(controllerOptions()).
 		Complete(r)
 }

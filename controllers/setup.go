@@ -14,20 +14,18 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/alerting"
 	"github.com/license-operator/license-operator/internal/clock"
 	"github.com/license-operator/license-operator/internal/metrics"
+	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/report"
 	"github.com/license-operator/license-operator/internal/token"
 )
@@ -36,9 +34,6 @@ const (
 	// eventReporter is the reporting controller of the operator's events.
 	eventReporter = "license-operator.io/license-operator"
 
-	concurrency     = 8
-	firstRetry      = 10 * time.Millisecond
-	lastRetry       = time.Minute
 	clockWatchEvery = time.Second
 )
 
@@ -56,14 +51,6 @@ type Options struct {
 	MaxRestriction api.RestrictionMode
 	// ManageAdmissionPolicies has the operator apply the policies of config/admission itself.
 	ManageAdmissionPolicies bool
-}
-
-func controllerOptions() controller.Options {
-	return controller.Options{
-		MaxConcurrentReconciles: concurrency,
-		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry,
-			lastRetry),
-	}
 }
 
 // CacheOptions are those the reconcilers need: Secrets of namespace alone, and of those no more than a token can be; of
@@ -146,7 +133,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 	if err := keys.setup(mgr, keyChanges); err != nil {
 		return fmt.Errorf("setting up the LicenseKey controller: %w", err)
 	}
-	wake := &wakeQueue{}
+	wake := reconcile.NewTrigger()
 	nodes := newNodeReconciler(mgr.GetClient(), wake)
 	if err := nodes.setup(ctx, mgr); err != nil {
 		return fmt.Errorf("setting up the Node controller: %w", err)

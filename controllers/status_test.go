@@ -18,6 +18,7 @@ import (
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
+	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/token"
 )
@@ -482,10 +483,10 @@ func TestUseInStatus(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			status := productStatusOf(test.found, test.used, nil)
-			if got := conditionOf(status.Conditions, "Ready").Reason; got != test.ready {
+			if got := reconcile.FindCondition(status.Conditions, "Ready").Reason; got != test.ready {
 				t.Errorf("Ready is %s, want %s", got, test.ready)
 			}
-			if diff := cmp.Diff(test.within, conditionOf(status.Conditions, "WithinLimits")); diff != "" {
+			if diff := cmp.Diff(test.within, reconcile.FindCondition(status.Conditions, "WithinLimits")); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 			if diff := cmp.Diff(test.used, status.Usage); diff != "" {
@@ -572,81 +573,83 @@ func TestEvents(t *testing.T) {
 		message: "The signature does not hold."}
 	const renew = "Get a license at https://acme.example/renew and apply it as a LicenseKey."
 	for name, test := range map[string]struct {
-		got, want []transition
+		got, want []reconcile.Event
 	}{
 		"key: nothing changed": {licenseKeyEvents(keyStatus(20, k), keyStatus(30, k), assessedOn(100, acme(), k)), nil},
 		"key: staged": {licenseKeyEvents(&api.LicenseKeyStatus{}, keyStatus(5, k), assessedOn(100, acme(), k)),
-			[]transition{{false, "NotYetValid", `License "L1" begins at 2026-01-11T00:00:00Z.`}}},
+			[]reconcile.Event{normal("NotYetValid", `License "L1" begins at 2026-01-11T00:00:00Z.`)}},
 		"key: valid": {licenseKeyEvents(&api.LicenseKeyStatus{}, keyStatus(20, k),
 			assessedOn(100, acme(), k)),
-			[]transition{{false, "Valid", `License "L1" is valid until 2026-04-11T00:00:00Z.`}}},
+			[]reconcile.Event{normal("Valid", `License "L1" is valid until 2026-04-11T00:00:00Z.`)}},
 		"key: in grace": {licenseKeyEvents(keyStatus(20, k), keyStatus(100, k), assessedOn(100, acme(), k)),
-			[]transition{{true, "GracePeriod",
-				`License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. ` +
-					renew}}},
+			[]reconcile.Event{warning("GracePeriod",
+				`License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. `+
+					renew)}},
 		"key: expired": {licenseKeyEvents(keyStatus(100, k), keyStatus(110, k), assessedOn(100, acme(), k)),
-			[]transition{{true, "Expired",
-				`License "L1" expired at 2026-04-11T00:00:00Z, and its grace period ended at 2026-04-21T00:00:00Z. ` +
-					renew}}},
+			[]reconcile.Event{warning("Expired",
+				`License "L1" expired at 2026-04-11T00:00:00Z, and its grace period ended at 2026-04-21T00:00:00Z. `+
+					renew)}},
 		"key: in grace, renewed": {
 			licenseKeyEvents(keyStatus(20, k), keyStatus(100, k, verified("newer", licenseOf("L2", 30, 200))),
 				assessedOn(100, acme(), k)),
-			[]transition{{false, "GracePeriod",
-				`License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z.`}},
+			[]reconcile.Event{normal("GracePeriod",
+				`License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z.`)},
 		},
 		"key: does not verify": {licenseKeyEvents(keyStatus(20, k), keyStatus(20, bad), assessedOn(100, acme(), k)),
-			[]transition{{true, "SignatureInvalid", "The signature does not hold."}}},
+			[]reconcile.Event{warning("SignatureInvalid", "The signature does not hold.")}},
 		"product: nothing": {licensedProductEvents(productStatus(20, k), productStatus(30, k),
 			assessedOn(100, acme(), k)), nil},
 		"product: clock skewed": {licensedProductEvents(productStatus(20, k), skewed, assessedOn(100, acme(), k)),
-			[]transition{{true, "ClockSkewed", "The clocks are apart."}}},
+			[]reconcile.Event{warning("ClockSkewed", "The clocks are apart.")}},
 		"product: clock mended": {licensedProductEvents(skewed, productStatus(20, k), assessedOn(100, acme(), k)),
-			[]transition{{false, "ClockInOrder", "The operator's clock is believed again."}}},
+			[]reconcile.Event{normal("ClockInOrder", "The operator's clock is believed again.")}},
 		"product: over the limit": {
 			licensedProductEvents(productStatus(20, k), exceeded, assessedOn(20, acme(), k)),
-			[]transition{{true, "LimitExceeded", "More is in use than is licensed: 101 of 100 nodes. Nothing is " +
-				"blocked: new nodes join, and every feature works. Use less, or license more. " + renew}},
+			[]reconcile.Event{warning("LimitExceeded", "More is in use than is licensed: 101 of 100 nodes. Nothing is "+
+				"blocked: new nodes join, and every feature works. Use less, or license more. "+renew)},
 		},
 		"product: further over the limit is no news": {licensedProductEvents(exceeded, furtherExceeded,
 			assessedOn(20, acme(), k)), nil},
 		"product: within the limit again": {licensedProductEvents(exceeded, productStatus(20, k),
-			assessedOn(20, acme(), k)), []transition{{false, "WithinLimits", "No more is in use than is licensed."}}},
+			assessedOn(20, acme(), k)),
+			[]reconcile.Event{normal("WithinLimits", "No more is in use than is licensed.")}},
 		"product: alerts ready": {licensedProductEvents(productStatus(20, k), alertsReady,
 			assessedOn(20, acme(), k)), nil},
 		"product: alerts refused": {licensedProductEvents(alertsReady, alertsRefused,
-			assessedOn(20, acme(), k)), []transition{{true, "AlertsNotReady", "It may not."}}},
+			assessedOn(20, acme(), k)), []reconcile.Event{warning("AlertsNotReady", "It may not.")}},
 		"product: clock reset": {licensedProductEvents(productStatus(20, k), reset,
 			assessedOn(100, acme(), k)),
-			[]transition{{true, "ClockReset",
-				"As requested, the clock is believed again and status.timeMark is 2026-01-21T00:00:00Z."}}},
+			[]reconcile.Event{warning("ClockReset",
+				"As requested, the clock is believed again and status.timeMark is 2026-01-21T00:00:00Z.")}},
 		"product: new and valid": {licensedProductEvents(&api.LicensedProductStatus{},
 			productStatus(20, k), assessedOn(100, acme(), k)),
-			[]transition{{false, "TermsAccepted", "The terms of Acme are in order."},
-				{false, "Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`}}},
+			[]reconcile.Event{normal("TermsAccepted", "The terms of Acme are in order."),
+				normal("Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`)}},
 		"product: in grace": {licensedProductEvents(productStatus(20, k),
 			productStatus(100, k), assessedOn(100, acme(), k)),
-			[]transition{{true, "GracePeriod",
-				`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. ` +
-					renew}}},
+			[]reconcile.Event{warning("GracePeriod",
+				`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. `+
+					renew)}},
 		"key: in grace, to be renewed": {
 			licenseKeyEvents(keyStatus(20, k), keyStatus(100, k, next), assessedOn(100, acme(), k, next)),
-			[]transition{{false, "GracePeriod",
-				`License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z.`}},
+			[]reconcile.Event{normal("GracePeriod",
+				`License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z.`)},
 		},
 		"product: in grace, to be renewed": {
 			licensedProductEvents(productStatus(20, k), productStatus(100, k, next), assessedOn(100, acme(), k, next)),
-			[]transition{{false, "GracePeriod",
-				`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. ` +
-					`Other keys cover the product from then to 2026-07-30T00:00:00Z without a gap.`}},
+			[]reconcile.Event{normal("GracePeriod",
+				`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. `+
+					`Other keys cover the product from then to 2026-07-30T00:00:00Z without a gap.`)},
 		},
 		"product: another active key": {
 			licensedProductEvents(productStatus(20, k),
 				productStatus(30, k, verified("newer", licenseOf("L2", 30, 200))), assessedOn(100, acme(), k)),
-			[]transition{{false, "ActiveLicenseKeyChanged", `LicenseKey "newer" is valid until 2026-07-20T00:00:00Z.`}},
+			[]reconcile.Event{normal("ActiveLicenseKeyChanged",
+				`LicenseKey "newer" is valid until 2026-07-20T00:00:00Z.`)},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, test.got, cmp.AllowUnexported(transition{})); diff != "" {
+			if diff := cmp.Diff(test.want, test.got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
@@ -656,7 +659,7 @@ func TestEvents(t *testing.T) {
 // The API server refuses an event with a longer note, and the event is lost.
 func TestNotesAreCutToWhatTheAPITakes(t *testing.T) {
 	recorder := events.NewFakeRecorder(1)
-	record(recorder, acme(), []transition{{warning: true, reason: "TokenMalformed", note: strings.Repeat("é", 1000)}})
+	reconcile.Record(recorder, acme(), []reconcile.Event{warning("TokenMalformed", strings.Repeat("é", 1000))})
 	event := <-recorder.Events
 	note := strings.TrimPrefix(event, "Warning TokenMalformed ")
 	if len(note) > 1024 || !strings.HasSuffix(note, "é...") || !utf8.ValidString(note) {
@@ -668,7 +671,8 @@ func TestNotesAreCutToWhatTheAPITakes(t *testing.T) {
 func TestMessagesAreCutToWhatTheAPITakes(t *testing.T) {
 	long := &metav1.Condition{Type: "AlertsReady", Status: isFalse, Reason: "ApplyFailed",
 		Message: strings.Repeat("é", 40_000)}
-	got := conditionOf(productStatusOf(assessedOn(20, acme()), inUse(1, 4), long).Conditions, "AlertsReady").Message
+	status := productStatusOf(assessedOn(20, acme()), inUse(1, 4), long)
+	got := reconcile.FindCondition(status.Conditions, "AlertsReady").Message
 	if len(got) > 4096 || !strings.HasSuffix(got, "é...") || !utf8.ValidString(got) {
 		t.Errorf("got a message of %d bytes: %s", len(got), got)
 	}
@@ -695,21 +699,9 @@ func TestNextLook(t *testing.T) {
 	}
 }
 
-func TestWakeAt(t *testing.T) {
-	now := day(1)
-	for name, test := range map[string]struct {
-		boundary time.Time
-		want     time.Duration
-	}{
-		"nothing known: an hour":  {time.Time{}, time.Hour},
-		"far off: an hour":        {now.Add(48 * time.Hour), time.Hour},
-		"at hand: just after it":  {now.Add(1500 * time.Millisecond), 1505 * time.Millisecond},
-		"passed already: at once": {now.Add(-time.Minute), 5 * time.Millisecond},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := wakeAt(now, test.boundary, time.Time{}, now.Add(2*time.Hour)).RequeueAfter; got != test.want {
-				t.Errorf("got %s, want %s", got, test.want)
-			}
-		})
-	}
+// warning and normal are events.
+func warning(reason, note string) reconcile.Event {
+	return reconcile.Event{Warning: true, Reason: reason, Note: note}
 }
+
+func normal(reason, note string) reconcile.Event { return reconcile.Event{Reason: reason, Note: note} }

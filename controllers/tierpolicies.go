@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 
+	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/restriction/enforcement"
 )
@@ -82,7 +83,7 @@ func newTierPolicies(
 	}
 	policyChanged := func(o metav1.ObjectMetaAccessor) time.Duration {
 		if p, ok := o.(*observedPolicy); ok && p.made != nil {
-			return repairDelay
+			return reconcile.RepairDelay
 		}
 		return policyDelay
 	}
