@@ -56,7 +56,7 @@ func (r *licensedProductReconciler) Reconcile(ctx context.Context, request ctrl.
 	observed := observations{
 		used:        r.tally.of(product),
 		alertsReady: r.rules.alertsReady(product),
-		restriction: standingOf(found, r.restrictions.brakes(), r.restrictions.outcomeOf(product)),
+		restriction: restrictionViewOf(found, r.restrictions.caps(), r.restrictions.outcomeOf(product)),
 	}
 	if announced(product).SinceTime != nil && !observed.restriction.isInForce() {
 		// To end a restriction waits for nothing, not even for its status to be written.

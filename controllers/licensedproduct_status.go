@@ -23,7 +23,7 @@ type observations struct {
 	used []api.Usage
 	// alertsReady is the condition of that type; nil where it has yet to be seen, and is as it was.
 	alertsReady *metav1.Condition
-	restriction *standing
+	restriction *restrictionView
 }
 
 // licensedProductStatus is the whole status of a product.

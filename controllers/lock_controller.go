@@ -14,7 +14,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/license-operator/license-operator/internal/reconcile"
-	"github.com/license-operator/license-operator/internal/restriction/enforcement"
+	"github.com/license-operator/license-operator/internal/restriction/calico/enforcement"
 )
 
 const (

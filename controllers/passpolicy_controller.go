@@ -18,7 +18,8 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction"
-	"github.com/license-operator/license-operator/internal/restriction/enforcement"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
+	"github.com/license-operator/license-operator/internal/restriction/calico/enforcement"
 )
 
 const (
@@ -36,12 +37,12 @@ const (
 // tierWork is what has to be done in one tier: put the pass policy there, then delete others of the operator's. While
 // the name of a pass policy changes there are two, and never none.
 type tierWork struct {
-	// pass is nil where none has to be put; made is what there is under its name.
-	pass   *restriction.PassPolicy
-	owners []metav1.OwnerReference
-	made   *enforcement.Made
+	// pass is nil where none has to be put; existing is what there is under its name.
+	pass     *calico.PassPolicy
+	owners   []metav1.OwnerReference
+	existing *enforcement.Existing
 	// deletes are those that have to go, by name.
-	deletes map[string]*enforcement.Made
+	deletes map[string]*enforcement.Existing
 }
 
 // tierResult is what has come of the work in a tier.
@@ -104,13 +105,13 @@ func (r *passPolicyReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 
 func (r *passPolicyReconciler) do(ctx context.Context, work *tierWork) error {
 	if work.pass != nil {
-		if err := r.enforcer.Put(ctx, work.pass, work.owners, work.made); err != nil {
+		if err := r.enforcer.Ensure(ctx, work.pass, work.owners, work.existing); err != nil {
 			return err
 		}
 	}
 	var errs []error
-	for name, made := range work.deletes {
-		errs = append(errs, r.enforcer.Delete(ctx, name, made))
+	for name, existing := range work.deletes {
+		errs = append(errs, r.enforcer.Delete(ctx, name, existing))
 	}
 	return errors.Join(errs...)
 }
@@ -152,23 +153,25 @@ func (r *passPolicyReconciler) setup(mgr ctrl.Manager) error {
 }
 
 // workOf is what has to be done for a plan, by tier.
-func workOf(plan *restriction.Plan, made map[string]*enforcement.Made, uids map[string]types.UID) map[string]tierWork {
+func workOf(
+	plan *restriction.Plan, existing map[string]*enforcement.Existing, uids map[string]types.UID,
+) map[string]tierWork {
 	work := map[string]tierWork{}
 	for i := range plan.Tiers {
 		pass := plan.Tiers[i].Pass
 		if pass == nil {
 			continue
 		}
-		w := tierWork{pass: pass, owners: ownersOf(pass, uids), made: made[pass.Name]}
-		if w.made == nil || !w.made.Is(w.pass, w.owners) {
+		w := tierWork{pass: pass, owners: ownersOf(pass, uids), existing: existing[pass.Name]}
+		if w.existing == nil || !w.existing.Matches(w.pass, w.owners) {
 			work[pass.Tier] = w
 		}
 	}
 	for _, name := range plan.Delete {
-		if m := made[name]; m != nil {
+		if m := existing[name]; m != nil {
 			w := work[m.Tier]
 			if w.deletes == nil {
-				w.deletes = map[string]*enforcement.Made{}
+				w.deletes = map[string]*enforcement.Existing{}
 			}
 			w.deletes[name] = m
 			work[m.Tier] = w
@@ -179,7 +182,7 @@ func workOf(plan *restriction.Plan, made map[string]*enforcement.Made, uids map[
 
 // ownersOf are the products that a pass policy is there for: it goes with the last of them, even while the operator is
 // down.
-func ownersOf(pass *restriction.PassPolicy, uids map[string]types.UID) []metav1.OwnerReference {
+func ownersOf(pass *calico.PassPolicy, uids map[string]types.UID) []metav1.OwnerReference {
 	owners := make([]metav1.OwnerReference, 0, len(pass.Owners))
 	for _, product := range pass.Owners {
 		owners = append(owners, metav1.OwnerReference{APIVersion: api.GroupVersion.String(), Kind: "LicensedProduct",

@@ -29,7 +29,8 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction"
-	"github.com/license-operator/license-operator/internal/restriction/enforcement"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
+	"github.com/license-operator/license-operator/internal/restriction/calico/enforcement"
 )
 
 // allRestrictions is the one request of the restriction controller: products may restrict the same tiers, so that there
@@ -61,7 +62,7 @@ type restrictionReconciler struct {
 type restrictionPlan struct {
 	restriction.Plan
 	products []restrictingProduct
-	made     map[string]*enforcement.Made
+	existing map[string]*enforcement.Existing
 	// unseen is what kept the operator from seeing everything; then nobody knows what the restrictions affect.
 	unseen error
 	// work has to be done, by tier, and the lock to be proved with these notices, by tier.
@@ -74,11 +75,11 @@ type restrictionOutcome struct {
 	// product and generation that it is for.
 	product    types.UID
 	generation int64
-	// mode under the brakes, and whether it restricts.
+	// mode under the caps, and whether it restricts.
 	mode    api.RestrictionMode
 	inForce bool
 	// effects are nil where they cannot be seen.
-	effects *restrictionEffects
+	effects *restriction.Effects
 	// reason and message of the condition RestrictionReady.
 	reason, message string
 	// isProving tells whether everything is in place, and the lock is being asked for.
@@ -128,9 +129,9 @@ func (r *restrictionReconciler) plan() *restrictionPlan {
 // planAgain has the restrictions planned again after a while, or sooner.
 func (r *restrictionReconciler) planAgain(after time.Duration) { r.changes.Add(allRestrictions, after) }
 
-// brakes are those of all products.
-func (r *restrictionReconciler) brakes() restriction.Brakes {
-	return restriction.Brakes{MaxMode: r.maxMode, WindowsNode: r.tally.hasWindows(),
+// caps are those of all products.
+func (r *restrictionReconciler) caps() restriction.Caps {
+	return restriction.Caps{MaxMode: r.maxMode, WindowsNode: r.tally.hasWindows(),
 		OperatorNamespace: r.assessor.namespace}
 }
 
@@ -154,14 +155,14 @@ func (r *restrictionReconciler) Reconcile(ctx context.Context, _ ctrl.Request) (
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	seen, made, tiersErr, globalErr, namespacedErr := r.policies.look()
+	seen, existing, tiersErr, globalErr, namespacedErr := r.policies.look()
 	if errors.Is(namespacedErr, errNotInstalled) {
 		namespacedErr = nil // There are no policies of a kind that there is not.
 	}
 	if isPending(tiersErr) || isPending(globalErr) || isPending(namespacedErr) {
 		return ctrl.Result{}, nil // When it is known this is called again.
 	}
-	plan := makeRestrictionPlan(seen, made, products, r.brakes())
+	plan := makeRestrictionPlan(seen, existing, products, r.caps())
 	plan.unseen = errors.Join(tiersErr, globalErr, namespacedErr)
 	plan.keepToWhatIsSeen(tiersErr, globalErr)
 	plan.settle()
@@ -183,9 +184,10 @@ func isGone(obstacle error) bool {
 // announced is not due yet: the state comes first. But what a product is known to restrict by the pass policies that it
 // owns stays so, should its status be lost.
 func makeRestrictionPlan(
-	seen restriction.Seen, made map[string]*enforcement.Made, products []restrictingProduct, brakes restriction.Brakes,
+	seen restriction.Seen, existing map[string]*enforcement.Existing, products []restrictingProduct,
+	caps restriction.Caps,
 ) *restrictionPlan {
-	plan := &restrictionPlan{products: products, made: made}
+	plan := &restrictionPlan{products: products, existing: existing}
 	planned := make([]restriction.Product, 0, len(products))
 	for i := range products {
 		p := &products[i]
@@ -195,19 +197,19 @@ func makeRestrictionPlan(
 		}
 		planned = append(planned, p.Product)
 	}
-	plan.Plan = restriction.MakePlan(seen, planned, brakes)
+	plan.Plan = restriction.MakePlan(seen, planned, caps)
 	return plan
 }
 
 // ownedSince is since when a product restricts a tier, by the annotation of a pass policy that it owns; zero: it owns
 // none.
 func (p *restrictionPlan) ownedSince(product *restrictingProduct) time.Time {
-	for _, made := range p.made {
-		for _, owner := range made.Owners {
+	for _, existing := range p.existing {
+		for _, owner := range existing.Owners {
 			if owner.UID != product.object.UID {
 				continue
 			}
-			if since, err := time.Parse(time.RFC3339, made.Annotations[restriction.SinceAnnotation]); err == nil {
+			if since, err := time.Parse(time.RFC3339, existing.Annotations[calico.SinceAnnotation]); err == nil {
 				return since
 			}
 			return product.EffectiveTime
@@ -233,9 +235,11 @@ func (p *restrictionPlan) keepToWhatIsSeen(tiersErr, globalErr error) {
 }
 
 func (p *restrictionPlan) isOwner(product, policy string) bool {
-	made := p.made[policy]
-	return made != nil &&
-		slices.ContainsFunc(made.Owners, func(owner metav1.OwnerReference) bool { return isProduct(&owner, product) })
+	existing := p.existing[policy]
+	return existing != nil &&
+		slices.ContainsFunc(existing.Owners, func(owner metav1.OwnerReference) bool {
+			return isProduct(&owner, product)
+		})
 }
 
 // settle finds out what has to be done for the plan, and which locks have to be proved.
@@ -244,7 +248,7 @@ func (p *restrictionPlan) settle() {
 	for _, product := range p.products {
 		uids[product.Name] = product.object.UID
 	}
-	p.work = workOf(&p.Plan, p.made, uids)
+	p.work = workOf(&p.Plan, p.existing, uids)
 	p.notices = map[string][]string{}
 	for i := range p.Products {
 		if tier := lockedTier(&p.Products[i]); tier != "" && p.notices[tier] == nil {
@@ -331,7 +335,7 @@ func (r *restrictionReconciler) outcomesOf(plan *restrictionPlan) map[string]res
 		outcome := restrictionOutcome{product: p.object.UID, generation: p.object.Generation, mode: product.Mode,
 			inForce: product.InForce}
 		if plan.unseen == nil || isGone(plan.unseen) {
-			outcome.effects = new(effectsOf(product))
+			outcome.effects = new(product.Effects())
 		}
 		outcome.reason, outcome.message, outcome.isProving = r.readiness(plan, product)
 		outcomes[p.Name] = outcome
@@ -361,7 +365,7 @@ func (r *restrictionReconciler) readiness(
 			fmt.Sprintf("The operator cannot see all tiers and policies: %s.", inALine(plan.unseen)), false
 	}
 	pending, failures, first := r.progressOf(plan, product)
-	bypasses := bypassesOf(product)
+	bypasses := product.Bypasses()
 	switch {
 	case failures > 0 && isForbiddenByRBAC(first):
 		return api.ReasonForbidden, fmt.Sprintf("The operator may not keep the pass policies (tiers concerned: %d): "+
@@ -415,9 +419,9 @@ func (r *restrictionReconciler) progressOf(
 	for i := range product.Affects {
 		concerned[product.Affects[i].Tier] = true
 	}
-	for name, made := range plan.made {
+	for name, existing := range plan.existing {
 		if plan.isOwner(product.Name, name) {
-			concerned[made.Tier] = true
+			concerned[existing.Tier] = true
 		}
 	}
 	for _, tier := range slices.Sorted(maps.Keys(plan.work)) {

@@ -23,19 +23,20 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction"
-	"github.com/license-operator/license-operator/internal/restriction/enforcement"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
+	"github.com/license-operator/license-operator/internal/restriction/calico/enforcement"
 )
 
 // forbidden is what an API server says where a right is missing.
 func forbidden(verb, resource string) error {
-	return apierrors.NewForbidden(restriction.Version.WithResource(resource).GroupResource(), "",
+	return apierrors.NewForbidden(calico.Version.WithResource(resource).GroupResource(), "",
 		fmt.Errorf(`User "license-operator" cannot %s resource %q in API group "projectcalico.org" at the `+
 			`cluster scope`, verb, resource))
 }
 
 // refused is what an API server says where a webhook says no.
 func refused() error {
-	return apierrors.NewForbidden(restriction.GlobalNetworkPolicies.GroupResource(), "",
+	return apierrors.NewForbidden(calico.GlobalNetworkPolicies.GroupResource(), "",
 		errors.New("the webhook says no"))
 }
 
@@ -54,14 +55,14 @@ func TestReadiness(t *testing.T) {
 	}
 	bypassed := func(count int) *restriction.ProductPlan {
 		plan := affecting(true, "east")
-		plan.Affects[0].Bypasses = make([]restriction.Bypass, count)
+		plan.Affects[0].Bypasses = make([]api.BypassingPolicy, count)
 		return plan
 	}
 	unproved := func(attempts int) map[string]lockProof {
 		return map[string]lockProof{"east": {err: errors.New("it was accepted"), attempts: attempts}}
 	}
 	proved := map[string]lockProof{"east": {attempts: 9}}
-	owned := map[string]*enforcement.Made{"west.license-operator-pass": {Tier: "west",
+	owned := map[string]*enforcement.Existing{"west.license-operator-pass": {Tier: "west",
 		Owners: ownedBy("LicensedProduct", "acme-mesh")}}
 
 	type told struct{ Reason, Message string }
@@ -69,7 +70,7 @@ func TestReadiness(t *testing.T) {
 		plan     *restriction.ProductPlan
 		unseen   error
 		tierErrs map[string]error
-		made     map[string]*enforcement.Made
+		existing map[string]*enforcement.Existing
 		locks    map[string]lockProof
 		want     told
 	}{
@@ -133,19 +134,21 @@ func TestReadiness(t *testing.T) {
 			plan: affecting(true, "east"), tierErrs: map[string]error{"east": wrap("east", refused())},
 			locks: unproved(9),
 			want: told{"ApplyFailed",
-				"Pass policies are not as they have to be (tiers concerned: 1): writing the pass policy of tier east: " +
+				"Pass policies are not as they have to be (tiers concerned: 1): writing the pass policy of tier " +
+					"east: " +
 					"globalnetworkpolicies.projectcalico.org is forbidden: the webhook says no. The operator goes on " +
 					"trying."},
 		},
 		"what is lifted does not go": {
-			plan: affecting(false), tierErrs: map[string]error{"west": errors.New("a conflict")}, made: owned,
+			plan: affecting(false), tierErrs: map[string]error{"west": errors.New("a conflict")}, existing: owned,
 			want: told{"ApplyFailed", "Pass policies are not as they have to be (tiers concerned: 1): a conflict. " +
 				"The operator goes on trying."},
 		},
 		"a failure in another's tiers": {
-			plan: affecting(true, "east"), tierErrs: map[string]error{"north": errors.New("a conflict")}, made: owned,
-			locks: proved,
-			want:  told{"Complete", "Everything is as the restriction wants it."},
+			plan: affecting(true, "east"), tierErrs: map[string]error{"north": errors.New("a conflict")},
+			existing: owned,
+			locks:    proved,
+			want:     told{"Complete", "Everything is as the restriction wants it."},
 		},
 		"the lock has yet to be asked for": {
 			plan: affecting(true, "east"), locks: unproved(0), want: told{"Applying", applyingMessage},
@@ -175,7 +178,7 @@ func TestReadiness(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, plan := carryingOut(test.tierErrs, test.made)
+			r, plan := carryingOut(test.tierErrs, test.existing)
 			r.locks.proofs, plan.unseen = test.locks, test.unseen
 			var got told
 			var proving bool
@@ -193,9 +196,9 @@ func TestReadiness(t *testing.T) {
 
 // carryingOut is a plan for which work in some tiers has failed.
 func carryingOut(
-	failed map[string]error, made map[string]*enforcement.Made,
+	failed map[string]error, existing map[string]*enforcement.Existing,
 ) (*restrictionReconciler, *restrictionPlan) {
-	plan := &restrictionPlan{made: made, work: map[string]tierWork{}}
+	plan := &restrictionPlan{existing: existing, work: map[string]tierWork{}}
 	results := map[string]tierResult{}
 	for tier, err := range failed {
 		plan.work[tier], results[tier] = tierWork{}, tierResult{err: err, failures: 1}
@@ -207,11 +210,11 @@ func carryingOut(
 func TestWhatIsHeldIsNotLifted(t *testing.T) {
 	const name = "west.license-operator-pass"
 	client := fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(),
-		map[schema.GroupVersionResource]string{restriction.GlobalNetworkPolicies: "GlobalNetworkPolicyList"})
-	made := map[string]*enforcement.Made{name: {UID: "1", Tier: "west", Deleting: true,
+		map[schema.GroupVersionResource]string{calico.GlobalNetworkPolicies: "GlobalNetworkPolicyList"})
+	existing := map[string]*enforcement.Existing{name: {UID: "1", Tier: "west", Deleting: true,
 		Owners: ownedBy("LicensedProduct", "acme-mesh")}}
-	r, plan := carryingOut(nil, made)
-	plan.work = workOf(&restriction.Plan{Delete: []string{name}}, made, nil)
+	r, plan := carryingOut(nil, existing)
+	plan.work = workOf(&restriction.Plan{Delete: []string{name}}, existing, nil)
 	r.passes = &passPolicyReconciler{
 		enforcer: enforcement.New(client, "license-operator-system"), changed: func() {},
 		results: map[string]tierResult{},
@@ -225,8 +228,8 @@ func TestWhatIsHeldIsNotLifted(t *testing.T) {
 		t.Errorf("it was asked for again: %v", actions)
 	}
 	reason, message, _ := r.readiness(plan, &restriction.ProductPlan{Name: "acme-mesh"})
-	want := "Pass policies are not as they have to be (tiers concerned: 1): west.license-operator-pass is being " +
-		"deleted, and its finalizers hold it. The operator goes on trying."
+	want := "Pass policies are not as they have to be (tiers concerned: 1): deleting the pass policy " +
+		"west.license-operator-pass: its finalizers have not completed. The operator goes on trying."
 	if reason != api.ReasonApplyFailed || message != want {
 		t.Errorf("got %s: %s", reason, message)
 	}
@@ -241,13 +244,13 @@ func ownedBy(kind, name string) []metav1.OwnerReference {
 func TestProgressOf(t *testing.T) {
 	east, north, west := errors.New("in the east"), errors.New("in the north"), errors.New("in the west")
 	everywhere := map[string]error{"west": west, "north": north, "east": east}
-	made := func(tier string, owners ...metav1.OwnerReference) *enforcement.Made {
-		return &enforcement.Made{Tier: tier, Owners: owners}
+	existing := func(tier string, owners ...metav1.OwnerReference) *enforcement.Existing {
+		return &enforcement.Existing{Tier: tier, Owners: owners}
 	}
 	for name, test := range map[string]struct {
 		affects  []string
 		tierErrs map[string]error
-		made     map[string]*enforcement.Made
+		existing map[string]*enforcement.Existing
 		count    int
 		first    error
 	}{
@@ -257,21 +260,25 @@ func TestProgressOf(t *testing.T) {
 			first: north},
 		"in none that it affects": {affects: []string{"south"}, tierErrs: everywhere},
 		"in one that it once restricted": {
-			made:     map[string]*enforcement.Made{"a": made("west", ownedBy("LicensedProduct", "acme-mesh")...)},
+			existing: map[string]*enforcement.Existing{
+				"a": existing("west", ownedBy("LicensedProduct", "acme-mesh")...),
+			},
 			tierErrs: everywhere, count: 1, first: west},
 		"in one that another restricts": {
-			made:     map[string]*enforcement.Made{"a": made("west", ownedBy("LicensedProduct", "zeta")...)},
+			existing: map[string]*enforcement.Existing{"a": existing("west", ownedBy("LicensedProduct", "zeta")...)},
 			tierErrs: everywhere},
 		"in one that both do": {
-			made: map[string]*enforcement.Made{
-				"a": made("west",
+			existing: map[string]*enforcement.Existing{
+				"a": existing("west",
 					append(ownedBy("LicensedProduct", "zeta"), ownedBy("LicensedProduct", "acme-mesh")...)...)},
 			tierErrs: everywhere, count: 1, first: west},
 		"in one of what only has its name": {
-			made:     map[string]*enforcement.Made{"a": made("west", ownedBy("LicenseKey", "acme-mesh")...)},
+			existing: map[string]*enforcement.Existing{"a": existing("west", ownedBy("LicenseKey", "acme-mesh")...)},
 			tierErrs: everywhere},
 		"in one that it does either way": {affects: []string{"west"},
-			made:     map[string]*enforcement.Made{"a": made("west", ownedBy("LicensedProduct", "acme-mesh")...)},
+			existing: map[string]*enforcement.Existing{
+				"a": existing("west", ownedBy("LicensedProduct", "acme-mesh")...),
+			},
 			tierErrs: everywhere, count: 1, first: west},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -279,7 +286,7 @@ func TestProgressOf(t *testing.T) {
 			for _, tier := range test.affects {
 				plan.Affects = append(plan.Affects, restriction.TierEffect{Tier: tier})
 			}
-			r, carried := carryingOut(test.tierErrs, test.made)
+			r, carried := carryingOut(test.tierErrs, test.existing)
 			if pending, count, first := r.progressOf(carried, plan); pending || count != test.count ||
 				!errors.Is(first, test.first) {
 				t.Errorf("got %t, %d, %v; want %d, %v", pending, count, first, test.count, test.first)
@@ -299,7 +306,7 @@ func TestOwnersOf(t *testing.T) {
 		{APIVersion: "license-operator.io/v1alpha1", Kind: "LicensedProduct", Name: "mesh", UID: "1"},
 		{APIVersion: "license-operator.io/v1alpha1", Kind: "LicensedProduct", Name: "zeta", UID: "3"},
 	}
-	got := ownersOf(&restriction.PassPolicy{Owners: []string{"mesh", "zeta"}},
+	got := ownersOf(&calico.PassPolicy{Owners: []string{"mesh", "zeta"}},
 		map[string]types.UID{"mesh": "1", "quiet": "2", "zeta": "3"})
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -310,7 +317,7 @@ func TestOwnersOf(t *testing.T) {
 // any more goes if it is known to be there.
 func TestAPlanKeepsToWhatIsSeen(t *testing.T) {
 	const east, north, west = "east.license-operator-pass", "north.license-operator-pass", "west.license-operator-pass"
-	made := map[string]*enforcement.Made{
+	existing := map[string]*enforcement.Existing{
 		east: {Tier: "east", Owners: ownedBy("LicensedProduct", "mesh")},
 		north: {Tier: "north",
 			Owners: append(ownedBy("LicensedProduct", "mesh"), ownedBy("LicensedProduct", "zeta")...)},
@@ -332,7 +339,7 @@ func TestAPlanKeepsToWhatIsSeen(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.want.Products = []restriction.ProductPlan{{Name: "mesh", InForce: true}, {Name: "zeta"}}
-			plan := &restrictionPlan{made: made,
+			plan := &restrictionPlan{existing: existing,
 				Plan: restriction.Plan{Products: test.want.Products, Tiers: tiers, Delete: slices.Clone(all)}}
 			plan.keepToWhatIsSeen(test.tiersErr, test.globalErr)
 			if diff := cmp.Diff(test.want, plan.Plan); diff != "" {
@@ -346,13 +353,13 @@ func TestAPlanKeepsToWhatIsSeen(t *testing.T) {
 func TestALostStatusLiftsNothing(t *testing.T) {
 	every := labels.Everything()
 	seen := restriction.Seen{
-		Tiers: []restriction.Tier{{Name: "east"}},
-		Policies: []restriction.Policy{{Kind: restriction.GlobalNetworkPolicy, Name: "east.license-operator-pass",
+		Tiers: []calico.Tier{{Name: "east"}},
+		Policies: []calico.Policy{{Kind: calico.GlobalNetworkPolicy, Name: "east.license-operator-pass",
 			Tier: "east", Neutral: true, Marked: true}},
 	}
-	made := func(owner types.UID) map[string]*enforcement.Made {
-		return map[string]*enforcement.Made{"east.license-operator-pass": {
-			Tier: "east", Annotations: map[string]string{restriction.SinceAnnotation: "2026-01-02T00:00:00Z"},
+	existing := func(owner types.UID) map[string]*enforcement.Existing {
+		return map[string]*enforcement.Existing{"east.license-operator-pass": {
+			Tier: "east", Annotations: map[string]string{calico.SinceAnnotation: "2026-01-02T00:00:00Z"},
 			Owners: []metav1.OwnerReference{{UID: owner}},
 		}}
 	}
@@ -373,12 +380,12 @@ func TestALostStatusLiftsNothing(t *testing.T) {
 			p := namedProduct("mesh", "1")
 			p.Mode, p.TierSelector = defaultTierOnly, every
 			test.change(&p.Product)
-			plan := makeRestrictionPlan(seen, made(test.owner), []restrictingProduct{p}, unbraked)
+			plan := makeRestrictionPlan(seen, existing(test.owner), []restrictingProduct{p}, uncapped)
 			if diff := cmp.Diff(test.want, plan.Delete); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 			if test.want == nil &&
-				plan.Tiers[0].Pass.Annotations[restriction.SinceAnnotation] != "2026-01-02T00:00:00Z" {
+				plan.Tiers[0].Pass.Annotations[calico.SinceAnnotation] != "2026-01-02T00:00:00Z" {
 				t.Errorf("it is restricted since then, not as in %v", plan.Tiers[0].Pass.Annotations)
 			}
 		})
@@ -425,7 +432,7 @@ func TestLockedTier(t *testing.T) {
 		"in force, in no tier": {restriction.ProductPlan{InForce: true}, ""},
 		"not in force":         {restriction.ProductPlan{Affects: affects}, ""},
 		"in force, and all spared": {restriction.ProductPlan{InForce: true,
-			Spared: []restriction.SparedTier{{Name: "default", Reason: api.TierSparedBuiltIn}}}, ""},
+			Spared: []api.SparedTier{{Name: "default", Reason: api.TierSparedBuiltIn}}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := lockedTier(&test.plan); got != test.want {
@@ -446,8 +453,8 @@ func TestNoticesIn(t *testing.T) {
 			Since: day(1)},
 		{Name: "zeta", Vendor: "Zeta", Mode: readOnly, TierSelector: labels.Everything(), Due: true, Since: day(2)},
 	}
-	a := &restrictionPlan{Plan: restriction.MakePlan(restriction.Seen{Tiers: []restriction.Tier{{Name: "security"}}},
-		products, unbraked)}
+	a := &restrictionPlan{Plan: restriction.MakePlan(restriction.Seen{Tiers: []calico.Tier{{Name: "security"}}},
+		products, uncapped)}
 	for _, p := range products {
 		a.products = append(a.products, restrictingProduct{Product: p})
 	}
@@ -509,9 +516,9 @@ func TestRestrictionChanged(t *testing.T) {
 // What was done and undone again before the cache could hear of either is done once more, a little later.
 func TestWhatIsUndoneUnseenIsDoneAgain(t *testing.T) {
 	client := fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(),
-		map[schema.GroupVersionResource]string{restriction.GlobalNetworkPolicies: "GlobalNetworkPolicyList"})
-	pass := &restriction.PassPolicy{Name: "west.license-operator-pass", Tier: "west",
-		Spec: restriction.PassSpec("west", "license-operator-system")}
+		map[schema.GroupVersionResource]string{calico.GlobalNetworkPolicies: "GlobalNetworkPolicyList"})
+	pass := &calico.PassPolicy{Name: "west.license-operator-pass", Tier: "west",
+		Spec: calico.PassSpec("west", "license-operator-system")}
 	r := &passPolicyReconciler{
 		enforcer: enforcement.New(client, "license-operator-system"), changed: func() {},
 		results: map[string]tierResult{},
@@ -531,7 +538,7 @@ func TestWhatIsUndoneUnseenIsDoneAgain(t *testing.T) {
 	if creates := len(client.Actions()); creates != 1 {
 		t.Errorf("done %d times while the cache may have yet to hear of it", creates)
 	}
-	if err := client.Resource(restriction.GlobalNetworkPolicies).Delete(t.Context(), pass.Name,
+	if err := client.Resource(calico.GlobalNetworkPolicies).Delete(t.Context(), pass.Name,
 		metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -539,7 +546,7 @@ func TestWhatIsUndoneUnseenIsDoneAgain(t *testing.T) {
 	was.done = was.done.Add(-doneTrust)
 	r.results["west"] = was
 	look()
-	if _, err := client.Resource(restriction.GlobalNetworkPolicies).Get(t.Context(), pass.Name,
+	if _, err := client.Resource(calico.GlobalNetworkPolicies).Get(t.Context(), pass.Name,
 		metav1.GetOptions{}); err != nil {
 		t.Errorf("it is not there again: %v", err)
 	}

@@ -6,7 +6,6 @@ package controllers
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,73 +15,10 @@ import (
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
-// restrictionEffects are what a restriction does, or would do, as a status has it.
-type restrictionEffects struct {
-	tiers    []api.RestrictedTier
-	policies *api.AffectedPolicies
-	spared   []api.SparedTier
-	bypasses *api.RestrictionBypasses
-}
-
-func effectsOf(plan *restriction.ProductPlan) restrictionEffects {
-	var e restrictionEffects
-	for i := range plan.Affects[:min(len(plan.Affects), api.MaxListedTiers)] {
-		e.tiers = append(e.tiers, api.RestrictedTier{Name: plan.Affects[i].Tier, Mode: plan.Affects[i].Mode})
-	}
-	for _, spared := range plan.Spared[:min(len(plan.Spared), api.MaxListedTiers)] {
-		e.spared = append(e.spared, api.SparedTier{Name: spared.Name, Reason: spared.Reason})
-	}
-	total, allowing, denying := plan.Counts()
-	e.policies = &api.AffectedPolicies{Total: number(total), Allowing: number(allowing), Denying: number(denying)}
-	e.bypasses = bypassesOf(plan)
-	return e
-}
-
-// bypassesOf are the policies that are applied to pods all the same; nil: none.
-func bypassesOf(plan *restriction.ProductPlan) *api.RestrictionBypasses {
-	var policies []api.BypassingPolicy
-	total := 0
-	for i := range plan.Affects {
-		total += len(plan.Affects[i].Bypasses)
-		for _, b := range plan.Affects[i].Bypasses {
-			if len(policies) == api.MaxListedBypasses {
-				break
-			}
-			policies = append(policies, api.BypassingPolicy{
-				Kind: string(b.Policy.Kind), Namespace: b.Policy.Namespace, Name: b.Policy.Name,
-				Tier: plan.Affects[i].Tier, Reason: b.Reason,
-			})
-		}
-	}
-	if total == 0 {
-		return nil
-	}
-	return &api.RestrictionBypasses{Total: *number(total), Policies: policies}
-}
-
-func number(n int) *int32 {
-	i := int32(min(n, math.MaxInt32)) //nolint:gosec // it is bounded right here
-	return &i
-}
-
-// effectsBefore are those that a status has.
-func effectsBefore(status *api.RestrictionStatus) restrictionEffects {
-	switch {
-	case status == nil:
-		return restrictionEffects{}
-	case status.InForce != nil:
-		return restrictionEffects{status.InForce.Tiers, status.InForce.Policies, status.SparedTiers, status.Bypasses}
-	case status.Preview != nil:
-		return restrictionEffects{status.Preview.Tiers, status.Preview.Policies, status.SparedTiers, status.Bypasses}
-	default:
-		return restrictionEffects{}
-	}
-}
-
-// standing is how a product's restriction stands.
-type standing struct {
+// restrictionView is the state of a product's restriction, and what it follows from.
+type restrictionView struct {
 	restriction.Product
-	brakes     restriction.Brakes
+	caps       restriction.Caps
 	mode       api.RestrictionMode
 	modeReason api.RestrictionModeReason
 	state      api.RestrictionState
@@ -92,17 +28,19 @@ type standing struct {
 	outcome *restrictionOutcome
 }
 
-func standingOf(found *assessment, brakes restriction.Brakes, outcome *restrictionOutcome) *standing {
-	s := &standing{Product: restriction.ProductOf(found.product, &found.evaluation), brakes: brakes, outcome: outcome}
-	s.mode, s.modeReason = restriction.EffectiveMode(s.Mode, brakes)
-	s.state, s.reason = s.Standing(brakes)
+func restrictionViewOf(found *assessment, caps restriction.Caps, outcome *restrictionOutcome) *restrictionView {
+	s := &restrictionView{
+		Product: restriction.ProductOf(found.product, &found.evaluation), caps: caps, outcome: outcome,
+	}
+	s.mode, s.modeReason = restriction.EffectiveMode(s.Mode, caps)
+	s.state, s.reason = s.StateUnder(caps)
 	return s
 }
 
-func (s *standing) isInForce() bool { return s.state == api.RestrictionActive }
+func (s *restrictionView) isInForce() bool { return s.state == api.RestrictionActive }
 
 // restrictionStatus is what the status of a product says of its restriction.
-func restrictionStatus(found *assessment, s *standing) *api.RestrictionStatus {
+func restrictionStatus(found *assessment, s *restrictionView) *api.RestrictionStatus {
 	e := &found.evaluation
 	status := &api.RestrictionStatus{
 		State: s.state, EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis,
@@ -111,35 +49,35 @@ func restrictionStatus(found *assessment, s *standing) *api.RestrictionStatus {
 	if s.Mode == "" {
 		return status
 	}
-	effects := effectsBefore(found.product.Status.Restriction)
+	effects := restriction.EffectsIn(found.product.Status.Restriction)
 	if s.outcome != nil && s.outcome.effects != nil {
 		effects = *s.outcome.effects
 	}
-	status.MaxMode, status.SparedNamespace = s.brakes.MaxMode, s.brakes.OperatorNamespace
-	status.SparedTiers = effects.spared
+	status.MaxMode, status.SparedNamespace = s.caps.MaxMode, s.caps.OperatorNamespace
+	status.SparedTiers = effects.Spared
 	if pause, err := restriction.PauseOf(found.product); err == nil && pause != nil &&
 		found.time.Now.Before(pause.UntilTime.Time) {
 		status.Pause = pause
 	}
 	if !s.isInForce() {
-		status.Preview = &api.RestrictionPreview{Mode: s.mode, ModeReason: s.modeReason, Tiers: effects.tiers,
-			Policies: effects.policies}
+		status.Preview = &api.RestrictionPreview{Mode: s.mode, ModeReason: s.modeReason, Tiers: effects.Tiers,
+			Policies: effects.Policies}
 		return status
 	}
-	status.Bypasses = effects.bypasses
+	status.Bypasses = effects.Bypasses
 	since := instant(s.Since)
 	if since == nil {
 		since = new(transitionTime(found))
 	}
 	status.InForce = &api.RestrictionInForce{
-		Mode: s.mode, ModeReason: s.modeReason, SinceTime: since, Tiers: effects.tiers, Policies: effects.policies,
+		Mode: s.mode, ModeReason: s.modeReason, SinceTime: since, Tiers: effects.Tiers, Policies: effects.Policies,
 		Message: s.Notice(since.Time),
 	}
 	return status
 }
 
 // restrictedCondition tells whether a restriction is in force, and if not, why.
-func restrictedCondition(found *assessment, s *standing, status *api.RestrictionStatus) metav1.Condition {
+func restrictedCondition(found *assessment, s *restrictionView, status *api.RestrictionStatus) metav1.Condition {
 	restricted := metav1.Condition{
 		Type: api.ConditionRestricted, Status: reconcile.ConditionStatus(s.isInForce()), Reason: s.reason,
 	}
@@ -155,7 +93,7 @@ func restrictedCondition(found *assessment, s *standing, status *api.Restriction
 		if s.modeReason == api.ModeReasonMaxRestriction {
 			restricted.Message = fmt.Sprintf("The operator runs with --max-restriction=%s: nothing is ever "+
 				"restricted, though the product's terms ask for %s.",
-				cmp.Or(s.brakes.MaxMode, api.RestrictionObserve), s.Mode)
+				cmp.Or(s.caps.MaxMode, api.RestrictionObserve), s.Mode)
 		}
 	case api.ReasonPaused:
 		restricted.Message = fmt.Sprintf("The restriction is paused until %s", rfc3339(status.Pause.UntilTime.Time))
@@ -186,7 +124,7 @@ func restrictedCondition(found *assessment, s *standing, status *api.Restriction
 	case api.ModeReasonMaxRestriction:
 		if s.mode != api.RestrictionObserve {
 			restricted.Message += fmt.Sprintf(" The product's terms ask for %s; the operator runs with "+
-				"--max-restriction=%s.", s.Mode, s.brakes.MaxMode)
+				"--max-restriction=%s.", s.Mode, s.caps.MaxMode)
 		}
 	default: // The mode is the one that the terms ask for.
 	}
@@ -201,7 +139,7 @@ func restrictedCondition(found *assessment, s *standing, status *api.Restriction
 
 // restrictionReadyCondition tells whether the restriction is in force, or lifted, completely; nil where that has yet to
 // be seen, and a condition without a type where there is nothing to tell.
-func restrictionReadyCondition(found *assessment, s *standing) *metav1.Condition {
+func restrictionReadyCondition(found *assessment, s *restrictionView) *metav1.Condition {
 	if s.outcome == nil {
 		if (announced(found.product).SinceTime != nil) == s.isInForce() {
 			return nil

@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
@@ -112,8 +111,9 @@ func planned(mode api.RestrictionMode, inForce bool, changes ...func(*restrictio
 	}
 	o := &restrictionOutcome{
 		generation: 3, mode: mode, inForce: inForce, reason: api.ReasonComplete, message: "So it is.",
-		effects: &restrictionEffects{tiers: tiersOf(tierMode, "platform", "security"), policies: counted(3, 1, 2),
-			spared: defaultSpared},
+		effects: &restriction.Effects{
+			Tiers: tiersOf(tierMode, "platform", "security"), Policies: counted(3, 1, 2), Spared: defaultSpared,
+		},
 	}
 	for _, change := range changes {
 		change(o)
@@ -121,9 +121,9 @@ func planned(mode api.RestrictionMode, inForce bool, changes ...func(*restrictio
 	return o
 }
 
-// upTo are the brakes of an operator that allows this mode at most.
-func upTo(mode api.RestrictionMode) restriction.Brakes {
-	return restriction.Brakes{MaxMode: mode, OperatorNamespace: "license-operator-system"}
+// upTo are the caps of an operator that allows this mode at most.
+func upTo(mode api.RestrictionMode) restriction.Caps {
+	return restriction.Caps{MaxMode: mode, OperatorNamespace: "license-operator-system"}
 }
 
 func TestRestrictionStatus(t *testing.T) {
@@ -137,7 +137,7 @@ func TestRestrictionStatus(t *testing.T) {
 		notice = `No license covers LicensedProduct "acme-mesh" (Acme): restricted since `
 		resume = " kubectl license resume acme-mesh ends the pause."
 	)
-	windows := unbraked
+	windows := uncapped
 	windows.WindowsNode = true
 	k := verified("k", licenseOf("L1", 10, 100))
 
@@ -189,7 +189,7 @@ func TestRestrictionStatus(t *testing.T) {
 	complete := ready(isTrue, "Complete", "So it is.")
 	nothing := &metav1.Condition{}
 	as := func(mode api.RestrictionMode) func(*restrictionOutcome) {
-		return func(o *restrictionOutcome) { o.effects.tiers = tiersOf(mode, "platform", "security") }
+		return func(o *restrictionOutcome) { o.effects.Tiers = tiersOf(mode, "platform", "security") }
 	}
 
 	for name, test := range map[string]struct {
@@ -197,8 +197,8 @@ func TestRestrictionStatus(t *testing.T) {
 		day     int
 		clocks  license.ClockAgreement
 		keys    []finding
-		// brakes are unbraked where there are none here.
-		brakes  *restriction.Brakes
+		// caps are uncapped where there are none here.
+		caps    *restriction.Caps
 		outcome *restrictionOutcome
 
 		want       api.RestrictionStatus
@@ -250,7 +250,7 @@ func TestRestrictionStatus(t *testing.T) {
 			ready: complete,
 		},
 		"observed by its terms, paused, and on a cluster with a Windows node": {
-			product: restricting(observe, pausing(39, 41, "")), day: 40, brakes: &windows,
+			product: restricting(observe, pausing(39, 41, "")), day: 40, caps: &windows,
 			outcome: planned(observe, false, as(readOnly)),
 			want:    status(api.RestrictionNone, preview(observe, readOnly, ""), paused(39, 41, "")),
 			restricted: restricted(isFalse, "Observed",
@@ -258,7 +258,7 @@ func TestRestrictionStatus(t *testing.T) {
 			ready: complete,
 		},
 		"observed by --max-restriction": {
-			product: restricting(defaultTierOnly), day: 40, brakes: new(upTo(observe)),
+			product: restricting(defaultTierOnly), day: 40, caps: new(upTo(observe)),
 			outcome: planned(observe, false),
 			want: status(api.RestrictionNone, atMost(observe),
 				preview(observe, defaultTierOnly, api.ModeReasonMaxRestriction)),
@@ -268,14 +268,14 @@ func TestRestrictionStatus(t *testing.T) {
 			ready: complete,
 		},
 		"observed by its terms and by --max-restriction": {
-			product: restricting(observe), day: 40, brakes: new(upTo(observe)), outcome: planned(observe, false),
+			product: restricting(observe), day: 40, caps: new(upTo(observe)), outcome: planned(observe, false),
 			want: status(api.RestrictionNone, atMost(observe), preview(observe, defaultTierOnly, "")),
 			restricted: restricted(isFalse, "Observed",
 				"The product's terms have a restriction that is only observed: nothing is ever restricted."),
 			ready: complete,
 		},
 		"observed by an operator that was told nothing": {
-			product: restricting(readOnly), day: 40, brakes: new(upTo("")),
+			product: restricting(readOnly), day: 40, caps: new(upTo("")),
 			outcome: planned(observe, false, as(readOnly)),
 			want:    status(api.RestrictionNone, atMost(""), preview(observe, readOnly, api.ModeReasonMaxRestriction)),
 			restricted: restricted(isFalse, "Observed", "The operator runs with --max-restriction=Observe: nothing "+
@@ -303,7 +303,7 @@ func TestRestrictionStatus(t *testing.T) {
 		"not due: what would bypass it bypasses nothing": {
 			product: restricting(defaultTierOnly), day: 10,
 			outcome: planned(defaultTierOnly,
-				false, func(o *restrictionOutcome) { o.effects.bypasses = bypassing("security", "security.first") }),
+				false, func(o *restrictionOutcome) { o.effects.Bypasses = bypassing("security", "security.first") }),
 			want: status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
 			restricted: restricted(isFalse, "NotDue",
 				"A restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is "+
@@ -320,7 +320,7 @@ func TestRestrictionStatus(t *testing.T) {
 			ready: complete,
 		},
 		"not due, and a Windows node": {
-			product: restricting(defaultTierOnly), day: 10, brakes: &windows, outcome: planned(readOnly, false),
+			product: restricting(defaultTierOnly), day: 10, caps: &windows, outcome: planned(readOnly, false),
 			want: status(api.RestrictionScheduled, preview(readOnly, readOnly, api.ModeReasonWindowsNode)),
 			restricted: restricted(isFalse, "NotDue",
 				"A restriction (ReadOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is licensed for "+
@@ -330,7 +330,7 @@ func TestRestrictionStatus(t *testing.T) {
 			ready: complete,
 		},
 		"not due, and at most ReadOnly": {
-			product: restricting(defaultTierOnly), day: 10, brakes: new(upTo(readOnly)),
+			product: restricting(defaultTierOnly), day: 10, caps: new(upTo(readOnly)),
 			outcome: planned(readOnly, false),
 			want: status(api.RestrictionScheduled, atMost(readOnly),
 				preview(readOnly, readOnly, api.ModeReasonMaxRestriction)),
@@ -387,7 +387,7 @@ func TestRestrictionStatus(t *testing.T) {
 		"in force, and bypassed": {
 			product: restricting(defaultTierOnly, restrictedBefore), day: 40,
 			outcome: planned(defaultTierOnly, true, func(o *restrictionOutcome) {
-				o.reason, o.message, o.effects.bypasses = api.ReasonBypassed, "One does.",
+				o.reason, o.message, o.effects.Bypasses = api.ReasonBypassed, "One does.",
 					bypassing("security", "security.first")
 			}),
 			want: status(api.RestrictionActive, inForce(defaultTierOnly, "", 35), func(s *api.RestrictionStatus) {
@@ -403,7 +403,7 @@ func TestRestrictionStatus(t *testing.T) {
 			ready:      complete,
 		},
 		"in force, and a Windows node": {
-			product: restricting(defaultTierOnly, restrictedBefore), day: 40, brakes: &windows,
+			product: restricting(defaultTierOnly, restrictedBefore), day: 40, caps: &windows,
 			outcome: planned(readOnly, true),
 			want:    status(api.RestrictionActive, inForce(readOnly, api.ModeReasonWindowsNode, 35)),
 			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z"+frozen+
@@ -412,7 +412,7 @@ func TestRestrictionStatus(t *testing.T) {
 			ready: complete,
 		},
 		"in force, and at most ReadOnly": {
-			product: restricting(defaultTierOnly, restrictedBefore), day: 40, brakes: new(upTo(readOnly)),
+			product: restricting(defaultTierOnly, restrictedBefore), day: 40, caps: new(upTo(readOnly)),
 			outcome: planned(readOnly, true),
 			want: status(api.RestrictionActive, atMost(readOnly),
 				inForce(readOnly, api.ModeReasonMaxRestriction, 35)),
@@ -482,7 +482,7 @@ func TestRestrictionStatus(t *testing.T) {
 			ready:      complete,
 		},
 		"paused, and a Windows node": {
-			product: restricting(defaultTierOnly, pausing(40, 43, "")), day: 40, brakes: &windows,
+			product: restricting(defaultTierOnly, pausing(40, 43, "")), day: 40, caps: &windows,
 			outcome: planned(readOnly, false),
 			want: status(api.RestrictionPaused, preview(readOnly, readOnly, api.ModeReasonWindowsNode),
 				paused(40, 43, "")),
@@ -545,7 +545,7 @@ func TestRestrictionStatus(t *testing.T) {
 		"without tiers": {
 			product: restricting(defaultTierOnly), day: 40,
 			outcome: planned(defaultTierOnly, true, func(o *restrictionOutcome) {
-				o.effects, o.reason, o.message = new(effectsOf(&restriction.ProductPlan{})), api.ReasonAPINotInstalled,
+				o.effects, o.reason, o.message = new((&restriction.ProductPlan{}).Effects()), api.ReasonAPINotInstalled,
 					"There are none."
 			}),
 			want: status(api.RestrictionActive, inForce(defaultTierOnly, "", 40), func(s *api.RestrictionStatus) {
@@ -556,18 +556,18 @@ func TestRestrictionStatus(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			brakes := unbraked
-			if test.brakes != nil {
-				brakes = *test.brakes
+			caps := uncapped
+			if test.caps != nil {
+				caps = *test.caps
 			}
 			if test.clocks == license.ClocksUnknown {
 				test.clocks = license.ClocksAgree
 			}
 			// look is what is found and written so long after that day has begun.
-			look := func(product *api.LicensedProduct, later time.Duration) (*assessment, *standing) {
+			look := func(product *api.LicensedProduct, later time.Duration) (*assessment, *restrictionView) {
 				found := assessedBy(license.ClockReading{Now: day(test.day).Add(later), Agreement: test.clocks},
 					product, test.keys...)
-				return found, standingOf(found, brakes, test.outcome)
+				return found, restrictionViewOf(found, caps, test.outcome)
 			}
 			found, s := look(test.product, 300*time.Millisecond)
 			status := restrictionStatus(found, s)
@@ -656,7 +656,7 @@ func TestRestrictionReadyCondition(t *testing.T) {
 	} {
 		for reason, want := range test.want {
 			t.Run(fmt.Sprintf("%s, %s in force %t", reason, test.state, test.inForce), func(t *testing.T) {
-				s := &standing{state: test.state,
+				s := &restrictionView{state: test.state,
 					outcome: &restrictionOutcome{inForce: test.inForce, reason: reason, message: "So it is."}}
 				if test.state != none {
 					s.Mode = defaultTierOnly
@@ -696,7 +696,7 @@ func TestRestrictionReadyIsKeptWhileTheLockIsAskedForAgain(t *testing.T) {
 				product.Status.Restriction = &api.RestrictionStatus{
 					InForce: &api.RestrictionInForce{Mode: defaultTierOnly, SinceTime: new(metav1.NewTime(day(1)))}}
 			}
-			s := &standing{state: api.RestrictionActive,
+			s := &restrictionView{state: api.RestrictionActive,
 				outcome: &restrictionOutcome{inForce: true, reason: api.ReasonApplying, isProving: true}}
 			s.Mode = defaultTierOnly
 			got := ""
@@ -707,75 +707,6 @@ func TestRestrictionReadyIsKeptWhileTheLockIsAskedForAgain(t *testing.T) {
 				t.Errorf("it says %q now, not %q", got, test.wantReadyNow)
 			}
 		})
-	}
-}
-
-// The API refuses longer lists, and with them the whole status.
-func TestEffectsAreBounded(t *testing.T) {
-	plan := &restriction.ProductPlan{Name: "acme-mesh", Mode: defaultTierOnly, InForce: true}
-	var tiers []api.RestrictedTier
-	var spared []api.SparedTier
-	var bypasses []api.BypassingPolicy
-	for i := range 1001 {
-		name := fmt.Sprintf("tier-%04d", i)
-		effect := restriction.TierEffect{Tier: name, Mode: defaultTierOnly, Policies: make([]restriction.PolicyRef, 3),
-			Allow: 2, Deny: 1}
-		if i%100 == 7 {
-			for _, bypass := range []string{"a", "b"} {
-				ref := restriction.PolicyRef{Kind: restriction.NetworkPolicy, Namespace: "shop",
-					Name: name + "." + bypass}
-				effect.Bypasses = append(effect.Bypasses,
-					restriction.Bypass{Policy: ref, Reason: api.BypassTierDeleting})
-				bypasses = append(bypasses,
-					api.BypassingPolicy{Kind: "NetworkPolicy", Namespace: "shop", Name: ref.Name, Tier: name,
-						Reason: api.BypassTierDeleting})
-			}
-		}
-		plan.Affects = append(plan.Affects, effect)
-		plan.Spared = append(plan.Spared, restriction.SparedTier{Name: "spared-" + name, Reason: api.TierSparedNever})
-		tiers = append(tiers, api.RestrictedTier{Name: name, Mode: defaultTierOnly})
-		spared = append(spared, api.SparedTier{Name: "spared-" + name, Reason: api.TierSparedNever})
-	}
-	want := restrictionEffects{
-		tiers: tiers[:1000], spared: spared[:1000], policies: counted(3003, 2002, 1001),
-		bypasses: &api.RestrictionBypasses{Total: 20, Policies: bypasses[:16]},
-	}
-	if diff := cmp.Diff(want, effectsOf(plan), cmp.AllowUnexported(restrictionEffects{})); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
-	}
-}
-
-// What a plan says is what the status says.
-func TestEffectsOfAPlan(t *testing.T) {
-	first := restriction.Policy{
-		Kind: restriction.GlobalNetworkPolicy, Name: "security.first", Tier: "security",
-		Order: new(restriction.PassOrder), ForPods: true, Denies: true,
-	}
-	plan := restriction.MakePlan(restriction.Seen{
-		Tiers: []restriction.Tier{{Name: "default"}, {Name: "security"}, {Name: "leaving", Deleting: true},
-			{Name: "mine", Labels: labels.Set{restriction.NeverLabel: restriction.NeverValue}}},
-		Policies: []restriction.Policy{
-			first,
-			{Kind: restriction.NetworkPolicy, Namespace: "shop", Name: "security.allow", Tier: "security",
-				ForPods: true, Allows: true},
-			{Kind: restriction.NetworkPolicy, Namespace: "shop", Name: "leaving.deny", Tier: "leaving", ForPods: true,
-				Denies: true},
-		},
-	}, []restriction.Product{{Name: "acme-mesh", Mode: defaultTierOnly, TierSelector: labels.Everything(), Due: true,
-		Since: day(1)}}, unbraked)
-	want := restrictionEffects{
-		tiers:    []api.RestrictedTier{{Name: "leaving", Mode: readOnly}, {Name: "security", Mode: defaultTierOnly}},
-		policies: counted(2, 1, 1),
-		spared: []api.SparedTier{{Name: "default", Reason: api.TierSparedBuiltIn},
-			{Name: "mine", Reason: api.TierSparedNever}},
-		bypasses: &api.RestrictionBypasses{Total: 2, Policies: []api.BypassingPolicy{
-			{Kind: "NetworkPolicy", Namespace: "shop", Name: "leaving.deny", Tier: "leaving",
-				Reason: api.BypassTierDeleting},
-			{Kind: "GlobalNetworkPolicy", Name: "security.first", Tier: "security", Reason: api.BypassSortsFirst},
-		}},
-	}
-	if diff := cmp.Diff(want, effectsOf(&plan.Products[0]), cmp.AllowUnexported(restrictionEffects{})); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 

@@ -101,10 +101,10 @@ const (
 // productStatusOf is the status of a product whose terms have no restriction, or whose restriction has not been planned
 // yet.
 func productStatusOf(found *assessment, used []api.Usage, alertsReady *metav1.Condition) api.LicensedProductStatus {
-	return licensedProductStatus(found, observations{used, alertsReady, standingOf(found, unbraked, nil)})
+	return licensedProductStatus(found, observations{used, alertsReady, restrictionViewOf(found, uncapped, nil)})
 }
 
-var unbraked = restriction.Brakes{MaxMode: api.RestrictionDefaultTierOnly, OperatorNamespace: "license-operator-system"}
+var uncapped = restriction.Caps{MaxMode: api.RestrictionDefaultTierOnly, OperatorNamespace: "license-operator-system"}
 
 func unrestricted(since int) metav1.Condition {
 	return condition("Restricted", isFalse, 3, since, "NotRequested", "The product's terms have no restriction.")

@@ -14,7 +14,8 @@ import (
 
 	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction"
-	"github.com/license-operator/license-operator/internal/restriction/enforcement"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
+	"github.com/license-operator/license-operator/internal/restriction/calico/enforcement"
 )
 
 const (
@@ -32,7 +33,7 @@ type tierPolicies struct {
 
 // observedTier is what is kept of a tier.
 type observedTier struct {
-	restriction.Tier
+	calico.Tier
 	resourceVersion string
 }
 
@@ -44,10 +45,10 @@ func (t *observedTier) GetObjectMeta() metav1.Object {
 
 // observedPolicy is what is kept of a policy: there may be tens of thousands of them.
 type observedPolicy struct {
-	restriction.Policy
+	calico.Policy
 	resourceVersion string
-	// made is there of those that the operator made, or that bear its mark.
-	made *enforcement.Made
+	// existing is set for policies that the operator created, or that have its mark.
+	existing *enforcement.Existing
 }
 
 // GetObjectMeta implements metav1.ObjectMetaAccessor, as that of observedTier does.
@@ -71,28 +72,28 @@ func newTierPolicies(
 			objectChanged: func(o metav1.ObjectMetaAccessor) { planAgain(delay(o)) },
 		}
 	}
-	policy := func(kind restriction.PolicyKind) func(*unstructured.Unstructured) metav1.ObjectMetaAccessor {
+	policy := func(kind calico.PolicyKind) func(*unstructured.Unstructured) metav1.ObjectMetaAccessor {
 		return func(o *unstructured.Unstructured) metav1.ObjectMetaAccessor {
-			p := &observedPolicy{Policy: restriction.PolicyOf(kind, o, operatorNamespace),
+			p := &observedPolicy{Policy: calico.PolicyOf(kind, o, operatorNamespace),
 				resourceVersion: o.GetResourceVersion()}
 			if p.Marked || p.IsOurs() {
-				p.made = enforcement.MadeOf(o, p.Policy)
+				p.existing = enforcement.ExistingOf(o, p.Policy)
 			}
 			return p
 		}
 	}
 	policyChanged := func(o metav1.ObjectMetaAccessor) time.Duration {
-		if p, ok := o.(*observedPolicy); ok && p.made != nil {
+		if p, ok := o.(*observedPolicy); ok && p.existing != nil {
 			return reconcile.RepairDelay
 		}
 		return policyDelay
 	}
 	return &tierPolicies{
-		tiers: kind(restriction.Tiers, func(o *unstructured.Unstructured) metav1.ObjectMetaAccessor {
-			return &observedTier{Tier: restriction.TierOf(o), resourceVersion: o.GetResourceVersion()}
+		tiers: kind(calico.Tiers, func(o *unstructured.Unstructured) metav1.ObjectMetaAccessor {
+			return &observedTier{Tier: calico.TierOf(o), resourceVersion: o.GetResourceVersion()}
 		}, func(metav1.ObjectMetaAccessor) time.Duration { return tierDelay }),
-		global:     kind(restriction.GlobalNetworkPolicies, policy(restriction.GlobalNetworkPolicy), policyChanged),
-		namespaced: kind(restriction.NetworkPolicies, policy(restriction.NetworkPolicy), policyChanged),
+		global:     kind(calico.GlobalNetworkPolicies, policy(calico.GlobalNetworkPolicy), policyChanged),
+		namespaced: kind(calico.NetworkPolicies, policy(calico.NetworkPolicy), policyChanged),
 	}
 }
 
@@ -108,8 +109,10 @@ func (t *tierPolicies) isDecided() bool {
 // look is what there is, and the policies by name that bear the operator's mark. Its errors say what could not be seen:
 // where that is the tiers, or the global policies, there is nothing to plan with; without the namespaced ones a plan
 // lacks some counts.
-func (t *tierPolicies) look() (seen restriction.Seen, made map[string]*enforcement.Made, tiersErr, globalErr, namespacedErr error) {
-	made = map[string]*enforcement.Made{}
+func (t *tierPolicies) look() (
+	seen restriction.Seen, existing map[string]*enforcement.Existing, tiersErr, globalErr, namespacedErr error,
+) {
+	existing = map[string]*enforcement.Existing{}
 	var objects []any
 	objects, tiersErr = t.tiers.list()
 	for _, o := range objects {
@@ -119,7 +122,7 @@ func (t *tierPolicies) look() (seen restriction.Seen, made map[string]*enforceme
 	}
 	global, globalErr := t.global.list()
 	namespaced, namespacedErr := t.namespaced.list()
-	seen.Policies = make([]restriction.Policy, 0, len(global)+len(namespaced))
+	seen.Policies = make([]calico.Policy, 0, len(global)+len(namespaced))
 	for _, policies := range [][]any{global, namespaced} {
 		for _, o := range policies {
 			p, ok := o.(*observedPolicy)
@@ -127,12 +130,12 @@ func (t *tierPolicies) look() (seen restriction.Seen, made map[string]*enforceme
 				continue
 			}
 			seen.Policies = append(seen.Policies, p.Policy)
-			if p.made != nil {
-				made[p.Name] = p.made
+			if p.existing != nil {
+				existing[p.Name] = p.existing
 			}
 		}
 	}
-	return seen, made, tiersErr, globalErr, namespacedErr
+	return seen, existing, tiersErr, globalErr, namespacedErr
 }
 
 // isPending tells whether an obstacle is that it will be known in a moment.

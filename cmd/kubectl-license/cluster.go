@@ -16,14 +16,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
 // Kinds of the cluster that simulate reads and names.
 const (
 	kindTier                = "Tier"
-	kindGlobalNetworkPolicy = string(restriction.GlobalNetworkPolicy)
-	kindNetworkPolicy       = string(restriction.NetworkPolicy)
+	kindGlobalNetworkPolicy = string(calico.GlobalNetworkPolicy)
+	kindNetworkPolicy       = string(calico.NetworkPolicy)
 )
 
 // Our own resources, as kubectl and permissions name them.
@@ -74,20 +74,20 @@ func (c *cluster) readTiers(ctx context.Context, reader client.Reader) error {
 		c.withoutTiers = true
 		return nil
 	case err != nil:
-		return explainList(restriction.Tiers.GroupResource().String(), err)
+		return explainList(calico.Tiers.GroupResource().String(), err)
 	}
 	if c.globalPolicies, err = listUnstructured(ctx, reader, kindGlobalNetworkPolicy); err != nil {
-		return explainList(restriction.GlobalNetworkPolicies.GroupResource().String(), err)
+		return explainList(calico.GlobalNetworkPolicies.GroupResource().String(), err)
 	}
 	if c.policies, err = listUnstructured(ctx, reader, kindNetworkPolicy); err != nil {
-		return explainList(restriction.NetworkPolicies.GroupResource().String(), err)
+		return explainList(calico.NetworkPolicies.GroupResource().String(), err)
 	}
 	return nil
 }
 
 func listUnstructured(ctx context.Context, reader client.Reader, kind string) ([]unstructured.Unstructured, error) {
 	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(restriction.Version.WithKind(kind + "List"))
+	list.SetGroupVersionKind(calico.Version.WithKind(kind + "List"))
 	if err := reader.List(ctx, list); err != nil {
 		return nil, err
 	}

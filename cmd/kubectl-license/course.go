@@ -21,7 +21,7 @@ type course struct {
 	// product is a copy. Its status is what the operator will have written by then, as far as that counts.
 	product *api.LicensedProduct
 	keys    []license.Key
-	brakes  restriction.Brakes
+	brakes  restriction.Caps
 
 	evaluation license.Evaluation
 	planned    restriction.Product
@@ -30,7 +30,7 @@ type course struct {
 }
 
 // newCourse begins now, with what the operator would find if it looked now.
-func newCourse(product *api.LicensedProduct, keys []license.Key, brakes restriction.Brakes, now time.Time) *course {
+func newCourse(product *api.LicensedProduct, keys []license.Key, brakes restriction.Caps, now time.Time) *course {
 	c := &course{product: product.DeepCopy(), keys: keys, brakes: brakes}
 	if c.product.Status.Restriction == nil {
 		c.product.Status.Restriction = &api.RestrictionStatus{}
@@ -68,7 +68,7 @@ func (c *course) look(at time.Time, agreement license.ClockAgreement) {
 	reading := license.ClockReading{Now: at, Agreement: agreement}
 	c.evaluation = license.Evaluate(license.Reckon(reading, c.product), c.product, c.keys)
 	c.planned = restriction.ProductOf(c.product, &c.evaluation)
-	c.state, c.reason = c.planned.Standing(c.brakes)
+	c.state, c.reason = c.planned.StateUnder(c.brakes)
 	c.record()
 	// Once more, since what is now in force is known to be in force since now.
 	c.planned = restriction.ProductOf(c.product, &c.evaluation)

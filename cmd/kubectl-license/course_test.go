@@ -48,7 +48,7 @@ func drawCourse(t *rapid.T) func() *course {
 			api.RestrictionPauseAnnotation: restriction.PauseAnnotation(since, since.Add(drawHours(t, "pause", 1, 30))),
 		}
 	}
-	brakes := restriction.Brakes{MaxMode: api.RestrictionDefaultTierOnly}
+	brakes := restriction.Caps{MaxMode: api.RestrictionDefaultTierOnly}
 	return func() *course { return newCourse(product, keys, brakes, present) }
 }
 

@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
 // Directions of traffic, in the words of policies of either API.
@@ -53,11 +53,11 @@ func defaultDenials(c *cluster, sparedNamespace string) []defaultDenial {
 	}
 	for i := range c.policies {
 		if !strings.HasPrefix(c.policies[i].GetName(), mirrorPrefix) {
-			add(denialOfCalico(restriction.NetworkPolicy, &c.policies[i]))
+			add(denialOfCalico(calico.NetworkPolicy, &c.policies[i]))
 		}
 	}
 	for i := range c.globalPolicies {
-		add(denialOfCalico(restriction.GlobalNetworkPolicy, &c.globalPolicies[i]))
+		add(denialOfCalico(calico.GlobalNetworkPolicy, &c.globalPolicies[i]))
 	}
 	slices.SortFunc(found, func(a, b defaultDenial) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name),
@@ -100,11 +100,11 @@ func podsOfKubernetes(selector *metav1.LabelSelector) string {
 	return "pods with " + metav1.FormatLabelSelector(selector)
 }
 
-func denialOfCalico(kind restriction.PolicyKind, policy *unstructured.Unstructured) defaultDenial {
-	denial := defaultDenial{Namespace: policy.GetNamespace(), APIVersion: restriction.Version.String(),
+func denialOfCalico(kind calico.PolicyKind, policy *unstructured.Unstructured) defaultDenial {
+	denial := defaultDenial{Namespace: policy.GetNamespace(), APIVersion: calico.Version.String(),
 		Kind: string(kind), Name: policy.GetName()}
-	known := restriction.PolicyOf(kind, policy, "")
-	if cmp.Or(known.Tier, restriction.DefaultTier) != restriction.DefaultTier || !known.ForPods {
+	known := calico.PolicyOf(kind, policy, "")
+	if cmp.Or(known.Tier, calico.DefaultTier) != calico.DefaultTier || !known.ForPods {
 		return denial
 	}
 	spec, _ := policy.Object["spec"].(map[string]any)

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
 // The directions in which a policy makes the default tier deny by default.
@@ -48,7 +48,7 @@ func TestDefaultDenialDirections(t *testing.T) {
 		if err := yaml.Unmarshal([]byte(`{metadata: {name: p}, spec: `+test.spec+`}`), &policy.Object); err != nil {
 			t.Fatal(err)
 		}
-		for _, kind := range []restriction.PolicyKind{restriction.GlobalNetworkPolicy, restriction.NetworkPolicy} {
+		for _, kind := range []calico.PolicyKind{calico.GlobalNetworkPolicy, calico.NetworkPolicy} {
 			calico := denialOfCalico(kind, &policy)
 			if got := strings.Join(calico.Directions, " "); got != test.calico {
 				t.Errorf("Calico's %s %s: got %q, want %q", kind, test.spec, got, test.calico)

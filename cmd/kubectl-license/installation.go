@@ -33,7 +33,7 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/alerting"
 	"github.com/license-operator/license-operator/internal/paging"
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
 // What config/ installs the operator with.
@@ -379,8 +379,8 @@ func (x *examiner) readLock(ctx context.Context, i *installation) {
 
 func (x *examiner) readTiers(ctx context.Context, i *installation) {
 	i.tiers = readWith("see which APIs the cluster has", func() (bool, error) {
-		_, err := x.client.RESTMapper().RESTMapping(restriction.Version.WithKind(kindTier).GroupKind(),
-			restriction.Version.Version)
+		_, err := x.client.RESTMapper().RESTMapping(calico.Version.WithKind(kindTier).GroupKind(),
+			calico.Version.Version)
 		if meta.IsNoMatchError(err) {
 			return false, nil
 		}

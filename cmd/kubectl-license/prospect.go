@@ -108,7 +108,7 @@ func foresee(accepted *acceptance, keys []api.LicenseKey, c *candidate, now time
 		ClusterUnknown: accepted.clusterErr != nil,
 	}
 	p.look(keys, c)
-	brakes := restriction.Brakes{MaxMode: cmp.Or(restrictionOf(product).MaxMode, api.RestrictionDefaultTierOnly)}
+	brakes := restriction.Caps{MaxMode: cmp.Or(restrictionOf(product).MaxMode, api.RestrictionDefaultTierOnly)}
 	known := keysOf(product.Name, keys)
 	p.Before = outlookOf(newCourse(product, known, brakes, now))
 

@@ -17,15 +17,15 @@ import (
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/config/admission"
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
 // tierRights are what the operator needs for restrictions. A test holds them to config/rbac.
 var tierRights = slices.Concat(
-	rightsOn(restriction.Version.Group, []string{"globalnetworkpolicies", "tier.globalnetworkpolicies"}, "create",
+	rightsOn(calico.Version.Group, []string{"globalnetworkpolicies", "tier.globalnetworkpolicies"}, "create",
 		"delete", "get", "list", "update", "watch"),
-	rightsOn(restriction.Version.Group, []string{"networkpolicies", "tier.networkpolicies"}, "list", "watch"),
-	rightsOn(restriction.Version.Group, []string{"tiers"}, "get", "list", "watch"),
+	rightsOn(calico.Version.Group, []string{"networkpolicies", "tier.networkpolicies"}, "list", "watch"),
+	rightsOn(calico.Version.Group, []string{"tiers"}, "get", "list", "watch"),
 )
 
 // calicoRights are what Calico's own API server needs in order to evaluate the policies.

@@ -15,6 +15,7 @@ import (
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
 // timeReason says how the time of a simulation was come by.
@@ -114,7 +115,7 @@ type simulatedTier struct {
 type simulator struct {
 	cluster *cluster
 	now     time.Time
-	brakes  restriction.Brakes
+	brakes  restriction.Caps
 	courses []*course
 	notes   []string
 }
@@ -175,7 +176,7 @@ func (s *simulator) notef(format string, args ...any) {
 
 // findBrakes takes from a product's status what the operator was started with: it writes the same to each.
 func (s *simulator) findBrakes() {
-	s.brakes = restriction.Brakes{MaxMode: api.RestrictionDefaultTierOnly, WindowsNode: s.cluster.windowsNode}
+	s.brakes = restriction.Caps{MaxMode: api.RestrictionDefaultTierOnly, WindowsNode: s.cluster.windowsNode}
 	known := slices.IndexFunc(s.cluster.products,
 		func(p api.LicensedProduct) bool { return restrictionOf(&p).SparedNamespace != "" })
 	if known >= 0 {
@@ -237,16 +238,16 @@ func (s *simulator) firstStart(isShown func(string) bool) (first time.Time, why 
 func (s *simulator) plan() restriction.Plan {
 	var seen restriction.Seen
 	for i := range s.cluster.tiers {
-		seen.Tiers = append(seen.Tiers, restriction.TierOf(&s.cluster.tiers[i]))
+		seen.Tiers = append(seen.Tiers, calico.TierOf(&s.cluster.tiers[i]))
 	}
 	for i := range s.cluster.globalPolicies {
 		seen.Policies = append(seen.Policies,
-			restriction.PolicyOf(restriction.GlobalNetworkPolicy, &s.cluster.globalPolicies[i],
+			calico.PolicyOf(calico.GlobalNetworkPolicy, &s.cluster.globalPolicies[i],
 				s.brakes.OperatorNamespace))
 	}
 	for i := range s.cluster.policies {
 		seen.Policies = append(seen.Policies,
-			restriction.PolicyOf(restriction.NetworkPolicy, &s.cluster.policies[i], s.brakes.OperatorNamespace))
+			calico.PolicyOf(calico.NetworkPolicy, &s.cluster.policies[i], s.brakes.OperatorNamespace))
 	}
 	products := make([]restriction.Product, 0, len(s.courses))
 	for _, course := range s.courses {
@@ -299,9 +300,7 @@ func (s *simulator) product(c *course, plan *restriction.ProductPlan) simulatedP
 	for i := range plan.Affects {
 		r.Tiers = append(r.Tiers, s.affected(&plan.Affects[i]))
 	}
-	for _, spared := range plan.Spared {
-		r.SparedTiers = append(r.SparedTiers, api.SparedTier{Name: spared.Name, Reason: spared.Reason})
-	}
+	r.SparedTiers = plan.Spared
 	return simulatedProduct{
 		Name: plan.Name, State: e.State, ActiveLicenseKeyName: e.ActiveKeyName,
 		ExpiryTime: instantOf(e.Expiry), GraceEndTime: instantOf(e.GraceEnd), Restriction: r,
@@ -321,12 +320,7 @@ func (s *simulator) affected(effect *restriction.TierEffect) affectedTier {
 			Closes: closes[policy],
 		})
 	}
-	for _, bypass := range effect.Bypasses {
-		tier.Bypasses = append(tier.Bypasses, api.BypassingPolicy{
-			Kind: string(bypass.Policy.Kind), Namespace: bypass.Policy.Namespace, Name: bypass.Policy.Name,
-			Tier: effect.Tier, Reason: bypass.Reason,
-		})
-	}
+	tier.Bypasses = effect.Bypasses
 	return tier
 }
 
@@ -346,8 +340,8 @@ func effectIn(plan *restriction.Plan, tier *restriction.TierPlan) *restriction.T
 	return &restriction.TierEffect{Tier: tier.Name, Mode: tier.Mode, ModeReason: tier.ModeReason}
 }
 
-func refSet(refs []restriction.PolicyRef) map[restriction.PolicyRef]bool {
-	set := make(map[restriction.PolicyRef]bool, len(refs))
+func refSet(refs []calico.PolicyRef) map[calico.PolicyRef]bool {
+	set := make(map[calico.PolicyRef]bool, len(refs))
 	for _, ref := range refs {
 		set[ref] = true
 	}

@@ -19,7 +19,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
 // readFixture is the objects of testdata/cluster.yaml.
@@ -242,10 +242,10 @@ func TestSimulationOfManyPolicies(t *testing.T) {
 	c.tiers, c.globalPolicies, c.policies = nil, nil, nil
 	for i := range tiers {
 		tier := fmt.Sprintf("tier-%02d", i)
-		c.tiers = append(c.tiers, calico("Tier", "", tier, map[string]any{}))
+		c.tiers = append(c.tiers, calicoObject("Tier", "", tier, map[string]any{}))
 		for j := range perTier {
 			c.policies = append(c.policies,
-				calico("NetworkPolicy", fmt.Sprintf("namespace-%d", j), fmt.Sprintf("%s.policy-%d", tier, j),
+				calicoObject("NetworkPolicy", fmt.Sprintf("namespace-%d", j), fmt.Sprintf("%s.policy-%d", tier, j),
 					map[string]any{
 						"tier": tier, "ingress": []any{map[string]any{"action": "Allow"}},
 					}))
@@ -264,9 +264,9 @@ func TestSimulationOfManyPolicies(t *testing.T) {
 	}
 }
 
-func calico(kind, namespace, name string, spec map[string]any) unstructured.Unstructured {
+func calicoObject(kind, namespace, name string, spec map[string]any) unstructured.Unstructured {
 	var o unstructured.Unstructured
-	o.SetAPIVersion(restriction.Version.String())
+	o.SetAPIVersion(calico.Version.String())
 	o.SetKind(kind)
 	o.SetNamespace(namespace)
 	o.SetName(name)

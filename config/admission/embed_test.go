@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/license-operator/license-operator/config/admission"
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
 func TestObjectsAreWhatIsInstalled(t *testing.T) {
@@ -110,7 +110,7 @@ func TestLockAndNoticeMeanTheSame(t *testing.T) {
 }
 
 func TestSparedTiersAreThoseOfThePlan(t *testing.T) {
-	names := append(restriction.BuiltInTiers(), restriction.SystemTiers()...)
+	names := append(calico.BuiltInTiers(), calico.SystemTiers()...)
 	want := "['" + strings.Join(names, "', '") + "']"
 	if got := expressions(policies(t)["lock"])["spared"]; got != want {
 		t.Errorf("got %s, want %s", got, want)

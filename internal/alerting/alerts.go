@@ -116,7 +116,7 @@ func alertsOf(product *api.LicensedProduct, maxRestriction api.RestrictionMode) 
 		s.expiringSoon(), s.expiringNow(), s.inGracePeriod(), s.expired(),
 		s.keyInvalidWhileCovered(), s.keyInvalid(), s.missing(), s.missingTooLong(),
 	}
-	if mode == api.RestrictionDefaultTierOnly {
+	if mode.Suspends() {
 		alerts = append(alerts, s.restrictionBypassed())
 	}
 	return append(alerts,
@@ -131,7 +131,7 @@ func modeOf(product *api.LicensedProduct, maxRestriction api.RestrictionMode) ap
 	if product.Spec.Restriction == nil {
 		return ""
 	}
-	mode, _ := restriction.EffectiveMode(product.Spec.Restriction.Mode, restriction.Brakes{MaxMode: maxRestriction})
+	mode, _ := restriction.EffectiveMode(product.Spec.Restriction.Mode, restriction.Caps{MaxMode: maxRestriction})
 	return mode
 }
 

@@ -1,11 +1,9 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package restriction works out what the restrictions of all products come to: which policy tiers are restricted and
-// how, which objects have to exist for that and which have to go, whom that affects, and what gets around it. It is
-// pure: it knows no client and no clock, and what it is told of policies is little enough to be kept for tens of
-// thousands of them.
+// Package restriction plans the restrictions of all products: which policy tiers are restricted and how, which objects
+// have to exist for that and which have to be deleted, whom that affects, and which policies bypass it. It is pure: it
+// has no client and no clock, and it needs to know so little of a policy that tens of thousands can be kept.
 //
-// The tiers are Calico's (projectcalico.org/v3). What is assumed of them here is tested by test/tiers, which evaluates
-// tiers on its own account.
+// What depends on Calico is in package calico.
 package restriction

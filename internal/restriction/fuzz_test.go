@@ -16,6 +16,7 @@ import (
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
 // FuzzPauseOf looks for pauses that last too long, and for ones that an API server would refuse, with the whole status,
@@ -68,11 +69,16 @@ func FuzzPauseOf(f *testing.F) {
 // FuzzPolicyOf looks for policies, of which anybody may write any, that keep others from being seen, and for ones of a
 // user that a plan would delete or write to.
 func FuzzPolicyOf(f *testing.F) {
+	encoded, err := json.Marshal(calico.PassSpec("security", operatorNamespace))
+	if err != nil {
+		f.Fatal(err)
+	}
+	passSpec := string(encoded)
 	for _, policy := range []string{
 		`{}`, `{"metadata": null, "spec": null}`, `{"metadata": [], "spec": "x"}`,
 		`{"metadata": {"name": "security.license-operator-pass", "labels": {"license-operator.io/pass-policy": ` +
-			`"true"}}, "spec": ` + passSpecJSON + `}`,
-		`{"metadata": {"name": "security.license-operator-pass"}, "spec": ` + passSpecJSON + `}`,
+			`"true"}}, "spec": ` + passSpec + `}`,
+		`{"metadata": {"name": "security.license-operator-pass"}, "spec": ` + passSpec + `}`,
 		`{"metadata": {"name": "security.x", "ownerReferences": [{"apiVersion": "license-operator.io/v1alpha1", ` +
 			`"kind": "LicensedProduct"}]}, "spec": {"tier": "security", "order": -1.7976931348623157e308, ` +
 			`"ingress": [{"action": "Deny"}]}}`,
@@ -87,17 +93,17 @@ func FuzzPolicyOf(f *testing.F) {
 			return
 		}
 		policy := &unstructured.Unstructured{Object: fields}
-		if namespaced := restriction.PolicyOf(restriction.NetworkPolicy, policy,
+		if namespaced := calico.PolicyOf(calico.NetworkPolicy, policy,
 			operatorNamespace); namespaced.Marked || namespaced.Neutral {
 			t.Errorf("a NetworkPolicy is taken for ours: %+v", namespaced)
 		}
-		p := restriction.PolicyOf(restriction.GlobalNetworkPolicy, policy, operatorNamespace)
-		if p.Neutral && (p.Order == nil || *p.Order != restriction.PassOrder || p.Allows || p.Denies || !p.ForPods) {
+		p := calico.PolicyOf(calico.GlobalNetworkPolicy, policy, operatorNamespace)
+		if p.Neutral && (p.Order == nil || *p.Order != calico.PassOrder || p.Allows || p.Denies || !p.ForPods) {
 			t.Errorf("neutral: %+v", p)
 		}
 		leavesAlone(t, []*unstructured.Unstructured{policy}, restriction.MakePlan(
-			restriction.Seen{Tiers: []restriction.Tier{tier("security"), {Name: p.Tier}},
-				Policies: []restriction.Policy{p}},
+			restriction.Seen{Tiers: []calico.Tier{tier("security"), {Name: p.Tier}},
+				Policies: []calico.Policy{p}},
 			[]restriction.Product{product("mesh", defaultTierOnly)}, open,
 		))
 	})

@@ -40,9 +40,9 @@ func TestEffectiveMode(t *testing.T) {
 			outcome{observe, api.ModeReasonMaxRestriction}},
 		"ReadOnly, at most Observe": {readOnly, observe, false,
 			outcome{observe, api.ModeReasonMaxRestriction}},
-		"no brake at all restricts nothing": {defaultTierOnly, "", false,
+		"no cap at all restricts nothing": {defaultTierOnly, "", false,
 			outcome{observe, api.ModeReasonMaxRestriction}},
-		"an unknown brake restricts nothing": {readOnly, "Everything", false,
+		"an unknown cap restricts nothing": {readOnly, "Everything", false,
 			outcome{observe, api.ModeReasonMaxRestriction}},
 		"an unknown mode restricts nothing": {"Everything", defaultTierOnly, false, outcome{Mode: observe}},
 		"a Windows node": {defaultTierOnly, defaultTierOnly, true,
@@ -53,10 +53,39 @@ func TestEffectiveMode(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			mode, reason := restriction.EffectiveMode(test.asked,
-				restriction.Brakes{MaxMode: test.most, WindowsNode: test.windows})
+				restriction.Caps{MaxMode: test.most, WindowsNode: test.windows})
 			if diff := cmp.Diff(test.want, outcome{mode, reason}); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+// Whatever mode is added: each is stronger than the one before, and has words for what it does if it restricts
+// anything.
+func TestModes(t *testing.T) {
+	type does struct {
+		Restricts, Freezes, Suspends bool
+		Effect                       string
+	}
+	const frozen = "cannot be created or changed; existing ones stay in effect"
+	const suspended = "are no longer applied to pods; those in the default tier still are"
+	got := map[api.RestrictionMode]does{}
+	for _, mode := range append(api.RestrictionModes(), "", "Everything") {
+		got[mode] = does{mode.Restricts(), mode.Freezes(), mode.Suspends(), restriction.Effect(mode)}
+	}
+	want := map[api.RestrictionMode]does{
+		"": {}, "Everything": {}, observe: {},
+		readOnly:        {Restricts: true, Freezes: true, Effect: frozen},
+		defaultTierOnly: {Restricts: true, Suspends: true, Effect: suspended},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	modes := api.RestrictionModes()
+	for i, mode := range modes[1:] {
+		if restriction.Gentler(mode, modes[i]) != modes[i] || restriction.Gentler(modes[i], mode) != modes[i] {
+			t.Errorf("%s is not stronger than %s", mode, modes[i])
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/text"
 )
 
 const (
@@ -35,12 +36,12 @@ func PauseOf(product *api.LicensedProduct) (*api.RestrictionPause, error) {
 	if longest := since.Add(MaxPause); until.After(longest) {
 		until = longest
 	}
-	reason := []rune(oneLine(strings.ToValidUTF8(product.Annotations[api.RestrictionPauseReasonAnnotation], "?")))
+	reason := text.SingleLine(product.Annotations[api.RestrictionPauseReasonAnnotation])
 	begin, end := metav1.NewTime(since), metav1.NewTime(until)
 	return &api.RestrictionPause{
 		SinceTime: &begin,
 		UntilTime: &end,
-		Reason:    string(reason[:min(len(reason), MaxPauseReason)]),
+		Reason:    text.TruncateRunes(reason, MaxPauseReason),
 	}, nil
 }
 
@@ -57,15 +58,15 @@ func parsePause(value string) (since, until time.Time, err error) {
 			"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", value)
 	}
 	for _, part := range []struct {
-		text    string
+		value   string
 		instant *time.Time
 	}{{from, &since}, {to, &until}} {
-		*part.instant, err = time.Parse(time.RFC3339, part.text)
+		*part.instant, err = time.Parse(time.RFC3339, part.value)
 		*part.instant = part.instant.UTC().Truncate(time.Second)
 		// In UTC it may be of a year that the API cannot write, and refuse the whole status for.
 		if year := part.instant.Year(); err != nil || year < 0 || year > 9999 {
 			return since, until, fmt.Errorf("%.64q is no instant as RFC 3339 has them, as in 2027-03-01T08:00:00Z",
-				part.text)
+				part.value)
 		}
 	}
 	if !until.After(since) {

@@ -69,14 +69,14 @@ func TestPauseOf(t *testing.T) {
 		"a reason of 256 characters": {"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", strings.Repeat("€", 256),
 			pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", strings.Repeat("€", 256))},
 		"a longer one is cut": {"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", strings.Repeat("€", 100_000),
-			pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", strings.Repeat("€", 256))},
+			pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", strings.Repeat("€", 253)+"...")},
 		"a reason of several lines": {"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z",
 			"freeze\r\n\x1b[2Jand\u2028more\u202e\n",
 			pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", "freeze   [2Jand more")},
 		"a reason that is mere blanks": {"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", " \t\n",
 			pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", "")},
 		"a reason that is no UTF-8": {"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", "a\xffb",
-			pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", "a?b")},
+			pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", "a\ufffdb")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := restriction.PauseOf(annotated(test.value, test.reason))

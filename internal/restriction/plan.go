@@ -5,57 +5,50 @@ package restriction
 
 import (
 	"cmp"
-	"math"
 	"slices"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
-// Plan is what the restrictions of all products come to on what was seen. All lists are in an order of their own,
-// whatever order things were seen in: tiers and products by name, policies by namespace, name, kind.
+// Plan is the result of the restrictions of all products on what was seen. Its lists are sorted: tiers and products by
+// name, policies by namespace, name, kind.
 type Plan struct {
-	// Products, each of them, whether it restricts anything or not.
+	// Products are all products, whether they restrict anything or not.
 	Products []ProductPlan
-	// Tiers that a restriction is in force in.
+	// Tiers in which a restriction is in force.
 	Tiers []TierPlan
-	// Delete are the names of the GlobalNetworkPolicies that the operator made and that have to go.
+	// Delete are the names of the operator's GlobalNetworkPolicies that have to be deleted.
 	Delete []string
 }
 
 // TierPlan is the restriction that is in force in a tier.
 type TierPlan struct {
 	Name string
-	// Mode is the strongest of the products', ReadOnly or DefaultTierOnly, and ModeReason tells why it is not the one
-	// that they have.
+	// Mode is the strongest of the products', and ModeReason says why it is not the one that they have.
 	Mode       api.RestrictionMode
 	ModeReason api.RestrictionModeReason
-	// Products are those that it is in force for: the ones whose mode is the strongest.
+	// Products with the strongest mode.
 	Products []string
-	// Pass has to exist; nil in ReadOnly.
-	Pass *PassPolicy
-	// Bypasses are the policies that are applied to pods although a product's mode is DefaultTierOnly.
-	Bypasses []Bypass
+	// Pass has to exist; nil if the mode suspends no policies.
+	Pass *calico.PassPolicy
+	// Bypasses are the policies that are applied to pods although a product's mode suspends policies.
+	Bypasses []api.BypassingPolicy
 }
 
-// ProductPlan is what the restriction of a product comes to, by itself, whatever other products do.
+// ProductPlan is the result of the restriction of one product, whatever other products do.
 type ProductPlan struct {
 	Name string
-	// Mode is the product's under the brakes, and ModeReason tells why it is another than the one asked for.
+	// Mode is the product's, as reduced by the caps, and ModeReason says why it is not the one in the terms.
 	Mode       api.RestrictionMode
 	ModeReason api.RestrictionModeReason
-	// InForce tells whether the restriction restricts: it is due, not paused, and its mode is more than Observe.
+	// InForce reports whether the restriction restricts: it is due, not paused, and its mode is stronger than Observe.
 	InForce bool
-	// Affects are the tiers that it restricts, or, not in force, would. Under Observe that is by the mode that was
-	// asked for, or, where that is Observe, by DefaultTierOnly; with a Windows node by ReadOnly.
+	// Affects are the tiers that it restricts or, if not in force, would restrict. Under Observe they are computed for
+	// the mode in the terms or, if that is Observe, for DefaultTierOnly (with a Windows node, ReadOnly).
 	Affects []TierEffect
-	// Spared are the tiers that the product selects and cannot restrict.
-	Spared []SparedTier
-}
-
-// SparedTier is a tier that a product selects and cannot restrict.
-type SparedTier struct {
-	Name   string
-	Reason api.TierSpareReason
+	// Spared are the tiers that the product selects and that are exempt.
+	Spared []api.SparedTier
 }
 
 // TierEffect is what the restriction of one product does in one tier.
@@ -63,31 +56,33 @@ type TierEffect struct {
 	Tier       string
 	Mode       api.RestrictionMode
 	ModeReason api.RestrictionModeReason
-	// Policies that stop being applied to pods, or, in ReadOnly, can no longer be changed. The former leaves out those
-	// that act on host endpoints only, those of the operator's namespace, and what bypasses. Plans share this list: it
-	// is not to be written to.
-	Policies []PolicyRef
+	// Policies that stop being applied to pods or, if the mode freezes policies, can no longer be changed. The former
+	// do not include those for host endpoints only, those of the operator's namespace, and bypasses. Plans share this
+	// list: do not write to it.
+	Policies []calico.PolicyRef
 	// Allow and Deny are how many of Policies have a rule that allows, and one that denies.
 	Allow, Deny int
-	// Bypasses are the policies that go on being applied to pods.
-	Bypasses []Bypass
+	// Bypasses are the policies that stay applied to pods. Plans share this list, too.
+	Bypasses []api.BypassingPolicy
 }
 
-// Opens are the policies whose denials stop: what they deny passes, unless a later tier denies it. None in ReadOnly.
-func (e *TierEffect) Opens() []PolicyRef {
-	return e.stopping(func(p PolicyRef) bool { return p.Denies })
+// Opens returns the policies whose denials stop: what they deny passes, unless a later tier denies it. It is empty if
+// the mode suspends no policies.
+func (e *TierEffect) Opens() []calico.PolicyRef {
+	return e.suspended(func(p calico.PolicyRef) bool { return p.Denies })
 }
 
-// Closes are the policies whose permissions stop: what they allow is decided by later tiers. None in ReadOnly.
-func (e *TierEffect) Closes() []PolicyRef {
-	return e.stopping(func(p PolicyRef) bool { return p.Allows })
+// Closes returns the policies whose permissions stop: later tiers decide on what they allow. It is empty if the mode
+// suspends no policies.
+func (e *TierEffect) Closes() []calico.PolicyRef {
+	return e.suspended(func(p calico.PolicyRef) bool { return p.Allows })
 }
 
-func (e *TierEffect) stopping(which func(PolicyRef) bool) []PolicyRef {
-	if e.Mode != api.RestrictionDefaultTierOnly {
+func (e *TierEffect) suspended(which func(calico.PolicyRef) bool) []calico.PolicyRef {
+	if !e.Mode.Suspends() {
 		return nil
 	}
-	var found []PolicyRef
+	var found []calico.PolicyRef
 	for _, p := range e.Policies {
 		if which(p) {
 			found = append(found, p)
@@ -96,26 +91,9 @@ func (e *TierEffect) stopping(which func(PolicyRef) bool) []PolicyRef {
 	return found
 }
 
-// Counts are how many policies the restriction affects in all tiers, and how many of them have a rule that allows, and
-// one that denies.
-func (p *ProductPlan) Counts() (policies, allow, deny int) {
-	for i := range p.Affects {
-		policies += len(p.Affects[i].Policies)
-		allow += p.Affects[i].Allow
-		deny += p.Affects[i].Deny
-	}
-	return policies, allow, deny
-}
-
-// Bypass is a policy that is applied to pods in spite of DefaultTierOnly.
-type Bypass struct {
-	Policy PolicyRef
-	Reason api.BypassReason
-}
-
-// MakePlan works out what the restrictions of products come to. It keeps nothing of what it is given but strings.
-func MakePlan(seen Seen, products []Product, brakes Brakes) Plan {
-	p := newPlanner(seen, brakes)
+// MakePlan plans the restrictions of products. It keeps nothing of its arguments but strings.
+func MakePlan(seen Seen, products []Product, caps Caps) Plan {
+	p := newPlanner(seen, caps)
 	inForce := make(map[string][]*Product)
 	modes := make(map[string]api.RestrictionMode, len(products))
 
@@ -146,7 +124,7 @@ func MakePlan(seen Seen, products []Product, brakes Brakes) Plan {
 			plan.Tiers = append(plan.Tiers, tp)
 		}
 	}
-	for _, name := range p.made {
+	for _, name := range p.existing {
 		if !needed[name] {
 			plan.Delete = append(plan.Delete, name)
 		}
@@ -156,91 +134,83 @@ func MakePlan(seen Seen, products []Product, brakes Brakes) Plan {
 
 // planner is what was seen, in the order of a plan.
 type planner struct {
-	brakes Brakes
-	tiers  []*Tier
+	caps  Caps
+	tiers []*calico.Tier
 	// policies by tier, without the operator's own.
-	policies map[string][]*Policy
-	// made are the names of all policies that the operator made, and madeIn those of them that may stand in for a
-	// tier's pass policy, by that tier.
-	made   []string
-	madeIn map[string][]*Policy
-	// taken are the names of GlobalNetworkPolicies that the operator did not make, and those that the plan has given to
-	// a tier: the names of two tiers can be made up to come to the same.
+	policies map[string][]*calico.Policy
+	// existing are the names of the operator's policies, and existingIn those policies by tier.
+	existing   []string
+	existingIn map[string][]*calico.Policy
+	// taken are the names of pass policies that users' policies have, and those that the plan has assigned to a tier:
+	// the names for two tiers can be the same.
 	taken map[string]bool
 	// views of the tiers that any product selects, made when first needed.
 	views map[string]*view
 }
 
-// view is what a tier's restriction means for what is in it.
+// view is what a tier's restriction means for its policies.
 type view struct {
 	// passName is the name that the pass policy has or would have.
 	passName string
-	// all policies, those that stop being applied, those that are applied to pods whatever the operator does, and those
-	// of them that it cannot stop.
-	all, stopping  []PolicyRef
-	applied, first []Bypass
+	// all policies, and those that stop being applied.
+	all, stopping []calico.PolicyRef
+	// applied are the policies that are applied to pods without a pass policy, and first those that come before it.
+	applied, first []api.BypassingPolicy
 }
 
-func newPlanner(seen Seen, brakes Brakes) *planner {
+func newPlanner(seen Seen, caps Caps) *planner {
 	p := &planner{
-		brakes:   brakes,
-		policies: make(map[string][]*Policy, len(seen.Tiers)),
-		madeIn:   make(map[string][]*Policy),
-		taken:    make(map[string]bool),
-		views:    make(map[string]*view, len(seen.Tiers)),
+		caps:       caps,
+		policies:   make(map[string][]*calico.Policy, len(seen.Tiers)),
+		existingIn: make(map[string][]*calico.Policy),
+		taken:      make(map[string]bool),
+		views:      make(map[string]*view, len(seen.Tiers)),
 	}
 	for i := range seen.Tiers {
 		p.tiers = append(p.tiers, &seen.Tiers[i])
 	}
-	slices.SortFunc(p.tiers, func(a, b *Tier) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(p.tiers, func(a, b *calico.Tier) int { return cmp.Compare(a.Name, b.Name) })
 	for i := range seen.Policies {
 		policy := &seen.Policies[i]
 		if policy.IsOurs() {
-			p.made = append(p.made, policy.Name)
-			p.madeIn[policy.Tier] = append(p.madeIn[policy.Tier], policy)
+			p.existing = append(p.existing, policy.Name)
+			p.existingIn[policy.Tier] = append(p.existingIn[policy.Tier], policy)
 			continue
 		}
-		if policy.Kind == GlobalNetworkPolicy && passNumber(policy.Name) > 0 {
+		if policy.Kind == calico.GlobalNetworkPolicy && calico.IsPassName(policy.Name) {
 			p.taken[policy.Name] = true
 		}
 		p.policies[policy.Tier] = append(p.policies[policy.Tier], policy)
 	}
-	slices.Sort(p.made)
+	slices.Sort(p.existing)
 	for _, policies := range p.policies {
-		slices.SortFunc(policies, compareByName)
+		slices.SortFunc(policies, calico.CompareByName)
 	}
 	return p
 }
 
-func compareByName(a, b *Policy) int {
-	if a.Namespace != b.Namespace {
-		return cmp.Compare(a.Namespace, b.Namespace)
-	}
-	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
-}
-
 func (p *planner) product(product *Product) ProductPlan {
-	mode, reason := EffectiveMode(product.Mode, p.brakes)
+	mode, reason := EffectiveMode(product.Mode, p.caps)
 	plan := ProductPlan{
 		Name: product.Name, Mode: mode, ModeReason: reason,
-		InForce: strength(mode) > 0 && product.Due && !product.Paused,
+		InForce: mode.Restricts() && product.Due && !product.Paused,
 	}
 	if mode == "" || product.TierSelector == nil {
 		return plan
 	}
-	if mode == api.RestrictionObserve {
+	if !mode.Restricts() {
 		asked := product.Mode
-		if strength(asked) == 0 {
+		if !asked.Restricts() {
 			asked = api.RestrictionDefaultTierOnly
 		}
-		mode, _ = EffectiveMode(asked, Brakes{MaxMode: asked, WindowsNode: p.brakes.WindowsNode})
+		mode, _ = EffectiveMode(asked, Caps{MaxMode: asked, WindowsNode: p.caps.WindowsNode})
 	}
 	for _, t := range p.tiers {
 		if !product.TierSelector.Matches(t.Labels) {
 			continue
 		}
-		if spared := Spared(*t); spared != "" {
-			plan.Spared = append(plan.Spared, SparedTier{Name: t.Name, Reason: spared})
+		if exemption := t.Exemption(); exemption != "" {
+			plan.Spared = append(plan.Spared, api.SparedTier{Name: t.Name, Reason: exemption})
 			continue
 		}
 		plan.Affects = append(plan.Affects, p.effect(t, mode))
@@ -248,14 +218,14 @@ func (p *planner) product(product *Product) ProductPlan {
 	return plan
 }
 
-func (p *planner) effect(t *Tier, asked api.RestrictionMode) TierEffect {
+func (p *planner) effect(t *calico.Tier, asked api.RestrictionMode) TierEffect {
 	v := p.view(t)
 	mode, reason := modeIn(t, asked)
 	effect := TierEffect{Tier: t.Name, Mode: mode, ModeReason: reason, Policies: v.all}
 	switch {
 	case reason == api.ModeReasonTierDeleting:
 		effect.Bypasses = v.applied
-	case mode == api.RestrictionDefaultTierOnly:
+	case mode.Suspends():
 		effect.Policies, effect.Bypasses = v.stopping, v.first
 	}
 	for i := range effect.Policies {
@@ -269,100 +239,70 @@ func (p *planner) effect(t *Tier, asked api.RestrictionMode) TierEffect {
 	return effect
 }
 
-// tier plans a tier for the products, sorted by name and of these modes, that have a restriction in force there.
-func (p *planner) tier(t *Tier, products []*Product, modes map[string]api.RestrictionMode) TierPlan {
-	strongest := api.RestrictionReadOnly
+// tier plans a tier for the products, sorted by name and with these modes, whose restrictions are in force there.
+func (p *planner) tier(t *calico.Tier, products []*Product, modes map[string]api.RestrictionMode) TierPlan {
+	strongest := modes[products[0].Name]
 	for _, product := range products {
-		if modes[product.Name] == api.RestrictionDefaultTierOnly {
-			strongest = api.RestrictionDefaultTierOnly
+		if mode := modes[product.Name]; compareStrength(mode, strongest) > 0 {
+			strongest = mode
 		}
 	}
-	var by []*Product
 	var names []string
+	var holders []calico.Holder
 	for _, product := range products {
 		if modes[product.Name] == strongest {
-			by, names = append(by, product), append(names, product.Name)
+			names, holders = append(names, product.Name), append(holders, product.holder())
 		}
 	}
 	effect := p.effect(t, strongest)
-	plan := TierPlan{Name: t.Name, Mode: effect.Mode, ModeReason: effect.ModeReason, Products: names,
-		Bypasses: effect.Bypasses}
-	if effect.Mode == api.RestrictionDefaultTierOnly {
-		plan.Pass = passPolicy(p.view(t).passName, t, by, p.brakes.OperatorNamespace)
+	plan := TierPlan{
+		Name: t.Name, Mode: effect.Mode, ModeReason: effect.ModeReason, Products: names, Bypasses: effect.Bypasses,
+	}
+	if effect.Mode.Suspends() {
+		plan.Pass = calico.NewPassPolicy(p.view(t).passName, t.Name, holders, p.caps.OperatorNamespace)
 	}
 	return plan
 }
 
-func (p *planner) view(t *Tier) *view {
+func (p *Product) holder() calico.Holder {
+	since := p.Since
+	if since.IsZero() {
+		since = p.EffectiveTime
+	}
+	return calico.Holder{Product: p.Name, Vendor: p.Vendor, RenewalURL: p.RenewalURL, Since: since}
+}
+
+func (p *planner) view(t *calico.Tier) *view {
 	if v, ok := p.views[t.Name]; ok {
 		return v
 	}
-	v := &view{passName: p.passName(t)}
+	v := &view{passName: calico.PassName(t.Name, p.existingIn[t.Name], p.taken)}
 	p.taken[v.passName] = true
 	for _, policy := range p.policies[t.Name] {
-		ref := policy.ref()
+		ref := policy.Ref()
 		v.all = append(v.all, ref)
-		// Host endpoints keep their policies, and the pods of the operator's namespace theirs.
-		if !policy.ForPods || policy.Kind == NetworkPolicy && policy.Namespace == p.brakes.OperatorNamespace {
+		if !policy.IsSuspendable(p.caps.OperatorNamespace) {
 			continue
 		}
-		first := policy.sortsBefore(v.passName)
+		first := policy.SortsBefore(v.passName)
 		if !first {
 			v.stopping = append(v.stopping, ref)
 		}
-		// What does just what the pass policy does gets around nothing.
+		// A policy that does the same as the pass policy bypasses nothing.
 		if policy.Neutral {
 			continue
 		}
-		v.applied = append(v.applied, Bypass{Policy: ref, Reason: api.BypassTierDeleting})
+		v.applied = append(v.applied, bypass(t, ref, api.BypassTierDeleting))
 		if first {
-			v.first = append(v.first, Bypass{Policy: ref, Reason: api.BypassSortsFirst})
+			v.first = append(v.first, bypass(t, ref, api.BypassSortsFirst))
 		}
 	}
 	p.views[t.Name] = v
 	return v
 }
 
-// passName is the name of the pass policy of a tier. One that is there is kept, best one that is as it should be, so
-// that nothing is written or opened for the sake of a nicer name; otherwise it is the first that nobody else's policy
-// has.
-func (p *planner) passName(t *Tier) string {
-	var kept *Policy
-	for _, policy := range p.madeIn[t.Name] {
-		n := passNumber(policy.Name)
-		if n == 0 || policy.Name != passPolicyName(t.Name, n) || p.taken[policy.Name] {
-			continue
-		}
-		if kept == nil || policy.Neutral && !kept.Neutral ||
-			policy.Neutral == kept.Neutral && n < passNumber(kept.Name) {
-			kept = policy
-		}
+func bypass(t *calico.Tier, policy calico.PolicyRef, reason api.BypassReason) api.BypassingPolicy {
+	return api.BypassingPolicy{
+		Kind: string(policy.Kind), Namespace: policy.Namespace, Name: policy.Name, Tier: t.Name, Reason: reason,
 	}
-	if kept != nil {
-		return kept.Name
-	}
-	for n := 1; ; n++ {
-		if name := passPolicyName(t.Name, n); !p.taken[name] {
-			return name
-		}
-	}
-}
-
-// sortsBefore tells whether any version of Calico evaluates the policy before the pass policy of that name. Orders
-// compare first, and none comes last. Of the same order, releases from 3.32 on compare name/namespace/kind, as that one
-// string, and earlier ones namespace/name, or the mere name of a global policy (felix/calc/policy_sorter.go,
-// networkpolicyprocessor.go in projectcalico/calico). Which it is cannot be seen here, so either counts.
-func (p *Policy) sortsBefore(passName string) bool {
-	order := math.Inf(1)
-	if p.Order != nil {
-		order = *p.Order
-	}
-	if order != PassOrder {
-		return order < PassOrder
-	}
-	name := p.Name
-	if p.Namespace != "" {
-		name = p.Namespace + "/" + p.Name
-	}
-	return p.Name+"/"+p.Namespace+"/"+string(p.Kind) < passName+"//"+string(GlobalNetworkPolicy) || name < passName
 }

@@ -17,40 +17,41 @@ import (
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
 const operatorNamespace = "license-operator-system"
 
 var (
 	epoch  = time.Date(2026, time.November, 1, 0, 0, 0, 0, time.UTC)
-	open   = restriction.Brakes{MaxMode: defaultTierOnly, OperatorNamespace: operatorNamespace}
+	open   = restriction.Caps{MaxMode: defaultTierOnly, OperatorNamespace: operatorNamespace}
 	every  = labels.Everything()
 	filled = cmpopts.EquateEmpty()
 )
 
-func tier(name string) restriction.Tier { return restriction.Tier{Name: name} }
+func tier(name string) calico.Tier { return calico.Tier{Name: name} }
 
 // global is a GlobalNetworkPolicy without an order that allows.
-func global(tier, name string) restriction.Policy {
-	return restriction.Policy{Kind: restriction.GlobalNetworkPolicy, Name: name, Tier: tier, Allows: true,
+func global(tier, name string) calico.Policy {
+	return calico.Policy{Kind: calico.GlobalNetworkPolicy, Name: name, Tier: tier, Allows: true,
 		ForPods: true}
 }
 
 // namespaced is a NetworkPolicy without an order that denies.
-func namespaced(tier, namespace, name string) restriction.Policy {
-	return restriction.Policy{Kind: restriction.NetworkPolicy, Namespace: namespace, Name: name, Tier: tier,
+func namespaced(tier, namespace, name string) calico.Policy {
+	return calico.Policy{Kind: calico.NetworkPolicy, Namespace: namespace, Name: name, Tier: tier,
 		Denies: true, ForPods: true}
 }
 
-func ordered(p restriction.Policy, order float64) restriction.Policy {
+func ordered(p calico.Policy, order float64) calico.Policy {
 	p.Order = &order
 	return p
 }
 
 // made is a pass policy as the operator makes it.
-func made(tier, name string) restriction.Policy {
-	return restriction.Policy{
-		Kind: restriction.GlobalNetworkPolicy, Name: name, Tier: tier, Order: new(restriction.PassOrder),
+func made(tier, name string) calico.Policy {
+	return calico.Policy{
+		Kind: calico.GlobalNetworkPolicy, Name: name, Tier: tier, Order: new(calico.PassOrder),
 		ForPods: true, Neutral: true, Marked: true,
 	}
 }
@@ -63,29 +64,31 @@ func product(name string, mode api.RestrictionMode) restriction.Product {
 	}
 }
 
-func ref(p restriction.Policy) restriction.PolicyRef {
-	return restriction.PolicyRef{Kind: p.Kind, Namespace: p.Namespace, Name: p.Name, Allows: p.Allows, Denies: p.Denies}
+func ref(p calico.Policy) calico.PolicyRef {
+	return calico.PolicyRef{Kind: p.Kind, Namespace: p.Namespace, Name: p.Name, Allows: p.Allows, Denies: p.Denies}
 }
 
-func refs(policies ...restriction.Policy) []restriction.PolicyRef {
-	var list []restriction.PolicyRef
+func refs(policies ...calico.Policy) []calico.PolicyRef {
+	var list []calico.PolicyRef
 	for _, p := range policies {
 		list = append(list, ref(p))
 	}
 	return list
 }
 
-func bypasses(reason api.BypassReason, policies ...restriction.Policy) []restriction.Bypass {
-	var list []restriction.Bypass
+func bypasses(reason api.BypassReason, policies ...calico.Policy) []api.BypassingPolicy {
+	var list []api.BypassingPolicy
 	for _, p := range policies {
-		list = append(list, restriction.Bypass{Policy: ref(p), Reason: reason})
+		list = append(list, api.BypassingPolicy{
+			Kind: string(p.Kind), Namespace: p.Namespace, Name: p.Name, Tier: p.Tier, Reason: reason,
+		})
 	}
 	return list
 }
 
 // pass is the pass policy of a tier that product mesh alone restricts.
-func pass(tier, name string) *restriction.PassPolicy {
-	return &restriction.PassPolicy{
+func pass(tier, name string) *calico.PassPolicy {
+	return &calico.PassPolicy{
 		Name: name, Tier: tier, Owners: []string{"mesh"},
 		Labels: map[string]string{"license-operator.io/pass-policy": "true"},
 		Annotations: map[string]string{
@@ -97,7 +100,7 @@ func pass(tier, name string) *restriction.PassPolicy {
 			"license-operator.io/restricted-since": "2026-11-01T00:00:00Z",
 			"license-operator.io/renewal-urls":     "https://acme.example/renew",
 		},
-		Spec: restriction.PassSpec(tier, operatorNamespace),
+		Spec: calico.PassSpec(tier, operatorNamespace),
 	}
 }
 
@@ -107,15 +110,15 @@ func mesh(mode api.RestrictionMode, affects ...restriction.TierEffect) []restric
 }
 
 // stops and freezes are what a restriction does in a tier.
-func stops(tier string, policies ...restriction.Policy) restriction.TierEffect {
+func stops(tier string, policies ...calico.Policy) restriction.TierEffect {
 	return effect(tier, defaultTierOnly, policies)
 }
 
-func freezes(tier string, policies ...restriction.Policy) restriction.TierEffect {
+func freezes(tier string, policies ...calico.Policy) restriction.TierEffect {
 	return effect(tier, readOnly, policies)
 }
 
-func effect(tier string, mode api.RestrictionMode, policies []restriction.Policy) restriction.TierEffect {
+func effect(tier string, mode api.RestrictionMode, policies []calico.Policy) restriction.TierEffect {
 	e := restriction.TierEffect{Tier: tier, Mode: mode, Policies: refs(policies...)}
 	for _, p := range policies {
 		if p.Allows {
@@ -134,23 +137,23 @@ func (w world) with(change func(*world)) world {
 }
 
 type world struct {
-	tiers    []restriction.Tier
-	policies []restriction.Policy
+	tiers    []calico.Tier
+	policies []calico.Policy
 	products []restriction.Product
-	brakes   restriction.Brakes
+	caps     restriction.Caps
 }
 
 // restricted is tier security with some policies, of which product mesh restricts every one.
-func restricted(mode api.RestrictionMode, policies ...restriction.Policy) world {
+func restricted(mode api.RestrictionMode, policies ...calico.Policy) world {
 	return world{
-		tiers:    []restriction.Tier{tier("default"), tier("security")},
+		tiers:    []calico.Tier{tier("default"), tier("security")},
 		policies: policies,
 		products: []restriction.Product{product("mesh", mode)},
-		brakes:   open,
+		caps:     open,
 	}
 }
 
-var defaultSpared = []restriction.SparedTier{{Name: "default", Reason: api.TierSparedBuiltIn}}
+var defaultSpared = []api.SparedTier{{Name: "default", Reason: api.TierSparedBuiltIn}}
 
 // spares adds the spared default tier to the only product.
 func spares(plan []restriction.ProductPlan) []restriction.ProductPlan {
@@ -170,7 +173,7 @@ func passed(name string, e restriction.TierEffect, remove ...string) restriction
 	}
 }
 
-func bypassed(e restriction.TierEffect, list []restriction.Bypass) restriction.TierEffect {
+func bypassed(e restriction.TierEffect, list []api.BypassingPolicy) restriction.TierEffect {
 	e.Bypasses = list
 	return e
 }
@@ -180,7 +183,7 @@ func TestPlan(t *testing.T) {
 	allow, deny := global("security", "security.allow"), namespaced("security", "shop", "security.deny")
 	host := global("security", "security.host")
 	host.ForPods = false
-	least := func(p restriction.Policy) restriction.Policy { return ordered(p, -math.MaxFloat64) }
+	least := func(p calico.Policy) calico.Policy { return ordered(p, -math.MaxFloat64) }
 	mine := namespaced("security", operatorNamespace, "security.mine")
 	copied := made("security", "security.copied")
 	copied.Marked = false
@@ -190,7 +193,7 @@ func TestPlan(t *testing.T) {
 	stripped.Marked = false
 	branded := allow
 	branded.Marked = true
-	deleting := restriction.Tier{Name: "security", Deleting: true}
+	deleting := calico.Tier{Name: "security", Deleting: true}
 
 	for name, test := range map[string]struct {
 		world world
@@ -198,11 +201,11 @@ func TestPlan(t *testing.T) {
 	}{
 		"nothing at all": {},
 		"no products": {
-			world: world{tiers: []restriction.Tier{tier("security")}, policies: []restriction.Policy{allow, deny},
-				brakes: open},
+			world: world{tiers: []calico.Tier{tier("security")}, policies: []calico.Policy{allow, deny},
+				caps: open},
 		},
 		"no tiers, as where Calico is not": {
-			world: world{products: []restriction.Product{product("mesh", defaultTierOnly)}, brakes: open},
+			world: world{products: []restriction.Product{product("mesh", defaultTierOnly)}, caps: open},
 			want:  restriction.Plan{Products: mesh(defaultTierOnly)},
 		},
 		"DefaultTierOnly: one pass policy, whatever is in the tier": {
@@ -239,7 +242,7 @@ func TestPlan(t *testing.T) {
 					Affects: []restriction.TierEffect{stops("security", allow)}, Spared: defaultSpared}}},
 		},
 		"Observe on a cluster with a Windows node: what ReadOnly would do": {
-			world: restricted(observe, allow).with(func(w *world) { w.brakes.WindowsNode = true }),
+			world: restricted(observe, allow).with(func(w *world) { w.caps.WindowsNode = true }),
 			want: restriction.Plan{
 				Products: []restriction.ProductPlan{{Name: "mesh", Mode: observe,
 					Affects: []restriction.TierEffect{freezes("security", allow)}, Spared: defaultSpared}}},
@@ -279,8 +282,8 @@ func TestPlan(t *testing.T) {
 			},
 		},
 		"the product is gone: what is ours goes": {
-			world: world{tiers: []restriction.Tier{tier("security")},
-				policies: []restriction.Policy{made("security", ours), allow}, brakes: open},
+			world: world{tiers: []calico.Tier{tier("security")},
+				policies: []calico.Policy{made("security", ours), allow}, caps: open},
 			want: restriction.Plan{Delete: []string{ours}},
 		},
 		"the tier is not selected any more: what is ours goes": {
@@ -291,13 +294,13 @@ func TestPlan(t *testing.T) {
 		},
 		"labeled never in the middle of it: what is ours goes": {
 			world: restricted(defaultTierOnly, made("security", ours), allow).with(func(w *world) {
-				w.tiers[1].Labels = labels.Set{restriction.NeverLabel: restriction.NeverValue}
+				w.tiers[1].Labels = labels.Set{calico.NeverLabel: calico.NeverValue}
 			}),
 			want: restriction.Plan{
 				Products: []restriction.ProductPlan{{
 					Name: "mesh", Mode: defaultTierOnly, InForce: true,
 					Spared: append(defaultSpared[:1:1],
-						restriction.SparedTier{Name: "security", Reason: api.TierSparedNever}),
+						api.SparedTier{Name: "security", Reason: api.TierSparedNever}),
 				}},
 				Delete: []string{ours},
 			},
@@ -322,7 +325,7 @@ func TestPlan(t *testing.T) {
 		},
 		"--max-restriction=ReadOnly": {
 			world: restricted(defaultTierOnly, allow, made("security", ours)).
-				with(func(w *world) { w.brakes.MaxMode = readOnly }),
+				with(func(w *world) { w.caps.MaxMode = readOnly }),
 			want: restriction.Plan{
 				Products: []restriction.ProductPlan{{
 					Name: "mesh", Mode: readOnly, ModeReason: api.ModeReasonMaxRestriction, InForce: true,
@@ -333,7 +336,7 @@ func TestPlan(t *testing.T) {
 			},
 		},
 		"--max-restriction=Observe: what the mode asked for would do": {
-			world: restricted(readOnly, allow).with(func(w *world) { w.brakes.MaxMode = observe }),
+			world: restricted(readOnly, allow).with(func(w *world) { w.caps.MaxMode = observe }),
 			want: restriction.Plan{Products: []restriction.ProductPlan{{
 				Name: "mesh", Mode: observe, ModeReason: api.ModeReasonMaxRestriction,
 				Affects: []restriction.TierEffect{freezes("security", allow)}, Spared: defaultSpared,
@@ -341,7 +344,7 @@ func TestPlan(t *testing.T) {
 		},
 		"a Windows node": {
 			world: restricted(defaultTierOnly, allow, made("security", ours)).
-				with(func(w *world) { w.brakes.WindowsNode = true }),
+				with(func(w *world) { w.caps.WindowsNode = true }),
 			want: restriction.Plan{
 				Products: []restriction.ProductPlan{{
 					Name: "mesh", Mode: readOnly, ModeReason: api.ModeReasonWindowsNode, InForce: true,
@@ -463,8 +466,8 @@ func TestPlan(t *testing.T) {
 			want:  passed(ours, stops("security")),
 		},
 		"ours was edited and has to go": {
-			world: world{tiers: []restriction.Tier{tier("security")}, policies: []restriction.Policy{edited},
-				brakes: open},
+			world: world{tiers: []calico.Tier{tier("security")}, policies: []calico.Policy{edited},
+				caps: open},
 			want: restriction.Plan{Delete: []string{ours}},
 		},
 		"ours was deleted: it has to be there": {
@@ -476,8 +479,8 @@ func TestPlan(t *testing.T) {
 			want:  passed(ours, stops("security")),
 		},
 		"ours was moved to the default tier, and has to go": {
-			world: world{tiers: []restriction.Tier{tier("default"), tier("security")},
-				policies: []restriction.Policy{made("default", ours)}, brakes: open},
+			world: world{tiers: []calico.Tier{tier("default"), tier("security")},
+				policies: []calico.Policy{made("default", ours)}, caps: open},
 			want: restriction.Plan{Delete: []string{ours}},
 		},
 		"all marks were stripped: it is known by its name and spec": {
@@ -496,7 +499,7 @@ func TestPlan(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := restriction.MakePlan(restriction.Seen{Tiers: test.world.tiers, Policies: test.world.policies},
-				test.world.products, test.world.brakes)
+				test.world.products, test.world.caps)
 			if diff := cmp.Diff(test.want, got, filled); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -515,7 +518,7 @@ func TestPlanOfOverlappingProducts(t *testing.T) {
 	later.Vendor, later.RenewalURL, later.Since = "Zeta Inc.", "mailto:sales@zeta.example", epoch.Add(-time.Hour)
 	silent := product("quiet", defaultTierOnly)
 	silent.RenewalURL, silent.Since, silent.EffectiveTime = "", time.Time{}, epoch.Add(time.Hour)
-	net := restriction.Tier{Name: "net", Labels: labels.Set{"team": "net"}}
+	net := calico.Tier{Name: "net", Labels: labels.Set{"team": "net"}}
 
 	type tierPlan struct {
 		Name     string
@@ -526,11 +529,11 @@ func TestPlanOfOverlappingProducts(t *testing.T) {
 	}
 	annotated := func(tier, who, products, since, urls, renew string) map[string]string {
 		return map[string]string{
-			restriction.DescriptionAnnotation: "The policies of tier " + tier +
+			calico.DescriptionAnnotation: "The policies of tier " + tier +
 				" are not applied to pods while this one is here: no license covers " + who +
 				". It was put here by license-operator, which takes it away on renewal. Renew at " + renew,
-			restriction.ProductsAnnotation: products, restriction.SinceAnnotation: since,
-			restriction.RenewalURLsAnnotation: urls,
+			calico.ProductsAnnotation: products, calico.SinceAnnotation: since,
+			calico.RenewalURLsAnnotation: urls,
 		}
 	}
 	const acme, sales = "https://acme.example/renew", "mailto:sales@zeta.example"
@@ -583,8 +586,8 @@ func TestPlanOfOverlappingProducts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen := restriction.Seen{
-				Tiers: []restriction.Tier{tier("ops"), net},
-				Policies: []restriction.Policy{made("ops", "ops.license-operator-pass"),
+				Tiers: []calico.Tier{tier("ops"), net},
+				Policies: []calico.Policy{made("ops", "ops.license-operator-pass"),
 					made("net", "net.license-operator-pass")},
 			}
 			plan := restriction.MakePlan(seen, test.products, open)
@@ -614,7 +617,7 @@ func TestPassPolicyNames(t *testing.T) {
 	long := strings.Repeat("x", 253)
 	for name, test := range map[string]struct {
 		tiers []string
-		seen  []restriction.Policy
+		seen  []calico.Policy
 		want  []string
 	}{
 		"plain": {[]string{"a", "b-c", "0"}, nil,
@@ -627,13 +630,13 @@ func TestPassPolicyNames(t *testing.T) {
 			[]string{strings.Repeat("x", 200) + "-1329e1bd.license-operator-pass"}},
 		"moved into another tier": {
 			[]string{"b", "z"},
-			[]restriction.Policy{made("b", "z.license-operator-pass")},
+			[]calico.Policy{made("b", "z.license-operator-pass")},
 			[]string{"b.license-operator-pass", "z.license-operator-pass"},
 		},
 		"made to come to the same": {[]string{"a.b", "a-b-2e7336dc"}, nil,
 			[]string{"a-b-2e7336dc.license-operator-pass", "a-b-2e7336dc.license-operator-pass-2"}},
 		"made so after the other was": {[]string{"a.b", "a-b-2e7336dc"},
-			[]restriction.Policy{made("a.b", "a-b-2e7336dc.license-operator-pass")},
+			[]calico.Policy{made("a.b", "a-b-2e7336dc.license-operator-pass")},
 			[]string{"a-b-2e7336dc.license-operator-pass", "a-b-2e7336dc.license-operator-pass-2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -664,7 +667,7 @@ func TestAnnotationsOfManyProductsAreBounded(t *testing.T) {
 		p.Vendor, p.RenewalURL = strings.Repeat("€", 128), fmt.Sprintf("https://%s/%d", strings.Repeat("u", 1010), i)
 		products = append(products, p)
 	}
-	plan := restriction.MakePlan(restriction.Seen{Tiers: []restriction.Tier{tier("security")}}, products, open)
+	plan := restriction.MakePlan(restriction.Seen{Tiers: []calico.Tier{tier("security")}}, products, open)
 	size := 0
 	for key, value := range plan.Tiers[0].Pass.Annotations {
 		size += len(key) + len(value)
@@ -672,7 +675,7 @@ func TestAnnotationsOfManyProductsAreBounded(t *testing.T) {
 	if size > 128<<10 {
 		t.Errorf("%d bytes", size)
 	}
-	if description := plan.Tiers[0].Pass.Annotations[restriction.DescriptionAnnotation]; !strings.Contains(description,
+	if description := plan.Tiers[0].Pass.Annotations[calico.DescriptionAnnotation]; !strings.Contains(description,
 		", 984 more. ") {
 		t.Errorf("the rest is not mentioned: %s", description)
 	}
@@ -684,32 +687,33 @@ func TestAnnotationsOfManyProductsAreBounded(t *testing.T) {
 func TestOpensAndCloses(t *testing.T) {
 	allow, deny, both := global("t", "t.allow"), namespaced("t", "shop", "t.deny"), global("t", "t.both")
 	both.Denies = true
-	type told struct{ Opens, Closes []restriction.PolicyRef }
+	type told struct{ Opens, Closes []calico.PolicyRef }
 	for mode, want := range map[api.RestrictionMode]told{
 		defaultTierOnly: {Opens: refs(both, deny), Closes: refs(allow, both)},
 		readOnly:        {},
 	} {
-		plan := restriction.MakePlan(restriction.Seen{Tiers: []restriction.Tier{tier("t")},
-			Policies: []restriction.Policy{deny, both, allow}}, []restriction.Product{product("mesh", mode)}, open)
+		plan := restriction.MakePlan(restriction.Seen{Tiers: []calico.Tier{tier("t")},
+			Policies: []calico.Policy{deny, both, allow}}, []restriction.Product{product("mesh", mode)}, open)
 		e := plan.Products[0].Affects[0]
 		if diff := cmp.Diff(want, told{e.Opens(), e.Closes()}); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", mode, diff)
 		}
-		if policies, allows, denies := plan.Products[0].Counts(); policies != 3 || allows != 2 || denies != 2 {
-			t.Errorf("%s: %d policies, %d that allow, %d that deny", mode, policies, allows, denies)
+		affected := &api.AffectedPolicies{Total: new(int32(3)), Allowing: new(int32(2)), Denying: new(int32(2))}
+		if diff := cmp.Diff(affected, plan.Products[0].Effects().Policies); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", mode, diff)
 		}
 	}
 }
 
 // The issue allows 2 kB for each policy that is kept; names and namespaces take 400 bytes at most.
 func TestAPolicyIsSmall(t *testing.T) {
-	if size := unsafe.Sizeof(restriction.Policy{}) + unsafe.Sizeof(float64(0)); size > 96 {
+	if size := unsafe.Sizeof(calico.Policy{}) + unsafe.Sizeof(float64(0)); size > 96 {
 		t.Errorf("%d bytes and the strings", size)
 	}
 }
 
 func BenchmarkMakePlan(b *testing.B) {
-	seen := restriction.Seen{Policies: make([]restriction.Policy, 0, 10_050)}
+	seen := restriction.Seen{Policies: make([]calico.Policy, 0, 10_050)}
 	for i := range 50 {
 		name := fmt.Sprintf("tier-%02d", i)
 		seen.Tiers = append(seen.Tiers, tier(name))

@@ -20,6 +20,7 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
 // names are few and alike, so that they are taken, odd, and of tiers that do not exist.
@@ -42,7 +43,7 @@ var (
 
 func drawWorld(t *rapid.T) world {
 	flip := func(label string) bool { return rapid.IntRange(0, 3).Draw(t, label) == 0 }
-	w := world{brakes: restriction.Brakes{
+	w := world{caps: restriction.Caps{
 		MaxMode: rapid.SampledFrom(drawnModes).Draw(t, "max mode"), WindowsNode: flip("windows"),
 		OperatorNamespace: operatorNamespace,
 	}}
@@ -50,22 +51,22 @@ func drawWorld(t *rapid.T) world {
 		if flip("no tier") {
 			continue
 		}
-		drawn := restriction.Tier{Name: name, Deleting: flip("deleting"), Labels: labels.Set{}}
+		drawn := calico.Tier{Name: name, Deleting: flip("deleting"), Labels: labels.Set{}}
 		if flip("team") {
 			drawn.Labels["team"] = "net"
 		}
 		if flip("never") {
-			drawn.Labels[restriction.NeverLabel] = restriction.NeverValue
+			drawn.Labels[calico.NeverLabel] = calico.NeverValue
 		}
 		if flip("system") {
-			drawn.Labels[restriction.SystemTierLabel] = restriction.SystemTierValue
+			drawn.Labels[calico.SystemTierLabel] = calico.SystemTierValue
 		}
 		w.tiers = append(w.tiers, drawn)
 	}
 	seen := map[string]bool{}
 	for range rapid.IntRange(0, 12).Draw(t, "policies") {
-		p := restriction.Policy{
-			Kind:   restriction.GlobalNetworkPolicy,
+		p := calico.Policy{
+			Kind:   calico.GlobalNetworkPolicy,
 			Name:   rapid.SampledFrom(drawnNames).Draw(t, "name"),
 			Tier:   rapid.SampledFrom(append(drawnTiers, "", "nowhere")).Draw(t, "tier"),
 			Allows: flip("allows"), Denies: flip("denies"), ForPods: !flip("host only"), Marked: flip("marked"),
@@ -77,9 +78,9 @@ func drawWorld(t *rapid.T) world {
 			p.Order = new(float64(0))
 		}
 		if flip("namespaced") {
-			p.Kind, p.Namespace = restriction.NetworkPolicy, rapid.SampledFrom(drawnNamespaces).Draw(t, "namespace")
+			p.Kind, p.Namespace = calico.NetworkPolicy, rapid.SampledFrom(drawnNamespaces).Draw(t, "namespace")
 		} else if flip("neutral") {
-			p.Neutral, p.ForPods, p.Order = true, true, new(restriction.PassOrder)
+			p.Neutral, p.ForPods, p.Order = true, true, new(calico.PassOrder)
 		}
 		if key := p.Namespace + "/" + p.Name; !seen[key] {
 			seen[key] = true
@@ -97,12 +98,12 @@ func drawWorld(t *rapid.T) world {
 }
 
 func (w world) plan() restriction.Plan {
-	return restriction.MakePlan(restriction.Seen{Tiers: w.tiers, Policies: w.policies}, w.products, w.brakes)
+	return restriction.MakePlan(restriction.Seen{Tiers: w.tiers, Policies: w.policies}, w.products, w.caps)
 }
 
 // done is the world once a plan has been carried out.
 func (w world) done(plan restriction.Plan) world {
-	var policies []restriction.Policy
+	var policies []calico.Policy
 	replaced := slices.Clone(plan.Delete)
 	for _, p := range plan.Tiers {
 		if p.Pass != nil {
@@ -111,7 +112,7 @@ func (w world) done(plan restriction.Plan) world {
 		}
 	}
 	for _, p := range w.policies {
-		if p.Kind != restriction.GlobalNetworkPolicy || !slices.Contains(replaced, p.Name) {
+		if p.Kind != calico.GlobalNetworkPolicy || !slices.Contains(replaced, p.Name) {
 			policies = append(policies, p)
 		}
 	}
@@ -121,12 +122,12 @@ func (w world) done(plan restriction.Plan) world {
 
 // users are the policies that are not the operator's: those that it did not mark, or that neither are nor are named
 // like its own.
-func (w world) users() []restriction.Policy {
-	var list []restriction.Policy
+func (w world) users() []calico.Policy {
+	var list []calico.Policy
 	for _, p := range w.policies {
 		isNamed := p.Name != "a.x" && p.Name != "0.x" && p.Name != "x"
 		// Two of three: our mark, our spec, our name.
-		if p.Kind != restriction.GlobalNetworkPolicy || p.Marked && !p.Neutral && !isNamed ||
+		if p.Kind != calico.GlobalNetworkPolicy || p.Marked && !p.Neutral && !isNamed ||
 			!p.Marked && (!p.Neutral || !isNamed) {
 			list = append(list, p)
 		}
@@ -134,7 +135,7 @@ func (w world) users() []restriction.Policy {
 	return list
 }
 
-var byName = func(a, b restriction.Policy) int {
+var byName = func(a, b calico.Policy) int {
 	if a.Namespace+"/"+a.Name < b.Namespace+"/"+b.Name {
 		return -1
 	}
@@ -202,19 +203,19 @@ func TestLiftingLeavesNothingBehind(t *testing.T) {
 	})
 }
 
-// Whatever is asked for, no plan goes beyond the brakes.
-func TestPlanKeepsToTheBrakes(t *testing.T) {
+// Whatever is asked for, no plan goes beyond the caps.
+func TestPlanKeepsToTheCaps(t *testing.T) {
 	rank := map[api.RestrictionMode]int{readOnly: 1, defaultTierOnly: 2}
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawWorld(t)
-		most := rank[w.brakes.MaxMode]
-		if w.brakes.WindowsNode {
+		most := rank[w.caps.MaxMode]
+		if w.caps.WindowsNode {
 			most = min(most, 1)
 		}
 		plan := w.plan()
 		for _, p := range plan.Tiers {
-			at := slices.IndexFunc(w.tiers, func(t restriction.Tier) bool { return t.Name == p.Name })
-			if at < 0 || restriction.Spared(w.tiers[at]) != "" {
+			at := slices.IndexFunc(w.tiers, func(t calico.Tier) bool { return t.Name == p.Name })
+			if at < 0 || w.tiers[at].Exemption() != "" {
 				t.Errorf("%s is restricted", p.Name)
 			}
 			if rank[p.Mode] == 0 || rank[p.Mode] > most {
@@ -229,10 +230,9 @@ func TestPlanKeepsToTheBrakes(t *testing.T) {
 				t.Errorf("%s is in force: %t", p.Name, p.InForce)
 			}
 			for _, e := range p.Affects {
-				if at := slices.IndexFunc(w.tiers, func(t restriction.Tier) bool {
-					return t.Name ==
-						e.Tier
-				}); restriction.Spared(w.tiers[at]) != "" {
+				if at := slices.IndexFunc(w.tiers, func(t calico.Tier) bool {
+					return t.Name == e.Tier
+				}); w.tiers[at].Exemption() != "" {
 					t.Errorf("%s affects %s", p.Name, e.Tier)
 				}
 			}
@@ -258,7 +258,7 @@ func bearsOurMark(policy *unstructured.Unstructured) bool {
 func looksLikeOurs(policy *unstructured.Unstructured) bool {
 	spec, _ := policy.Object["spec"].(map[string]any)
 	return strings.Contains(policy.GetName(), ".license-operator-pass") &&
-		restriction.IsNeutral(spec, operatorNamespace)
+		calico.IsNeutral(spec, operatorNamespace)
 }
 
 // leavesAlone fails the test where a plan deletes a GlobalNetworkPolicy, or writes to one, that does not bear our mark
@@ -292,7 +292,7 @@ func drawObject(t *rapid.T, name string) *unstructured.Unstructured {
 	pick := func(label string, from ...any) any { return rapid.SampledFrom(from).Draw(t, label) }
 	spec := map[string]any{}
 	if rapid.IntRange(0, 2).Draw(t, "our spec") == 0 {
-		spec = restriction.PassSpec(rapid.SampledFrom(drawnTiers).Draw(t, "tier"),
+		spec = calico.PassSpec(rapid.SampledFrom(drawnTiers).Draw(t, "tier"),
 			rapid.SampledFrom(drawnNamespaces).Draw(t, "spared"))
 	}
 	rule := func(label string) any {
@@ -321,7 +321,7 @@ func drawObject(t *rapid.T, name string) *unstructured.Unstructured {
 	}
 	metadata := map[string]any{"name": name}
 	if label := pick("label", nil, nil, nil, "true", "false", ""); label != nil {
-		metadata["labels"] = map[string]any{restriction.PassPolicyLabel: label}
+		metadata["labels"] = map[string]any{calico.PassPolicyLabel: label}
 	}
 	if version := pick("owner", nil, nil, nil, "license-operator.io/v1alpha1", "license-operator.io/v2",
 		"example.com/v1", "v1", "a/b/c"); version != nil {
@@ -344,12 +344,12 @@ func TestPlanLeavesAloneWhatIsNotMarked(t *testing.T) {
 				policy := drawObject(t, name)
 				global = append(global, policy)
 				w.policies = append(w.policies,
-					restriction.PolicyOf(restriction.GlobalNetworkPolicy, policy, operatorNamespace))
+					calico.PolicyOf(calico.GlobalNetworkPolicy, policy, operatorNamespace))
 			case 1:
 				policy := drawObject(t, name)
 				policy.SetNamespace(rapid.SampledFrom(drawnNamespaces).Draw(t, "namespace"))
 				w.policies = append(w.policies,
-					restriction.PolicyOf(restriction.NetworkPolicy, policy, operatorNamespace))
+					calico.PolicyOf(calico.NetworkPolicy, policy, operatorNamespace))
 			}
 		}
 		leavesAlone(t, global, w.plan())
@@ -432,7 +432,7 @@ func TestRestrictionsStartAndEndAsDesigned(t *testing.T) {
 		p := terms(rapid.SampledFrom(drawnModes).Draw(t, "mode"), func(p *api.LicensedProduct) {
 			p.Spec.UnlicensedGracePeriodDays = new(rapid.Int32Range(0, 3).Draw(t, "unlicensed period"))
 		})
-		brakes := restriction.Brakes{MaxMode: rapid.SampledFrom(drawnModes).Draw(t, "max mode"),
+		caps := restriction.Caps{MaxMode: rapid.SampledFrom(drawnModes).Draw(t, "max mode"),
 			WindowsNode: rapid.Bool().Draw(t, "windows")}
 		now := epoch
 		paused := func(time.Time) bool { return false }
@@ -441,7 +441,7 @@ func TestRestrictionsStartAndEndAsDesigned(t *testing.T) {
 			case 0:
 				p.Spec.Restriction.Mode = rapid.SampledFrom(drawnModes).Draw(t, "mode")
 			case 1:
-				brakes.MaxMode = rapid.SampledFrom(drawnModes).Draw(t, "max mode")
+				caps.MaxMode = rapid.SampledFrom(drawnModes).Draw(t, "max mode")
 			case 2, 3:
 				var since, until time.Time
 				p.Annotations, since, until = drawPause(t, epoch, epoch.AddDate(0, 0, 40))
@@ -463,9 +463,9 @@ func TestRestrictionsStartAndEndAsDesigned(t *testing.T) {
 			before := p.Status.Restriction
 			e := license.Evaluate(license.Reckon(clock, p), p, keys)
 			known := restriction.ProductOf(p, &e)
-			got, _ := known.Standing(brakes)
+			got, _ := known.StateUnder(caps)
 
-			mode, _ := restriction.EffectiveMode(p.Spec.Restriction.Mode, brakes)
+			mode, _ := restriction.EffectiveMode(p.Spec.Restriction.Mode, caps)
 			wasInForce := before != nil && before.InForce != nil
 			disagree := clock.Agreement == license.ClocksDisagree
 			want := api.RestrictionActive

@@ -91,7 +91,8 @@ func TruncateRunes(s string, maxRunes int) string {
 	return s
 }
 
-// List joins the first items with commas and says how many more there are: "a, b and 3 more". It names at most maxItems.
+// List joins the first items with commas and says how many more there are: "a, b and 3 more". It names at most
+// maxItems.
 func List(items []string, maxItems int) string {
 	if len(items) <= maxItems {
 		return strings.Join(items, ", ")

@@ -100,7 +100,8 @@ func TestCounts(t *testing.T) {
 
 // drawText is any text, valid UTF-8 or not, with more than its share of characters that are not harmless.
 func drawText(t *rapid.T) string {
-	harmful := rapid.StringOf(rapid.SampledFrom([]rune("a \n\r\t\x00\x1b\u0085\u2028\u2029\u202e\u2066\ufeff\ufffdü東🚀\"\\")))
+	characters := []rune("a \n\r\t\x00\x1b\u0085\u2028\u2029\u202e\u2066\ufeff\ufffdü東🚀\"\\")
+	harmful := rapid.StringOf(rapid.SampledFrom(characters))
 	bytes := rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) })
 	return rapid.OneOf(rapid.String(), harmful, bytes).Draw(t, "text")
 }

@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
 // write is a way to have a policy's spec be another.
@@ -253,7 +253,7 @@ var _ = Describe("The lock", func() {
 		}
 		By("every other order")
 		for _, order := range []any{-1.7976931348623155e308, -1e300, int64(-1 << 63), int64(0), nil,
-			restriction.PassOrder * -1} {
+			calico.PassOrder * -1} {
 			Expect(engineer.Create(ctx, with(newPolicy(kind, tier+".fine", tier), fields{"order": order}),
 				client.DryRunAll)).To(Succeed(), "order %v", order)
 		}

@@ -22,6 +22,7 @@ import (
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -144,7 +145,7 @@ func newPolicy(kind, name, tier string) *unstructured.Unstructured {
 // newPassPolicy is a policy as the operator makes them, but for its name.
 func newPassPolicy(name, tier string) *unstructured.Unstructured {
 	policy := newPolicy(globalPolicy, name, tier)
-	policy.Object["spec"] = restriction.PassSpec(tier, controlplane.OperatorNamespace)
+	policy.Object["spec"] = calico.PassSpec(tier, controlplane.OperatorNamespace)
 	return policy
 }
 
@@ -166,7 +167,7 @@ func with(policy *unstructured.Unstructured, changed fields) *unstructured.Unstr
 
 // first gives a policy the order of pass policies.
 func first(policy *unstructured.Unstructured) *unstructured.Unstructured {
-	return with(policy, fields{"order": restriction.PassOrder})
+	return with(policy, fields{"order": calico.PassOrder})
 }
 
 // there creates policies while they are not restricted yet, and deletes them after the spec.

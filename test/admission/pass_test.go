@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -27,7 +27,7 @@ func rules(list ...map[string]any) []any {
 
 // sparing is the namespace selector of a pass policy that spares a namespace.
 func sparing(namespace string) string {
-	selector, _ := restriction.PassSpec("", namespace)["namespaceSelector"].(string)
+	selector, _ := calico.PassSpec("", namespace)["namespaceSelector"].(string)
 	return selector
 }
 
@@ -43,7 +43,7 @@ var _ = Describe("The lock and pass policies", func() {
 			outcome = refused(policy, sortsFirst(tier, product.Name))
 		}
 		Expect(engineer.Create(ctx, policy, client.DryRunAll)).To(outcome)
-		Expect(restriction.IsNeutral(spec, controlplane.OperatorNamespace)).To(Equal(neutral))
+		Expect(calico.IsNeutral(spec, controlplane.OperatorNamespace)).To(Equal(neutral))
 	},
 		Entry("as it is", fields{}, true),
 		Entry("types the other way round", fields{"types": []any{"Egress", "Ingress"}}, true),
@@ -180,7 +180,7 @@ var _ = Describe("The lock and pass policies", func() {
 		tier := unique("tier")
 		product := restricted(ctx, tiers{tier: defaultTierOnly})
 		pass := newPassPolicy(tier+".license-operator-pass", tier)
-		pass.SetLabels(map[string]string{restriction.PassPolicyLabel: restriction.PassPolicyLabelValue})
+		pass.SetLabels(map[string]string{calico.PassPolicyLabel: calico.PassPolicyLabelValue})
 		pass.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "license-operator.io/v1alpha1",
 			Kind: "LicensedProduct", Name: product.Name, UID: product.UID}})
 		Expect(admin.Create(ctx, pass)).To(Succeed())

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
 var _ = Describe("The lock and what a status says", func() {
@@ -41,7 +41,7 @@ var _ = Describe("The lock and what a status says", func() {
 	})
 
 	DescribeTable("never restricts tiers of Calico's own", func(ctx SpecContext, mode api.RestrictionMode) {
-		spared := append(restriction.BuiltInTiers(), restriction.SystemTiers()...)
+		spared := append(calico.BuiltInTiers(), calico.SystemTiers()...)
 		tampered := tiers{}
 		for _, tier := range spared {
 			tampered[tier] = mode

@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
 const (
@@ -28,11 +28,11 @@ func tierNamed(i int) string            { return fmt.Sprintf("team-%02d", i) }
 func policyNamespaceNamed(i int) string { return fmt.Sprintf("shop-%02d", i) }
 
 // policyKindOf alternates within each tier.
-func policyKindOf(policy, tiers int) restriction.PolicyKind {
+func policyKindOf(policy, tiers int) calico.PolicyKind {
 	if policy/tiers%2 == 0 {
-		return restriction.GlobalNetworkPolicy
+		return calico.GlobalNetworkPolicy
 	}
-	return restriction.NetworkPolicy
+	return calico.NetworkPolicy
 }
 
 // selectorOf a policy selects the pods of one component of an application.
@@ -42,7 +42,7 @@ func selectorOf(policy int) string {
 
 func calicoObject(kind, namespace, name string) *unstructured.Unstructured {
 	o := &unstructured.Unstructured{Object: map[string]any{}}
-	o.SetGroupVersionKind(restriction.Version.WithKind(kind))
+	o.SetGroupVersionKind(calico.Version.WithKind(kind))
 	o.SetNamespace(namespace)
 	o.SetName(name)
 	return o
@@ -58,7 +58,7 @@ func newTier(i int) *unstructured.Unstructured {
 // policyNamed is a policy without anything but its name, one of as many tiers.
 func policyNamed(i, tiers int) *unstructured.Unstructured {
 	kind, namespace := policyKindOf(i, tiers), ""
-	if kind == restriction.NetworkPolicy {
+	if kind == calico.NetworkPolicy {
 		namespace = policyNamespaceNamed(i % policyNamespaces)
 	}
 	return calicoObject(string(kind), namespace, fmt.Sprintf("%s.component-%04d", tierNamed(i%tiers), i))
@@ -165,13 +165,13 @@ func selectEach(ctx context.Context, c client.Client, policies, tiers int, selec
 // versionsOfPolicies are the uid and the resource version of each policy that the operator did not make.
 func versionsOfPolicies(ctx context.Context, c client.Client) (map[string]string, error) {
 	found := map[string]string{}
-	for _, kind := range []restriction.PolicyKind{restriction.GlobalNetworkPolicy, restriction.NetworkPolicy} {
+	for _, kind := range []calico.PolicyKind{calico.GlobalNetworkPolicy, calico.NetworkPolicy} {
 		list := metadataOf(kind)
 		if err := c.List(ctx, list); err != nil {
 			return nil, fmt.Errorf("listing policies: %w", err)
 		}
 		for i := range list.Items {
-			if p := &list.Items[i]; p.Labels[restriction.PassPolicyLabel] == "" {
+			if p := &list.Items[i]; p.Labels[calico.PassPolicyLabel] == "" {
 				found[fmt.Sprintf("%s %s/%s", kind, p.Namespace, p.Name)] = string(p.UID) + " " + p.ResourceVersion
 			}
 		}
@@ -180,9 +180,9 @@ func versionsOfPolicies(ctx context.Context, c client.Client) (map[string]string
 }
 
 // metadataOf is an empty list of the metadata of policies.
-func metadataOf(kind restriction.PolicyKind) *metav1.PartialObjectMetadataList {
+func metadataOf(kind calico.PolicyKind) *metav1.PartialObjectMetadataList {
 	list := &metav1.PartialObjectMetadataList{}
-	list.SetGroupVersionKind(restriction.Version.WithKind(string(kind) + "List"))
+	list.SetGroupVersionKind(calico.Version.WithKind(string(kind) + "List"))
 	return list
 }
 

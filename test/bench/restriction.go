@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -280,8 +280,8 @@ func (b *restrictionBench) follow(
 	}
 	watching, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("not all was seen within %s", patience))
 	defer cancel()
-	passWatch, err := b.client.Watch(watching, metadataOf(restriction.GlobalNetworkPolicy),
-		client.MatchingLabels{restriction.PassPolicyLabel: restriction.PassPolicyLabelValue})
+	passWatch, err := b.client.Watch(watching, metadataOf(calico.GlobalNetworkPolicy),
+		client.MatchingLabels{calico.PassPolicyLabel: calico.PassPolicyLabelValue})
 	if err != nil {
 		return fmt.Errorf("watching pass policies: %w", err)
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -31,7 +31,7 @@ func restrictionRequestsDuring(events []controlplane.AuditEvent, during span) re
 	var found restrictionRequests
 	for _, e := range requestsDuring(events, during).others {
 		isStatus := e.Subresource == "status" && (e.Resource == productResource || e.Resource == keyResource)
-		isPolicy := e.Group == restriction.Version.Group && e.Resource == restriction.GlobalNetworkPolicies.Resource
+		isPolicy := e.Group == calico.Version.Group && e.Resource == calico.GlobalNetworkPolicies.Resource
 		switch {
 		case isPolicy && strings.Contains(e.Path, "dryRun=All"):
 			found.probes++

@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -96,9 +96,9 @@ func TestPolicies(t *testing.T) {
 		if len(content) < 1_500 || len(content) > 2_500 {
 			t.Fatalf("policy %d has %d bytes", i, len(content))
 		}
-		seen := restriction.PolicyOf(restriction.PolicyKind(policy.GetKind()), policy, controlplane.OperatorNamespace)
+		seen := calico.PolicyOf(calico.PolicyKind(policy.GetKind()), policy, controlplane.OperatorNamespace)
 		of := got[seen.Tier]
-		if seen.Kind == restriction.GlobalNetworkPolicy {
+		if seen.Kind == calico.GlobalNetworkPolicy {
 			of.Global++
 		} else {
 			of.Namespaced++
@@ -112,7 +112,7 @@ func TestPolicies(t *testing.T) {
 		got[seen.Tier] = of
 		names[seen.Namespace+"/"+seen.Name] = true
 		if !strings.HasPrefix(seen.Name, seen.Tier+".") ||
-			(seen.Namespace == "") != (seen.Kind == restriction.GlobalNetworkPolicy) {
+			(seen.Namespace == "") != (seen.Kind == calico.GlobalNetworkPolicy) {
 			t.Errorf("policy %d is %+v", i, seen)
 		}
 	}

@@ -20,7 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
 // kind of what is seen.
@@ -106,8 +106,8 @@ func startObserver(ctx context.Context, config *rest.Config, out *console) (*obs
 	}
 	o := &observer{client: c, out: out, last: map[string]sighting{}, news: make(chan struct{})}
 	for _, list := range []client.ObjectList{
-		&api.LicensedProductList{}, &api.LicenseKeyList{}, policyList(restriction.GlobalNetworkPolicy),
-		policyList(restriction.NetworkPolicy), &eventsv1.EventList{},
+		&api.LicensedProductList{}, &api.LicenseKeyList{}, policyList(calico.GlobalNetworkPolicy),
+		policyList(calico.NetworkPolicy), &eventsv1.EventList{},
 	} {
 		watcher, err := c.Watch(ctx, list)
 		if err != nil {
@@ -129,9 +129,9 @@ func startObserver(ctx context.Context, config *rest.Config, out *console) (*obs
 	return o, nil
 }
 
-func policyList(kind restriction.PolicyKind) client.ObjectList {
+func policyList(kind calico.PolicyKind) client.ObjectList {
 	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(restriction.Version.WithKind(string(kind) + "List"))
+	list.SetGroupVersionKind(calico.Version.WithKind(string(kind) + "List"))
 	return list
 }
 
@@ -254,7 +254,7 @@ func affected(tiers []api.RestrictedTier, policies *api.AffectedPolicies) string
 func ofPolicy(p *unstructured.Unstructured) sighting {
 	return sighting{
 		id: string(p.GetUID()), kind: aPolicy, name: p.GetName(), version: p.GetResourceVersion(),
-		byOperator: p.GetLabels()[restriction.PassPolicyLabel] == restriction.PassPolicyLabelValue,
+		byOperator: p.GetLabels()[calico.PassPolicyLabel] == calico.PassPolicyLabelValue,
 	}
 }
 

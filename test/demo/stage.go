@@ -16,7 +16,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -90,8 +90,8 @@ func (s *stage) installCalico() error {
 	}
 	tier := &unstructured.Unstructured{
 		Object: map[string]any{"spec": map[string]any{"order": int64(1_000_000), "defaultAction": "Deny"}}}
-	tier.SetGroupVersionKind(restriction.Version.WithKind("Tier"))
-	tier.SetName(restriction.DefaultTier)
+	tier.SetGroupVersionKind(calico.Version.WithKind("Tier"))
+	tier.SetName(calico.DefaultTier)
 	if err := s.plane.Install(s.ctx, tier); err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ import (
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 	"github.com/license-operator/license-operator/internal/token"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
@@ -167,7 +167,7 @@ func installMonitoringKinds(ctx context.Context, plurals ...string) {
 
 func calicoObject(kind, name string, spec map[string]any) *unstructured.Unstructured {
 	o := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
-	o.SetGroupVersionKind(restriction.Version.WithKind(kind))
+	o.SetGroupVersionKind(calico.Version.WithKind(kind))
 	o.SetName(name)
 	return o
 }
@@ -191,9 +191,9 @@ func bytesOf(ctx context.Context, objects []client.Object) string {
 func passPolicies(ctx context.Context) func(Gomega) []string {
 	return func(g Gomega) []string {
 		list := &unstructured.UnstructuredList{}
-		list.SetGroupVersionKind(restriction.Version.WithKind("GlobalNetworkPolicyList"))
+		list.SetGroupVersionKind(calico.Version.WithKind("GlobalNetworkPolicyList"))
 		g.Expect(k8sClient.List(ctx, list,
-			client.MatchingLabels{restriction.PassPolicyLabel: restriction.PassPolicyLabelValue})).To(Succeed())
+			client.MatchingLabels{calico.PassPolicyLabel: calico.PassPolicyLabelValue})).To(Succeed())
 		names := []string{}
 		for _, o := range list.Items {
 			names = append(names, o.GetName())
@@ -221,7 +221,7 @@ func holding(ctx context.Context) func(context.Context) {
 	read := func(ctx context.Context) string { return kubectl(ctx, "get", kinds, "-A", "-o", "yaml") }
 	before, definitions := read(ctx), uids(ctx, "crd")
 	policies := &unstructured.UnstructuredList{}
-	policies.SetGroupVersionKind(restriction.Version.WithKind("GlobalNetworkPolicyList"))
+	policies.SetGroupVersionKind(calico.Version.WithKind("GlobalNetworkPolicyList"))
 	Expect(k8sClient.List(ctx, policies)).To(Succeed())
 	watcher, err := k8sClient.Watch(ctx, policies,
 		&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: policies.GetResourceVersion()}})

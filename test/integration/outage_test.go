@@ -19,7 +19,7 @@ import (
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/config/admission"
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -62,7 +62,7 @@ var _ = Describe("A restriction that is interrupted half-way", Ordered, func() {
 		Expect(admin.Create(ctx, policy)).To(Succeed())
 		Expect(admin.Create(ctx, refusal)).To(Succeed())
 		refused := newGlobalPolicy("tier-2", "license-operator-pass", "Pass")
-		refused.SetLabels(map[string]string{restriction.PassPolicyLabel: restriction.PassPolicyLabelValue})
+		refused.SetLabels(map[string]string{calico.PassPolicyLabel: calico.PassPolicyLabelValue})
 		Eventually(func() error { return admin.Create(ctx, refused.DeepCopy(), client.DryRunAll) }).
 			Should(MatchError(ContainSubstring("not today")), "the refusal takes a moment")
 	})
@@ -70,9 +70,9 @@ var _ = Describe("A restriction that is interrupted half-way", Ordered, func() {
 	passed := func(ctx context.Context) func(Gomega) int {
 		return func(g Gomega) int {
 			list := &unstructured.UnstructuredList{}
-			list.SetGroupVersionKind(restriction.Version.WithKind("GlobalNetworkPolicyList"))
+			list.SetGroupVersionKind(calico.Version.WithKind("GlobalNetworkPolicyList"))
 			g.Expect(admin.List(ctx, list,
-				client.MatchingLabels{restriction.PassPolicyLabel: restriction.PassPolicyLabelValue})).To(Succeed())
+				client.MatchingLabels{calico.PassPolicyLabel: calico.PassPolicyLabelValue})).To(Succeed())
 			return len(list.Items)
 		}
 	}
@@ -143,7 +143,7 @@ func refusePassPolicies(
 					ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{
 						RuleWithOperations: admissionregistrationv1.RuleWithOperations{
 							Operations: []admissionregistrationv1.OperationType{"CREATE", "UPDATE"},
-							Rule: admissionregistrationv1.Rule{APIGroups: []string{restriction.Version.Group},
+							Rule: admissionregistrationv1.Rule{APIGroups: []string{calico.Version.Group},
 								APIVersions: []string{"*"}, Resources: []string{"globalnetworkpolicies"}},
 						},
 					}}},

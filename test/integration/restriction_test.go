@@ -27,6 +27,7 @@ import (
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -87,7 +88,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 			Expect(pass.GetOwnerReferences()).
 				To(Equal([]metav1.OwnerReference{{APIVersion: "license-operator.io/v1alpha1", Kind: "LicensedProduct",
 					Name: name, UID: product.UID}}))
-			Expect(restriction.IsNeutral(pass.Object["spec"].(map[string]any), controlplane.OperatorNamespace)).
+			Expect(calico.IsNeutral(pass.Object["spec"].(map[string]any), controlplane.OperatorNamespace)).
 				To(BeTrue())
 
 			By("restoring everything on renewal")
@@ -247,7 +248,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 	It("tells of what gets around it", func(ctx SpecContext) {
 		tier := unique("tier")
 		sneaky := newGlobalPolicy(tier, "a", "Allow")
-		Expect(unstructured.SetNestedField(sneaky.Object, restriction.PassOrder, "spec", "order")).To(Succeed())
+		Expect(unstructured.SetNestedField(sneaky.Object, calico.PassOrder, "spec", "order")).To(Succeed())
 		create(ctx, sneaky)
 		product := unique("mesh")
 		create(ctx, newTier(tier, map[string]string{"of": product}),
@@ -267,7 +268,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		product := unique("mesh")
 		labels := map[string]string{"of": product}
 		var tiers []string
-		for _, order := range []any{nil, int64(100), int64(100), restriction.PassOrder, math.MaxFloat64} {
+		for _, order := range []any{nil, int64(100), int64(100), calico.PassOrder, math.MaxFloat64} {
 			name := unique("tier")
 			tier := newTier(name, labels)
 			if order == nil {
@@ -451,7 +452,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 					Expression: "oldObject.spec.tier == '" + slow + "'"}},
 				Rules: []admissionregistrationv1.RuleWithOperations{{
 					Operations: []admissionregistrationv1.OperationType{"DELETE"},
-					Rule: admissionregistrationv1.Rule{APIGroups: []string{restriction.Version.Group},
+					Rule: admissionregistrationv1.Rule{APIGroups: []string{calico.Version.Group},
 						APIVersions: []string{"*"}, Resources: []string{"globalnetworkpolicies"}},
 				}},
 			}},
@@ -478,7 +479,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 			"MutatingAdmissionPolicy": {
 				"reinvocationPolicy": "Never",
 				"matchConstraints": map[string]any{"resourceRules": []any{map[string]any{
-					"apiGroups": []any{restriction.Version.Group}, "apiVersions": []any{"*"},
+					"apiGroups": []any{calico.Version.Group}, "apiVersions": []any{"*"},
 					"operations": []any{"CREATE"}, "resources": []any{"globalnetworkpolicies"},
 				}}},
 				"mutations": []any{map[string]any{"patchType": "JSONPatch", "jsonPatch": map[string]any{
@@ -560,7 +561,7 @@ func getPass(ctx context.Context, g Gomega, tier string) *unstructured.Unstructu
 	names := passPolicies(ctx, g, tier)
 	g.Expect(names).To(HaveLen(1))
 	pass := &unstructured.Unstructured{}
-	pass.SetGroupVersionKind(restriction.Version.WithKind("GlobalNetworkPolicy"))
+	pass.SetGroupVersionKind(calico.Version.WithKind("GlobalNetworkPolicy"))
 	g.Expect(k8sClient.Get(ctx, client.ObjectKey{Name: names[0]}, pass)).To(Succeed())
 	return pass
 }
@@ -635,7 +636,7 @@ func suspendLock(ctx context.Context, tier string) {
 func firstPolicy(ctx context.Context, as client.Client, tier string) func() error {
 	return func() error {
 		policy := newGlobalPolicy(tier, "first", "Allow")
-		if err := unstructured.SetNestedField(policy.Object, restriction.PassOrder, "spec", "order"); err != nil {
+		if err := unstructured.SetNestedField(policy.Object, calico.PassOrder, "spec", "order"); err != nil {
 			return err
 		}
 		return as.Create(ctx, policy, client.DryRunAll)

@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -48,9 +48,9 @@ var _ = Describe("What simulate says", Ordered, func() {
 		name := unique("acme-mesh")
 		labels := map[string]string{"team": name}
 		first, second, never := unique("east"), unique("north"), unique("never")
-		spared := newTier(never, map[string]string{"team": name, restriction.NeverLabel: restriction.NeverValue})
+		spared := newTier(never, map[string]string{"team": name, calico.NeverLabel: calico.NeverValue})
 		first1st := newGlobalPolicy(first, "a", "Allow")
-		Expect(unstructured.SetNestedField(first1st.Object, restriction.PassOrder, "spec", "order")).To(Succeed())
+		Expect(unstructured.SetNestedField(first1st.Object, calico.PassOrder, "spec", "order")).To(Succeed())
 		host := newGlobalPolicy(second, "host", "Deny")
 		Expect(unstructured.SetNestedMap(host.Object, map[string]any{
 			"tier": second, "selector": "all()", "types": []any{"Ingress"},

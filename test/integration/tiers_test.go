@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
@@ -42,7 +42,7 @@ func policySpec(tier, action string) map[string]any {
 
 func calicoObject(kind, namespace, name string, spec map[string]any) *unstructured.Unstructured {
 	o := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
-	o.SetGroupVersionKind(restriction.Version.WithKind(kind))
+	o.SetGroupVersionKind(calico.Version.WithKind(kind))
 	o.SetNamespace(namespace)
 	o.SetName(name)
 	return o
@@ -71,7 +71,7 @@ func newRestrictingProduct(name string, mode api.RestrictionMode, labels map[str
 // passPolicies are the names of the pass policies in these tiers, whoever made them.
 func passPolicies(ctx context.Context, g Gomega, tiers ...string) []string {
 	policies := listOf(ctx, g, "GlobalNetworkPolicy",
-		client.MatchingLabels{restriction.PassPolicyLabel: restriction.PassPolicyLabelValue})
+		client.MatchingLabels{calico.PassPolicyLabel: calico.PassPolicyLabelValue})
 	var names []string
 	for _, p := range policies {
 		if tier, _, _ := unstructured.NestedString(p.Object, "spec", "tier"); slices.Contains(tiers, tier) {
@@ -84,7 +84,7 @@ func passPolicies(ctx context.Context, g Gomega, tiers ...string) []string {
 
 func listOf(ctx context.Context, g Gomega, kind string, options ...client.ListOption) []unstructured.Unstructured {
 	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(restriction.Version.WithKind(kind + "List"))
+	list.SetGroupVersionKind(calico.Version.WithKind(kind + "List"))
 	g.Expect(k8sClient.List(ctx, list, options...)).To(Succeed())
 	return list.Items
 }

@@ -18,6 +18,7 @@ import (
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 	"github.com/license-operator/license-operator/test/tiers"
 )
 
@@ -150,11 +151,11 @@ func (w *world) checkTiers(plan restriction.Plan) error {
 			continue
 		}
 		for _, p := range w.Products {
-			if !p.Due || p.Paused || p.Mode == "Observe" || w.Brakes.MaxMode == "Observe" ||
+			if !p.Due || p.Paused || p.Mode == "Observe" || w.Caps.MaxMode == "Observe" ||
 				p.Team != "" && meta.Labels["team"] != p.Team {
 				continue
 			}
-			full := p.Mode == "DefaultTierOnly" && w.Brakes.MaxMode == "DefaultTierOnly" && !w.Brakes.WindowsNode &&
+			full := p.Mode == "DefaultTierOnly" && w.Caps.MaxMode == "DefaultTierOnly" && !w.Caps.WindowsNode &&
 				!meta.Deleting
 			if full || want[name] == "DefaultTierOnly" {
 				want[name] = "DefaultTierOnly"
@@ -218,7 +219,7 @@ type key struct{ kind, namespace, name string }
 
 func keyOf(p *tiers.Policy) key { return key{p.Kind, p.Namespace, p.Name} }
 
-func keyOfRef(p restriction.PolicyRef) key { return key{string(p.Kind), p.Namespace, p.Name} }
+func keyOfRef(p calico.PolicyRef) key { return key{string(p.Kind), p.Namespace, p.Name} }
 
 // stopping are the policies of a tier that the plan says stop being applied.
 func stopping(plan restriction.Plan, tier string) map[key]bool {
@@ -261,7 +262,7 @@ func (w *world) settled(
 		}
 	}
 	for _, b := range t.Bypasses {
-		got[keyOfRef(b.Policy)] = true
+		got[key{b.Kind, b.Namespace, b.Name}] = true
 	}
 	if !maps.Equal(want, got) {
 		return nil, false, fmt.Errorf("bypasses of tier %s, whose pass policy is %s, are %v, and %v are reported",

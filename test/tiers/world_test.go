@@ -15,6 +15,7 @@ import (
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 	"github.com/license-operator/license-operator/test/tiers"
 )
 
@@ -28,7 +29,7 @@ type world struct {
 	// Marked are the names of GlobalNetworkPolicies that a user gave our label.
 	Marked   map[string]bool
 	Products []product
-	Brakes   restriction.Brakes
+	Caps     restriction.Caps
 	Flows    []tiers.Flow
 }
 
@@ -65,7 +66,7 @@ func (w *world) products(due bool) []restriction.Product {
 // held is a policy on the cluster, and what the operator sees of it.
 type held struct {
 	policy tiers.Policy
-	seen   restriction.Policy
+	seen   calico.Policy
 }
 
 // users are the policies of a world. The operator is told of specs as the API serves them, not as the oracle has them.
@@ -77,7 +78,7 @@ func (w *world) users() ([]*held, error) {
 		}
 		var spec map[string]any
 		// Nothing else is neutral, as other tests show, and this is the slowest part of all.
-		if p.Kind == gnp && p.Spec.Order != nil && *p.Spec.Order == restriction.PassOrder {
+		if p.Kind == gnp && p.Spec.Order != nil && *p.Spec.Order == calico.PassOrder {
 			text, err := json.Marshal(p.Spec)
 			if err != nil {
 				return nil, err
@@ -91,23 +92,23 @@ func (w *world) users() ([]*held, error) {
 	return list, nil
 }
 
-func observed(p *tiers.Policy, spec map[string]any, marked bool) restriction.Policy {
+func observed(p *tiers.Policy, spec map[string]any, marked bool) calico.Policy {
 	does := func(action tiers.Action) bool {
 		is := func(r tiers.Rule) bool { return r.Action == action }
 		return slices.ContainsFunc(p.Spec.Ingress, is) || slices.ContainsFunc(p.Spec.Egress, is)
 	}
-	return restriction.Policy{
-		Kind: restriction.PolicyKind(p.Kind), Namespace: p.Namespace, Name: p.Name, Tier: p.Spec.Tier,
+	return calico.Policy{
+		Kind: calico.PolicyKind(p.Kind), Namespace: p.Namespace, Name: p.Name, Tier: p.Spec.Tier,
 		Order:  p.Spec.Order,
 		Allows: does(tiers.Allow), Denies: does(tiers.Deny),
 		ForPods: !p.Spec.DoNotTrack && !p.Spec.PreDNAT,
-		Neutral: restriction.IsNeutral(spec, operatorNamespace),
+		Neutral: calico.IsNeutral(spec, operatorNamespace),
 		Marked:  marked,
 	}
 }
 
 // made is the policy that the API server would be given, as the oracle understands it.
-func made(pass *restriction.PassPolicy) (*held, error) {
+func made(pass *calico.PassPolicy) (*held, error) {
 	p := tiers.Policy{Kind: gnp, Name: pass.Name}
 	text, err := json.Marshal(pass.Spec)
 	if err != nil {
@@ -118,22 +119,22 @@ func made(pass *restriction.PassPolicy) (*held, error) {
 	if err := decoder.Decode(&p.Spec); err != nil {
 		return nil, err
 	}
-	marked := pass.Labels[restriction.PassPolicyLabel] == restriction.PassPolicyLabelValue
+	marked := pass.Labels[calico.PassPolicyLabel] == calico.PassPolicyLabelValue
 	return &held{policy: p, seen: observed(&p, pass.Spec, marked)}, nil
 }
 
 // plan is the operator's, of what it sees.
 func (w *world) plan(present []*held, due bool) restriction.Plan {
-	s := restriction.Seen{Tiers: make([]restriction.Tier, 0, len(w.Cluster.Tiers)),
-		Policies: make([]restriction.Policy, 0, len(present))}
+	s := restriction.Seen{Tiers: make([]calico.Tier, 0, len(w.Cluster.Tiers)),
+		Policies: make([]calico.Policy, 0, len(present))}
 	for _, t := range w.Cluster.Tiers {
 		meta := w.TierMeta[t.Name]
-		s.Tiers = append(s.Tiers, restriction.Tier{Name: t.Name, Labels: meta.Labels, Deleting: meta.Deleting})
+		s.Tiers = append(s.Tiers, calico.Tier{Name: t.Name, Labels: meta.Labels, Deleting: meta.Deleting})
 	}
 	for _, p := range present {
 		s.Policies = append(s.Policies, p.seen)
 	}
-	return restriction.MakePlan(s, w.products(due), w.Brakes)
+	return restriction.MakePlan(s, w.products(due), w.Caps)
 }
 
 // carriedOut are the policies once a plan has been carried out, by name, whoever's they were.
@@ -254,7 +255,7 @@ func (s source) policy(tierNames []string) tiers.Policy {
 	case 3:
 		// Just what the operator's does, but the user's: it has a name of the user's, or it would be the operator's.
 		p.Name = pick(s, policyNames[:4])
-		text, _ := json.Marshal(restriction.PassSpec(p.Spec.Tier, operatorNamespace))
+		text, _ := json.Marshal(calico.PassSpec(p.Spec.Tier, operatorNamespace))
 		p.Spec = tiers.PolicySpec{}
 		_ = json.Unmarshal(text, &p.Spec)
 	}
@@ -295,11 +296,11 @@ func (s source) world(flows int) *world {
 		Dialect:  tiers.Dialect{NamespaceBreaksTies: s.once(2), TierWithoutOrderLast: s.once(2)},
 		TierMeta: map[string]tierMeta{},
 		Marked:   map[string]bool{},
-		Brakes: restriction.Brakes{MaxMode: api.RestrictionDefaultTierOnly, WindowsNode: s.once(16),
+		Caps: restriction.Caps{MaxMode: api.RestrictionDefaultTierOnly, WindowsNode: s.once(16),
 			OperatorNamespace: operatorNamespace},
 	}
 	if s.once(16) {
-		w.Brakes.MaxMode = pick(s, modes)
+		w.Caps.MaxMode = pick(s, modes)
 	}
 	tierNames := []string{"nowhere"}
 	for i, name := range slices.Concat(customTiers, builtInTiers) {
@@ -322,10 +323,10 @@ func (s source) world(flows int) *world {
 			meta.Labels["team"] = "net"
 		}
 		if s.once(12) {
-			meta.Labels[restriction.NeverLabel] = restriction.NeverValue
+			meta.Labels[calico.NeverLabel] = calico.NeverValue
 		}
 		if s.once(12) {
-			meta.Labels[restriction.SystemTierLabel] = restriction.SystemTierValue
+			meta.Labels[calico.SystemTierLabel] = calico.SystemTierValue
 		}
 		w.TierMeta[name] = meta
 	}
@@ -340,7 +341,7 @@ func (s source) world(flows int) *world {
 		// A mark alone makes nothing ours; under our name, or on just what we would make, it does, and then the policy
 		// would not be a user's.
 		if p.Kind == gnp && s.once(8) && (p.Name == "x" || p.Name == "a.x") &&
-			p.Spec.NamespaceSelector != restriction.PassSpec("", operatorNamespace)["namespaceSelector"] {
+			p.Spec.NamespaceSelector != calico.PassSpec("", operatorNamespace)["namespaceSelector"] {
 			w.Marked[p.Name] = true
 		}
 		w.Cluster.Policies = append(w.Cluster.Policies, p)

@@ -24,7 +24,7 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/alerting"
 	"github.com/license-operator/license-operator/internal/metrics"
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
 const root = "../../.."
@@ -238,7 +238,7 @@ func TestDashboardFigures(t *testing.T) {
 	w := newWorld(t,
 		product("acme-mesh", 730, limited(key("acme-2027", -100, 98, 10), limits)).using(10, 80),
 		product("bolt", 730, key("bolt-2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly,
-			policy("first", restriction.PassOrder)),
+			policy("first", calico.PassOrder)),
 		product("hidden", 730),
 	)
 	w.run(8*24, time.Hour, nil, func(w *world) {

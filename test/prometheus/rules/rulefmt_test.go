@@ -19,7 +19,7 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/alerting"
 	"github.com/license-operator/license-operator/internal/license"
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
 // hostile are what users may write where a text or an expression could take it for its own.
@@ -83,7 +83,7 @@ func TestTexts(t *testing.T) {
 				}
 				of := func(keys ...license.Key) *subject {
 					s := product(test.name, 1, keys...).using(10, 10).restricting(mode,
-						policy("first", restriction.PassOrder))
+						policy("first", calico.PassOrder))
 					s.product.Spec.Vendor, s.product.Spec.RenewalURL = test.vendor, test.renewalURL
 					return s
 				}
@@ -197,7 +197,7 @@ func TestDescriptions(t *testing.T) {
 		},
 		"LicenseExpired, and a restriction that two policies get around": {
 			subject: acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly,
-				policy("first", restriction.PassOrder), policy("ahead", restriction.PassOrder)),
+				policy("first", calico.PassOrder), policy("ahead", calico.PassOrder)),
 			want: map[string]string{
 				"LicenseExpired acme-mesh critical": "The license of acme-mesh (Acme) has expired, and its grace " +
 					"period ended at 2027-02-23 12:00:00 +0000 UTC.\n" +

@@ -16,6 +16,7 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
 // TestStories has for each course of events what became of each alert, to the minute.
@@ -123,9 +124,9 @@ func TestStories(t *testing.T) {
 			minutes: 40,
 			events: map[int]func(*world){
 				5: func(w *world) {
-					w.subjects[0].seen.Policies = []restriction.Policy{policy("first", restriction.PassOrder)}
+					w.subjects[0].seen.Policies = []calico.Policy{policy("first", calico.PassOrder)}
 				},
-				25: func(w *world) { w.subjects[0].seen.Policies = []restriction.Policy{policy("first", -1e308)} },
+				25: func(w *world) { w.subjects[0].seen.Policies = []calico.Policy{policy("first", -1e308)} },
 			},
 			want: map[string]string{
 				"LicenseExpired acme-mesh critical":            "0m pending, 1m firing",
@@ -134,7 +135,7 @@ func TestStories(t *testing.T) {
 		},
 		"a policy gets around a restriction for too short to tell": {
 			subject: acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly,
-				policy("first", restriction.PassOrder)),
+				policy("first", calico.PassOrder)),
 			minutes: 40,
 			events:  map[int]func(*world){10: func(w *world) { w.subjects[0].seen.Policies = nil }},
 			want: map[string]string{
@@ -144,7 +145,7 @@ func TestStories(t *testing.T) {
 		},
 		"a restriction comes, is got around, paused, and ends with a renewal": {
 			subject: acme(minutely("2026", -1000, 10, 10)).restricting(api.RestrictionDefaultTierOnly,
-				policy("first", restriction.PassOrder)),
+				policy("first", calico.PassOrder)),
 			minutes: 80,
 			events: map[int]func(*world){
 				40: func(w *world) { w.subjects[0].paused(w.now, 10*time.Minute) },
@@ -160,7 +161,7 @@ func TestStories(t *testing.T) {
 		},
 		"a restriction takes effect at the end of the unlicensed period": {
 			subject: withUnlicensed(product("acme-mesh", 1), 1, 20*time.Minute).
-				restricting(api.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder)),
+				restricting(api.RestrictionDefaultTierOnly, policy("first", calico.PassOrder)),
 			minutes: 40,
 			want: map[string]string{
 				"LicenseMissing acme-mesh warning":             "0m pending, 15m firing, 20m resolved",
@@ -239,7 +240,7 @@ func TestHandover(t *testing.T) {
 					10),
 				product("missing", 1),
 				product("restricted", 730, key("restricted", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly,
-					policy("first", restriction.PassOrder)),
+					policy("first", calico.PassOrder)),
 			)
 			w.run(20, time.Minute, events, oneStory)
 			want := map[string]string{
@@ -292,7 +293,7 @@ func TestHandoverAtABoundary(t *testing.T) {
 		},
 		"into a restriction": {
 			subject: acme(minutely("2026", -1000, 10, 0)).restricting(api.RestrictionDefaultTierOnly,
-				policy("first", restriction.PassOrder)),
+				policy("first", calico.PassOrder)),
 			events: map[int]func(*world){10: handover},
 			want: map[string]string{
 				"LicenseExpiring acme-mesh critical":           "0m pending, 5m firing, 10m resolved",
@@ -302,7 +303,7 @@ func TestHandoverAtABoundary(t *testing.T) {
 		},
 		"renewed, and restricted no longer": {
 			subject: acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly,
-				policy("first", restriction.PassOrder)),
+				policy("first", calico.PassOrder)),
 			events: map[int]func(*world){20: func(w *world) {
 				handover(w)
 				w.subjects[0].keys = append(w.subjects[0].keys, key("2027", 0, 365, 14))
@@ -363,7 +364,7 @@ func TestLife(t *testing.T) {
 		},
 		"with a short grace period that a restriction follows": {
 			subject: acme(key("2027", 0, 10, 1)).restricting(api.RestrictionReadOnly,
-				policy("first", restriction.PassOrder)), renewal: 12,
+				policy("first", calico.PassOrder)), renewal: 12,
 			want: map[string]string{
 				"LicenseExpiring acme-mesh warning":       "5d1h pending, 5d2h firing, 9d1h resolved",
 				"LicenseExpiring acme-mesh critical":      "9d1h pending, 9d2h firing, 10d resolved",

@@ -15,6 +15,7 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
 // acme is a product that was created two years ago, whose license is warned of 60 and 14 days before it ends, and of
@@ -39,18 +40,18 @@ func (s *subject) using(nodes, cores int64) *subject {
 
 // restricting gives the product a restriction of that mode, of every tier; empty: none. There is one tier that is not
 // Calico's own, with these policies in it.
-func (s *subject) restricting(mode api.RestrictionMode, policies ...restriction.Policy) *subject {
+func (s *subject) restricting(mode api.RestrictionMode, policies ...calico.Policy) *subject {
 	if mode != "" {
 		s.product.Spec.Restriction = &api.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{}}
 	}
-	s.seen = restriction.Seen{Tiers: []restriction.Tier{{Name: "default"}, {Name: "security"}}, Policies: policies}
+	s.seen = restriction.Seen{Tiers: []calico.Tier{{Name: "default"}, {Name: "security"}}, Policies: policies}
 	return s
 }
 
 // policy is one in the tier security. One of the least order that there is comes before the operator's,
 // license-operator-pass, or after it, as its name does.
-func policy(name string, order float64) restriction.Policy {
-	return restriction.Policy{Kind: restriction.GlobalNetworkPolicy, Name: "security." + name, Tier: "security",
+func policy(name string, order float64) calico.Policy {
+	return calico.Policy{Kind: calico.GlobalNetworkPolicy, Name: "security." + name, Tier: "security",
 		Order: &order, Denies: true, ForPods: true}
 }
 
@@ -277,18 +278,18 @@ func TestTruth(t *testing.T) {
 		},
 		"restricted": {
 			subjects: []*subject{acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly,
-				policy("first", 0), policy("second", restriction.PassOrder))},
+				policy("first", 0), policy("second", calico.PassOrder))},
 			firing: []string{"LicenseExpired acme-mesh critical"},
 		},
 		"restricted, and two policies get around it": {
 			subjects: []*subject{acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly,
-				policy("first", restriction.PassOrder), policy("ahead", restriction.PassOrder),
-				policy("second", restriction.PassOrder))},
+				policy("first", calico.PassOrder), policy("ahead", calico.PassOrder),
+				policy("second", calico.PassOrder))},
 			firing: []string{"LicenseExpired acme-mesh critical", "LicenseRestrictionBypassed acme-mesh warning"},
 		},
 		"restricted while an invalid key is there, and a policy gets around it": {
 			subjects: []*subject{product("acme-mesh", 31, invalid("2027")).restricting(api.RestrictionDefaultTierOnly,
-				policy("first", restriction.PassOrder))},
+				policy("first", calico.PassOrder))},
 			firing: []string{"LicenseKeyInvalid acme-mesh critical license_key=2027",
 				"LicenseRestrictionBypassed acme-mesh warning"},
 		},
@@ -304,7 +305,7 @@ func TestTruth(t *testing.T) {
 		},
 		"in grace, comfortable renewal staged before a restriction": {
 			subjects: []*subject{acme(key("2026", -370, -5, 14), key("2027", 2, 367, 0)).
-				restricting(api.RestrictionDefaultTierOnly, policy("first", restriction.PassOrder))},
+				restricting(api.RestrictionDefaultTierOnly, policy("first", calico.PassOrder))},
 		},
 		"in grace, renewal staged before a restriction that ends soon": {
 			subjects: []*subject{acme(key("2026", -370, -5, 14), key("2027", 2, 32, 0)).
@@ -426,7 +427,7 @@ func TestRestriction(t *testing.T) {
 		t.Run(fmt.Sprintf("%q of at most %q", test.asked, test.max), func(t *testing.T) {
 			t.Parallel()
 			of := func(name string, daysAgo int, keys ...license.Key) *subject {
-				return product(name, daysAgo, keys...).restricting(test.asked, policy("first", restriction.PassOrder))
+				return product(name, daysAgo, keys...).restricting(test.asked, policy("first", calico.PassOrder))
 			}
 			paused := of("paused", 730, key("paused", -385, -20, 14))
 			paused.paused(start, day)

@@ -221,8 +221,8 @@ func (s *subject) reconcile(reading license.ClockReading, options alerting.Optio
 // no alert is to tell of it.
 func (s *subject) restriction(e *license.Evaluation, options alerting.Options) *api.RestrictionStatus {
 	terms := restriction.ProductOf(s.product, e)
-	brakes := restriction.Brakes{MaxMode: options.MaxRestriction, OperatorNamespace: options.Namespace}
-	plan := restriction.MakePlan(s.seen, []restriction.Product{terms}, brakes).Products[0]
+	caps := restriction.Caps{MaxMode: options.MaxRestriction, OperatorNamespace: options.Namespace}
+	plan := restriction.MakePlan(s.seen, []restriction.Product{terms}, caps).Products[0]
 
 	status := &api.RestrictionStatus{EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis,
 		UsableUntilTime: instant(e.UsableUntil)}

@@ -302,7 +302,7 @@ func messageOf(err error) string {
 
 // Every combination of what a standing follows from. What ends a restriction for good comes before what puts it off,
 // and that before when it is due.
-func TestStanding(t *testing.T) {
+func TestStateUnder(t *testing.T) {
 	type standing struct {
 		State  api.RestrictionState
 		Reason string
@@ -333,14 +333,14 @@ func TestStanding(t *testing.T) {
 				}
 				t.Run(fmt.Sprintf("%q, at most %q, windows %t, due %t, disputed %t, paused %t", asked, most, windows,
 					due, disputed, paused), func(t *testing.T) {
-					brakes := restriction.Brakes{MaxMode: most, WindowsNode: windows}
+					caps := restriction.Caps{MaxMode: most, WindowsNode: windows}
 					var got standing
-					got.State, got.Reason = p.Standing(brakes)
+					got.State, got.Reason = p.StateUnder(caps)
 					if diff := cmp.Diff(want, got); diff != "" {
 						t.Errorf("-want +got:\n%s", diff)
 					}
 					// What the status announces and what the plan does are the same.
-					plan := restriction.MakePlan(restriction.Seen{}, []restriction.Product{p}, brakes).Products[0]
+					plan := restriction.MakePlan(restriction.Seen{}, []restriction.Product{p}, caps).Products[0]
 					if plan.InForce != (got.State == api.RestrictionActive) {
 						t.Errorf("it is %s, and in force: %t", got.State, plan.InForce)
 					}

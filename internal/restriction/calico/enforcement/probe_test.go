@@ -12,14 +12,14 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clienttesting "k8s.io/client-go/testing"
 
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
 // What an API server may answer to a probe, and what that proves.
 func TestProbe(t *testing.T) {
 	const mesh, zeta = `No license covers LicensedProduct "mesh" (Acme)`, `No license covers LicensedProduct ` +
 		`"zeta" (Zeta)`
-	const asked = "asking the API server for a policy in tier security that the lock has to refuse: "
+	const asked = "probing tier security with a policy that has to be rejected: "
 	for name, test := range map[string]struct {
 		answer error
 		want   string
@@ -31,7 +31,7 @@ func TestProbe(t *testing.T) {
 		"refused for some other reason":    {errors.New("the quota is used up"), asked + "the quota is used up"},
 		"refused by a lock with no notice": {errors.New("this tier is restricted"), asked + "this tier is restricted"},
 		"accepted": {nil,
-			"the API server would have accepted a policy in tier security that it has to refuse"},
+			"probing tier security: the API server accepted a policy that it has to reject"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, _ := cluster(nil, nil)
@@ -61,14 +61,14 @@ func TestProbe(t *testing.T) {
 func TestProbeIsHarmless(t *testing.T) {
 	for _, tier := range []string{"security", "a.b", strings.Repeat("x", 253)} {
 		p := probe(tier)
-		want := restriction.Policy{Kind: restriction.GlobalNetworkPolicy, Name: p.GetName(), Tier: tier,
-			Order: new(restriction.PassOrder), ForPods: true}
-		if diff := cmp.Diff(want, restriction.PolicyOf(restriction.GlobalNetworkPolicy, p, operatorNamespace)); diff !=
+		want := calico.Policy{Kind: calico.GlobalNetworkPolicy, Name: p.GetName(), Tier: tier,
+			Order: new(calico.PassOrder), ForPods: true}
+		if diff := cmp.Diff(want, calico.PolicyOf(calico.GlobalNetworkPolicy, p, operatorNamespace)); diff !=
 			"" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 		if name := p.GetName(); len(name) > 253 || strings.Count(name, ".") != 1 ||
-			!strings.HasPrefix(name, restriction.NamePrefix(tier)+".") {
+			!strings.HasPrefix(name, calico.NamePrefix(tier)+".") {
 			t.Errorf("%q is no name for a policy of tier %s", name, tier)
 		}
 	}

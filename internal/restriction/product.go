@@ -5,15 +5,14 @@ package restriction
 
 import (
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
+	"github.com/license-operator/license-operator/internal/text"
 )
 
 // ProductOf is what a plan needs to know of a product, by its terms and by what its keys and the time amount to. Of its
@@ -65,13 +64,13 @@ func NextBoundary(product *api.LicensedProduct, now time.Time) time.Time {
 	}
 }
 
-// Standing is how a product's restriction stands, and the reason of its condition Restricted.
-func (p *Product) Standing(brakes Brakes) (state api.RestrictionState, reason string) {
-	mode, _ := EffectiveMode(p.Mode, brakes)
+// StateUnder returns the state of a product's restriction under the caps, and the reason of its condition Restricted.
+func (p *Product) StateUnder(caps Caps) (state api.RestrictionState, reason string) {
+	mode, _ := EffectiveMode(p.Mode, caps)
 	switch {
 	case mode == "":
 		return api.RestrictionNone, api.ReasonNotRequested
-	case strength(mode) == 0:
+	case !mode.Restricts():
 		return api.RestrictionNone, api.ReasonObserved
 	case p.Paused:
 		return api.RestrictionPaused, api.ReasonPaused
@@ -84,29 +83,18 @@ func (p *Product) Standing(brakes Brakes) (state api.RestrictionState, reason st
 	}
 }
 
-// Notice is what those are told who meet a restriction that is in force since then: which product, since when, and
-// where to renew. It is one line.
+// maxNotice bounds a notice, in bytes: the API accepts 2048 characters, and the API server quotes at most 5 KiB of it
+// when it rejects a request.
+const maxNotice = 2000
+
+// Notice is the message for people whose request is rejected by a restriction that has been in force since then: which
+// product, since when, and where to renew. It is one line.
 func (p *Product) Notice(since time.Time) string {
 	next := fmt.Sprintf("Ask %s for a license", p.Vendor)
 	if p.RenewalURL != "" {
 		next = "Renew at " + p.RenewalURL
 	}
-	text := oneLine(fmt.Sprintf("No license covers LicensedProduct %q (%s): restricted since %s. %s", p.Name, p.Vendor,
-		since.UTC().Format(time.RFC3339), next))
-	return strings.TrimSpace(strings.ToValidUTF8(text[:min(len(text), maxNotice)], ""))
-}
-
-// maxNotice is how many bytes a notice may have: the API takes 2048 characters, and the API server quotes in a refusal
-// what has no more than 5 KiB.
-const maxNotice = 2000
-
-// oneLine is a text without what could forge a line of a log or the look of a table, and, as the API server quotes it,
-// without blanks at its ends.
-func oneLine(text string) string {
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
-			return ' '
-		}
-		return r
-	}, text))
+	notice := fmt.Sprintf("No license covers LicensedProduct %q (%s): restricted since %s. %s",
+		p.Name, p.Vendor, since.UTC().Format(time.RFC3339), next)
+	return text.Truncate(text.SingleLine(notice), maxNotice)
 }

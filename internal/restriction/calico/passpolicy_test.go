@@ -1,7 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package restriction_test
+package calico_test
 
 import (
 	"encoding/json"
@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
 // passSpecJSON is what anybody may see on a cluster, written out.
@@ -34,7 +34,7 @@ func decoded(t *testing.T, text string) map[string]any {
 }
 
 func TestPassSpec(t *testing.T) {
-	got := restriction.PassSpec("security", "license-operator-system")
+	got := calico.PassSpec("security", "license-operator-system")
 	if diff := cmp.Diff(decoded(t, passSpecJSON), got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -104,12 +104,12 @@ func TestIsNeutral(t *testing.T) {
 				}
 				spec[field] = value
 			}
-			if got := restriction.IsNeutral(spec, "license-operator-system"); got != test.neutral {
+			if got := calico.IsNeutral(spec, "license-operator-system"); got != test.neutral {
 				t.Errorf("got %t for %v", got, spec)
 			}
 		})
 	}
-	if restriction.IsNeutral(nil, "license-operator-system") {
+	if calico.IsNeutral(nil, "license-operator-system") {
 		t.Error("no spec is neutral")
 	}
 }

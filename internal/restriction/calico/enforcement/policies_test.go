@@ -19,19 +19,19 @@ import (
 	"k8s.io/client-go/dynamic/fake"
 	clienttesting "k8s.io/client-go/testing"
 
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
 const operatorNamespace = "license-operator-system"
 
-func wanted() *restriction.PassPolicy {
-	return &restriction.PassPolicy{
+func wanted() *calico.PassPolicy {
+	return &calico.PassPolicy{
 		Name: "security.license-operator-pass", Tier: "security",
-		Labels: map[string]string{restriction.PassPolicyLabel: restriction.PassPolicyLabelValue},
-		Annotations: map[string]string{restriction.ProductsAnnotation: "mesh,zeta",
-			restriction.SinceAnnotation: "2026-11-01T00:00:00Z"},
+		Labels: map[string]string{calico.PassPolicyLabel: calico.PassPolicyLabelValue},
+		Annotations: map[string]string{calico.ProductsAnnotation: "mesh,zeta",
+			calico.SinceAnnotation: "2026-11-01T00:00:00Z"},
 		Owners: []string{"mesh", "zeta"},
-		Spec:   restriction.PassSpec("security", operatorNamespace),
+		Spec:   calico.PassSpec("security", operatorNamespace),
 	}
 }
 
@@ -42,46 +42,46 @@ func owners() []metav1.OwnerReference {
 	}
 }
 
-func TestMadeIs(t *testing.T) {
+func TestExistingMatches(t *testing.T) {
 	for name, test := range map[string]struct {
-		change func(*Made)
+		change func(*Existing)
 		want   bool
 	}{
-		"as wanted":                        {func(*Made) {}, true},
-		"edited":                           {func(m *Made) { m.Neutral = false }, false},
-		"moved":                            {func(m *Made) { m.Tier = "platform" }, false},
-		"of no tier":                       {func(m *Made) { m.Tier = "" }, false},
-		"with a label of somebody's":       {func(m *Made) { m.Labels["team"] = "net" }, true},
-		"without the label":                {func(m *Made) { m.Labels = nil }, false},
-		"with the label made to say no":    {func(m *Made) { m.Labels[restriction.PassPolicyLabel] = "false" }, false},
-		"with the label emptied":           {func(m *Made) { m.Labels[restriction.PassPolicyLabel] = "" }, false},
-		"with an annotation of somebody's": {func(m *Made) { m.Annotations["example.com/note"] = "why?" }, true},
-		"without the annotations":          {func(m *Made) { m.Annotations = nil }, false},
-		"without one annotation": {func(m *Made) { delete(m.Annotations, restriction.SinceAnnotation) },
+		"as wanted":                        {func(*Existing) {}, true},
+		"edited":                           {func(m *Existing) { m.Neutral = false }, false},
+		"moved":                            {func(m *Existing) { m.Tier = "platform" }, false},
+		"of no tier":                       {func(m *Existing) { m.Tier = "" }, false},
+		"with a label of somebody's":       {func(m *Existing) { m.Labels["team"] = "net" }, true},
+		"without the label":                {func(m *Existing) { m.Labels = nil }, false},
+		"with the label made to say no":    {func(m *Existing) { m.Labels[calico.PassPolicyLabel] = "false" }, false},
+		"with the label emptied":           {func(m *Existing) { m.Labels[calico.PassPolicyLabel] = "" }, false},
+		"with an annotation of somebody's": {func(m *Existing) { m.Annotations["example.com/note"] = "why?" }, true},
+		"without the annotations":          {func(m *Existing) { m.Annotations = nil }, false},
+		"without one annotation": {func(m *Existing) { delete(m.Annotations, calico.SinceAnnotation) },
 			false},
-		"with another product annotated": {func(m *Made) { m.Annotations[restriction.ProductsAnnotation] = "mesh" },
+		"with another product annotated": {func(m *Existing) { m.Annotations[calico.ProductsAnnotation] = "mesh" },
 			false},
-		"with owners in another order": {func(m *Made) { slices.Reverse(m.Owners) }, true},
-		"without owners":               {func(m *Made) { m.Owners = nil }, false},
-		"without one of the owners":    {func(m *Made) { m.Owners = m.Owners[:1] }, false},
-		"with one twice":               {func(m *Made) { m.Owners = append(m.Owners, m.Owners[0]) }, false},
-		"with a foreign one": {func(m *Made) {
+		"with owners in another order": {func(m *Existing) { slices.Reverse(m.Owners) }, true},
+		"without owners":               {func(m *Existing) { m.Owners = nil }, false},
+		"without one of the owners":    {func(m *Existing) { m.Owners = m.Owners[:1] }, false},
+		"with one twice":               {func(m *Existing) { m.Owners = append(m.Owners, m.Owners[0]) }, false},
+		"with a foreign one": {func(m *Existing) {
 			m.Owners = append(m.Owners, metav1.OwnerReference{APIVersion: "v1", Kind: "ConfigMap", Name: "x", UID: "9"})
 		}, false},
-		"with an earlier product as owner": {func(m *Made) { m.Owners[1].UID = "3" }, false},
-		"with an owner of another version": {func(m *Made) { m.Owners[0].APIVersion = "license-operator.io/v1" },
+		"with an earlier product as owner": {func(m *Existing) { m.Owners[1].UID = "3" }, false},
+		"with an owner of another version": {func(m *Existing) { m.Owners[0].APIVersion = "license-operator.io/v1" },
 			false},
-		"with an owner of another kind":    {func(m *Made) { m.Owners[0].Kind = "LicenseKey" }, false},
-		"with an owner of another name":    {func(m *Made) { m.Owners[0].Name = "wasp" }, false},
-		"with an owner that it would hold": {func(m *Made) { m.Owners[0].BlockOwnerDeletion = new(true) }, false},
-		"with one that it would not hold":  {func(m *Made) { m.Owners[0].BlockOwnerDeletion = new(false) }, false},
+		"with an owner of another kind":    {func(m *Existing) { m.Owners[0].Kind = "LicenseKey" }, false},
+		"with an owner of another name":    {func(m *Existing) { m.Owners[0].Name = "wasp" }, false},
+		"with an owner that it would hold": {func(m *Existing) { m.Owners[0].BlockOwnerDeletion = new(true) }, false},
+		"with one that it would not hold":  {func(m *Existing) { m.Owners[0].BlockOwnerDeletion = new(false) }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			made := &Made{UID: "7", Neutral: true, Tier: "security", Labels: maps.Clone(wanted().Labels),
+			made := &Existing{UID: "7", Neutral: true, Tier: "security", Labels: maps.Clone(wanted().Labels),
 				Annotations: maps.Clone(wanted().Annotations), Owners: owners()}
 			test.change(made)
 			before := slices.Clone(made.Owners)
-			if got := made.Is(wanted(), owners()); got != test.want {
+			if got := made.Matches(wanted(), owners()); got != test.want {
 				t.Errorf("got %t for %+v", got, made)
 			}
 			if diff := cmp.Diff(before, made.Owners); diff != "" {
@@ -93,10 +93,10 @@ func TestMadeIs(t *testing.T) {
 
 // A pass policy that nobody owns is as wanted without owners: a product may be gone while its restriction is being
 // lifted.
-func TestMadeIsWithoutOwners(t *testing.T) {
+func TestExistingMatchesWithoutOwners(t *testing.T) {
 	pass := wanted()
-	made := &Made{Neutral: true, Tier: "security", Labels: pass.Labels, Annotations: pass.Annotations}
-	if !made.Is(pass, nil) || !made.Is(pass, []metav1.OwnerReference{}) || made.Is(pass, owners()) {
+	made := &Existing{Neutral: true, Tier: "security", Labels: pass.Labels, Annotations: pass.Annotations}
+	if !made.Matches(pass, nil) || !made.Matches(pass, []metav1.OwnerReference{}) || made.Matches(pass, owners()) {
 		t.Error("owners that are not there count")
 	}
 }
@@ -114,13 +114,14 @@ func TestWhatIsWrittenIsAsWanted(t *testing.T) {
 		t.Fatal(err)
 	}
 	read.SetUID("7")
-	want := &Made{UID: "7", Neutral: true, Tier: "security", Labels: wanted().Labels, Annotations: wanted().Annotations,
-		Owners: owners()}
-	got := e.made(read)
+	want := &Existing{UID: "7", Neutral: true, Tier: "security", Labels: wanted().Labels,
+		Annotations: wanted().Annotations,
+		Owners:      owners()}
+	got := e.existing(read)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if !got.Is(wanted(), owners()) {
+	if !got.Matches(wanted(), owners()) {
 		t.Error("it would be written again")
 	}
 }
@@ -136,7 +137,7 @@ func stored(changes ...func(*unstructured.Unstructured)) *unstructured.Unstructu
 }
 
 func edited(policy *unstructured.Unstructured) {
-	spec := restriction.PassSpec("security", operatorNamespace)
+	spec := calico.PassSpec("security", operatorNamespace)
 	spec["ingress"] = []any{map[string]any{"action": "Deny"}}
 	policy.Object["spec"] = spec
 }
@@ -153,7 +154,7 @@ func annotated(policy *unstructured.Unstructured) {
 	policy.SetAnnotations(annotations)
 }
 
-func TestPut(t *testing.T) {
+func TestEnsure(t *testing.T) {
 	e := &Enforcer{operatorNamespace: operatorNamespace}
 	const writing = "writing the pass policy of tier security: "
 	for name, test := range map[string]struct {
@@ -191,42 +192,42 @@ func TestPut(t *testing.T) {
 			want:  stored(func(p *unstructured.Unstructured) { p.SetUID("8") }),
 			err: writing +
 				`Operation cannot be fulfilled on globalnetworkpolicies.projectcalico.org ` +
-				`"security.license-operator-pass": there is another one of that name now`,
+				`"security.license-operator-pass": another object has this name now`,
 		},
 		"altered on the way when it is new": {
 			alters: edited, verbs: []string{"create"},
 			want: stored(edited, func(p *unstructured.Unstructured) { p.SetUID("") }),
-			err:  writing + "what was stored is not what the operator wrote: something changes it on the way",
+			err:  writing + "object was modified on write (mutating webhook?)",
 		},
 		"stripped of its marks on the way: its name and spec will tell": {
 			alters: stripped, verbs: []string{"create"},
 			want: stored(stripped, func(p *unstructured.Unstructured) { p.SetUID("") }),
-			err:  writing + "what was stored is not what the operator wrote: something changes it on the way",
+			err:  writing + "object was modified on write (mutating webhook?)",
 		},
 		"altered and stripped on the way: nobody would know it again, so it goes": {
 			alters: func(p *unstructured.Unstructured) { stripped(p); edited(p) }, verbs: []string{"create", "delete"},
-			err: writing + "what was stored is not what the operator wrote: something changes it on the way",
+			err: writing + "object was modified on write (mutating webhook?)",
 		},
 		"altered on the way when it is repaired": {
 			made: stored(edited), there: stored(edited), alters: edited, verbs: []string{"get", "update"},
 			want: stored(edited),
-			err:  writing + "what was stored is not what the operator wrote: something changes it on the way",
+			err:  writing + "object was modified on write (mutating webhook?)",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, verbs := cluster(test.there, test.alters)
-			var made *Made
+			var made *Existing
 			if test.made != nil {
-				made = e.made(test.made)
+				made = e.existing(test.made)
 			}
-			err := New(client, operatorNamespace).Put(t.Context(), wanted(), owners(), made)
+			err := New(client, operatorNamespace).Ensure(t.Context(), wanted(), owners(), made)
 			if diff := cmp.Diff(test.err, messageOf(err)); diff != "" {
 				t.Errorf("error: -want +got:\n%s", diff)
 			}
 			if diff := cmp.Diff(test.verbs, *verbs); diff != "" {
 				t.Errorf("requests: -want +got:\n%s", diff)
 			}
-			got, err := client.Tracker().Get(restriction.GlobalNetworkPolicies, "", wanted().Name)
+			got, err := client.Tracker().Get(calico.GlobalNetworkPolicies, "", wanted().Name)
 			if test.want == nil {
 				if !apierrors.IsNotFound(err) {
 					t.Errorf("there is %v, %v", got, err)
@@ -241,8 +242,8 @@ func TestPut(t *testing.T) {
 }
 
 func TestDelete(t *testing.T) {
-	gone := apierrors.NewNotFound(restriction.GlobalNetworkPolicies.GroupResource(), "x")
-	another := apierrors.NewConflict(restriction.GlobalNetworkPolicies.GroupResource(), "x",
+	gone := apierrors.NewNotFound(calico.GlobalNetworkPolicies.GroupResource(), "x")
+	another := apierrors.NewConflict(calico.GlobalNetworkPolicies.GroupResource(), "x",
 		errors.New("the UID in the precondition is another"))
 	for name, test := range map[string]struct {
 		answer error
@@ -264,7 +265,7 @@ func TestDelete(t *testing.T) {
 					}
 					return true, nil, test.answer
 				})
-			err := New(client, operatorNamespace).Delete(t.Context(), wanted().Name, &Made{UID: "7"})
+			err := New(client, operatorNamespace).Delete(t.Context(), wanted().Name, &Existing{UID: "7"})
 			if diff := cmp.Diff(test.want, messageOf(err)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -284,7 +285,7 @@ func cluster(
 		objects = append(objects, there.DeepCopy())
 	}
 	client = fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{
-		restriction.GlobalNetworkPolicies: "GlobalNetworkPolicyList",
+		calico.GlobalNetworkPolicies: "GlobalNetworkPolicyList",
 	}, objects...)
 	verbs = new([]string)
 	client.PrependReactor("*", "*", func(action clienttesting.Action) (bool, runtime.Object, error) {

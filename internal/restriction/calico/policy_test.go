@@ -1,7 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package restriction_test
+package calico_test
 
 import (
 	"testing"
@@ -11,8 +11,10 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/json"
 
-	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
+
+const operatorNamespace = "license-operator-system"
 
 // object is decoded as what an API server says is.
 func object(t testing.TB, text string) *unstructured.Unstructured {
@@ -27,20 +29,20 @@ func object(t testing.TB, text string) *unstructured.Unstructured {
 func TestTierOf(t *testing.T) {
 	for name, test := range map[string]struct {
 		object string
-		want   restriction.Tier
+		want   calico.Tier
 	}{
 		"plain": {`{"metadata": {"name": "security"}, "spec": {"order": 100, "defaultAction": "Deny"}}`,
-			restriction.Tier{Name: "security"}},
-		"no spec": {`{"metadata": {"name": "security"}}`, restriction.Tier{Name: "security"}},
+			calico.Tier{Name: "security"}},
+		"no spec": {`{"metadata": {"name": "security"}}`, calico.Tier{Name: "security"}},
 		"with labels": {`{"metadata": {"name": "security", "labels": {"team": "net"}}}`,
-			restriction.Tier{Name: "security", Labels: labels.Set{"team": "net"}}},
+			calico.Tier{Name: "security", Labels: labels.Set{"team": "net"}}},
 		"deleted": {`{"metadata": {"name": "security", "deletionTimestamp": "2027-03-01T08:00:00Z"}}`,
-			restriction.Tier{Name: "security", Deleting: true}},
-		"no name":     {`{}`, restriction.Tier{}},
-		"of no types": {`{"metadata": {"name": 7, "labels": ["team"]}}`, restriction.Tier{}},
+			calico.Tier{Name: "security", Deleting: true}},
+		"no name":     {`{}`, calico.Tier{}},
+		"of no types": {`{"metadata": {"name": 7, "labels": ["team"]}}`, calico.Tier{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, restriction.TierOf(object(t, test.object))); diff != "" {
+			if diff := cmp.Diff(test.want, calico.TierOf(object(t, test.object))); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
@@ -49,21 +51,21 @@ func TestTierOf(t *testing.T) {
 
 func TestPolicyOf(t *testing.T) {
 	// seen is a GlobalNetworkPolicy security.x of tier security, and what else there is to it.
-	seen := func(changes ...func(*restriction.Policy)) restriction.Policy {
-		p := restriction.Policy{Kind: restriction.GlobalNetworkPolicy, Name: "security.x", Tier: "security",
+	seen := func(changes ...func(*calico.Policy)) calico.Policy {
+		p := calico.Policy{Kind: calico.GlobalNetworkPolicy, Name: "security.x", Tier: "security",
 			ForPods: true}
 		for _, change := range changes {
 			change(&p)
 		}
 		return p
 	}
-	allows := func(p *restriction.Policy) { p.Allows = true }
-	denies := func(p *restriction.Policy) { p.Denies = true }
-	marked := func(p *restriction.Policy) { p.Marked = true }
-	hostOnly := func(p *restriction.Policy) { p.ForPods = false }
-	tierless := func(p *restriction.Policy) { p.Tier = "" }
-	orderOf := func(order float64) func(*restriction.Policy) { return func(p *restriction.Policy) { p.Order = &order } }
-	neutral := func(p *restriction.Policy) { p.Neutral = true; p.Order = new(restriction.PassOrder) }
+	allows := func(p *calico.Policy) { p.Allows = true }
+	denies := func(p *calico.Policy) { p.Denies = true }
+	marked := func(p *calico.Policy) { p.Marked = true }
+	hostOnly := func(p *calico.Policy) { p.ForPods = false }
+	tierless := func(p *calico.Policy) { p.Tier = "" }
+	orderOf := func(order float64) func(*calico.Policy) { return func(p *calico.Policy) { p.Order = &order } }
+	neutral := func(p *calico.Policy) { p.Neutral = true; p.Order = new(calico.PassOrder) }
 
 	const name = `"metadata": {"name": "security.x"}`
 	with := func(spec string) string { return `{` + name + `, "spec": {"tier": "security", ` + spec + `}}` }
@@ -71,9 +73,9 @@ func TestPolicyOf(t *testing.T) {
 		return `{"metadata": {"name": "security.x", ` + metadata + `}, "spec": {"tier": "security"}}`
 	}
 	for name, test := range map[string]struct {
-		kind   restriction.PolicyKind
+		kind   calico.PolicyKind
 		object string
-		want   restriction.Policy
+		want   calico.Policy
 	}{
 		"nothing but a tier": {object: `{` + name + `, "spec": {"tier": "security"}}`, want: seen()},
 		"no spec":            {object: `{` + name + `}`, want: seen(tierless)},
@@ -92,7 +94,7 @@ func TestPolicyOf(t *testing.T) {
 			object: with(
 				`"ingress": [null, "Deny", ["Deny"], {"action": {"Deny": true}}, {"action": ["Deny"]}, {}, 7]`),
 			want: seen()},
-		"no object": {object: `{}`, want: seen(tierless, func(p *restriction.Policy) { p.Name = "" })},
+		"no object": {object: `{}`, want: seen(tierless, func(p *calico.Policy) { p.Name = "" })},
 
 		"an order":           {object: with(`"order": 100.5`), want: seen(orderOf(100.5))},
 		"a whole order":      {object: with(`"order": 100`), want: seen(orderOf(100))},
@@ -101,7 +103,7 @@ func TestPolicyOf(t *testing.T) {
 		"a whole order beyond integers": {object: with(`"order": -99999999999999999999`),
 			want: seen(orderOf(-99999999999999999999))},
 		"the least order": {object: with(`"order": -1.7976931348623157e308`),
-			want: seen(orderOf(restriction.PassOrder))},
+			want: seen(orderOf(calico.PassOrder))},
 		"an order that is null":   {object: with(`"order": null`), want: seen()},
 		"an order that is a word": {object: with(`"order": "first"`), want: seen()},
 		"allowing what comes in":  {object: with(`"ingress": [{"action": "Allow"}]`), want: seen(allows)},
@@ -127,13 +129,13 @@ func TestPolicyOf(t *testing.T) {
 		"tracked, and not before DNAT": {object: with(`"doNotTrack": false, "preDNAT": false`), want: seen()},
 		"not tracked, as a word":       {object: with(`"doNotTrack": "true"`), want: seen()},
 		"of another tier than its name": {object: `{` + name + `, "spec": {"tier": "platform"}}`,
-			want: seen(func(p *restriction.Policy) { p.Tier = "platform" })},
+			want: seen(func(p *calico.Policy) { p.Tier = "platform" })},
 		"of a kind that has a namespace": {
-			kind: restriction.NetworkPolicy,
+			kind: calico.NetworkPolicy,
 			object: `{"metadata": {"name": "security.x", "namespace": "shop"}, "spec": {"tier": "security", ` +
 				`"order": 7, "egress": [{"action": "Deny"}]}}`,
 			want: seen(denies,
-				orderOf(7), func(p *restriction.Policy) { p.Kind, p.Namespace = restriction.NetworkPolicy, "shop" }),
+				orderOf(7), func(p *calico.Policy) { p.Kind, p.Namespace = calico.NetworkPolicy, "shop" }),
 		},
 
 		"marked by the label": {object: branded(`"labels": {"license-operator.io/pass-policy": "true"}`),
@@ -184,27 +186,27 @@ func TestPolicyOf(t *testing.T) {
 			object: `{` + name +
 				`, "spec": {"tier": "security", "order": -1.7976931348623157e308, "selector": "all()", "types": ` +
 				`["Ingress", "Egress"], "ingress": [{"action": "Pass"}], "egress": [{"action": "Pass"}]}}`,
-			want: seen(orderOf(restriction.PassOrder)),
+			want: seen(orderOf(calico.PassOrder)),
 		},
 		"neutral and marked": {
 			object: `{"metadata": {"name": "security.x", "labels": {"license-operator.io/pass-policy": "true", ` +
 				`"team": "net"}}, "spec": ` + passSpecJSON + `}`, want: seen(neutral, marked),
 		},
 		"of a kind that is never ours": {
-			kind: restriction.NetworkPolicy,
+			kind: calico.NetworkPolicy,
 			object: `{"metadata": {"name": "security.x", "namespace": "shop", "labels": ` +
 				`{"license-operator.io/pass-policy": "true"}}, "spec": ` + passSpecJSON + `}`,
-			want: seen(orderOf(restriction.PassOrder),
-				func(p *restriction.Policy) { p.Kind, p.Namespace = restriction.NetworkPolicy, "shop" }),
+			want: seen(orderOf(calico.PassOrder),
+				func(p *calico.Policy) { p.Kind, p.Namespace = calico.NetworkPolicy, "shop" }),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			kind := test.kind
 			if kind == "" {
-				kind = restriction.GlobalNetworkPolicy
+				kind = calico.GlobalNetworkPolicy
 			}
 			policy := object(t, test.object)
-			got := restriction.PolicyOf(kind, policy, operatorNamespace)
+			got := calico.PolicyOf(kind, policy, operatorNamespace)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -219,14 +221,18 @@ func TestPolicyOf(t *testing.T) {
 func TestPolicyOfAPassPolicy(t *testing.T) {
 	text, err := json.Marshal(map[string]any{
 		"metadata": map[string]any{"name": "security.license-operator-pass",
-			"labels": map[string]any{restriction.PassPolicyLabel: restriction.PassPolicyLabelValue}},
-		"spec": restriction.PassSpec("security", operatorNamespace),
+			"labels": map[string]any{calico.PassPolicyLabel: calico.PassPolicyLabelValue}},
+		"spec": calico.PassSpec("security", operatorNamespace),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := restriction.PolicyOf(restriction.GlobalNetworkPolicy, object(t, string(text)), operatorNamespace)
-	if diff := cmp.Diff(made("security", "security.license-operator-pass"), got); diff != "" {
+	want := calico.Policy{
+		Kind: calico.GlobalNetworkPolicy, Name: "security.license-operator-pass", Tier: "security",
+		Order: new(calico.PassOrder), ForPods: true, Neutral: true, Marked: true,
+	}
+	got := calico.PolicyOf(calico.GlobalNetworkPolicy, object(t, string(text)), operatorNamespace)
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
