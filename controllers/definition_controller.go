@@ -17,13 +17,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
+	"github.com/license-operator/license-operator/internal/optional"
 	"github.com/license-operator/license-operator/internal/reconcile"
-)
-
-// The kinds of object that bring other kinds to a cluster.
-const (
-	customResourceDefinition = "CustomResourceDefinition"
-	apiService               = "APIService"
 )
 
 // automanagedLabel is on the APIServices that the cluster's own API server makes of what it serves itself: they bring
@@ -34,30 +29,29 @@ const automanagedLabel = "kube-aggregator.kubernetes.io/automanaged"
 type definitionReconciler struct {
 	reader client.Reader
 	// definition is CustomResourceDefinition or APIService.
-	definition string
+	definition optional.Definition
 	// kinds by the name of the definition that brings them.
-	kinds map[string][]*optionalKind
-	// lifetime is the manager's: a kind is followed for longer than a reconcile takes.
-	lifetime context.Context
+	kinds map[string][]*optional.Kind
 }
 
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=list;watch
 // +kubebuilder:rbac:groups=apiregistration.k8s.io,resources=apiservices,verbs=list;watch
 
 // setupDefinitions adds the reconcilers that tell these kinds whether the cluster has them.
-func setupDefinitions(ctx context.Context, mgr ctrl.Manager, kinds ...*optionalKind) error {
-	byDefinition := map[string]map[string][]*optionalKind{customResourceDefinition: {}, apiService: {}}
+func setupDefinitions(mgr ctrl.Manager, kinds ...*optional.Kind) error {
+	byDefinition := map[optional.Definition]map[string][]*optional.Kind{optional.CustomResourceDefinition: {}, optional.APIService: {}}
 	for _, kind := range kinds {
-		for _, definition := range kind.definedBy {
-			name := kind.name()
-			if definition == apiService {
-				name = kind.apiServiceName()
+		if err := mgr.Add(kind); err != nil {
+			return err
+		}
+		for definition, kinds := range byDefinition {
+			if name := kind.DefinitionName(definition); name != "" {
+				kinds[name] = append(kinds[name], kind)
 			}
-			byDefinition[definition][name] = append(byDefinition[definition][name], kind)
 		}
 	}
 	for definition, kinds := range byDefinition {
-		r := &definitionReconciler{reader: mgr.GetClient(), definition: definition, kinds: kinds, lifetime: ctx}
+		r := &definitionReconciler{reader: mgr.GetClient(), definition: definition, kinds: kinds}
 		if err := r.setup(mgr); err != nil {
 			return fmt.Errorf("setting up the %s controller: %w", definition, err)
 		}
@@ -74,14 +68,14 @@ func (r *definitionReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 	}
 	isThere := err == nil && definition.DeletionTimestamp.IsZero() && definition.Labels[automanagedLabel] == ""
 	for _, kind := range r.kinds[request.Name] {
-		kind.define(r.lifetime, r.definition, isThere)
+		kind.SetDefined(r.definition, isThere)
 	}
 	return ctrl.Result{}, nil
 }
 
 func (r *definitionReconciler) setup(mgr ctrl.Manager) error {
 	ours := predicate.NewPredicateFuncs(func(o client.Object) bool { return r.kinds[o.GetName()] != nil })
-	return reconcile.NewController(mgr, strings.ToLower(r.definition), reconcile.Options{}).
+	return reconcile.NewController(mgr, strings.ToLower(string(r.definition)), reconcile.Options{}).
 		For(definitionMetadata(r.definition), builder.OnlyMetadata, builder.WithPredicates(ours)).
 		// Of those that are not there, nothing else would tell.
 		WatchesRawSource(reconcile.NewTrigger(slices.Collect(maps.Keys(r.kinds))...)).
@@ -89,13 +83,13 @@ func (r *definitionReconciler) setup(mgr ctrl.Manager) error {
 }
 
 // definitionMetadata is the metadata of a definition of that kind.
-func definitionMetadata(kind string) *metav1.PartialObjectMetadata {
+func definitionMetadata(kind optional.Definition) *metav1.PartialObjectMetadata {
 	group := "apiextensions.k8s.io"
-	if kind == apiService {
+	if kind == optional.APIService {
 		group = "apiregistration.k8s.io"
 	}
 	definition := &metav1.PartialObjectMetadata{}
-	definition.SetGroupVersionKind(schema.GroupVersionKind{Group: group, Version: "v1", Kind: kind})
+	definition.SetGroupVersionKind(schema.GroupVersionKind{Group: group, Version: "v1", Kind: string(kind)})
 	return definition
 }
 

@@ -30,17 +30,19 @@ type nodeReconciler struct {
 	tally  *tally
 	// recount is the queue of this controller, and products that of products.
 	recount, products *reconcile.Trigger
-	// windowsChanged is called when the first Windows node has come, or the last has gone.
-	windowsChanged func()
-	hadWindows     bool
+	// restrictions requests a plan when the first Windows node has come, or the last has gone.
+	restrictions *reconcile.Trigger
+	hadWindows   bool
 }
 
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=list;watch
 
-func newNodeReconciler(reader client.Reader, products *reconcile.Trigger) *nodeReconciler {
+func newNodeReconciler(
+	reader client.Reader, products, restrictions *reconcile.Trigger,
+) *nodeReconciler {
 	recount := reconcile.NewTrigger(allNodes)
 	return &nodeReconciler{
-		reader: reader, products: products, recount: recount,
+		reader: reader, products: products, restrictions: restrictions, recount: recount,
 		tally: newTally(func() { recount.Add(allNodes, recountDelay) }),
 	}
 }
@@ -54,13 +56,13 @@ func (r *nodeReconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Re
 	for _, name := range r.tally.recount(products.Items) {
 		r.products.Add(name, 0)
 	}
-	if has := r.tally.hasWindows(); has != r.hadWindows {
+	if has := r.tally.HasWindows(); has != r.hadWindows {
 		r.hadWindows = has
 		// The mode of every restriction may be another now, whatever counts as use of its product.
 		for i := range products.Items {
 			r.products.Add(products.Items[i].Name, 0)
 		}
-		r.windowsChanged()
+		r.restrictions.Add(reconcile.All, 0)
 	}
 	return ctrl.Result{}, nil
 }

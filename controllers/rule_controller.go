@@ -28,6 +28,7 @@ import (
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/alerting"
+	"github.com/license-operator/license-operator/internal/optional"
 	"github.com/license-operator/license-operator/internal/reconcile"
 )
 
@@ -46,7 +47,7 @@ var prometheusRules = schema.GroupVersionResource{Group: "monitoring.coreos.com"
 type ruleReconciler struct {
 	reader  client.Reader
 	client  dynamic.Interface
-	kind    *optionalKind
+	kind    *optional.Kind
 	options alerting.Options
 	// changes is the queue of this controller, and products that of products.
 	changes, products *reconcile.Trigger
@@ -86,29 +87,38 @@ func newRuleReconciler(
 		reader: mgr.GetClient(), client: rules, options: options, changes: reconcile.NewTrigger(), products: products,
 		kept: map[string]keptRule{},
 	}
-	lookup := lookup{reader: mgr.GetClient()}
-	r.kind = &optionalKind{
-		client:    rules,
-		resource:  prometheusRules,
-		definedBy: []string{customResourceDefinition},
-		namespace: options.Namespace,
-		selector:  alerting.Selector,
-		transform: r.observe,
-		kindChanged: func() {
-			r.forgetAll()
-			for _, product := range lookup.everyProduct(context.Background(), nil) {
-				r.changes.Add(product.Name, 0)
-				r.products.Add(product.Name, 0)
-			}
-		},
-		objectChanged: func(rule metav1.ObjectMetaAccessor) {
+	r.kind = optional.New(optional.Options{
+		Client:        rules,
+		Resource:      prometheusRules,
+		DefinedBy:     []optional.Definition{optional.CustomResourceDefinition},
+		Namespace:     options.Namespace,
+		LabelSelector: alerting.Selector,
+		Transform:     r.observe,
+		KindChanged:   r.requestAll,
+		ObjectChanged: func(rule metav1.ObjectMetaAccessor) {
 			if owner := metav1.GetControllerOf(rule.GetObjectMeta()); owner != nil {
 				r.changes.Add(owner.Name, reconcile.RepairDelay)
 			}
 		},
-	}
+	})
 	return r, nil
 }
+
+// requestAll forgets what has come of the rules, and requests all of them again: the kind is another now, or gone.
+func (r *ruleReconciler) requestAll() {
+	r.forgetAll()
+	var products api.LicensedProductList
+	if err := r.reader.List(context.Background(), &products, client.UnsafeDisableDeepCopy); err != nil {
+		logf.Log.Error(err, "Failed to list LicensedProducts in the cache")
+	}
+	for i := range products.Items {
+		r.changes.Add(products.Items[i].Name, 0)
+		r.products.Add(products.Items[i].Name, 0)
+	}
+}
+
+// Decided implements licensing.Alerts.
+func (r *ruleReconciler) Decided() bool { return r.kind.IsDecided() }
 
 // Reconcile sees to it that the rule of one product is as it should be.
 func (r *ruleReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
@@ -120,7 +130,7 @@ func (r *ruleReconciler) Reconcile(ctx context.Context, request ctrl.Request) (c
 	} else if err != nil {
 		return ctrl.Result{}, err
 	}
-	object, err := r.kind.get(alerting.RuleName(product.Name))
+	object, err := r.kind.Get(alerting.RuleName(product.Name))
 	if err != nil {
 		return ctrl.Result{},
 			nil //nolint:nilerr // the condition AlertsReady tells of it, and when it changes, all products are looked at again
@@ -148,9 +158,9 @@ func (r *ruleReconciler) Reconcile(ctx context.Context, request ctrl.Request) (c
 	return result, nil
 }
 
-// alertsReady is the condition AlertsReady of a product; nil where what it is has yet to be seen.
-func (r *ruleReconciler) alertsReady(product *api.LicensedProduct) *metav1.Condition {
-	if _, err := r.kind.get(alerting.RuleName(product.Name)); errors.Is(err, errNotKnownYet) {
+// Condition implements licensing.Alerts.
+func (r *ruleReconciler) Condition(product *api.LicensedProduct) *metav1.Condition {
+	if _, err := r.kind.Get(alerting.RuleName(product.Name)); errors.Is(err, optional.ErrUnknown) {
 		return nil
 	} else if err != nil {
 		return new(r.condition(product, err))
@@ -250,7 +260,7 @@ func (r *ruleReconciler) write(
 			return "", r.nameTaken(rule)
 		}
 	}
-	if owner != nil && !isProduct(owner, product.Name) {
+	if owner != nil && !reconcile.IsProduct(owner, product.Name) {
 		return "", r.nameTaken(rule)
 	}
 	patch, err := json.Marshal(map[string]any{
@@ -268,12 +278,6 @@ func (r *ruleReconciler) write(
 	return patched.GetResourceVersion(), nil
 }
 
-// isProduct tells whether an owner is the product of that name, or was an earlier one.
-func isProduct(owner *metav1.OwnerReference, name string) bool {
-	group, err := schema.ParseGroupVersion(owner.APIVersion)
-	return err == nil && group.Group == api.GroupVersion.Group && owner.Kind == "LicensedProduct" && owner.Name == name
-}
-
 func (r *ruleReconciler) nameTaken(rule *unstructured.Unstructured) error {
 	return fmt.Errorf("there is a PrometheusRule %q in namespace %q already, and it is not this product's: rename "+
 		"it, or have the operator write to another namespace (--alerts-namespace)",
@@ -287,9 +291,9 @@ func (r *ruleReconciler) condition(product *api.LicensedProduct, err error) meta
 		ready.Status, ready.Reason = metav1.ConditionTrue, api.ReasonRuleApplied
 		ready.Message = fmt.Sprintf("PrometheusRule %q in namespace %q has the product's alerts.",
 			alerting.RuleName(product.Name), r.options.Namespace)
-	case errors.Is(err, errNotInstalled):
+	case errors.Is(err, optional.ErrNotInstalled):
 		ready.Reason = api.ReasonAPINotInstalled
-		ready.Message = "The cluster has no PrometheusRules (" + r.kind.name() + "), so nobody is alerted: " +
+		ready.Message = "The cluster has no PrometheusRules (" + r.kind.Name() + "), so nobody is alerted: " +
 			"install prometheus-operator, or that CustomResourceDefinition alone, and the rule is there within seconds."
 	case isForbiddenByRBAC(err):
 		ready.Reason = api.ReasonForbidden

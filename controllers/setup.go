@@ -1,18 +1,15 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package controllers has one reconciler per kind. Each reads, evaluates, applies the status once, and then tells of
-// transitions in events.
+// Package controllers sets up the operator's controllers, each of which has a package of its own.
 package controllers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -22,20 +19,20 @@ import (
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/controllers/licensing"
+	"github.com/license-operator/license-operator/controllers/restriction"
 	"github.com/license-operator/license-operator/internal/alerting"
+	"github.com/license-operator/license-operator/internal/assess"
 	"github.com/license-operator/license-operator/internal/clock"
 	"github.com/license-operator/license-operator/internal/metrics"
+	"github.com/license-operator/license-operator/internal/optional"
 	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/report"
 	"github.com/license-operator/license-operator/internal/token"
 )
 
-const (
-	// eventReporter is the reporting controller of the operator's events.
-	eventReporter = "license-operator.io/license-operator"
-
-	clockWatchEvery = time.Second
-)
+// clockWatchEvery is how often the clock is compared with the time that has passed.
+const clockWatchEvery = time.Second
 
 // Options of SetupWithManager.
 type Options struct {
@@ -62,8 +59,8 @@ func CacheOptions(namespace string) cache.Options {
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.Secret{}: {Namespaces: map[string]cache.Config{namespace: {}}, Transform: boundSecret},
 			&corev1.Node{}:   {Transform: countedNode},
-			definitionMetadata(customResourceDefinition): {Transform: existence},
-			definitionMetadata(apiService):               {Transform: existence},
+			definitionMetadata(optional.CustomResourceDefinition): {Transform: existence},
+			definitionMetadata(optional.APIService):               {Transform: existence},
 		},
 	}
 }
@@ -72,8 +69,8 @@ func CacheOptions(namespace string) cache.Options {
 // what the operator may not read. The reader is one that asks the API server.
 func CheckReadable(ctx context.Context, reader client.Reader, namespace string) error {
 	crds, apiServices := &metav1.PartialObjectMetadataList{}, &metav1.PartialObjectMetadataList{}
-	crds.SetGroupVersionKind(definitionMetadata(customResourceDefinition).GroupVersionKind())
-	apiServices.SetGroupVersionKind(definitionMetadata(apiService).GroupVersionKind())
+	crds.SetGroupVersionKind(definitionMetadata(optional.CustomResourceDefinition).GroupVersionKind())
+	apiServices.SetGroupVersionKind(definitionMetadata(optional.APIService).GroupVersionKind())
 	for _, needed := range []struct {
 		list    client.ObjectList
 		options []client.ListOption
@@ -112,88 +109,69 @@ func boundSecret(object any) (any, error) {
 
 // SetupWithManager adds the reconcilers to mgr, whose cache has CacheOptions.
 func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) error {
-	if err := indexKeys(ctx, mgr.GetFieldIndexer()); meta.IsNoMatchError(err) {
-		return fmt.Errorf("the cluster does not know the kinds of license-operator: install the CRDs (make "+
-			"install): %w", err)
-	} else if err != nil {
-		return fmt.Errorf("indexing LicenseKeys: %w", err)
-	}
-	shared := &assessor{
-		reader:     mgr.GetClient(),
-		clock:      options.Clock,
-		verifier:   token.NewVerifier(),
-		namespace:  options.Namespace,
-		clusterUID: options.ClusterUID,
-	}
-	// Each controller hears of the clock on a channel of its own; one entry is enough, since it means: look at
-	// everything.
-	keyChanges, productChanges := make(chan event.GenericEvent, 1), make(chan event.GenericEvent, 1)
-	keys := &licenseKeyReconciler{client: mgr.GetClient(), recorder: mgr.GetEventRecorder(eventReporter),
-		assessor: shared}
-	if err := keys.setup(mgr, keyChanges); err != nil {
-		return fmt.Errorf("setting up the LicenseKey controller: %w", err)
-	}
-	wake := reconcile.NewTrigger()
-	nodes := newNodeReconciler(mgr.GetClient(), wake)
-	if err := nodes.setup(ctx, mgr); err != nil {
-		return fmt.Errorf("setting up the Node controller: %w", err)
-	}
-	rules, err := newRuleReconciler(mgr, options.Alerts, wake)
+	products, plans := reconcile.NewTrigger(), reconcile.NewTrigger(reconcile.All)
+	assessments := &reconcile.Board[*assess.Assessment]{}
+	nodes := newNodeReconciler(mgr.GetClient(), products, plans)
+	rules, err := newRuleReconciler(mgr, options.Alerts, products)
 	if err != nil {
-		return fmt.Errorf("creating clients for PrometheusRules: %w", err)
+		return fmt.Errorf("creating a client for PrometheusRules: %w", err)
 	}
-	if err := rules.setup(mgr); err != nil {
-		return fmt.Errorf("setting up the PrometheusRule controller: %w", err)
-	}
-	restrictions, err := newRestrictionReconciler(mgr, options, shared, nodes.tally, wake)
-	if err != nil {
-		return fmt.Errorf("creating clients for network policies: %w", err)
-	}
-	if options.ManageAdmissionPolicies {
-		restrictions.locks.policies = &admissionPolicies{client: mgr.GetClient()}
-		if err := mgr.Add(restrictions.locks.policies); err != nil {
-			return fmt.Errorf("adding the admission policies: %w", err)
-		}
-	}
-	nodes.windowsChanged = func() { restrictions.planAgain(0) }
-	if err := errors.Join(restrictions.setup(mgr), restrictions.passes.setup(mgr),
-		restrictions.locks.setup(mgr)); err != nil {
-		return fmt.Errorf("setting up the controllers of restrictions: %w", err)
-	}
-	products := &licensedProductReconciler{
-		client: mgr.GetClient(), recorder: mgr.GetEventRecorder(eventReporter), assessor: shared, tally: nodes.tally,
-		rules: rules, restrictions: restrictions, wake: wake,
-	}
-	if err := products.setup(mgr, productChanges); err != nil {
-		return fmt.Errorf("setting up the LicensedProduct controller: %w", err)
-	}
-	if err := setupDefinitions(ctx, mgr, append(restrictions.policies.kinds(), rules.kind)...); err != nil {
-		return err
-	}
-	if err := mgr.Add(metrics.NewCollector(ctrlmetrics.Registry, mgr.GetClient(), options.Clock)); err != nil {
-		return fmt.Errorf("adding the metrics: %w", err)
-	}
-	reports, err := report.NewHandler(report.Options{
-		Log: mgr.GetLogger().WithName("report"), Cache: mgr.GetClient(), API: mgr.GetAPIReader(),
-		Config: mgr.GetConfig(), HTTPClient: mgr.GetHTTPClient(),
-		Clock: options.Clock, ClusterUID: options.ClusterUID,
+	restrictions, err := restriction.New(mgr, restriction.Options{
+		Namespace: options.Namespace, MaxMode: options.MaxRestriction,
+		ManageAdmissionPolicies: options.ManageAdmissionPolicies, Nodes: nodes.tally, Assessments: assessments,
+		Trigger: plans, ProductTrigger: products,
 	})
 	if err != nil {
 		return err
 	}
-	if err := mgr.AddMetricsServerExtraHandler(report.Path, reports); err != nil {
-		return fmt.Errorf("adding the license report: %w", err)
+	clockChanges := make(chan event.GenericEvent, 1)
+	licenses := licensing.New(mgr, licensing.Options{
+		Clock: options.Clock, ClockChanges: clockChanges, Namespace: options.Namespace, ClusterUID: options.ClusterUID,
+		Usage: nodes.tally, Alerts: rules, Restrictions: restrictions, Assessments: assessments, Trigger: products,
+		PlanTrigger: plans,
+	})
+	for _, setup := range []func() error{
+		func() error { return licenses.SetupWithManager(ctx, mgr) },
+		func() error { return nodes.setup(ctx, mgr) },
+		func() error { return rules.setup(mgr) },
+		func() error { return restrictions.SetupWithManager(mgr) },
+		func() error { return setupDefinitions(mgr, append(restrictions.Kinds(), rules.kind)...) },
+		func() error {
+			return mgr.Add(metrics.NewCollector(ctrlmetrics.Registry, mgr.GetClient(), options.Clock))
+		},
+		func() error { return setupReport(mgr, options) },
+		func() error { return mgr.Add(watchClock(mgr, options.Clock, clockChanges)) },
+	} {
+		if err := setup(); err != nil {
+			return fmt.Errorf("setting up the controllers: %w", err)
+		}
 	}
-	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		options.Clock.Watch(ctx, clockWatchEvery, func() {
-			mgr.GetLogger().Info("Clock changed, evaluating everything again")
-			for _, changes := range []chan event.GenericEvent{keyChanges, productChanges} {
-				select {
-				case changes <- event.GenericEvent{Object: &api.LicensedProduct{}}:
-				default:
-				}
+	return nil
+}
+
+// setupReport serves the license report beside the metrics.
+func setupReport(mgr ctrl.Manager, options Options) error {
+	reports, err := report.NewHandler(report.Options{
+		Log: mgr.GetLogger().WithName("report"), Cache: mgr.GetClient(), API: mgr.GetAPIReader(),
+		Config: mgr.GetConfig(), HTTPClient: mgr.GetHTTPClient(), Clock: options.Clock, ClusterUID: options.ClusterUID,
+	})
+	if err != nil {
+		return err
+	}
+	return mgr.AddMetricsServerExtraHandler(report.Path, reports)
+}
+
+// watchClock requests an assessment of every product when the clock was set, or is confirmed or disputed. One entry in
+// the channel is enough.
+func watchClock(mgr ctrl.Manager, c *clock.Clock, changes chan<- event.GenericEvent) manager.Runnable {
+	return manager.RunnableFunc(func(ctx context.Context) error {
+		c.Watch(ctx, clockWatchEvery, func() {
+			mgr.GetLogger().Info("Clock changed, assessing every product")
+			select {
+			case changes <- event.GenericEvent{Object: &api.LicensedProduct{}}:
+			default:
 			}
 		})
 		return nil
-	}))
+	})
 }

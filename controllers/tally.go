@@ -34,15 +34,15 @@ func newTally(changed func()) *tally {
 		used: map[string][]api.Usage{}}
 }
 
-// isReady tells whether all nodes have been seen.
-func (t *tally) isReady() bool {
+// Ready tells whether all nodes have been seen.
+func (t *tally) Ready() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.synced()
 }
 
-// of is what is in use of a product; nil where its selector is none, of which its condition Ready tells.
-func (t *tally) of(product *api.LicensedProduct) []api.Usage {
+// Of is what is in use of a product; nil where its selector is none, of which its condition Ready tells.
+func (t *tally) Of(product *api.LicensedProduct) []api.Usage {
 	selector, err := usage.Selector(product)
 	if err != nil {
 		return nil
@@ -56,8 +56,8 @@ func (t *tally) of(product *api.LicensedProduct) []api.Usage {
 	return t.used[key]
 }
 
-// hasWindows tells whether any node runs Windows.
-func (t *tally) hasWindows() bool {
+// HasWindows tells whether any node runs Windows.
+func (t *tally) HasWindows() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.windows > 0

@@ -59,7 +59,28 @@ func (v *Verifier) Terms(product *api.LicensedProduct) (*Terms, error) {
 
 // Verify is the function Verify, with outcomes remembered.
 func (v *Verifier) Verify(token, certificate string, terms *Terms, clusterUID string, now time.Time) Result {
-	return v.rememberedFinding(token, certificate, terms.trusted()).judge(terms, clusterUID, now)
+	return v.Examine(token, certificate, terms).Judge(terms, clusterUID, now)
+}
+
+// Examine does what Verify does before time, audience, cluster and revocations come into play. For a caller that knows
+// when token and certificate change, it is worth remembering: Judge then hashes nothing.
+func (v *Verifier) Examine(token, certificate string, terms *Terms) *Examination {
+	anchors := terms.trusted()
+	return &Examination{anchors: anchors.digest, finding: v.rememberedFinding(token, certificate, anchors)}
+}
+
+// Examination is what a token, its certificates and trust anchors amount to by themselves.
+type Examination struct {
+	anchors digest
+	finding *finding
+}
+
+// IsFor tells whether the examination was made with the trust anchors of these terms.
+func (e *Examination) IsFor(terms *Terms) bool { return e.anchors == terms.trusted().digest }
+
+// Judge completes a verification. The terms are those that the examination is for.
+func (e *Examination) Judge(terms *Terms, clusterUID string, now time.Time) Result {
+	return e.finding.judge(terms, clusterUID, now)
 }
 
 func (v *Verifier) rememberedFinding(token, certificate string, anchors *anchors) *finding {

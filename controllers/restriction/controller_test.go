@@ -1,7 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package restriction
 
 import (
 	"errors"
@@ -17,10 +17,16 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/dynamic/fake"
+	fakeclient "sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/apierror"
+	"github.com/license-operator/license-operator/internal/assess"
+	"github.com/license-operator/license-operator/internal/license"
+	"github.com/license-operator/license-operator/internal/optional"
 	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/restriction/calico"
@@ -29,9 +35,9 @@ import (
 
 // forbidden is what an API server says where a right is missing.
 func forbidden(verb, resource string) error {
-	return apierrors.NewForbidden(calico.Version.WithResource(resource).GroupResource(), "",
+	return apierror.OfRead(apierrors.NewForbidden(calico.Version.WithResource(resource).GroupResource(), "",
 		fmt.Errorf(`User "license-operator" cannot %s resource %q in API group "projectcalico.org" at the `+
-			`cluster scope`, verb, resource))
+			`cluster scope`, verb, resource)))
 }
 
 // refused is what an API server says where a webhook says no.
@@ -45,7 +51,6 @@ func wrap(tier string, err error) error {
 }
 
 func TestReadiness(t *testing.T) {
-	const apply = "Grant it what config/rbac does."
 	affecting := func(inForce bool, tiers ...string) *restriction.ProductPlan {
 		plan := &restriction.ProductPlan{Name: "acme-mesh", Mode: defaultTierOnly, InForce: inForce}
 		for _, tier := range tiers {
@@ -66,6 +71,12 @@ func TestReadiness(t *testing.T) {
 		Owners: ownedBy("LicensedProduct", "acme-mesh")}}
 
 	type told struct{ Reason, Message string }
+	noAPI := told{"APINotInstalled", "The cluster does not have all of projectcalico.org/v3: there are no tiers to " +
+		"restrict. They are restricted as soon as it has."}
+	cannot := func(verb, resource string) string {
+		return resource + `.projectcalico.org is forbidden: User "license-operator" cannot ` + verb + ` resource "` +
+			resource + `" in API group "projectcalico.org" at the cluster scope`
+	}
 	for name, test := range map[string]struct {
 		plan     *restriction.ProductPlan
 		unseen   error
@@ -74,164 +85,146 @@ func TestReadiness(t *testing.T) {
 		locks    map[string]lockProof
 		want     told
 	}{
-		"nothing in force": {plan: affecting(false, "east"),
-			want: told{"Complete", "Nothing is restricted, and nothing is left of any restriction."}},
+		"nothing in force": {plan: affecting(false, "east"), want: told{"Complete", "No restriction in force."}},
 		"in force": {plan: affecting(true, "east"), locks: proved,
-			want: told{"Complete", "Everything is as the restriction wants it."}},
+			want: told{"Complete", "Restriction fully applied."}},
 		"in force, and there is no tier to lock": {
-			plan: affecting(true), want: told{"Complete", "Everything is as the restriction wants it."},
+			plan: affecting(true), want: told{"Complete", "Restriction fully applied."},
 		},
 		"no tiers": {
-			plan: affecting(false), unseen: errors.Join(errNotInstalled, errNotInstalled),
-			want: told{"APINotInstalled", "The cluster has no network policy tiers (projectcalico.org/v3), or not " +
-				"all of that API: there is nothing to restrict. " +
-				"Should it come, what is asked for happens within seconds."},
+			plan: affecting(false), unseen: errors.Join(optional.ErrNotInstalled, optional.ErrNotInstalled), want: noAPI,
 		},
 		"tiers that are not served at the moment": {
-			plan: affecting(true), unseen: errors.Join(errNotServed, errNotInstalled),
-			want: told{"APINotInstalled", "The cluster does not serve its network policy tiers " +
-				"(projectcalico.org/v3), or not all of that API. What is in force stays so meanwhile."},
+			plan: affecting(true), unseen: errors.Join(optional.ErrNotServed, optional.ErrNotInstalled),
+			want: told{"APINotInstalled", "The API server does not serve all of projectcalico.org/v3. Restrictions in " +
+				"force stay in force until it does."},
 		},
 		"no policies, and the tiers are forbidden": {
-			plan: affecting(false), unseen: errors.Join(forbidden("list", "tiers"), errNotInstalled),
-			want: told{"APINotInstalled", "The cluster has no network policy tiers (projectcalico.org/v3), or not " +
-				"all of that API: there is nothing to restrict. " +
-				"Should it come, what is asked for happens within seconds."},
+			plan: affecting(false), unseen: errors.Join(forbidden("list", "tiers"), optional.ErrNotInstalled), want: noAPI,
 		},
-		"what is there may not be seen": {
+		"reading is forbidden": {
 			plan: affecting(true, "east"), unseen: forbidden("list", "tiers"),
 			tierErrs: map[string]error{"east": refused()}, locks: unproved(9),
-			want: told{"Forbidden",
-				`The operator may not see all tiers and policies: tiers.projectcalico.org is forbidden: ` +
-					`User "license-operator" cannot list resource "tiers" in API group "projectcalico.org" at the ` +
-					`cluster scope. ` + apply},
+			want: told{"Forbidden", "Missing permission to read tiers and policies: " + cannot("list", "tiers") +
+				". Grant the permissions in config/rbac."},
 		},
-		"none of what is there may be seen": {
+		"reading anything is forbidden": {
 			plan:   affecting(true),
 			unseen: errors.Join(forbidden("list", "tiers"), forbidden("list", "globalnetworkpolicies")),
-			want: told{"Forbidden",
-				`The operator may not see all tiers and policies: tiers.projectcalico.org is forbidden: ` +
-					`User "license-operator" cannot list resource "tiers" in API group "projectcalico.org" at the ` +
-					`cluster scope; globalnetworkpolicies.projectcalico.org is forbidden: ` +
-					`User "license-operator" cannot list resource "globalnetworkpolicies" in API group ` +
-					`"projectcalico.org" at the cluster scope. ` + apply},
+			want: told{"Forbidden", "Missing permission to read tiers and policies: " + cannot("list", "tiers") + "; " +
+				cannot("list", "globalnetworkpolicies") + ". Grant the permissions in config/rbac."},
 		},
-		"what is there cannot be seen": {
+		"reading fails": {
 			plan: affecting(true, "east"), unseen: errors.New("the server is starting"),
-			want: told{"ApplyFailed", "The operator cannot see all tiers and policies: the server is starting."},
+			want: told{"ApplyFailed", "Failed to read tiers and policies: the server is starting."},
 		},
-		"a right is missing": {
+		"a permission is missing": {
 			plan: affecting(true, "east", "west"),
 			tierErrs: map[string]error{"east": wrap("east", forbidden("create", "globalnetworkpolicies")),
 				"west": wrap("west", refused())}, locks: unproved(9),
-			want: told{"Forbidden",
-				`The operator may not keep the pass policies (tiers concerned: 2): writing the pass policy of tier ` +
-					`east: globalnetworkpolicies.projectcalico.org is forbidden: ` +
-					`User "license-operator" cannot create resource "globalnetworkpolicies" in API group ` +
-					`"projectcalico.org" at the cluster scope. ` + apply},
+			want: told{"Forbidden", "Missing permission to write pass policies: writing the pass policy of tier east: " +
+				cannot("create", "globalnetworkpolicies") + ". Tiers affected: 2. Grant the permissions in config/rbac."},
 		},
-		"a webhook refuses, which no right would help": {
+		"a webhook rejects, which no permission would help": {
 			plan: affecting(true, "east"), tierErrs: map[string]error{"east": wrap("east", refused())},
 			locks: unproved(9),
-			want: told{"ApplyFailed",
-				"Pass policies are not as they have to be (tiers concerned: 1): writing the pass policy of tier " +
-					"east: " +
-					"globalnetworkpolicies.projectcalico.org is forbidden: the webhook says no. The operator goes on " +
-					"trying."},
+			want: told{"ApplyFailed", "Failed to write pass policies: writing the pass policy of tier east: " +
+				"globalnetworkpolicies.projectcalico.org is forbidden: the webhook says no. Tiers affected: 1. " +
+				"The operator retries."},
 		},
-		"what is lifted does not go": {
+		"a deletion fails": {
 			plan: affecting(false), tierErrs: map[string]error{"west": errors.New("a conflict")}, existing: owned,
-			want: told{"ApplyFailed", "Pass policies are not as they have to be (tiers concerned: 1): a conflict. " +
-				"The operator goes on trying."},
+			want: told{"ApplyFailed", "Failed to write pass policies: a conflict. Tiers affected: 1. The operator retries."},
 		},
-		"a failure in another's tiers": {
-			plan: affecting(true, "east"), tierErrs: map[string]error{"north": errors.New("a conflict")},
-			existing: owned,
-			locks:    proved,
-			want:     told{"Complete", "Everything is as the restriction wants it."},
+		"a failure in the tiers of another product": {
+			plan: affecting(true, "east"), tierErrs: map[string]error{"north": errors.New("a conflict")}, existing: owned,
+			locks: proved, want: told{"Complete", "Restriction fully applied."},
 		},
 		"the lock has yet to be asked for": {
-			plan: affecting(true, "east"), locks: unproved(0), want: told{"Applying", applyingMessage},
+			plan: affecting(true, "east"), locks: unproved(0), want: told{"Applying", restriction.ApplyingMessage},
 		},
 		"the lock is found wanting, and asked for again": {
-			plan: bypassed(1), locks: unproved(lockPatience - 1), want: told{"Applying", applyingMessage},
+			plan: bypassed(1), locks: unproved(lockPatience - 1), want: told{"Applying", restriction.ApplyingMessage},
 		},
 		"the lock is found wanting": {
 			plan: bypassed(1), locks: unproved(lockPatience),
-			want: told{"LockNotInForce", "What the restriction refuses is not refused: it was accepted. Install " +
-				"config/admission, or run the operator with --manage-admission-policies. " +
-				"Policies go on being applied to pods: status.restriction.bypasses says which, and why."},
+			want: told{"LockNotInForce", "Admission policies are not enforced: it was accepted. Install " +
+				"config/admission, or run the operator with --manage-admission-policies. " + bypassedMessage},
 		},
 		"another's lock is found wanting": {
 			plan:  affecting(true, "east"),
 			locks: map[string]lockProof{"east": {}, "west": {err: errors.New("it was accepted"), attempts: 9}},
-			want:  told{"Complete", "Everything is as the restriction wants it."},
+			want:  told{"Complete", "Restriction fully applied."},
 		},
 		"bypassed": {
 			plan: bypassed(17), locks: proved,
-			want: told{"Bypassed",
-				"Policies go on being applied to pods: status.restriction.bypasses says which, and why."},
+			want: told{"Bypassed", "Some policies are still applied to pods: see status.restriction.bypasses."},
 		},
 		"what would bypass it, were it in force": {
 			plan: func() *restriction.ProductPlan { p := bypassed(1); p.InForce = false; return p }(),
-			want: told{"Complete", "Nothing is restricted, and nothing is left of any restriction."},
+			want: told{"Complete", "No restriction in force."},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, plan := carryingOut(test.tierErrs, test.existing)
-			r.locks.proofs, plan.unseen = test.locks, test.unseen
-			var got told
-			var proving bool
-			got.Reason, got.Message, proving = r.readiness(plan, test.plan)
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
+			plan.unseen = test.unseen
+			for tier, proof := range test.locks {
+				r.state.proofs.Set(tier, proof)
 			}
+			got := r.readiness(plan, test.plan)
 			// In these cases nothing is to be written but what has failed.
-			if proving != (got.Reason == api.ReasonApplying) {
-				t.Errorf("nothing but the lock has yet to be proved: %t", proving)
+			want := restriction.Readiness{Reason: test.want.Reason, Message: test.want.Message,
+				IsProving: test.want.Reason == api.ReasonApplying}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
 	}
 }
 
-// carryingOut is a plan for which work in some tiers has failed.
+// carryingOut is a plan for which actions in some tiers have failed.
 func carryingOut(
 	failed map[string]error, existing map[string]*enforcement.Existing,
-) (*restrictionReconciler, *restrictionPlan) {
-	plan := &restrictionPlan{existing: existing, work: map[string]tierWork{}}
-	results := map[string]tierResult{}
+) (*Reconciler, *plan) {
+	p := &plan{existing: existing, actions: map[string]tierAction{}}
+	r := &Reconciler{state: &state{}}
+	r.locks = &lockReconciler{state: r.state}
 	for tier, err := range failed {
-		plan.work[tier], results[tier] = tierWork{}, tierResult{err: err, failures: 1}
+		p.actions[tier] = tierAction{}
+		r.state.results.Set(tier, tierResult{err: err})
 	}
-	return &restrictionReconciler{passes: &passPolicyReconciler{results: results}, locks: &lockReconciler{}}, plan
+	return r, p
 }
 
-// A deletion that something holds up is not done, and the API server does not say so.
-func TestWhatIsHeldIsNotLifted(t *testing.T) {
+// A deletion that finalizers delay is not done, and the API server does not say so.
+func TestADelayedDeletionIsNotDone(t *testing.T) {
 	const name = "west.license-operator-pass"
 	client := fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(),
 		map[schema.GroupVersionResource]string{calico.GlobalNetworkPolicies: "GlobalNetworkPolicyList"})
 	existing := map[string]*enforcement.Existing{name: {UID: "1", Tier: "west", Deleting: true,
 		Owners: ownedBy("LicensedProduct", "acme-mesh")}}
-	r, plan := carryingOut(nil, existing)
-	plan.work = workOf(&restriction.Plan{Delete: []string{name}}, existing, nil)
-	r.passes = &passPolicyReconciler{
-		enforcer: enforcement.New(client, "license-operator-system"), changed: func() {},
-		results: map[string]tierResult{},
-		workIn:  func(tier string) (tierWork, bool) { work, wanted := plan.work[tier]; return work, wanted },
-	}
-	if result, err := r.passes.Reconcile(t.Context(), reconcile.Request("west")); err != nil ||
-		result.RequeueAfter != firstPassRetry {
-		t.Errorf("got %v, %v", result, err)
+	r, p := carryingOut(nil, existing)
+	p.actions = actionsOf(&restriction.Plan{Delete: []string{name}}, existing, nil)
+	r.state.plans.Set(reconcile.All, p)
+	passes := passesWith(client, r.state)
+	const want = "deleting the pass policy west.license-operator-pass: its finalizers have not completed"
+	if _, err := passes.Reconcile(t.Context(), reconcile.Request("west")); err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
 	}
 	if actions := client.Actions(); len(actions) > 0 {
-		t.Errorf("it was asked for again: %v", actions)
+		t.Errorf("it was requested again: %v", actions)
 	}
-	reason, message, _ := r.readiness(plan, &restriction.ProductPlan{Name: "acme-mesh"})
-	want := "Pass policies are not as they have to be (tiers concerned: 1): deleting the pass policy " +
-		"west.license-operator-pass: its finalizers have not completed. The operator goes on trying."
-	if reason != api.ReasonApplyFailed || message != want {
-		t.Errorf("got %s: %s", reason, message)
+	wantReady := restriction.Readiness{Reason: api.ReasonApplyFailed,
+		Message: "Failed to write pass policies: " + want + ". Tiers affected: 1. The operator retries."}
+	if diff := cmp.Diff(wantReady, r.readiness(p, &restriction.ProductPlan{Name: "acme-mesh"})); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func passesWith(client dynamic.Interface, s *state) *passPolicyReconciler {
+	return &passPolicyReconciler{
+		enforcer: enforcement.New(client, "license-operator-system"), reviewer: apierror.NewReviewer(client), state: s,
+		trigger: reconcile.NewTrigger(), planTrigger: reconcile.NewTrigger(),
 	}
 }
 
@@ -241,10 +234,10 @@ func ownedBy(kind, name string) []metav1.OwnerReference {
 
 // A failure concerns a product in the tiers that it selects, and in those that a pass policy is left in of which it is
 // an owner.
-func TestProgressOf(t *testing.T) {
+func TestProgress(t *testing.T) {
 	east, north, west := errors.New("in the east"), errors.New("in the north"), errors.New("in the west")
 	everywhere := map[string]error{"west": west, "north": north, "east": east}
-	existing := func(tier string, owners ...metav1.OwnerReference) *enforcement.Existing {
+	existingIn := func(tier string, owners ...metav1.OwnerReference) *enforcement.Existing {
 		return &enforcement.Existing{Tier: tier, Owners: owners}
 	}
 	for name, test := range map[string]struct {
@@ -260,25 +253,21 @@ func TestProgressOf(t *testing.T) {
 			first: north},
 		"in none that it affects": {affects: []string{"south"}, tierErrs: everywhere},
 		"in one that it once restricted": {
-			existing: map[string]*enforcement.Existing{
-				"a": existing("west", ownedBy("LicensedProduct", "acme-mesh")...),
-			},
+			existing: map[string]*enforcement.Existing{"a": existingIn("west", ownedBy("LicensedProduct", "acme-mesh")...)},
 			tierErrs: everywhere, count: 1, first: west},
 		"in one that another restricts": {
-			existing: map[string]*enforcement.Existing{"a": existing("west", ownedBy("LicensedProduct", "zeta")...)},
+			existing: map[string]*enforcement.Existing{"a": existingIn("west", ownedBy("LicensedProduct", "zeta")...)},
 			tierErrs: everywhere},
 		"in one that both do": {
 			existing: map[string]*enforcement.Existing{
-				"a": existing("west",
+				"a": existingIn("west",
 					append(ownedBy("LicensedProduct", "zeta"), ownedBy("LicensedProduct", "acme-mesh")...)...)},
 			tierErrs: everywhere, count: 1, first: west},
 		"in one of what only has its name": {
-			existing: map[string]*enforcement.Existing{"a": existing("west", ownedBy("LicenseKey", "acme-mesh")...)},
+			existing: map[string]*enforcement.Existing{"a": existingIn("west", ownedBy("LicenseKey", "acme-mesh")...)},
 			tierErrs: everywhere},
 		"in one that it does either way": {affects: []string{"west"},
-			existing: map[string]*enforcement.Existing{
-				"a": existing("west", ownedBy("LicensedProduct", "acme-mesh")...),
-			},
+			existing: map[string]*enforcement.Existing{"a": existingIn("west", ownedBy("LicensedProduct", "acme-mesh")...)},
 			tierErrs: everywhere, count: 1, first: west},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -287,14 +276,12 @@ func TestProgressOf(t *testing.T) {
 				plan.Affects = append(plan.Affects, restriction.TierEffect{Tier: tier})
 			}
 			r, carried := carryingOut(test.tierErrs, test.existing)
-			if pending, count, first := r.progressOf(carried, plan); pending || count != test.count ||
-				!errors.Is(first, test.first) {
-				t.Errorf("got %t, %d, %v; want %d, %v", pending, count, first, test.count, test.first)
+			if got, want := r.progress(carried, plan), (progress{failures: test.count, err: test.first}); got != want {
+				t.Errorf("got %+v, want %+v", got, want)
 			}
-			r.passes.results = nil
-			if pending, count, first := r.progressOf(carried, plan); pending != (test.count > 0) || count != 0 ||
-				first != nil {
-				t.Errorf("before anything was tried: got %t, %d, %v", pending, count, first)
+			r.state.results.DeleteFunc(func(string, tierResult) bool { return true })
+			if got, want := r.progress(carried, plan), (progress{isPending: test.count > 0}); got != want {
+				t.Errorf("before anything was tried: got %+v, want %+v", got, want)
 			}
 		})
 	}
@@ -329,20 +316,20 @@ func TestAPlanKeepsToWhatIsSeen(t *testing.T) {
 		want                restriction.Plan
 	}{
 		"everything is seen":       {want: restriction.Plan{Tiers: tiers, Delete: all}},
-		"the tiers are gone":       {tiersErr: errNotInstalled, want: restriction.Plan{Tiers: tiers, Delete: all}},
-		"the tiers are not served": {tiersErr: errNotServed, want: restriction.Plan{Delete: []string{west}}},
+		"the tiers are gone":       {tiersErr: optional.ErrNotInstalled, want: restriction.Plan{Tiers: tiers, Delete: all}},
+		"the tiers are not served": {tiersErr: optional.ErrNotServed, want: restriction.Plan{Delete: []string{west}}},
 		"the tiers are forbidden": {tiersErr: forbidden("list", "tiers"),
 			want: restriction.Plan{Delete: []string{west}}},
 		"the policies are forbidden":      {globalErr: forbidden("list", "globalnetworkpolicies")},
-		"the policies are gone":           {globalErr: errNotInstalled},
-		"neither tiers nor policies seen": {tiersErr: errNotServed, globalErr: errNotServed},
+		"the policies are gone":           {globalErr: optional.ErrNotInstalled},
+		"neither tiers nor policies seen": {tiersErr: optional.ErrNotServed, globalErr: optional.ErrNotServed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.want.Products = []restriction.ProductPlan{{Name: "mesh", InForce: true}, {Name: "zeta"}}
-			plan := &restrictionPlan{existing: existing,
+			p := &plan{existing: existing,
 				Plan: restriction.Plan{Products: test.want.Products, Tiers: tiers, Delete: slices.Clone(all)}}
-			plan.keepToWhatIsSeen(test.tiersErr, test.globalErr)
-			if diff := cmp.Diff(test.want, plan.Plan); diff != "" {
+			p.limitToObserved(observation{tiersErr: test.tiersErr, globalErr: test.globalErr})
+			if diff := cmp.Diff(test.want, p.Plan); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
@@ -357,7 +344,7 @@ func TestALostStatusLiftsNothing(t *testing.T) {
 		Policies: []calico.Policy{{Kind: calico.GlobalNetworkPolicy, Name: "east.license-operator-pass",
 			Tier: "east", Neutral: true, Marked: true}},
 	}
-	existing := func(owner types.UID) map[string]*enforcement.Existing {
+	owned := func(owner types.UID) map[string]*enforcement.Existing {
 		return map[string]*enforcement.Existing{"east.license-operator-pass": {
 			Tier: "east", Annotations: map[string]string{calico.SinceAnnotation: "2026-01-02T00:00:00Z"},
 			Owners: []metav1.OwnerReference{{UID: owner}},
@@ -380,7 +367,7 @@ func TestALostStatusLiftsNothing(t *testing.T) {
 			p := namedProduct("mesh", "1")
 			p.Mode, p.TierSelector = defaultTierOnly, every
 			test.change(&p.Product)
-			plan := makeRestrictionPlan(seen, existing(test.owner), []restrictingProduct{p}, uncapped)
+			plan := makePlan(observation{Seen: seen, existing: owned(test.owner)}, []product{p}, uncapped)
 			if diff := cmp.Diff(test.want, plan.Delete); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -392,16 +379,16 @@ func TestALostStatusLiftsNothing(t *testing.T) {
 	}
 }
 
-func namedProduct(name, uid string) restrictingProduct {
+func namedProduct(name, uid string) product {
 	p := &api.LicensedProduct{}
 	p.Name, p.UID = name, types.UID(uid)
-	return restrictingProduct{Product: restriction.Product{Name: name}, object: p}
+	return product{Product: restriction.Product{Name: name}, object: p}
 }
 
 // An outcome counts for the product that it was found for, as it was then.
-func TestOutcomeOf(t *testing.T) {
-	r := &restrictionReconciler{
-		outcomes: map[string]restrictionOutcome{"acme-mesh": {product: "1", generation: 3, reason: api.ReasonComplete}}}
+func TestOutcome(t *testing.T) {
+	r := &Reconciler{state: &state{}}
+	r.state.outcomes.Set("acme-mesh", &restriction.Outcome{UID: "1", Generation: 3})
 	for name, test := range map[string]struct {
 		name, uid  string
 		generation int64
@@ -415,7 +402,7 @@ func TestOutcomeOf(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := namedProduct(test.name, test.uid).object
 			p.Generation = test.generation
-			if got := r.outcomeOf(p); (got != nil) != test.want {
+			if got := r.Outcome(p); (got != nil) != test.want {
 				t.Errorf("got %v", got)
 			}
 		})
@@ -453,10 +440,10 @@ func TestNoticesIn(t *testing.T) {
 			Since: day(1)},
 		{Name: "zeta", Vendor: "Zeta", Mode: readOnly, TierSelector: labels.Everything(), Due: true, Since: day(2)},
 	}
-	a := &restrictionPlan{Plan: restriction.MakePlan(restriction.Seen{Tiers: []calico.Tier{{Name: "security"}}},
+	a := &plan{Plan: restriction.MakePlan(restriction.Seen{Tiers: []calico.Tier{{Name: "security"}}},
 		products, uncapped)}
 	for _, p := range products {
-		a.products = append(a.products, restrictingProduct{Product: p})
+		a.products = append(a.products, product{Product: p})
 	}
 	want := []string{
 		`No license covers LicensedProduct "mesh" (Acme): restricted since 2026-01-02T00:00:00Z. Ask Acme for a ` +
@@ -471,7 +458,7 @@ func TestNoticesIn(t *testing.T) {
 
 // Only what a restriction may follow from has all of them planned again: products write their statuses far more often
 // than that.
-func TestRestrictionChanged(t *testing.T) {
+func TestAnnouncementChanged(t *testing.T) {
 	announcing := func(since int, tiers ...string) func(*api.LicensedProduct) {
 		return func(p *api.LicensedProduct) {
 			p.Status.Restriction = &api.RestrictionStatus{InForce: &api.RestrictionInForce{SinceTime: on(since),
@@ -505,7 +492,7 @@ func TestRestrictionChanged(t *testing.T) {
 		"it is being deleted": {restricting(readOnly), restricting(readOnly, deleted), true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := restrictionChanged.Update(event.UpdateEvent{ObjectOld: test.before,
+			if got := announcementChanged.Update(event.UpdateEvent{ObjectOld: test.before,
 				ObjectNew: test.after}); got != test.want {
 				t.Errorf("got %t", got)
 			}
@@ -513,17 +500,15 @@ func TestRestrictionChanged(t *testing.T) {
 	}
 }
 
-// What was done and undone again before the cache could hear of either is done once more, a little later.
+// What was done and undone before the cache showed either is done once more, a little later.
 func TestWhatIsUndoneUnseenIsDoneAgain(t *testing.T) {
 	client := fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(),
 		map[schema.GroupVersionResource]string{calico.GlobalNetworkPolicies: "GlobalNetworkPolicyList"})
 	pass := &calico.PassPolicy{Name: "west.license-operator-pass", Tier: "west",
 		Spec: calico.PassSpec("west", "license-operator-system")}
-	r := &passPolicyReconciler{
-		enforcer: enforcement.New(client, "license-operator-system"), changed: func() {},
-		results: map[string]tierResult{},
-		workIn:  func(string) (tierWork, bool) { return tierWork{pass: pass}, true },
-	}
+	s := &state{}
+	s.plans.Set(reconcile.All, &plan{actions: map[string]tierAction{"west": {pass: pass}}})
+	r := passesWith(client, s)
 	look := func() time.Duration {
 		result, err := r.Reconcile(t.Context(), reconcile.Request("west"))
 		if err != nil {
@@ -532,22 +517,93 @@ func TestWhatIsUndoneUnseenIsDoneAgain(t *testing.T) {
 		return result.RequeueAfter
 	}
 	if again := look(); again != doneTrust {
-		t.Errorf("looked at again after %s", again)
+		t.Errorf("requested again after %s", again)
 	}
 	look()
 	if creates := len(client.Actions()); creates != 1 {
-		t.Errorf("done %d times while the cache may have yet to hear of it", creates)
+		t.Errorf("done %d times while the cache may not show it yet", creates)
 	}
 	if err := client.Resource(calico.GlobalNetworkPolicies).Delete(t.Context(), pass.Name,
 		metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	was := r.results["west"]
-	was.done = was.done.Add(-doneTrust)
-	r.results["west"] = was
+	before, _ := s.results.Get("west")
+	before.done = before.done.Add(-doneTrust)
+	s.results.Set("west", before)
 	look()
 	if _, err := client.Resource(calico.GlobalNetworkPolicies).Get(t.Context(), pass.Name,
 		metav1.GetOptions{}); err != nil {
 		t.Errorf("it is not there again: %v", err)
 	}
+}
+
+// A product is planned by the terms that were assessed and the announcement that its status has now. One that is new is
+// left out until it is assessed; before all have been assessed once there is no plan.
+func TestProducts(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := api.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	mesh, zeta := restricting(readOnly), restricting(defaultTierOnly)
+	mesh.Name, mesh.UID, zeta.Name, zeta.UID = "mesh", "1", "zeta", "2"
+	reader := fakeclient.NewClientBuilder().WithScheme(scheme).WithObjects(mesh, zeta).Build()
+	r := &Reconciler{reader: reader, Options: Options{Assessments: &reconcile.Board[*assess.Assessment]{}}}
+	names := func() []string {
+		t.Helper()
+		products, err := r.products(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, p := range products {
+			all = append(all, p.Name+" "+string(p.Mode))
+		}
+		return all
+	}
+	expect := func(what string, primed bool, want ...string) {
+		t.Helper()
+		if diff := cmp.Diff(want, names()); diff != "" || r.primed != primed {
+			t.Errorf("%s: primed %t, -want +got:\n%s", what, r.primed, diff)
+		}
+	}
+	expect("nothing assessed", false)
+	r.Assessments.Set("zeta", &assess.Assessment{Product: zeta})
+	expect("one assessed", false, "zeta DefaultTierOnly")
+	earlier := mesh.DeepCopy()
+	earlier.UID = "0"
+	r.Assessments.Set("mesh", &assess.Assessment{Product: earlier})
+	expect("an earlier product of that name assessed", true, "zeta DefaultTierOnly")
+	r.Assessments.Set("mesh", &assess.Assessment{Product: mesh, Evaluation: license.Evaluation{}})
+	expect("all assessed", true, "mesh ReadOnly", "zeta DefaultTierOnly")
+	r.Assessments.Delete("zeta")
+	expect("a new one", true, "mesh ReadOnly")
+}
+
+const (
+	readOnly        = api.RestrictionReadOnly
+	defaultTierOnly = api.RestrictionDefaultTierOnly
+)
+
+var uncapped = restriction.Caps{MaxMode: defaultTierOnly, OperatorNamespace: "license-operator-system"}
+
+func day(d int) time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, d) }
+
+func on(d int) *metav1.Time { return new(metav1.NewTime(day(d))) }
+
+func tiersOf(mode api.RestrictionMode, names ...string) []api.RestrictedTier {
+	var tiers []api.RestrictedTier
+	for _, name := range names {
+		tiers = append(tiers, api.RestrictedTier{Name: name, Mode: mode})
+	}
+	return tiers
+}
+
+// restricting is a product whose terms have a restriction.
+func restricting(mode api.RestrictionMode, changes ...func(*api.LicensedProduct)) *api.LicensedProduct {
+	product := &api.LicensedProduct{Spec: api.LicensedProductSpec{Vendor: "Acme",
+		Restriction: &api.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{}}}}
+	for _, change := range changes {
+		change(product)
+	}
+	return product
 }

@@ -1,7 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package licensing
 
 import (
 	"errors"
@@ -17,10 +17,10 @@ import (
 	"k8s.io/client-go/tools/events"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/assess"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction"
-	"github.com/license-operator/license-operator/internal/token"
 )
 
 func day(d int) time.Time {
@@ -54,26 +54,33 @@ func issuedOn(d int, c *license.Claims) *license.Claims {
 	return c
 }
 
+// finding is what was found out about a key.
+type finding = assess.Finding
+
 func verified(name string, c *license.Claims) finding {
-	return finding{Key: license.Key{Name: name, Claims: c}, shown: c, reason: api.ReasonVerified,
-		message: "License verifies."}
+	return finding{Key: license.Key{Name: name, Claims: c}, Signed: c, Reason: api.ReasonVerified,
+		Message: "License verifies."}
 }
 
 // assessedOn is the assessment on a day, by a clock that is confirmed, of a product, nil for none, with these keys.
-func assessedOn(d int, product *api.LicensedProduct, findings ...finding) *assessment {
+func assessedOn(d int, product *api.LicensedProduct, findings ...finding) *assess.Assessment {
 	return assessedBy(license.ClockReading{Now: day(d).Add(300 * time.Millisecond), Agreement: license.ClocksAgree},
 		product, findings...)
 }
 
-func assessedBy(clock license.ClockReading, product *api.LicensedProduct, findings ...finding) *assessment {
-	found := &assessment{time: license.Reckon(clock, product), product: product, findings: map[string]finding{}}
+func assessedBy(clock license.ClockReading, product *api.LicensedProduct, findings ...finding) *assess.Assessment {
+	found := &assess.Assessment{Time: license.Reckon(clock, product), Product: product, Findings: map[string]finding{},
+		HasTerms: product != nil}
 	var keys []license.Key
 	for _, f := range findings {
-		found.findings[f.Name] = f
+		if f.State = api.LicenseKeyInvalid; f.Claims != nil {
+			f.State = f.Claims.StateAt(found.Time.Now)
+		}
+		found.Findings[f.Name] = f
 		keys = append(keys, f.Key)
 	}
 	if product != nil {
-		found.evaluation = license.Evaluate(found.time, product, keys)
+		found.Evaluation = license.Evaluate(found.Time, product, keys)
 	}
 	return found
 }
@@ -100,8 +107,8 @@ const (
 
 // productStatusOf is the status of a product whose terms have no restriction, or whose restriction has not been planned
 // yet.
-func productStatusOf(found *assessment, used []api.Usage, alertsReady *metav1.Condition) api.LicensedProductStatus {
-	return licensedProductStatus(found, observations{used, alertsReady, restrictionViewOf(found, uncapped, nil)})
+func productStatusOf(found *assess.Assessment, used []api.Usage, alertsReady *metav1.Condition) api.LicensedProductStatus {
+	return productStatus(found, observations{used, alertsReady, viewOf(found, uncapped, nil)})
 }
 
 var uncapped = restriction.Caps{MaxMode: api.RestrictionDefaultTierOnly, OperatorNamespace: "license-operator-system"}
@@ -111,9 +118,9 @@ func unrestricted(since int) metav1.Condition {
 }
 
 func TestLicenseKeyStatus(t *testing.T) {
-	rejected := finding{Key: license.Key{Name: "k"}, reason: api.ReasonLicenseRevoked, message: "Revoked.",
-		shown: licenseOf("L1", 10, 100)}
-	orphan := finding{Key: license.Key{Name: "k"}, reason: api.ReasonProductNotFound, message: "No product."}
+	rejected := finding{Key: license.Key{Name: "k"}, Reason: api.ReasonLicenseRevoked, Message: "Revoked.",
+		Signed: licenseOf("L1", 10, 100)}
+	orphan := finding{Key: license.Key{Name: "k"}, Reason: api.ReasonProductNotFound, Message: "No product."}
 	claimed := func(state api.LicenseKeyState, from, to int, conditions ...metav1.Condition) api.LicenseKeyStatus {
 		s := api.LicenseKeyStatus{
 			Conditions: conditions, ObservedGeneration: 2, State: state, LicenseID: "L1", Customer: "Initech",
@@ -130,7 +137,7 @@ func TestLicenseKeyStatus(t *testing.T) {
 	validBefore := claimed(api.LicenseKeyValid, 10, 100, ready(10), condition("Active", isTrue, 2, 10, "InForce", ""))
 	for name, test := range map[string]struct {
 		before api.LicenseKeyStatus
-		found  *assessment
+		found  *assess.Assessment
 		want   api.LicenseKeyStatus
 	}{
 		"valid and active": {
@@ -199,7 +206,7 @@ func TestLicenseKeyStatus(t *testing.T) {
 				Spec:       api.LicenseKeySpec{ProductName: "acme-mesh", Token: "t"},
 				Status:     test.before,
 			}
-			if diff := cmp.Diff(test.want, licenseKeyStatus(k, test.found.findings["k"], test.found)); diff != "" {
+			if diff := cmp.Diff(test.want, keyStatus(k, test.found)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
@@ -229,11 +236,11 @@ func TestLicensedProductStatus(t *testing.T) {
 	}
 	anchorsInvalid := assessedOn(30,
 		withStatus(valid, func(p *api.LicensedProduct) { p.Spec.TrustAnchors = "garbled" }), k)
-	anchorsInvalid.terms, anchorsInvalid.termsErr = &token.Terms{}, errors.New("block 1 is no certificate")
+	anchorsInvalid.TermsErr = errors.New("block 1 is no certificate")
 	anchorsNeverValid := assessedOn(1, acme())
-	anchorsNeverValid.termsErr = errors.New("block 1 is no certificate")
+	anchorsNeverValid.HasTerms, anchorsNeverValid.TermsErr = false, errors.New("block 1 is no certificate")
 	for name, test := range map[string]struct {
-		found *assessment
+		found *assess.Assessment
 		want  api.LicensedProductStatus
 	}{
 		"unlicensed": {
@@ -415,7 +422,7 @@ func TestUseInStatus(t *testing.T) {
 	january.Status.MonthlyPeaks = []api.MonthlyPeak{peak("2026-01", 9, 2)}
 	january.Status.TimeMark = on(20)
 	for name, test := range map[string]struct {
-		found  *assessment
+		found  *assess.Assessment
 		used   []api.Usage
 		ready  string
 		within metav1.Condition
@@ -508,7 +515,7 @@ func TestAlertsReady(t *testing.T) {
 	skewed := assessedBy(license.ClockReading{Now: day(20), Agreement: license.ClocksDisagree}, p,
 		verified("k", licenseOf("L1", 10, 100)))
 	for name, test := range map[string]struct {
-		found *assessment
+		found *assess.Assessment
 		ready *metav1.Condition
 		want  metav1.Condition
 	}{
@@ -550,9 +557,9 @@ func TestEvents(t *testing.T) {
 	k := verified("k", licenseOf("L1", 10, 100))
 	next := verified("next", issuedOn(50, licenseOf("L2", 110, 200)))
 	keyStatus := func(d int, f finding, others ...finding) *api.LicenseKeyStatus {
-		return new(licenseKeyStatus(&api.LicenseKey{
+		return new(keyStatus(&api.LicenseKey{
 			ObjectMeta: metav1.ObjectMeta{Name: f.Name}, Spec: api.LicenseKeySpec{ProductName: "acme-mesh"},
-		}, f, assessedOn(d, acme(), append(others, f)...)))
+		}, assessedOn(d, acme(), append(others, f)...)))
 	}
 	productStatus := func(d int, findings ...finding) *api.LicensedProductStatus {
 		return new(productStatusOf(assessedOn(d, acme(), findings...), inUse(1, 4), nil))
@@ -569,80 +576,80 @@ func TestEvents(t *testing.T) {
 		condition("AlertsReady", isFalse, 3, 20, "Forbidden", "It may not."))
 	reset := productStatus(20, k)
 	reset.LastHandledClockReset = "now"
-	bad := finding{Key: license.Key{Name: "k"}, reason: api.ReasonSignatureInvalid,
-		message: "The signature does not hold."}
+	bad := finding{Key: license.Key{Name: "k"}, Reason: api.ReasonSignatureInvalid,
+		Message: "The signature does not hold."}
 	const renew = "Get a license at https://acme.example/renew and apply it as a LicenseKey."
 	for name, test := range map[string]struct {
 		got, want []reconcile.Event
 	}{
-		"key: nothing changed": {licenseKeyEvents(keyStatus(20, k), keyStatus(30, k), assessedOn(100, acme(), k)), nil},
-		"key: staged": {licenseKeyEvents(&api.LicenseKeyStatus{}, keyStatus(5, k), assessedOn(100, acme(), k)),
+		"key: nothing changed": {keyEvents(keyStatus(20, k), keyStatus(30, k), assessedOn(100, acme(), k)), nil},
+		"key: staged": {keyEvents(&api.LicenseKeyStatus{}, keyStatus(5, k), assessedOn(100, acme(), k)),
 			[]reconcile.Event{normal("NotYetValid", `License "L1" begins at 2026-01-11T00:00:00Z.`)}},
-		"key: valid": {licenseKeyEvents(&api.LicenseKeyStatus{}, keyStatus(20, k),
+		"key: valid": {keyEvents(&api.LicenseKeyStatus{}, keyStatus(20, k),
 			assessedOn(100, acme(), k)),
 			[]reconcile.Event{normal("Valid", `License "L1" is valid until 2026-04-11T00:00:00Z.`)}},
-		"key: in grace": {licenseKeyEvents(keyStatus(20, k), keyStatus(100, k), assessedOn(100, acme(), k)),
+		"key: in grace": {keyEvents(keyStatus(20, k), keyStatus(100, k), assessedOn(100, acme(), k)),
 			[]reconcile.Event{warning("GracePeriod",
 				`License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. `+
 					renew)}},
-		"key: expired": {licenseKeyEvents(keyStatus(100, k), keyStatus(110, k), assessedOn(100, acme(), k)),
+		"key: expired": {keyEvents(keyStatus(100, k), keyStatus(110, k), assessedOn(100, acme(), k)),
 			[]reconcile.Event{warning("Expired",
 				`License "L1" expired at 2026-04-11T00:00:00Z, and its grace period ended at 2026-04-21T00:00:00Z. `+
 					renew)}},
 		"key: in grace, renewed": {
-			licenseKeyEvents(keyStatus(20, k), keyStatus(100, k, verified("newer", licenseOf("L2", 30, 200))),
+			keyEvents(keyStatus(20, k), keyStatus(100, k, verified("newer", licenseOf("L2", 30, 200))),
 				assessedOn(100, acme(), k)),
 			[]reconcile.Event{normal("GracePeriod",
 				`License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z.`)},
 		},
-		"key: does not verify": {licenseKeyEvents(keyStatus(20, k), keyStatus(20, bad), assessedOn(100, acme(), k)),
+		"key: does not verify": {keyEvents(keyStatus(20, k), keyStatus(20, bad), assessedOn(100, acme(), k)),
 			[]reconcile.Event{warning("SignatureInvalid", "The signature does not hold.")}},
-		"product: nothing": {licensedProductEvents(productStatus(20, k), productStatus(30, k),
+		"product: nothing": {productEvents(productStatus(20, k), productStatus(30, k),
 			assessedOn(100, acme(), k)), nil},
-		"product: clock skewed": {licensedProductEvents(productStatus(20, k), skewed, assessedOn(100, acme(), k)),
+		"product: clock skewed": {productEvents(productStatus(20, k), skewed, assessedOn(100, acme(), k)),
 			[]reconcile.Event{warning("ClockSkewed", "The clocks are apart.")}},
-		"product: clock mended": {licensedProductEvents(skewed, productStatus(20, k), assessedOn(100, acme(), k)),
+		"product: clock mended": {productEvents(skewed, productStatus(20, k), assessedOn(100, acme(), k)),
 			[]reconcile.Event{normal("ClockInOrder", "The operator's clock is believed again.")}},
 		"product: over the limit": {
-			licensedProductEvents(productStatus(20, k), exceeded, assessedOn(20, acme(), k)),
+			productEvents(productStatus(20, k), exceeded, assessedOn(20, acme(), k)),
 			[]reconcile.Event{warning("LimitExceeded", "More is in use than is licensed: 101 of 100 nodes. Nothing is "+
 				"blocked: new nodes join, and every feature works. Use less, or license more. "+renew)},
 		},
-		"product: further over the limit is no news": {licensedProductEvents(exceeded, furtherExceeded,
+		"product: further over the limit is no news": {productEvents(exceeded, furtherExceeded,
 			assessedOn(20, acme(), k)), nil},
-		"product: within the limit again": {licensedProductEvents(exceeded, productStatus(20, k),
+		"product: within the limit again": {productEvents(exceeded, productStatus(20, k),
 			assessedOn(20, acme(), k)),
 			[]reconcile.Event{normal("WithinLimits", "No more is in use than is licensed.")}},
-		"product: alerts ready": {licensedProductEvents(productStatus(20, k), alertsReady,
+		"product: alerts ready": {productEvents(productStatus(20, k), alertsReady,
 			assessedOn(20, acme(), k)), nil},
-		"product: alerts refused": {licensedProductEvents(alertsReady, alertsRefused,
+		"product: alerts refused": {productEvents(alertsReady, alertsRefused,
 			assessedOn(20, acme(), k)), []reconcile.Event{warning("AlertsNotReady", "It may not.")}},
-		"product: clock reset": {licensedProductEvents(productStatus(20, k), reset,
+		"product: clock reset": {productEvents(productStatus(20, k), reset,
 			assessedOn(100, acme(), k)),
 			[]reconcile.Event{warning("ClockReset",
 				"As requested, the clock is believed again and status.timeMark is 2026-01-21T00:00:00Z.")}},
-		"product: new and valid": {licensedProductEvents(&api.LicensedProductStatus{},
+		"product: new and valid": {productEvents(&api.LicensedProductStatus{},
 			productStatus(20, k), assessedOn(100, acme(), k)),
 			[]reconcile.Event{normal("TermsAccepted", "The terms of Acme are in order."),
 				normal("Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`)}},
-		"product: in grace": {licensedProductEvents(productStatus(20, k),
+		"product: in grace": {productEvents(productStatus(20, k),
 			productStatus(100, k), assessedOn(100, acme(), k)),
 			[]reconcile.Event{warning("GracePeriod",
 				`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. `+
 					renew)}},
 		"key: in grace, to be renewed": {
-			licenseKeyEvents(keyStatus(20, k), keyStatus(100, k, next), assessedOn(100, acme(), k, next)),
+			keyEvents(keyStatus(20, k), keyStatus(100, k, next), assessedOn(100, acme(), k, next)),
 			[]reconcile.Event{normal("GracePeriod",
 				`License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z.`)},
 		},
 		"product: in grace, to be renewed": {
-			licensedProductEvents(productStatus(20, k), productStatus(100, k, next), assessedOn(100, acme(), k, next)),
+			productEvents(productStatus(20, k), productStatus(100, k, next), assessedOn(100, acme(), k, next)),
 			[]reconcile.Event{normal("GracePeriod",
 				`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. `+
 					`Other keys cover the product from then to 2026-07-30T00:00:00Z without a gap.`)},
 		},
 		"product: another active key": {
-			licensedProductEvents(productStatus(20, k),
+			productEvents(productStatus(20, k),
 				productStatus(30, k, verified("newer", licenseOf("L2", 30, 200))), assessedOn(100, acme(), k)),
 			[]reconcile.Event{normal("ActiveLicenseKeyChanged",
 				`LicenseKey "newer" is valid until 2026-07-20T00:00:00Z.`)},
@@ -692,7 +699,7 @@ func TestNextLook(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			found := assessedBy(license.ClockReading{Now: test.now, Agreement: license.ClocksUnknown}, acme(), k)
-			if got := nextLook(found).RequeueAfter; got != test.want {
+			if got := reconcile.At(found.Time.Clock, nextLook(found)).RequeueAfter; got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})

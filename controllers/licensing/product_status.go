@@ -1,7 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package licensing
 
 import (
 	"fmt"
@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/assess"
 	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/usage"
@@ -27,8 +28,8 @@ type observations struct {
 }
 
 // licensedProductStatus is the whole status of a product.
-func licensedProductStatus(found *assessment, observed observations) api.LicensedProductStatus {
-	product, e, used := found.product, &found.evaluation, observed.used
+func productStatus(found *assess.Assessment, observed observations) api.LicensedProductStatus {
+	product, e, used := found.Product, &found.Evaluation, observed.used
 	restricts := restrictionStatus(found, observed.restriction)
 	before := product.Status.Conditions
 	since := func(conditions ...metav1.Condition) []metav1.Condition {
@@ -75,40 +76,40 @@ func licensedProductStatus(found *assessment, observed observations) api.License
 
 // monthlyPeaks are those of before, with what is in use now. While the clocks disagree nobody knows what month it is,
 // and none begins or has its peak raised afterwards.
-func monthlyPeaks(found *assessment, used []api.Usage) []api.MonthlyPeak {
-	before := found.product.Status.MonthlyPeaks
-	if found.time.SkewReason == api.ReasonNodeClock {
+func monthlyPeaks(found *assess.Assessment, used []api.Usage) []api.MonthlyPeak {
+	before := found.Product.Status.MonthlyPeaks
+	if found.Time.SkewReason == api.ReasonNodeClock {
 		return usage.RaiseLast(before, used)
 	}
-	return usage.Raise(before, found.time.Now, used)
+	return usage.Raise(before, found.Time.Now, used)
 }
 
 // trustAnchors are the last that could be used.
-func trustAnchors(found *assessment) string {
-	if found.termsErr != nil {
-		return found.product.Status.TrustAnchors
+func trustAnchors(found *assess.Assessment) string {
+	if found.TermsErr != nil {
+		return found.Product.Status.TrustAnchors
 	}
-	return found.product.Spec.TrustAnchors
+	return found.Product.Spec.TrustAnchors
 }
 
-func termsCondition(found *assessment) metav1.Condition {
+func termsCondition(found *assess.Assessment) metav1.Condition {
 	ready := metav1.Condition{
 		Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonTermsAccepted,
-		Message: fmt.Sprintf("The terms of %s are in order.", found.product.Spec.Vendor),
+		Message: fmt.Sprintf("The terms of %s are in order.", found.Product.Spec.Vendor),
 	}
-	if found.termsErr != nil {
+	if found.TermsErr != nil {
 		ready.Status, ready.Reason = metav1.ConditionFalse, api.ReasonTrustAnchorsInvalid
 		meanwhile := "no key can be verified"
-		if found.terms != nil {
+		if found.HasTerms {
 			meanwhile = "the last that could be used count, those in status.trustAnchors"
 		}
-		ready.Message = fmt.Sprintf("spec.trustAnchors cannot be used: %v. Mend them; until then %s.", found.termsErr,
+		ready.Message = fmt.Sprintf("spec.trustAnchors cannot be used: %v. Mend them; until then %s.", found.TermsErr,
 			meanwhile)
-	} else if _, err := usage.Selector(found.product); err != nil {
+	} else if _, err := usage.Selector(found.Product); err != nil {
 		ready.Status, ready.Reason = metav1.ConditionFalse, api.ReasonNodeSelectorInvalid
 		ready.Message = fmt.Sprintf("spec.usage.nodeSelector is no label selector: %v. Mend it; until then nothing "+
 			"is counted.", err)
-	} else if _, err := restriction.TierSelectorOf(found.product); err != nil {
+	} else if _, err := restriction.TierSelectorOf(found.Product); err != nil {
 		ready.Status, ready.Reason = metav1.ConditionFalse, api.ReasonTierSelectorInvalid
 		ready.Message = fmt.Sprintf("spec.restriction.tierSelector is no label selector: %v. Mend it; until then "+
 			"nothing is restricted.", err)
@@ -116,8 +117,8 @@ func termsCondition(found *assessment) metav1.Condition {
 	return ready
 }
 
-func licensedCondition(found *assessment) metav1.Condition {
-	e := &found.evaluation
+func licensedCondition(found *assess.Assessment) metav1.Condition {
+	e := &found.Evaluation
 	licensed := metav1.Condition{Type: api.ConditionLicensed, Status: metav1.ConditionFalse, Reason: string(e.State)}
 	expiry, graceEnd := rfc3339(e.Expiry), rfc3339(e.GraceEnd)
 	switch e.State {
@@ -126,34 +127,34 @@ func licensedCondition(found *assessment) metav1.Condition {
 		licensed.Message = fmt.Sprintf("LicenseKey %q is valid until %s.", e.ActiveKeyName, expiry)
 	case api.LicensedProductGracePeriod:
 		licensed.Status = metav1.ConditionTrue
-		next := renewal(found.product)
-		if found.isRenewed() {
+		next := renewal(found.Product)
+		if found.IsRenewed() {
 			next = fmt.Sprintf("Other keys cover the product from then to %s without a gap.", rfc3339(e.CoverageEnd))
 		}
 		licensed.Message = fmt.Sprintf("LicenseKey %q expired at %s; its grace period ends at %s. %s", e.ActiveKeyName,
 			expiry, graceEnd, next)
 	case api.LicensedProductExpired:
 		licensed.Message = fmt.Sprintf("LicenseKey %q expired at %s, and its grace period ended at %s. %s",
-			e.ActiveKeyName, expiry, graceEnd, renewal(found.product))
+			e.ActiveKeyName, expiry, graceEnd, renewal(found.Product))
 	default:
 		licensed.Message = fmt.Sprintf("No LicenseKey with spec.productName %q verifies and has begun (kubectl get "+
-			"lk shows them). %s", found.product.Name, renewal(found.product))
+			"lk shows them). %s", found.Product.Name, renewal(found.Product))
 	}
 	return licensed
 }
 
 // withinLimitsCondition compares what is in use with what is licensed. It only tells: nothing waits for it.
-func withinLimitsCondition(found *assessment, used []api.Usage) metav1.Condition {
+func withinLimitsCondition(found *assess.Assessment, used []api.Usage) metav1.Condition {
 	within := metav1.Condition{Type: api.ConditionWithinLimits, Status: metav1.ConditionTrue,
 		Reason: api.ReasonWithinLimits}
 	if used == nil {
 		within.Status, within.Reason = metav1.ConditionUnknown, api.ReasonNodeSelectorInvalid
-		_, err := usage.Selector(found.product)
+		_, err := usage.Selector(found.Product)
 		within.Message = fmt.Sprintf("Nothing is counted, since spec.usage.nodeSelector is no label selector: %v. "+
 			"Mend it.", err)
 		return within
 	}
-	counted, exceeded := usage.Compare(found.evaluation.Limits, used)
+	counted, exceeded := usage.Compare(found.Evaluation.Limits, used)
 	switch {
 	case len(exceeded) > 0:
 		within.Status, within.Reason = metav1.ConditionFalse, api.ReasonLimitExceeded
@@ -162,10 +163,10 @@ func withinLimitsCondition(found *assessment, used []api.Usage) metav1.Condition
 			excesses = append(excesses, fmt.Sprintf("%d of %d %s", e.Used, e.Limit, e.Name))
 		}
 		within.Message = fmt.Sprintf("More is in use than is licensed: %s. Nothing is blocked: new nodes join, and "+
-			"every feature works. Use less, or license more. %s", strings.Join(excesses, ", "), renewal(found.product))
+			"every feature works. Use less, or license more. %s", strings.Join(excesses, ", "), renewal(found.Product))
 	case counted > 0:
 		within.Message = "No more is in use than is licensed."
-	case found.evaluation.Limits != nil:
+	case found.Evaluation.Limits != nil:
 		within.Reason = api.ReasonNoLimits
 		within.Message = fmt.Sprintf("The license sets no limit on %s or %s.", api.UsageNodes, api.UsageCores)
 	default:
@@ -175,14 +176,14 @@ func withinLimitsCondition(found *assessment, used []api.Usage) metav1.Condition
 	return within
 }
 
-func clockSkewedCondition(found *assessment) metav1.Condition {
+func clockSkewedCondition(found *assess.Assessment) metav1.Condition {
 	skewed := metav1.Condition{Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue,
-		Reason: found.time.SkewReason}
+		Reason: found.Time.SkewReason}
 	if skewed.Reason == api.ReasonBehindMark {
 		skewed.Message = fmt.Sprintf("The operator's clock is behind status.timeMark, %s, which counts as the time "+
 			"until the clock has passed it. "+
 			"Mend the clock of the operator's node; if the mark is what is wrong, run: kubectl license clock reset %s",
-			rfc3339(found.evaluation.Time.Mark), found.product.Name)
+			rfc3339(found.Evaluation.Time.Mark), found.Product.Name)
 	} else {
 		skewed.Message = "The operator's clock and the API server's are more than 5 minutes apart. Mend the one " +
 			"that is wrong: until then no restriction starts and status.timeMark stands still."
@@ -190,8 +191,8 @@ func clockSkewedCondition(found *assessment) metav1.Condition {
 	return skewed
 }
 
-// licensedProductEvents are the events of going from one status to another: one for each transition.
-func licensedProductEvents(from, to *api.LicensedProductStatus, found *assessment) []reconcile.Event {
+// productEvents are the events of going from one status to another: one for each transition.
+func productEvents(from, to *api.LicensedProductStatus, found *assess.Assessment) []reconcile.Event {
 	var events []reconcile.Event
 	add := func(warning bool, c metav1.Condition) {
 		events = append(events, reconcile.Event{Warning: warning, Reason: c.Reason, Note: c.Message})
@@ -204,7 +205,7 @@ func licensedProductEvents(from, to *api.LicensedProductStatus, found *assessmen
 	licensed := reconcile.FindCondition(to.Conditions, api.ConditionLicensed)
 	switch {
 	case from.State != to.State:
-		add(to.State != api.LicensedProductValid && !found.isRenewed(), licensed)
+		add(to.State != api.LicensedProductValid && !found.IsRenewed(), licensed)
 	case from.ActiveLicenseKeyName != to.ActiveLicenseKeyName:
 		events = append(events, reconcile.Event{Reason: "ActiveLicenseKeyChanged", Note: licensed.Message})
 	}

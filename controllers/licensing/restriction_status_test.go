@@ -1,7 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package licensing
 
 import (
 	"encoding/json"
@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/assess"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction"
@@ -104,16 +105,16 @@ func bypassing(tier, name string) *api.RestrictionBypasses {
 var defaultSpared = []api.SparedTier{{Name: "default", Reason: api.TierSparedBuiltIn}}
 
 // planned is the outcome of a plan in which tier security has three policies.
-func planned(mode api.RestrictionMode, inForce bool, changes ...func(*restrictionOutcome)) *restrictionOutcome {
+func planned(mode api.RestrictionMode, inForce bool, changes ...func(*restriction.Outcome)) *restriction.Outcome {
 	tierMode := mode
 	if mode == observe {
 		tierMode = defaultTierOnly
 	}
-	o := &restrictionOutcome{
-		generation: 3, mode: mode, inForce: inForce, reason: api.ReasonComplete, message: "So it is.",
-		effects: &restriction.Effects{
-			Tiers: tiersOf(tierMode, "platform", "security"), Policies: counted(3, 1, 2), Spared: defaultSpared,
-		},
+	o := &restriction.Outcome{
+		Generation: 3, Mode: mode, InForce: inForce,
+		Readiness: restriction.Readiness{Reason: api.ReasonComplete, Message: "So it is."},
+		Effects: &restriction.Effects{Tiers: tiersOf(tierMode, "platform", "security"), Policies: counted(3, 1, 2),
+			Spared: defaultSpared},
 	}
 	for _, change := range changes {
 		change(o)
@@ -188,8 +189,8 @@ func TestRestrictionStatus(t *testing.T) {
 	}
 	complete := ready(isTrue, "Complete", "So it is.")
 	nothing := &metav1.Condition{}
-	as := func(mode api.RestrictionMode) func(*restrictionOutcome) {
-		return func(o *restrictionOutcome) { o.effects.Tiers = tiersOf(mode, "platform", "security") }
+	as := func(mode api.RestrictionMode) func(*restriction.Outcome) {
+		return func(o *restriction.Outcome) { o.Effects.Tiers = tiersOf(mode, "platform", "security") }
 	}
 
 	for name, test := range map[string]struct {
@@ -199,7 +200,7 @@ func TestRestrictionStatus(t *testing.T) {
 		keys    []finding
 		// caps are uncapped where there are none here.
 		caps    *restriction.Caps
-		outcome *restrictionOutcome
+		outcome *restriction.Outcome
 
 		want       api.RestrictionStatus
 		restricted metav1.Condition
@@ -208,7 +209,8 @@ func TestRestrictionStatus(t *testing.T) {
 	}{
 		"not requested": {
 			product: acme(), day: 40,
-			outcome: &restrictionOutcome{generation: 3, reason: api.ReasonComplete, message: "So it is."},
+			outcome: &restriction.Outcome{Generation: 3,
+				Readiness: restriction.Readiness{Reason: api.ReasonComplete, Message: "So it is."}},
 			want: api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
 				Basis: api.RestrictionBasisNeverLicensed},
 			restricted: restricted(isFalse, "NotRequested", "The product's terms have no restriction."),
@@ -220,7 +222,7 @@ func TestRestrictionStatus(t *testing.T) {
 			want: api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
 				Basis: api.RestrictionBasisNeverLicensed},
 			restricted: restricted(isFalse, "NotRequested", "The product's terms have no restriction."),
-			ready:      ready(isFalse, "Applying", applyingMessage),
+			ready:      ready(isFalse, "Applying", restriction.ApplyingMessage),
 		},
 		"being deleted": {
 			product: restricting(defaultTierOnly,
@@ -229,7 +231,7 @@ func TestRestrictionStatus(t *testing.T) {
 				Basis: api.RestrictionBasisNeverLicensed},
 			restricted: restricted(isFalse, "NotRequested",
 				"The product is being deleted, and restricts nothing any more."),
-			ready: ready(isFalse, "Applying", applyingMessage),
+			ready: ready(isFalse, "Applying", restriction.ApplyingMessage),
 		},
 		"not requested, and an annotation that is no pause": {
 			product: restricting(observe,
@@ -303,7 +305,7 @@ func TestRestrictionStatus(t *testing.T) {
 		"not due: what would bypass it bypasses nothing": {
 			product: restricting(defaultTierOnly), day: 10,
 			outcome: planned(defaultTierOnly,
-				false, func(o *restrictionOutcome) { o.effects.Bypasses = bypassing("security", "security.first") }),
+				false, func(o *restriction.Outcome) { o.Effects.Bypasses = bypassing("security", "security.first") }),
 			want: status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
 			restricted: restricted(isFalse, "NotDue",
 				"A restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is "+
@@ -354,7 +356,7 @@ func TestRestrictionStatus(t *testing.T) {
 			product: restricting(defaultTierOnly), day: 40, outcome: planned(defaultTierOnly, false),
 			want:       status(api.RestrictionActive, inForce(defaultTierOnly, "", 40)),
 			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-02-10T00:00:00Z"+stopped),
-			ready:      ready(isFalse, "Applying", applyingMessage),
+			ready:      ready(isFalse, "Applying", restriction.ApplyingMessage),
 		},
 		"in force in its first second": {
 			product: restricting(readOnly,
@@ -369,7 +371,7 @@ func TestRestrictionStatus(t *testing.T) {
 				},
 			},
 			restricted: restricted(isTrue, "ReadOnly", "Since 2026-01-01T00:00:00Z"+frozen),
-			ready:      ready(isFalse, "Applying", applyingMessage),
+			ready:      ready(isFalse, "Applying", restriction.ApplyingMessage),
 		},
 		"in force since": {
 			product: restricting(defaultTierOnly, restrictedBefore), day: 40, outcome: planned(defaultTierOnly, true),
@@ -386,8 +388,8 @@ func TestRestrictionStatus(t *testing.T) {
 		},
 		"in force, and bypassed": {
 			product: restricting(defaultTierOnly, restrictedBefore), day: 40,
-			outcome: planned(defaultTierOnly, true, func(o *restrictionOutcome) {
-				o.reason, o.message, o.effects.Bypasses = api.ReasonBypassed, "One does.",
+			outcome: planned(defaultTierOnly, true, func(o *restriction.Outcome) {
+				o.Reason, o.Message, o.Effects.Bypasses = api.ReasonBypassed, "One does.",
 					bypassing("security", "security.first")
 			}),
 			want: status(api.RestrictionActive, inForce(defaultTierOnly, "", 35), func(s *api.RestrictionStatus) {
@@ -464,7 +466,7 @@ func TestRestrictionStatus(t *testing.T) {
 			want: status(api.RestrictionPaused, preview(defaultTierOnly, defaultTierOnly, ""),
 				paused(40, 43, "")),
 			restricted: restricted(isFalse, "Paused", "The restriction is paused until 2026-02-13T00:00:00Z."+resume),
-			ready:      ready(isFalse, "Applying", applyingMessage),
+			ready:      ready(isFalse, "Applying", restriction.ApplyingMessage),
 		},
 		"paused for a year": {
 			product: restricting(defaultTierOnly, pausing(40, 405, "")), day: 40,
@@ -503,7 +505,7 @@ func TestRestrictionStatus(t *testing.T) {
 			outcome:    planned(readOnly, false),
 			want:       status(api.RestrictionActive, inForce(readOnly, "", 40)),
 			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-10T00:00:00Z"+frozen),
-			ready:      ready(isFalse, "Applying", applyingMessage),
+			ready:      ready(isFalse, "Applying", restriction.ApplyingMessage),
 		},
 
 		"renewed, and being lifted": {
@@ -513,7 +515,7 @@ func TestRestrictionStatus(t *testing.T) {
 			restricted: restricted(isFalse, "NotDue",
 				"A restriction (DefaultTierOnly) takes effect at 2026-04-21T00:00:00Z, unless the product is "+
 					"licensed for longer by then."+simulate),
-			ready: ready(isFalse, "Applying", applyingMessage),
+			ready: ready(isFalse, "Applying", restriction.ApplyingMessage),
 		},
 		"not planned yet, and in force before: what was stays": {
 			product: restricting(defaultTierOnly, restrictedBefore), day: 40,
@@ -531,7 +533,7 @@ func TestRestrictionStatus(t *testing.T) {
 				s.SparedTiers = []api.SparedTier{{Name: "kube-admin", Reason: api.TierSparedBuiltIn}}
 			}),
 			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-01-31T00:00:00Z"+stopped),
-			ready:      ready(isFalse, "Applying", applyingMessage),
+			ready:      ready(isFalse, "Applying", restriction.ApplyingMessage),
 		},
 		"not planned yet, and new": {
 			product: restricting(defaultTierOnly), day: 10,
@@ -544,8 +546,8 @@ func TestRestrictionStatus(t *testing.T) {
 		},
 		"without tiers": {
 			product: restricting(defaultTierOnly), day: 40,
-			outcome: planned(defaultTierOnly, true, func(o *restrictionOutcome) {
-				o.effects, o.reason, o.message = new((&restriction.ProductPlan{}).Effects()), api.ReasonAPINotInstalled,
+			outcome: planned(defaultTierOnly, true, func(o *restriction.Outcome) {
+				o.Effects, o.Reason, o.Message = new((&restriction.ProductPlan{}).Effects()), api.ReasonAPINotInstalled,
 					"There are none."
 			}),
 			want: status(api.RestrictionActive, inForce(defaultTierOnly, "", 40), func(s *api.RestrictionStatus) {
@@ -564,10 +566,10 @@ func TestRestrictionStatus(t *testing.T) {
 				test.clocks = license.ClocksAgree
 			}
 			// look is what is found and written so long after that day has begun.
-			look := func(product *api.LicensedProduct, later time.Duration) (*assessment, *restrictionView) {
+			look := func(product *api.LicensedProduct, later time.Duration) (*assess.Assessment, *restrictionView) {
 				found := assessedBy(license.ClockReading{Now: day(test.day).Add(later), Agreement: test.clocks},
 					product, test.keys...)
-				return found, restrictionViewOf(found, caps, test.outcome)
+				return found, viewOf(found, caps, test.outcome)
 			}
 			found, s := look(test.product, 300*time.Millisecond)
 			status := restrictionStatus(found, s)
@@ -582,12 +584,12 @@ func TestRestrictionStatus(t *testing.T) {
 			}
 
 			// What has been written and read back is not written again, nor a moment later: that would never end.
-			written := licensedProductStatus(found, observations{inUse(1, 4), nil, s})
+			written := productStatus(found, observations{inUse(1, 4), nil, s})
 			again := test.product.DeepCopy()
 			again.Status = stored(t, written)
 			for _, later := range []time.Duration{300 * time.Millisecond, time.Minute} {
 				found, s := look(again, later)
-				rewritten := licensedProductStatus(found, observations{inUse(1, 4), nil, s})
+				rewritten := productStatus(found, observations{inUse(1, 4), nil, s})
 				if !equality.Semantic.DeepEqual(again.Status, rewritten) {
 					t.Errorf("written again %s into the day: -first +again:\n%s", later,
 						cmp.Diff(again.Status, rewritten))
@@ -657,11 +659,12 @@ func TestRestrictionReadyCondition(t *testing.T) {
 		for reason, want := range test.want {
 			t.Run(fmt.Sprintf("%s, %s in force %t", reason, test.state, test.inForce), func(t *testing.T) {
 				s := &restrictionView{state: test.state,
-					outcome: &restrictionOutcome{inForce: test.inForce, reason: reason, message: "So it is."}}
+					outcome: &restriction.Outcome{InForce: test.inForce,
+						Readiness: restriction.Readiness{Reason: reason, Message: "So it is."}}}
 				if test.state != none {
 					s.Mode = defaultTierOnly
 				}
-				got := restrictionReadyCondition(&assessment{product: acme()}, s)
+				got := restrictionReadyCondition(&assess.Assessment{Product: acme()}, s)
 				if diff := cmp.Diff(want, told{got.Status, got.Reason}); diff != "" {
 					t.Errorf("-want +got:\n%s", diff)
 				}
@@ -697,10 +700,11 @@ func TestRestrictionReadyIsKeptWhileTheLockIsAskedForAgain(t *testing.T) {
 					InForce: &api.RestrictionInForce{Mode: defaultTierOnly, SinceTime: new(metav1.NewTime(day(1)))}}
 			}
 			s := &restrictionView{state: api.RestrictionActive,
-				outcome: &restrictionOutcome{inForce: true, reason: api.ReasonApplying, isProving: true}}
+				outcome: &restriction.Outcome{InForce: true,
+					Readiness: restriction.Readiness{Reason: api.ReasonApplying, IsProving: true}}}
 			s.Mode = defaultTierOnly
 			got := ""
-			if ready := restrictionReadyCondition(&assessment{product: product}, s); ready != nil {
+			if ready := restrictionReadyCondition(&assess.Assessment{Product: product}, s); ready != nil {
 				got = ready.Reason
 			}
 			if got != test.wantReadyNow {
@@ -802,7 +806,7 @@ func TestNextLookAtAPause(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			found := assessedBy(license.ClockReading{Now: test.now, Agreement: license.ClocksUnknown},
 				restricting(defaultTierOnly, pausing(40, 43, "")))
-			if got := nextLook(found).RequeueAfter; got != test.want {
+			if got := reconcile.At(found.Time.Clock, nextLook(found)).RequeueAfter; got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})

@@ -1,7 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package optional
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
@@ -47,23 +48,33 @@ func (p *pages) List(_ context.Context, options metav1.ListOptions) (*unstructur
 	return list, nil
 }
 
-func nameOf(o *unstructured.Unstructured) metav1.ObjectMetaAccessor {
-	return &observedPolicy{resourceVersion: o.GetResourceVersion() + " of " + o.GetName()}
+// observed is what is kept of an object.
+type observed struct{ metav1.ObjectMeta }
+
+func observe(o *unstructured.Unstructured) metav1.ObjectMetaAccessor {
+	return &observed{metav1.ObjectMeta{
+		Namespace: o.GetNamespace(), Name: o.GetName(), ResourceVersion: o.GetResourceVersion(), Labels: o.GetLabels(),
+	}}
 }
 
 func TestPagedList(t *testing.T) {
 	for count, continues := range map[int][]string{0: {""}, 2: {""}, 5: {"", "from-2", "from-4"}} {
 		server := &pages{count: count}
-		objects := &pagedList{objects: server, selector: "a=b", transform: nameOf}
+		objects := &pagedList{objects: server, selector: "a=b", transform: observe}
 		// Whichever version was asked for, a cache would have ignored the limit.
 		list, err := toolscache.ToListerWatcherWithContext(objects.listerWatcher()).ListWithContext(t.Context(),
 			metav1.ListOptions{ResourceVersion: "0", Limit: 1000})
 		if err != nil {
 			t.Fatal(err)
 		}
+		items, err := meta.ExtractListWithAlloc(list)
+		if err != nil {
+			t.Fatal(err)
+		}
 		var got, want []string
-		for _, item := range list.(*metav1.List).Items {
-			got = append(got, item.Object.(*listedObject).ObjectMetaAccessor.(*observedPolicy).resourceVersion)
+		for _, item := range items {
+			o := item.(*listedObject).GetObjectMeta()
+			got = append(got, o.GetResourceVersion()+" of "+o.GetName())
 		}
 		for i := range count {
 			want = append(want, fmt.Sprintf("4 of policy-%d", i))
@@ -71,12 +82,12 @@ func TestPagedList(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("of %d objects: -want +got:\n%s", count, diff)
 		}
-		if version := list.(*metav1.List).ResourceVersion; version != "7" {
-			t.Errorf("of %d objects: version %s", count, version)
+		if list, err := meta.ListAccessor(list); err != nil || list.GetResourceVersion() != "7" {
+			t.Errorf("of %d objects: version %s, %v", count, list.GetResourceVersion(), err)
 		}
 		var asked []metav1.ListOptions
 		for _, from := range continues {
-			asked = append(asked, metav1.ListOptions{LabelSelector: "a=b", Limit: pageSize, Continue: from})
+			asked = append(asked, metav1.ListOptions{LabelSelector: "a=b", Limit: 100, Continue: from})
 		}
 		if diff := cmp.Diff(asked, server.asked); diff != "" {
 			t.Errorf("asked for, of %d objects: -want +got:\n%s", count, diff)
@@ -84,16 +95,17 @@ func TestPagedList(t *testing.T) {
 	}
 }
 
-// An error is told as it is: client-go begins anew where a list took longer than the API server remembers.
+// The error is returned as it is: client-go begins again where a list took longer than the API server remembers.
 func TestPagedListThatExpires(t *testing.T) {
-	objects := &pagedList{objects: &pages{count: 5, expires: true}, transform: nameOf}
-	if _, err := objects.list(t.Context(), metav1.ListOptions{}); !apierrors.IsResourceExpired(err) {
-		t.Errorf("got %v", err)
+	server := &pages{count: 5, expires: true}
+	objects := &pagedList{objects: server, transform: observe}
+	if _, err := objects.list(t.Context(), metav1.ListOptions{}); !apierrors.IsResourceExpired(err) || len(server.asked) != 2 {
+		t.Errorf("got %v after %d requests", err, len(server.asked))
 	}
 }
 
 func TestListsAreNotStreamed(t *testing.T) {
 	if !watchlist.DoesClientNotSupportWatchListSemantics((&pagedList{}).listerWatcher()) {
-		t.Error("client-go would ask for a streamed list")
+		t.Error("client-go would stream the list")
 	}
 }

@@ -1,58 +1,53 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package licensing
 
 import (
 	"fmt"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/assess"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/reconcile"
 )
 
-// licenseKeyStatus is the whole status of a key, as of what was found of it and of its product.
-func licenseKeyStatus(key *api.LicenseKey, f finding, found *assessment) api.LicenseKeyStatus {
-	status := api.LicenseKeyStatus{ObservedGeneration: key.Generation, State: api.LicenseKeyInvalid}
-	if f.Claims != nil {
-		status.State = f.Claims.StateAt(found.time.Now)
-	}
-	if c := f.shown; c != nil {
+// keyStatus is the whole status of a key, as its product was assessed.
+func keyStatus(key *api.LicenseKey, found *assess.Assessment) api.LicenseKeyStatus {
+	f := found.Findings[key.Name]
+	status := api.LicenseKeyStatus{ObservedGeneration: key.Generation, State: f.State}
+	if c := f.Signed; c != nil {
 		status.LicenseID, status.Customer = c.ID, c.Customer
 		status.IssuedTime, status.NotBeforeTime = instant(c.IssuedTime), instant(c.NotBefore)
 		status.ExpiryTime, status.GraceEndTime = instant(c.Expiry), instant(c.GraceEnd())
-		if status.State == api.LicenseKeyValid || status.State == api.LicenseKeyGracePeriod {
+		if f.State == api.LicenseKeyValid || f.State == api.LicenseKeyGracePeriod {
 			status.Features, status.Limits = c.Features, license.LimitList(c.Limits)
 		}
 	}
+	ready := metav1.Condition{
+		Type: api.ConditionReady, Status: reconcile.ConditionStatus(f.Reason == api.ReasonVerified),
+		Reason: f.Reason, Message: f.Message,
+	}
 	status.Conditions = reconcile.Conditions(key.Status.Conditions, transitionTime(found), key.Generation,
-		readyCondition(f), activeCondition(key, status.State, f.Claims, found))
+		ready, activeCondition(key, &f, found))
 	return status
 }
 
-func readyCondition(f finding) metav1.Condition {
-	return metav1.Condition{Type: api.ConditionReady, Status: reconcile.ConditionStatus(f.reason == api.ReasonVerified),
-		Reason: f.reason, Message: f.message}
-}
-
-func activeCondition(
-	key *api.LicenseKey, state api.LicenseKeyState, claims *license.Claims, found *assessment,
-) metav1.Condition {
+func activeCondition(key *api.LicenseKey, f *assess.Finding, found *assess.Assessment) metav1.Condition {
 	active := metav1.Condition{Type: api.ConditionActive, Status: metav1.ConditionFalse}
-	switch {
-	case found.product != nil && found.evaluation.ActiveKeyName == key.Name:
+	switch claims := f.Claims; {
+	case found.IsActive(key.Name):
 		active.Status, active.Reason = metav1.ConditionTrue, api.ReasonInForce
 		active.Message = fmt.Sprintf("This key decides the state of LicensedProduct %q.", key.Spec.ProductName)
-	case state == api.LicenseKeyInvalid:
+	case f.State == api.LicenseKeyInvalid:
 		active.Reason = api.ReasonNotVerified
 		active.Message = "The key does not verify: condition Ready says why."
-	case state == api.LicenseKeyNotYetValid:
+	case f.State == api.LicenseKeyNotYetValid:
 		active.Reason = api.ReasonNotYetValid
 		active.Message = fmt.Sprintf("The key begins at %s and counts from then on.", rfc3339(claims.NotBefore))
-	case state == api.LicenseKeyExpired:
+	case f.State == api.LicenseKeyExpired:
 		active.Reason = api.ReasonExpired
 		active.Message = fmt.Sprintf("The key expired at %s and its grace period ended at %s; another decides the "+
 			"state of LicensedProduct %q.",
@@ -66,8 +61,8 @@ func activeCondition(
 	return active
 }
 
-// licenseKeyEvents are the events of going from one status to another: one for each transition.
-func licenseKeyEvents(from, to *api.LicenseKeyStatus, found *assessment) []reconcile.Event {
+// keyEvents are the events of going from one status to another: one for each transition.
+func keyEvents(from, to *api.LicenseKeyStatus, found *assess.Assessment) []reconcile.Event {
 	before := reconcile.FindCondition(from.Conditions, api.ConditionReady)
 	after := reconcile.FindCondition(to.Conditions, api.ConditionReady)
 	switch {
@@ -76,11 +71,11 @@ func licenseKeyEvents(from, to *api.LicenseKeyStatus, found *assessment) []recon
 	case after.Reason != api.ReasonVerified:
 		return []reconcile.Event{{Warning: true, Reason: after.Reason, Note: after.Message}}
 	}
-	story := reconcile.Event{Reason: string(to.State), Note: licenseKeyStory(to)}
+	story := reconcile.Event{Reason: string(to.State), Note: keyStory(to)}
 	if over := to.State == api.LicenseKeyGracePeriod || to.State == api.LicenseKeyExpired; over && isActive(to) &&
-		!found.isRenewed() {
+		!found.IsRenewed() {
 		// Of a key that has been renewed, its end is no news to worry about.
-		story.Warning, story.Note = true, story.Note+" "+renewal(found.product)
+		story.Warning, story.Note = true, story.Note+" "+renewal(found.Product)
 	}
 	return []reconcile.Event{story}
 }
@@ -89,7 +84,7 @@ func isActive(s *api.LicenseKeyStatus) bool {
 	return reconcile.FindCondition(s.Conditions, api.ConditionActive).Status == metav1.ConditionTrue
 }
 
-func licenseKeyStory(s *api.LicenseKeyStatus) string {
+func keyStory(s *api.LicenseKeyStatus) string {
 	expiry, graceEnd := rfc3339(s.ExpiryTime.Time), rfc3339(s.GraceEndTime.Time)
 	switch s.State {
 	case api.LicenseKeyNotYetValid:
@@ -101,11 +96,4 @@ func licenseKeyStory(s *api.LicenseKeyStatus) string {
 	default:
 		return fmt.Sprintf("License %q expired at %s, and its grace period ended at %s.", s.LicenseID, expiry, graceEnd)
 	}
-}
-
-func instant(t time.Time) *metav1.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &metav1.Time{Time: t.UTC()}
 }

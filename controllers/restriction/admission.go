@@ -1,7 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package restriction
 
 import (
 	"context"
@@ -12,41 +12,40 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/license-operator/license-operator/config/admission"
+	"github.com/license-operator/license-operator/internal/backoff"
 	"github.com/license-operator/license-operator/internal/reconcile"
 )
 
-const (
-	firstAdmissionRetry = time.Second
-	lastAdmissionRetry  = 5 * time.Minute
-)
+// admissionRetry is when the admission policies are applied again after a failure.
+var admissionRetry = backoff.Policy{First: time.Second, Last: 5 * time.Minute}
 
-// admissionPolicies are the lock and its like, which the operator applies itself where whoever installs it cannot. It
-// is a manager.Runnable of the leader, and applies them when that begins: another release may have others.
+// admissionPolicies are those of config/admission, which the operator applies itself where the installer cannot. It is a
+// manager.Runnable of the leader, and applies them when that starts: another release may have others.
 type admissionPolicies struct {
 	client client.Client
 }
 
-// Start applies the policies, again and again until it could or ctx ends.
+// Start applies the policies, and tries until it succeeds or ctx ends.
 func (a *admissionPolicies) Start(ctx context.Context) error {
 	log := logf.FromContext(ctx).WithName("admission-policies")
-	for failures := 0; ; failures++ {
+	for failures := 1; ; failures++ {
 		err := a.apply(ctx)
 		if err == nil {
 			log.Info("Applied the admission policies")
 			return nil
 		}
-		if failures == 0 {
-			log.Error(err, "Failed to apply the admission policies, trying again less and less often")
+		if failures == 1 {
+			log.Error(err, "Failed to apply the admission policies, retrying with growing delays")
 		}
 		select {
-		case <-time.After(min(firstAdmissionRetry<<min(failures, 10), lastAdmissionRetry)):
+		case <-time.After(admissionRetry.Delay(failures)):
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
 
-// NeedLeaderElection has the manager start it on the leader alone.
+// NeedLeaderElection implements manager.LeaderElectionRunnable.
 func (*admissionPolicies) NeedLeaderElection() bool { return true }
 
 func (a *admissionPolicies) apply(ctx context.Context) error {

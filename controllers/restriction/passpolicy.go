@@ -1,0 +1,126 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package restriction
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"time"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/license-operator/license-operator/internal/apierror"
+	"github.com/license-operator/license-operator/internal/backoff"
+	"github.com/license-operator/license-operator/internal/reconcile"
+	"github.com/license-operator/license-operator/internal/restriction/calico"
+	"github.com/license-operator/license-operator/internal/restriction/calico/enforcement"
+)
+
+const (
+	// passPolicyWorkers is how many tiers are worked on at a time: a webhook may delay each of them for a minute, and
+	// must not delay the others.
+	passPolicyWorkers = 32
+	// doneTrust is for how long an action counts as done while the cache does not show it. After that somebody has
+	// undone it unseen.
+	doneTrust = 10 * time.Second
+)
+
+// passPolicyRetry is when the actions in a tier are tried again after a failure.
+var passPolicyRetry = backoff.Policy{First: 500 * time.Millisecond, Last: time.Minute}
+
+// tierResult is what has come of the actions in a tier.
+type tierResult struct {
+	action tierAction
+	// done is when, on the clock of timers.
+	done time.Time
+	// err is why they failed; nil: they are done, though the cache may not show it yet.
+	err error
+}
+
+// passPolicyReconciler carries out what a plan asks for, tier by tier.
+type passPolicyReconciler struct {
+	enforcer             *enforcement.Enforcer
+	reviewer             *apierror.Reviewer
+	state                *state
+	trigger, planTrigger *reconcile.Trigger
+}
+
+// Reconcile does what the latest plan asks for in one tier.
+func (r *passPolicyReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	tier := request.Name
+	action, isWanted := r.state.plan().actions[tier]
+	if !isWanted {
+		return ctrl.Result{}, nil
+	}
+	before, known := r.state.results.Get(tier)
+	now := time.Now() //nolint:forbidigo // to measure a delay; it is no time that a license is judged by
+	if trusted := doneTrust - now.Sub(before.done); known && before.err == nil && trusted > 0 &&
+		reflect.DeepEqual(before.action, action) {
+		return ctrl.Result{RequeueAfter: trusted}, nil
+	}
+	result := tierResult{action: action, err: r.do(ctx, &action), done: now}
+	isNews := !known || result.err == nil || !apierror.Same(before.err, result.err)
+	if known && before.err != nil && !isNews {
+		result.err = before.err // the same failure reads the same
+	}
+	r.state.results.Set(tier, result)
+	if isNews {
+		r.planTrigger.Add(reconcile.All, reconcile.CacheDelay)
+	}
+	if result.err != nil {
+		return ctrl.Result{}, result.err
+	}
+	return ctrl.Result{RequeueAfter: doneTrust}, nil
+}
+
+func (r *passPolicyReconciler) do(ctx context.Context, action *tierAction) error {
+	if action.pass != nil {
+		verb := "create"
+		if action.existing != nil {
+			verb = "update"
+		}
+		if err := r.enforcer.Ensure(ctx, action.pass, action.owners, action.existing); err != nil {
+			return r.reviewer.OfWrite(ctx, err, needed(verb, action.pass.Name)...)
+		}
+	}
+	var errs []error
+	for name, existing := range action.deletes {
+		if err := r.enforcer.Delete(ctx, name, existing); err != nil {
+			errs = append(errs, r.reviewer.OfWrite(ctx, err, needed("delete", name)...))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// needed are the permissions on a policy that the API server checks, and those that Calico checks.
+func needed(verb, name string) []authorizationv1.ResourceAttributes {
+	resource := calico.GlobalNetworkPolicies
+	ordinary := authorizationv1.ResourceAttributes{
+		Group: resource.Group, Version: resource.Version, Resource: resource.Resource, Verb: verb, Name: name,
+	}
+	tiered := ordinary
+	tiered.Resource = "tier." + resource.Resource
+	return []authorizationv1.ResourceAttributes{ordinary, tiered}
+}
+
+// request forgets the results of actions that a new plan does not ask for, and requests those that are new.
+func (r *passPolicyReconciler) request(actions map[string]tierAction) {
+	r.state.results.DeleteFunc(func(tier string, _ tierResult) bool {
+		_, isWanted := actions[tier]
+		return !isWanted
+	})
+	for tier, action := range actions {
+		if result, known := r.state.results.Get(tier); !known || !reflect.DeepEqual(result.action, action) {
+			r.trigger.Add(tier, 0)
+		}
+	}
+}
+
+func (r *passPolicyReconciler) setup(mgr ctrl.Manager) error {
+	return reconcile.NewController(mgr, "passpolicy", reconcile.Options{
+		Workers: passPolicyWorkers, Retry: passPolicyRetry,
+	}).WatchesRawSource(r.trigger).Complete(r)
+}
