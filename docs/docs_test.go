@@ -1,7 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package docs tests that what the pages link to is there, and so are the targets of make that they name.
+// Package docs tests that links, file names and make targets on the pages exist, and the form of the design records.
 package docs
 
 import (
@@ -26,6 +26,7 @@ var (
 	scheme   = regexp.MustCompile(`^[a-z]+:`)
 	made     = regexp.MustCompile("(?:^|^`|&& )make((?: [a-z][a-z0-9-]+)+)")
 	target   = regexp.MustCompile(`(?m)^([a-z][a-z0-9-]+):`)
+	file     = regexp.MustCompile(`^\.?[A-Za-z][A-Za-z0-9_.*/-]*$`)
 )
 
 // page is one of ours.
