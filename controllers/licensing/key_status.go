@@ -40,23 +40,23 @@ func activeCondition(key *api.LicenseKey, f *assess.Finding, found *assess.Asses
 	switch claims := f.Claims; {
 	case found.IsActive(key.Name):
 		active.Status, active.Reason = metav1.ConditionTrue, api.ReasonInForce
-		active.Message = fmt.Sprintf("This key decides the state of LicensedProduct %q.", key.Spec.ProductName)
+		active.Message = fmt.Sprintf("This key decides the state of product %q.", key.Spec.ProductName)
 	case f.State == api.LicenseKeyInvalid:
 		active.Reason = api.ReasonNotVerified
-		active.Message = "The key does not verify: condition Ready says why."
+		active.Message = "Key is not verified: see condition Ready."
 	case f.State == api.LicenseKeyNotYetValid:
 		active.Reason = api.ReasonNotYetValid
-		active.Message = fmt.Sprintf("The key begins at %s and counts from then on.", rfc3339(claims.NotBefore))
+		active.Message = fmt.Sprintf("Key becomes valid at %s.", rfc3339(claims.NotBefore))
 	case f.State == api.LicenseKeyExpired:
 		active.Reason = api.ReasonExpired
-		active.Message = fmt.Sprintf("The key expired at %s and its grace period ended at %s; another decides the "+
-			"state of LicensedProduct %q.",
+		active.Message = fmt.Sprintf("Key expired at %s; grace period ended at %s. Another key decides the state of "+
+			"product %q.",
 			rfc3339(claims.Expiry), rfc3339(claims.GraceEnd()), key.Spec.ProductName)
 	default:
 		active.Reason = api.ReasonStandby
 		// Which one is for the product to say: with its name here, each change of it would be a write to every key.
-		active.Message = fmt.Sprintf("Another key decides the state of LicensedProduct %q: kubectl get lprod "+
-			"shows which.", key.Spec.ProductName)
+		active.Message = fmt.Sprintf("Another key decides the state of product %q (kubectl get lprod).",
+			key.Spec.ProductName)
 	}
 	return active
 }
@@ -88,12 +88,12 @@ func keyStory(s *api.LicenseKeyStatus) string {
 	expiry, graceEnd := rfc3339(s.ExpiryTime.Time), rfc3339(s.GraceEndTime.Time)
 	switch s.State {
 	case api.LicenseKeyNotYetValid:
-		return fmt.Sprintf("License %q begins at %s.", s.LicenseID, rfc3339(s.NotBeforeTime.Time))
+		return fmt.Sprintf("License %q becomes valid at %s.", s.LicenseID, rfc3339(s.NotBeforeTime.Time))
 	case api.LicenseKeyValid:
 		return fmt.Sprintf("License %q is valid until %s.", s.LicenseID, expiry)
 	case api.LicenseKeyGracePeriod:
-		return fmt.Sprintf("License %q expired at %s; its grace period ends at %s.", s.LicenseID, expiry, graceEnd)
+		return fmt.Sprintf("License %q expired at %s; grace period ends at %s.", s.LicenseID, expiry, graceEnd)
 	default:
-		return fmt.Sprintf("License %q expired at %s, and its grace period ended at %s.", s.LicenseID, expiry, graceEnd)
+		return fmt.Sprintf("License %q expired at %s; grace period ended at %s.", s.LicenseID, expiry, graceEnd)
 	}
 }

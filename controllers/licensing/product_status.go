@@ -95,24 +95,24 @@ func trustAnchors(found *assess.Assessment) string {
 func termsCondition(found *assess.Assessment) metav1.Condition {
 	ready := metav1.Condition{
 		Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonTermsAccepted,
-		Message: fmt.Sprintf("The terms of %s are in order.", found.Product.Spec.Vendor),
+		Message: fmt.Sprintf("Terms accepted (vendor %s).", found.Product.Spec.Vendor),
 	}
 	if found.TermsErr != nil {
 		ready.Status, ready.Reason = metav1.ConditionFalse, api.ReasonTrustAnchorsInvalid
 		meanwhile := "no key can be verified"
 		if found.HasTerms {
-			meanwhile = "the last that could be used count, those in status.trustAnchors"
+			meanwhile = "the last valid trust anchors (status.trustAnchors) remain in effect"
 		}
-		ready.Message = fmt.Sprintf("spec.trustAnchors cannot be used: %v. Mend them; until then %s.", found.TermsErr,
+		ready.Message = fmt.Sprintf("Invalid spec.trustAnchors: %v. Correct them; until then %s.", found.TermsErr,
 			meanwhile)
 	} else if _, err := usage.Selector(found.Product); err != nil {
 		ready.Status, ready.Reason = metav1.ConditionFalse, api.ReasonNodeSelectorInvalid
-		ready.Message = fmt.Sprintf("spec.usage.nodeSelector is no label selector: %v. Mend it; until then nothing "+
-			"is counted.", err)
+		ready.Message = fmt.Sprintf("Invalid spec.usage.nodeSelector: %v. Nodes are not counted until it is fixed.",
+			err)
 	} else if _, err := restriction.TierSelectorOf(found.Product); err != nil {
 		ready.Status, ready.Reason = metav1.ConditionFalse, api.ReasonTierSelectorInvalid
-		ready.Message = fmt.Sprintf("spec.restriction.tierSelector is no label selector: %v. Mend it; until then "+
-			"nothing is restricted.", err)
+		ready.Message = fmt.Sprintf("Invalid spec.restriction.tierSelector: %v. No tier is restricted until it "+
+			"is fixed.", err)
 	}
 	return ready
 }
@@ -129,16 +129,16 @@ func licensedCondition(found *assess.Assessment) metav1.Condition {
 		licensed.Status = metav1.ConditionTrue
 		next := renewal(found.Product)
 		if found.IsRenewed() {
-			next = fmt.Sprintf("Other keys cover the product from then to %s without a gap.", rfc3339(e.CoverageEnd))
+			next = fmt.Sprintf("Other keys cover the product until %s.", rfc3339(e.CoverageEnd))
 		}
-		licensed.Message = fmt.Sprintf("LicenseKey %q expired at %s; its grace period ends at %s. %s", e.ActiveKeyName,
+		licensed.Message = fmt.Sprintf("LicenseKey %q expired at %s; grace period ends at %s. %s", e.ActiveKeyName,
 			expiry, graceEnd, next)
 	case api.LicensedProductExpired:
-		licensed.Message = fmt.Sprintf("LicenseKey %q expired at %s, and its grace period ended at %s. %s",
+		licensed.Message = fmt.Sprintf("LicenseKey %q expired at %s; grace period ended at %s. %s",
 			e.ActiveKeyName, expiry, graceEnd, renewal(found.Product))
 	default:
-		licensed.Message = fmt.Sprintf("No LicenseKey with spec.productName %q verifies and has begun (kubectl get "+
-			"lk shows them). %s", found.Product.Name, renewal(found.Product))
+		licensed.Message = fmt.Sprintf("No valid LicenseKey for product %q (kubectl get lk). %s", found.Product.Name,
+			renewal(found.Product))
 	}
 	return licensed
 }
@@ -150,8 +150,8 @@ func withinLimitsCondition(found *assess.Assessment, used []api.Usage) metav1.Co
 	if used == nil {
 		within.Status, within.Reason = metav1.ConditionUnknown, api.ReasonNodeSelectorInvalid
 		_, err := usage.Selector(found.Product)
-		within.Message = fmt.Sprintf("Nothing is counted, since spec.usage.nodeSelector is no label selector: %v. "+
-			"Mend it.", err)
+		within.Message = fmt.Sprintf("Invalid spec.usage.nodeSelector: %v. Nodes are not counted until it is fixed.",
+			err)
 		return within
 	}
 	counted, exceeded := usage.Compare(found.Evaluation.Limits, used)
@@ -162,16 +162,16 @@ func withinLimitsCondition(found *assess.Assessment, used []api.Usage) metav1.Co
 		for _, e := range exceeded {
 			excesses = append(excesses, fmt.Sprintf("%d of %d %s", e.Used, e.Limit, e.Name))
 		}
-		within.Message = fmt.Sprintf("More is in use than is licensed: %s. Nothing is blocked: new nodes join, and "+
-			"every feature works. Use less, or license more. %s", strings.Join(excesses, ", "), renewal(found.Product))
+		within.Message = fmt.Sprintf("License limit exceeded: %s in use. Nothing is blocked. Reduce use or get a "+
+			"larger license. %s", strings.Join(excesses, ", "), renewal(found.Product))
 	case counted > 0:
-		within.Message = "No more is in use than is licensed."
+		within.Message = "Use is within the license limits."
 	case found.Evaluation.Limits != nil:
 		within.Reason = api.ReasonNoLimits
-		within.Message = fmt.Sprintf("The license sets no limit on %s or %s.", api.UsageNodes, api.UsageCores)
+		within.Message = fmt.Sprintf("The license has no limit for %s or %s.", api.UsageNodes, api.UsageCores)
 	default:
 		within.Reason = api.ReasonNoLimits
-		within.Message = "There is no limit in force."
+		within.Message = "No license, so no limits."
 	}
 	return within
 }
@@ -180,13 +180,12 @@ func clockSkewedCondition(found *assess.Assessment) metav1.Condition {
 	skewed := metav1.Condition{Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue,
 		Reason: found.Time.SkewReason}
 	if skewed.Reason == api.ReasonBehindMark {
-		skewed.Message = fmt.Sprintf("The operator's clock is behind status.timeMark, %s, which counts as the time "+
-			"until the clock has passed it. "+
-			"Mend the clock of the operator's node; if the mark is what is wrong, run: kubectl license clock reset %s",
+		skewed.Message = fmt.Sprintf("Clock of the operator is behind status.timeMark %s, which is used instead. "+
+			"Fix the node's clock, or run: kubectl license clock reset %s",
 			rfc3339(found.Evaluation.Time.Mark), found.Product.Name)
 	} else {
-		skewed.Message = "The operator's clock and the API server's are more than 5 minutes apart. Mend the one " +
-			"that is wrong: until then no restriction starts and status.timeMark stands still."
+		skewed.Message = "Clocks of the operator and the API server differ by more than 5 minutes. Fix the wrong " +
+			"one. Until then no restriction starts."
 	}
 	return skewed
 }
@@ -233,13 +232,13 @@ func productEvents(from, to *api.LicensedProductStatus, found *assess.Assessment
 		events = append(events, reconcile.Event{Warning: true, Reason: "ClockSkewed", Note: skewed.Message})
 	default:
 		events = append(events, reconcile.Event{
-			Reason: "ClockInOrder", Note: "The operator's clock is believed again.",
+			Reason: "ClockInOrder", Note: "Clock skew resolved.",
 		})
 	}
 	if from.LastHandledClockReset != to.LastHandledClockReset {
 		events = append(events,
 			reconcile.Event{Warning: true, Reason: "ClockReset",
-				Note: fmt.Sprintf("As requested, the clock is believed again and status.timeMark is %s.",
+				Note: fmt.Sprintf("Clock reset as requested: status.timeMark is %s.",
 					rfc3339(to.TimeMark.Time))})
 	}
 	return events

@@ -88,7 +88,8 @@ func (r reader) withToken(ctx context.Context, key *api.LicenseKey) (assess.Key,
 	name := types.NamespacedName{Namespace: r.namespace, Name: ref.Name}
 	switch err := r.Get(ctx, name, &secret, client.UnsafeDisableDeepCopy); {
 	case apierrors.IsNotFound(err):
-		read.Missing = fmt.Sprintf("Secret %q not found in the operator's namespace %q. Create it with the token under "+
+		read.Missing = fmt.Sprintf("Secret %q not found in the operator's namespace %q. Create it with the "+
+			"token under "+
 			"the key %q.", ref.Name, r.namespace, ref.Key)
 		return read, nil
 	case err != nil:

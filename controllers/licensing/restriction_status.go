@@ -81,58 +81,54 @@ func restrictedCondition(found *assess.Assessment, v *restrictionView, status *a
 	restricted := metav1.Condition{
 		Type: api.ConditionRestricted, Status: reconcile.ConditionStatus(v.isInForce()), Reason: v.reason,
 	}
-	preview := fmt.Sprintf("kubectl license simulate %s tells what that would do.", found.Product.Name)
+	preview := fmt.Sprintf("kubectl license simulate %s shows its effects.", found.Product.Name)
 	switch v.reason {
 	case api.ReasonNotRequested:
-		restricted.Message = "The product's terms have no restriction."
+		restricted.Message = "The product has no restriction."
 		if found.Product.Spec.Restriction != nil {
-			restricted.Message = "The product is being deleted, and restricts nothing any more."
+			restricted.Message = "Product is being deleted; its restriction has been removed."
 		}
 	case api.ReasonObserved:
-		restricted.Message = "The product's terms have a restriction that is only observed: nothing is ever restricted."
+		restricted.Message = "Restriction is only observed (mode Observe)."
 		if v.modeReason == api.ModeReasonMaxRestriction {
-			restricted.Message = fmt.Sprintf("The operator runs with --max-restriction=%s: nothing is ever "+
-				"restricted, though the product's terms ask for %s.",
+			restricted.Message = fmt.Sprintf("The operator runs with --max-restriction=%s: the product's "+
+				"restriction (%s) is only observed.",
 				cmp.Or(v.caps.MaxMode, api.RestrictionObserve), v.Mode)
 		}
 	case api.ReasonPaused:
-		restricted.Message = fmt.Sprintf("The restriction is paused until %s", rfc3339(status.Pause.UntilTime.Time))
+		restricted.Message = fmt.Sprintf("Restriction paused until %s", rfc3339(status.Pause.UntilTime.Time))
 		if status.Pause.Reason != "" {
 			restricted.Message += fmt.Sprintf(" (%s)", status.Pause.Reason)
 		}
 		restricted.Message += fmt.Sprintf(". kubectl license resume %s ends the pause.", found.Product.Name)
 	case api.ReasonClockDisputed:
-		restricted.Message = "The restriction would be due, but the operator's clock and the API server's disagree, " +
-			"and it does not start while they do: condition ClockSkewed tells what to mend."
+		restricted.Message = "Restriction is due, but the clocks of the operator and the API server disagree. It is " +
+			"not started until they agree: see condition ClockSkewed."
 	case api.ReasonNotDue:
-		restricted.Message = fmt.Sprintf("A restriction (%s) takes effect at %s, unless the product is licensed for "+
-			"longer by then. %s", v.mode, rfc3339(found.Evaluation.EffectiveTime), preview)
+		restricted.Message = fmt.Sprintf("Restriction (%s) takes effect at %s unless the license is renewed. %s",
+			v.mode, rfc3339(found.Evaluation.EffectiveTime), preview)
 	case api.ReasonReadOnly:
-		restricted.Message = fmt.Sprintf("Since %s policies in the tiers of status.restriction.inForce can be "+
-			"neither created nor changed. They can be read and deleted. %s",
+		restricted.Message = fmt.Sprintf("Since %s, policies in restricted tiers can only be read and deleted. %s",
 			rfc3339(status.InForce.SinceTime.Time), renewal(found.Product))
 	default:
-		restricted.Message = fmt.Sprintf("Since %s policies in the tiers of status.restriction.inForce are not "+
-			"applied to pods; those in the default tier are. None of them is changed, and a renewal applies them "+
-			"again. %s",
+		restricted.Message = fmt.Sprintf("Since %s, only policies in the default tier are applied to pods; a "+
+			"renewal restores the others. %s",
 			rfc3339(status.InForce.SinceTime.Time), renewal(found.Product))
 	}
 	switch v.modeReason {
 	case api.ModeReasonWindowsNode:
-		restricted.Message += " The cluster has a Windows node, on which DefaultTierOnly would block traffic, so " +
-			"the mode is ReadOnly."
+		restricted.Message += " Mode is ReadOnly: DefaultTierOnly would block traffic on Windows nodes."
 	case api.ModeReasonMaxRestriction:
 		if v.mode != api.RestrictionObserve {
-			restricted.Message += fmt.Sprintf(" The product's terms ask for %s; the operator runs with "+
-				"--max-restriction=%s.", v.Mode, v.caps.MaxMode)
+			restricted.Message += fmt.Sprintf(" The product asks for %s; --max-restriction is %s.", v.Mode,
+				v.caps.MaxMode)
 		}
 	default: // The mode is the one that the terms ask for.
 	}
 	if _, err := restriction.PauseOf(found.Product); err != nil {
 		restricted.Message += fmt.Sprintf(" The %v.", err)
 	} else if restriction.IsPauseCut(found.Product) {
-		restricted.Message += fmt.Sprintf(" The pause that is asked for is longer than the %d days that one may "+
-			"last, and ends then.", api.MaxRestrictionPauseDays)
+		restricted.Message += fmt.Sprintf(" The pause is cut to %d days, the maximum.", api.MaxRestrictionPauseDays)
 	}
 	return restricted
 }
@@ -186,7 +182,7 @@ func restrictionEvents(from, to *api.LicensedProductStatus) []reconcile.Event {
 		events = append(events, reconcile.Event{Reason: "RestrictionPaused", Note: restricted.Message})
 	case wasRestricted.Status == metav1.ConditionTrue:
 		events = append(events,
-			reconcile.Event{Reason: "RestrictionLifted", Note: "The restriction has ended. " + restricted.Message})
+			reconcile.Event{Reason: "RestrictionLifted", Note: "Restriction ended. " + restricted.Message})
 	case restricted.Reason == api.ReasonClockDisputed:
 		events = append(events, reconcile.Event{
 			Warning: true, Reason: "RestrictionClockDisputed", Note: restricted.Message,

@@ -129,14 +129,12 @@ func upTo(mode api.RestrictionMode) restriction.Caps {
 
 func TestRestrictionStatus(t *testing.T) {
 	const (
-		simulate = " kubectl license simulate acme-mesh tells what that would do."
+		simulate = " kubectl license simulate acme-mesh shows its effects."
 		renew    = " Get a license at https://acme.example/renew and apply it as a LicenseKey."
-		stopped  = " policies in the tiers of status.restriction.inForce are not applied to pods; those in the " +
-			"default tier are. None of them is changed, and a renewal applies them again." + renew
-		frozen = " policies in the tiers of status.restriction.inForce can be neither created nor changed. They " +
-			"can be read and deleted." + renew
-		notice = `No license covers LicensedProduct "acme-mesh" (Acme): restricted since `
-		resume = " kubectl license resume acme-mesh ends the pause."
+		stopped  = ", only policies in the default tier are applied to pods; a renewal restores the others." + renew
+		frozen   = ", policies in restricted tiers can only be read and deleted." + renew
+		notice   = `No license covers LicensedProduct "acme-mesh" (Acme): restricted since `
+		resume   = " kubectl license resume acme-mesh ends the pause."
 	)
 	windows := uncapped
 	windows.WindowsNode = true
@@ -213,7 +211,7 @@ func TestRestrictionStatus(t *testing.T) {
 				Readiness: restriction.Readiness{Reason: api.ReasonComplete, Message: "So it is."}},
 			want: api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
 				Basis: api.RestrictionBasisNeverLicensed},
-			restricted: restricted(isFalse, "NotRequested", "The product's terms have no restriction."),
+			restricted: restricted(isFalse, "NotRequested", "The product has no restriction."),
 			ready:      nothing,
 		},
 		"not requested any more": {
@@ -221,7 +219,7 @@ func TestRestrictionStatus(t *testing.T) {
 				restrictedBefore, func(p *api.LicensedProduct) { p.Spec.Restriction = nil }), day: 40,
 			want: api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
 				Basis: api.RestrictionBasisNeverLicensed},
-			restricted: restricted(isFalse, "NotRequested", "The product's terms have no restriction."),
+			restricted: restricted(isFalse, "NotRequested", "The product has no restriction."),
 			ready:      ready(isFalse, "Applying", restriction.ApplyingMessage),
 		},
 		"being deleted": {
@@ -230,7 +228,7 @@ func TestRestrictionStatus(t *testing.T) {
 			want: api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
 				Basis: api.RestrictionBasisNeverLicensed},
 			restricted: restricted(isFalse, "NotRequested",
-				"The product is being deleted, and restricts nothing any more."),
+				"Product is being deleted; its restriction has been removed."),
 			ready: ready(isFalse, "Applying", restriction.ApplyingMessage),
 		},
 		"not requested, and an annotation that is no pause": {
@@ -239,16 +237,15 @@ func TestRestrictionStatus(t *testing.T) {
 			want: api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
 				Basis: api.RestrictionBasisNeverLicensed},
 			restricted: restricted(isFalse, "NotRequested",
-				`The product's terms have no restriction. The annotation license-operator.io/restriction-pause `+
-					`pauses nothing: `+
-					`"72h" is not two instants with a slash between them, as in `+
+				`The product has no restriction. The annotation license-operator.io/restriction-pause pauses `+
+					`nothing: "72h" is not two instants with a slash between them, as in `+
 					`2027-03-01T08:00:00Z/2027-03-04T08:00:00Z (kubectl license pause sets it).`),
 		},
 		"observed by its terms": {
 			product: restricting(observe), day: 40, outcome: planned(observe, false),
 			want: status(api.RestrictionNone, preview(observe, defaultTierOnly, "")),
 			restricted: restricted(isFalse, "Observed",
-				"The product's terms have a restriction that is only observed: nothing is ever restricted."),
+				"Restriction is only observed (mode Observe)."),
 			ready: complete,
 		},
 		"observed by its terms, paused, and on a cluster with a Windows node": {
@@ -256,7 +253,7 @@ func TestRestrictionStatus(t *testing.T) {
 			outcome: planned(observe, false, as(readOnly)),
 			want:    status(api.RestrictionNone, preview(observe, readOnly, ""), paused(39, 41, "")),
 			restricted: restricted(isFalse, "Observed",
-				"The product's terms have a restriction that is only observed: nothing is ever restricted."),
+				"Restriction is only observed (mode Observe)."),
 			ready: complete,
 		},
 		"observed by --max-restriction": {
@@ -265,23 +262,23 @@ func TestRestrictionStatus(t *testing.T) {
 			want: status(api.RestrictionNone, atMost(observe),
 				preview(observe, defaultTierOnly, api.ModeReasonMaxRestriction)),
 			restricted: restricted(isFalse, "Observed",
-				"The operator runs with --max-restriction=Observe: nothing is ever restricted, though the product's "+
-					"terms ask for DefaultTierOnly."),
+				"The operator runs with --max-restriction=Observe: the product's restriction (DefaultTierOnly) is "+
+					"only observed."),
 			ready: complete,
 		},
 		"observed by its terms and by --max-restriction": {
 			product: restricting(observe), day: 40, caps: new(upTo(observe)), outcome: planned(observe, false),
 			want: status(api.RestrictionNone, atMost(observe), preview(observe, defaultTierOnly, "")),
 			restricted: restricted(isFalse, "Observed",
-				"The product's terms have a restriction that is only observed: nothing is ever restricted."),
+				"Restriction is only observed (mode Observe)."),
 			ready: complete,
 		},
 		"observed by an operator that was told nothing": {
 			product: restricting(readOnly), day: 40, caps: new(upTo("")),
 			outcome: planned(observe, false, as(readOnly)),
 			want:    status(api.RestrictionNone, atMost(""), preview(observe, readOnly, api.ModeReasonMaxRestriction)),
-			restricted: restricted(isFalse, "Observed", "The operator runs with --max-restriction=Observe: nothing "+
-				"is ever restricted, though the product's terms ask for ReadOnly."),
+			restricted: restricted(isFalse, "Observed", "The operator runs with --max-restriction=Observe: the "+
+				"product's restriction (ReadOnly) is only observed."),
 			ready: complete,
 		},
 
@@ -289,8 +286,8 @@ func TestRestrictionStatus(t *testing.T) {
 			product: restricting(defaultTierOnly), day: 10, outcome: planned(defaultTierOnly, false),
 			want: status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
 			restricted: restricted(isFalse, "NotDue",
-				"A restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is "+
-					"licensed for longer by then."+simulate),
+				"Restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z unless the license is renewed."+
+					simulate),
 			ready: complete,
 		},
 		"not due, licensed": {
@@ -298,8 +295,8 @@ func TestRestrictionStatus(t *testing.T) {
 			outcome: planned(defaultTierOnly, false),
 			want:    status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, ""), licensed),
 			restricted: restricted(isFalse, "NotDue",
-				"A restriction (DefaultTierOnly) takes effect at 2026-04-21T00:00:00Z, unless the product is "+
-					"licensed for longer by then."+simulate),
+				"Restriction (DefaultTierOnly) takes effect at 2026-04-21T00:00:00Z unless the license is renewed."+
+					simulate),
 			ready: complete,
 		},
 		"not due: what would bypass it bypasses nothing": {
@@ -308,8 +305,8 @@ func TestRestrictionStatus(t *testing.T) {
 				false, func(o *restriction.Outcome) { o.Effects.Bypasses = bypassing("security", "security.first") }),
 			want: status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
 			restricted: restricted(isFalse, "NotDue",
-				"A restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is "+
-					"licensed for longer by then."+simulate),
+				"Restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z unless the license is renewed."+
+					simulate),
 			ready: complete,
 		},
 		"not due, and the clocks disagree": {
@@ -317,18 +314,16 @@ func TestRestrictionStatus(t *testing.T) {
 			outcome: planned(defaultTierOnly, false),
 			want:    status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
 			restricted: restricted(isFalse, "NotDue",
-				"A restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is "+
-					"licensed for longer by then."+simulate),
+				"Restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z unless the license is renewed."+
+					simulate),
 			ready: complete,
 		},
 		"not due, and a Windows node": {
 			product: restricting(defaultTierOnly), day: 10, caps: &windows, outcome: planned(readOnly, false),
 			want: status(api.RestrictionScheduled, preview(readOnly, readOnly, api.ModeReasonWindowsNode)),
 			restricted: restricted(isFalse, "NotDue",
-				"A restriction (ReadOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is licensed for "+
-					"longer by then."+simulate+
-					" The cluster has a Windows node, on which DefaultTierOnly would block traffic, so the mode is "+
-					"ReadOnly."),
+				"Restriction (ReadOnly) takes effect at 2026-01-31T00:00:00Z unless the license is renewed."+simulate+
+					" Mode is ReadOnly: DefaultTierOnly would block traffic on Windows nodes."),
 			ready: complete,
 		},
 		"not due, and at most ReadOnly": {
@@ -337,9 +332,8 @@ func TestRestrictionStatus(t *testing.T) {
 			want: status(api.RestrictionScheduled, atMost(readOnly),
 				preview(readOnly, readOnly, api.ModeReasonMaxRestriction)),
 			restricted: restricted(isFalse, "NotDue",
-				"A restriction (ReadOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is licensed for "+
-					"longer by then."+simulate+
-					" The product's terms ask for DefaultTierOnly; the operator runs with --max-restriction=ReadOnly."),
+				"Restriction (ReadOnly) takes effect at 2026-01-31T00:00:00Z unless the license is renewed."+simulate+
+					" The product asks for DefaultTierOnly; --max-restriction is ReadOnly."),
 			ready: complete,
 		},
 		"due, and the clocks disagree": {
@@ -347,8 +341,8 @@ func TestRestrictionStatus(t *testing.T) {
 			outcome: planned(defaultTierOnly, false),
 			want:    status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
 			restricted: restricted(isFalse, "ClockDisputed",
-				"The restriction would be due, but the operator's clock and the API server's disagree, "+
-					"and it does not start while they do: condition ClockSkewed tells what to mend."),
+				"Restriction is due, but the clocks of the operator and the API server disagree. It is not started "+
+					"until they agree: see condition ClockSkewed."),
 			ready: complete,
 		},
 
@@ -409,8 +403,7 @@ func TestRestrictionStatus(t *testing.T) {
 			outcome: planned(readOnly, true),
 			want:    status(api.RestrictionActive, inForce(readOnly, api.ModeReasonWindowsNode, 35)),
 			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z"+frozen+
-				" The cluster has a Windows node, on which DefaultTierOnly would block traffic, so the mode is "+
-				"ReadOnly."),
+				" Mode is ReadOnly: DefaultTierOnly would block traffic on Windows nodes."),
 			ready: complete,
 		},
 		"in force, and at most ReadOnly": {
@@ -419,7 +412,7 @@ func TestRestrictionStatus(t *testing.T) {
 			want: status(api.RestrictionActive, atMost(readOnly),
 				inForce(readOnly, api.ModeReasonMaxRestriction, 35)),
 			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z"+frozen+
-				" The product's terms ask for DefaultTierOnly; the operator runs with --max-restriction=ReadOnly."),
+				" The product asks for DefaultTierOnly; --max-restriction is ReadOnly."),
 			ready: complete,
 		},
 		"in force, and an annotation that is no pause": {
@@ -437,9 +430,8 @@ func TestRestrictionStatus(t *testing.T) {
 			want: status(api.RestrictionActive, inForce(readOnly, "", 35), func(s *api.RestrictionStatus) {
 				s.InForce.Message = notice + "2026-02-05T00:00:00Z. Ask Acme for a license"
 			}),
-			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z policies in the tiers of "+
-				"status.restriction.inForce can be neither created nor changed. "+
-				"They can be read and deleted. Ask Acme for a license and apply it as a LicenseKey."),
+			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z, policies in restricted tiers "+
+				"can only be read and deleted. Ask Acme for a license and apply it as a LicenseKey."),
 			ready: complete,
 		},
 		"in force by a status that another has written: it is made anew": {
@@ -457,7 +449,7 @@ func TestRestrictionStatus(t *testing.T) {
 			want: status(api.RestrictionPaused, preview(defaultTierOnly, defaultTierOnly, ""),
 				paused(40, 43, "change freeze")),
 			restricted: restricted(isFalse, "Paused",
-				"The restriction is paused until 2026-02-13T00:00:00Z (change freeze)."+resume),
+				"Restriction paused until 2026-02-13T00:00:00Z (change freeze)."+resume),
 			ready: complete,
 		},
 		"paused, without a reason, and being lifted": {
@@ -465,7 +457,7 @@ func TestRestrictionStatus(t *testing.T) {
 			outcome: planned(defaultTierOnly, true),
 			want: status(api.RestrictionPaused, preview(defaultTierOnly, defaultTierOnly, ""),
 				paused(40, 43, "")),
-			restricted: restricted(isFalse, "Paused", "The restriction is paused until 2026-02-13T00:00:00Z."+resume),
+			restricted: restricted(isFalse, "Paused", "Restriction paused until 2026-02-13T00:00:00Z."+resume),
 			ready:      ready(isFalse, "Applying", restriction.ApplyingMessage),
 		},
 		"paused for a year": {
@@ -473,14 +465,14 @@ func TestRestrictionStatus(t *testing.T) {
 			outcome: planned(defaultTierOnly, false),
 			want:    status(api.RestrictionPaused, preview(defaultTierOnly, defaultTierOnly, ""), paused(40, 54, "")),
 			restricted: restricted(isFalse, "Paused",
-				"The restriction is paused until 2026-02-24T00:00:00Z."+resume+
-					" The pause that is asked for is longer than the 14 days that one may last, and ends then."),
+				"Restriction paused until 2026-02-24T00:00:00Z."+resume+
+					" The pause is cut to 14 days, the maximum."),
 			ready: complete,
 		},
 		"paused before it is due": {
 			product: restricting(readOnly, pausing(9, 11, "")), day: 10, outcome: planned(readOnly, false),
 			want:       status(api.RestrictionPaused, preview(readOnly, readOnly, ""), paused(9, 11, "")),
-			restricted: restricted(isFalse, "Paused", "The restriction is paused until 2026-01-12T00:00:00Z."+resume),
+			restricted: restricted(isFalse, "Paused", "Restriction paused until 2026-01-12T00:00:00Z."+resume),
 			ready:      complete,
 		},
 		"paused, and a Windows node": {
@@ -488,9 +480,8 @@ func TestRestrictionStatus(t *testing.T) {
 			outcome: planned(readOnly, false),
 			want: status(api.RestrictionPaused, preview(readOnly, readOnly, api.ModeReasonWindowsNode),
 				paused(40, 43, "")),
-			restricted: restricted(isFalse, "Paused", "The restriction is paused until 2026-02-13T00:00:00Z."+resume+
-				" The cluster has a Windows node, on which DefaultTierOnly would block traffic, so the mode is "+
-				"ReadOnly."),
+			restricted: restricted(isFalse, "Paused", "Restriction paused until 2026-02-13T00:00:00Z."+resume+
+				" Mode is ReadOnly: DefaultTierOnly would block traffic on Windows nodes."),
 			ready: complete,
 		},
 		"to be paused": {
@@ -513,8 +504,8 @@ func TestRestrictionStatus(t *testing.T) {
 			outcome: planned(defaultTierOnly, true),
 			want:    status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, ""), licensed),
 			restricted: restricted(isFalse, "NotDue",
-				"A restriction (DefaultTierOnly) takes effect at 2026-04-21T00:00:00Z, unless the product is "+
-					"licensed for longer by then."+simulate),
+				"Restriction (DefaultTierOnly) takes effect at 2026-04-21T00:00:00Z unless the license is renewed."+
+					simulate),
 			ready: ready(isFalse, "Applying", restriction.ApplyingMessage),
 		},
 		"not planned yet, and in force before: what was stays": {
@@ -541,8 +532,8 @@ func TestRestrictionStatus(t *testing.T) {
 				s.Preview, s.SparedTiers = &api.RestrictionPreview{Mode: defaultTierOnly}, nil
 			}),
 			restricted: restricted(isFalse, "NotDue",
-				"A restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z, unless the product is "+
-					"licensed for longer by then."+simulate),
+				"Restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z unless the license is renewed."+
+					simulate),
 		},
 		"without tiers": {
 			product: restricting(defaultTierOnly), day: 40,
@@ -752,11 +743,11 @@ func TestRestrictionEvents(t *testing.T) {
 		"and gets gentler": {status("DefaultTierOnly", "Complete"), status("ReadOnly", "Complete"),
 			[]reconcile.Event{warning("Restricted", "It is ReadOnly.")}},
 		"it is lifted by a key": {status("ReadOnly", "Complete"), status("NotDue", "Applying"),
-			[]reconcile.Event{normal("RestrictionLifted", "The restriction has ended. It is NotDue.")}},
+			[]reconcile.Event{normal("RestrictionLifted", "Restriction ended. It is NotDue.")}},
 		"it is lifted by the terms": {status("ReadOnly", "Complete"), status("NotRequested", ""),
-			[]reconcile.Event{normal("RestrictionLifted", "The restriction has ended. It is NotRequested.")}},
+			[]reconcile.Event{normal("RestrictionLifted", "Restriction ended. It is NotRequested.")}},
 		"it is lifted by the owner": {status("ReadOnly", "Complete"), status("Observed", "Complete"),
-			[]reconcile.Event{normal("RestrictionLifted", "The restriction has ended. It is Observed.")}},
+			[]reconcile.Event{normal("RestrictionLifted", "Restriction ended. It is Observed.")}},
 		"it is lifted by a pause": {status("ReadOnly", "Complete"), status("Paused", "Applying"),
 			[]reconcile.Event{normal("RestrictionPaused", "It is Paused.")}},
 		"a pause is over, and it is in force": {status("Paused", "Complete"), status("ReadOnly", "Complete"),

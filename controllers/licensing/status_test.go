@@ -107,14 +107,16 @@ const (
 
 // productStatusOf is the status of a product whose terms have no restriction, or whose restriction has not been planned
 // yet.
-func productStatusOf(found *assess.Assessment, used []api.Usage, alertsReady *metav1.Condition) api.LicensedProductStatus {
+func productStatusOf(
+	found *assess.Assessment, used []api.Usage, alertsReady *metav1.Condition,
+) api.LicensedProductStatus {
 	return productStatus(found, observations{used, alertsReady, viewOf(found, uncapped, nil)})
 }
 
 var uncapped = restriction.Caps{MaxMode: api.RestrictionDefaultTierOnly, OperatorNamespace: "license-operator-system"}
 
 func unrestricted(since int) metav1.Condition {
-	return condition("Restricted", isFalse, 3, since, "NotRequested", "The product's terms have no restriction.")
+	return condition("Restricted", isFalse, 3, since, "NotRequested", "The product has no restriction.")
 }
 
 func TestLicenseKeyStatus(t *testing.T) {
@@ -144,14 +146,14 @@ func TestLicenseKeyStatus(t *testing.T) {
 			found: assessedOn(20, acme(), verified("k", licenseOf("L1", 10, 100))),
 			want: claimed(api.LicenseKeyValid, 10, 100, ready(20),
 				condition("Active", isTrue, 2, 20, "InForce",
-					`This key decides the state of LicensedProduct "acme-mesh".`)),
+					`This key decides the state of product "acme-mesh".`)),
 		},
 		"a condition that stays keeps its time": {
 			before: validBefore,
 			found:  assessedOn(100, acme(), verified("k", licenseOf("L1", 10, 100))),
 			want: claimed(api.LicenseKeyGracePeriod, 10, 100, ready(10),
 				condition("Active", isTrue, 2, 10, "InForce",
-					`This key decides the state of LicensedProduct "acme-mesh".`)),
+					`This key decides the state of product "acme-mesh".`)),
 		},
 		"valid, and another is active": {
 			before: validBefore,
@@ -159,27 +161,27 @@ func TestLicenseKeyStatus(t *testing.T) {
 				verified("newer", licenseOf("L2", 30, 200))),
 			want: claimed(api.LicenseKeyValid, 10, 100, ready(10),
 				condition("Active", isFalse, 2, 30, "Standby",
-					`Another key decides the state of LicensedProduct "acme-mesh": kubectl get lprod shows which.`)),
+					`Another key decides the state of product "acme-mesh" (kubectl get lprod).`)),
 		},
 		"not yet valid": {
 			found: assessedOn(5, acme(), verified("k", licenseOf("L1", 10, 100))),
 			want: claimed(api.LicenseKeyNotYetValid, 10, 100, ready(5),
 				condition("Active", isFalse, 2, 5, "NotYetValid",
-					"The key begins at 2026-01-11T00:00:00Z and counts from then on.")),
+					"Key becomes valid at 2026-01-11T00:00:00Z.")),
 		},
 		"expired and, for want of a better one, active": {
 			found: assessedOn(110, acme(), verified("k", licenseOf("L1", 10, 100))),
 			want: claimed(api.LicenseKeyExpired, 10, 100, ready(110),
 				condition("Active", isTrue, 2, 110, "InForce",
-					`This key decides the state of LicensedProduct "acme-mesh".`)),
+					`This key decides the state of product "acme-mesh".`)),
 		},
 		"expired, and another is active": {
 			found: assessedOn(110, acme(), verified("k", licenseOf("L1", 10, 100)),
 				verified("newer", licenseOf("L2", 30, 200))),
 			want: claimed(api.LicenseKeyExpired, 10, 100, ready(110),
 				condition("Active", isFalse, 2, 110, "Expired",
-					`The key expired at 2026-04-11T00:00:00Z and its grace period ended at 2026-04-21T00:00:00Z; `+
-						`another decides the state of LicensedProduct "acme-mesh".`)),
+					`Key expired at 2026-04-11T00:00:00Z; grace period ended at 2026-04-21T00:00:00Z. Another key `+
+						`decides the state of product "acme-mesh".`)),
 		},
 		"rejected after its signature held: what it says is shown, and grants nothing": {
 			before: validBefore,
@@ -187,7 +189,7 @@ func TestLicenseKeyStatus(t *testing.T) {
 			want: claimed(api.LicenseKeyInvalid, 10, 100,
 				condition("Ready", isFalse, 2, 20, "LicenseRevoked", "Revoked."),
 				condition("Active", isFalse, 2, 20, "NotVerified",
-					"The key does not verify: condition Ready says why.")),
+					"Key is not verified: see condition Ready.")),
 		},
 		"without a product": {
 			before: validBefore,
@@ -196,7 +198,7 @@ func TestLicenseKeyStatus(t *testing.T) {
 				Conditions: []metav1.Condition{
 					condition("Ready", isFalse, 2, 20, "ProductNotFound", "No product."),
 					condition("Active", isFalse, 2, 20, "NotVerified",
-						"The key does not verify: condition Ready says why."),
+						"Key is not verified: see condition Ready."),
 				}},
 		},
 	} {
@@ -215,15 +217,15 @@ func TestLicenseKeyStatus(t *testing.T) {
 
 func TestLicensedProductStatus(t *testing.T) {
 	accepted := func(since int) metav1.Condition {
-		return condition("Ready", isTrue, 3, since, "TermsAccepted", "The terms of Acme are in order.")
+		return condition("Ready", isTrue, 3, since, "TermsAccepted", "Terms accepted (vendor Acme).")
 	}
 	limits := []api.Limit{{Name: "nodes", Value: new(int64(100))}}
 	k := verified("k", licenseOf("L1", 10, 100))
 	noLimit := func(since int) metav1.Condition {
-		return condition("WithinLimits", isTrue, 3, since, "NoLimits", "There is no limit in force.")
+		return condition("WithinLimits", isTrue, 3, since, "NoLimits", "No license, so no limits.")
 	}
 	within := func(since int) metav1.Condition {
-		return condition("WithinLimits", isTrue, 3, since, "WithinLimits", "No more is in use than is licensed.")
+		return condition("WithinLimits", isTrue, 3, since, "WithinLimits", "Use is within the license limits.")
 	}
 	valid := productStatusOf(assessedOn(20, acme(), k), inUse(1, 4), nil)
 	withStatus := func(status api.LicensedProductStatus, change ...func(*api.LicensedProduct)) *api.LicensedProduct {
@@ -249,8 +251,8 @@ func TestLicensedProductStatus(t *testing.T) {
 				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4)},
 				TrustAnchors: "anchors", State: api.LicensedProductUnlicensed, TimeMark: on(1),
 				Conditions: []metav1.Condition{accepted(1), condition("Licensed", isFalse, 3, 1, "Unlicensed",
-					`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk shows `+
-						`them). Get a license at https://acme.example/renew and apply it as a LicenseKey.`), noLimit(1),
+					`No valid LicenseKey for product "acme-mesh" (kubectl get lk). Get a license at `+
+						`https://acme.example/renew and apply it as a LicenseKey.`), noLimit(1),
 					unrestricted(1)},
 				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
 					Basis: api.RestrictionBasisNeverLicensed},
@@ -263,8 +265,8 @@ func TestLicensedProductStatus(t *testing.T) {
 				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4)},
 				TrustAnchors: "anchors", State: api.LicensedProductUnlicensed, TimeMark: on(1),
 				Conditions: []metav1.Condition{accepted(1), condition("Licensed", isFalse, 3, 1, "Unlicensed",
-					`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk shows `+
-						`them). Ask Acme for a license and apply it as a LicenseKey.`), noLimit(1), unrestricted(1)},
+					`No valid LicenseKey for product "acme-mesh" (kubectl get lk). Ask Acme for a license and apply `+
+						`it as a LicenseKey.`), noLimit(1), unrestricted(1)},
 				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
 					Basis: api.RestrictionBasisNeverLicensed},
 			},
@@ -294,8 +296,8 @@ func TestLicensedProductStatus(t *testing.T) {
 				Features: []string{"mesh"},
 				Limits:   limits,
 				Conditions: []metav1.Condition{accepted(20), condition("Licensed", isTrue, 3, 20, "GracePeriod",
-					`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. `+
-						`Get a license at https://acme.example/renew and apply it as a LicenseKey.`), within(20),
+					`LicenseKey "k" expired at 2026-04-11T00:00:00Z; grace period ends at 2026-04-21T00:00:00Z. Get `+
+						`a license at https://acme.example/renew and apply it as a LicenseKey.`), within(20),
 					unrestricted(20)},
 				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(110),
 					Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
@@ -312,8 +314,8 @@ func TestLicensedProductStatus(t *testing.T) {
 				Features: []string{"mesh"},
 				Limits:   limits,
 				Conditions: []metav1.Condition{accepted(20), condition("Licensed", isTrue, 3, 20, "GracePeriod",
-					`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. `+
-						`Other keys cover the product from then to 2026-07-30T00:00:00Z without a gap.`), within(20),
+					`LicenseKey "k" expired at 2026-04-11T00:00:00Z; grace period ends at 2026-04-21T00:00:00Z. `+
+						`Other keys cover the product until 2026-07-30T00:00:00Z.`), within(20),
 					unrestricted(20)},
 				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(210),
 					Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
@@ -328,9 +330,9 @@ func TestLicensedProductStatus(t *testing.T) {
 				ActiveLicenseKeyName: "k",
 				ExpiryTime:           on(100), GraceEndTime: on(110), CoverageEndTime: on(110),
 				Conditions: []metav1.Condition{accepted(20), condition("Licensed", isFalse, 3, 110, "Expired",
-					`LicenseKey "k" expired at 2026-04-11T00:00:00Z, and its grace period ended at `+
-						`2026-04-21T00:00:00Z. Get a license at https://acme.example/renew and apply it as a `+
-						`LicenseKey.`), noLimit(20), unrestricted(20)},
+					`LicenseKey "k" expired at 2026-04-11T00:00:00Z; grace period ended at 2026-04-21T00:00:00Z. `+
+						`Get a license at https://acme.example/renew and apply it as a LicenseKey.`), noLimit(20),
+					unrestricted(20)},
 				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(110),
 					Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
 			},
@@ -343,9 +345,9 @@ func TestLicensedProductStatus(t *testing.T) {
 				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110), Features: []string{"mesh"},
 				Limits: limits,
 				Conditions: []metav1.Condition{
-					condition("Ready", isFalse, 3, 30, "TrustAnchorsInvalid", "spec.trustAnchors cannot be used: "+
-						"block 1 is no certificate. Mend them; until then the last that could be used count, those "+
-						"in status.trustAnchors."),
+					condition("Ready", isFalse, 3, 30, "TrustAnchorsInvalid", "Invalid spec.trustAnchors: block 1 "+
+						"is no certificate. Correct them; until then the last valid trust anchors "+
+						"(status.trustAnchors) remain in effect."),
 					condition("Licensed", isTrue, 3, 20, "Valid",
 						`LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`),
 					within(20), unrestricted(20),
@@ -360,11 +362,11 @@ func TestLicensedProductStatus(t *testing.T) {
 				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4)},
 				State: api.LicensedProductUnlicensed, TimeMark: on(1),
 				Conditions: []metav1.Condition{
-					condition("Ready", isFalse, 3, 1, "TrustAnchorsInvalid", "spec.trustAnchors cannot be used: "+
-						"block 1 is no certificate. Mend them; until then no key can be verified."),
+					condition("Ready", isFalse, 3, 1, "TrustAnchorsInvalid", "Invalid spec.trustAnchors: block 1 is "+
+						"no certificate. Correct them; until then no key can be verified."),
 					condition("Licensed", isFalse, 3, 1, "Unlicensed",
-						`No LicenseKey with spec.productName "acme-mesh" verifies and has begun (kubectl get lk `+
-							`shows them). Get a license at https://acme.example/renew and apply it as a LicenseKey.`),
+						`No valid LicenseKey for product "acme-mesh" (kubectl get lk). Get a license at `+
+							`https://acme.example/renew and apply it as a LicenseKey.`),
 					noLimit(1), unrestricted(1),
 				},
 				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
@@ -376,10 +378,8 @@ func TestLicensedProductStatus(t *testing.T) {
 			want: func() api.LicensedProductStatus {
 				s := *valid.DeepCopy()
 				s.Conditions = append(s.Conditions, condition("ClockSkewed", isTrue, 3, 20, "BehindMark",
-					"The operator's clock is behind status.timeMark, 2026-01-21T00:00:00Z, which counts as the time "+
-						"until the clock has passed it. "+
-						"Mend the clock of the operator's node; if the mark is what is wrong, run: kubectl license "+
-						"clock reset acme-mesh"))
+					"Clock of the operator is behind status.timeMark 2026-01-21T00:00:00Z, which is used instead. "+
+						"Fix the node's clock, or run: kubectl license clock reset acme-mesh"))
 				return s
 			}(),
 		},
@@ -389,8 +389,8 @@ func TestLicensedProductStatus(t *testing.T) {
 			want: func() api.LicensedProductStatus {
 				s := *valid.DeepCopy()
 				s.Conditions = append(s.Conditions, condition("ClockSkewed", isTrue, 3, 20, "NodeClock",
-					"The operator's clock and the API server's are more than 5 minutes apart. Mend the one that is "+
-						"wrong: until then no restriction starts and status.timeMark stands still."))
+					"Clocks of the operator and the API server differ by more than 5 minutes. Fix the wrong one. "+
+						"Until then no restriction starts."))
 				return s
 			}(),
 		},
@@ -431,61 +431,59 @@ func TestUseInStatus(t *testing.T) {
 		"at the limit": {
 			found: assessedOn(20, acme(), limited(map[string]int64{"nodes": 2})), used: inUse(2, 8),
 			ready:  "TermsAccepted",
-			within: condition("WithinLimits", isTrue, 3, 20, "WithinLimits", "No more is in use than is licensed."),
+			within: condition("WithinLimits", isTrue, 3, 20, "WithinLimits", "Use is within the license limits."),
 			peaks:  []api.MonthlyPeak{peak("2026-01", 2, 8)},
 		},
 		"over the limit": {
 			found: assessedOn(20, acme(), limited(map[string]int64{"nodes": 2})), used: inUse(3, 8),
 			ready: "TermsAccepted",
 			within: condition("WithinLimits", isFalse, 3, 20, "LimitExceeded",
-				"More is in use than is licensed: 3 of 2 nodes. Nothing is blocked: new nodes join, and every "+
-					"feature works. Use less, or license more. Get a license at https://acme.example/renew and "+
-					"apply it as a LicenseKey."),
+				"License limit exceeded: 3 of 2 nodes in use. Nothing is blocked. Reduce use or get a larger "+
+					"license. Get a license at https://acme.example/renew and apply it as a LicenseKey."),
 			peaks: []api.MonthlyPeak{peak("2026-01", 3, 8)},
 		},
 		"over both limits, one of them 0": {
 			found: assessedOn(20, acme(), limited(map[string]int64{"nodes": 2, "cores": 0})), used: inUse(3, 8),
 			ready: "TermsAccepted",
 			within: condition("WithinLimits", isFalse, 3, 20, "LimitExceeded",
-				"More is in use than is licensed: 8 of 0 cores, 3 of 2 nodes. Nothing is blocked: new nodes join, "+
-					"and every feature works. Use less, or license more. Get a license at "+
-					"https://acme.example/renew and apply it as a LicenseKey."),
+				"License limit exceeded: 8 of 0 cores, 3 of 2 nodes in use. Nothing is blocked. Reduce use or get a "+
+					"larger license. Get a license at https://acme.example/renew and apply it as a LicenseKey."),
 			peaks: []api.MonthlyPeak{peak("2026-01", 3, 8)},
 		},
 		"limits of what is not counted": {
 			found: assessedOn(20, acme(), limited(map[string]int64{"seats": 2})), used: inUse(3, 8),
 			ready: "TermsAccepted",
 			within: condition("WithinLimits", isTrue, 3, 20, "NoLimits",
-				"The license sets no limit on nodes or cores."),
+				"The license has no limit for nodes or cores."),
 			peaks: []api.MonthlyPeak{peak("2026-01", 3, 8)},
 		},
 		"counted without a key": {
 			found: assessedOn(20, acme()), used: inUse(3, 8), ready: "TermsAccepted",
-			within: condition("WithinLimits", isTrue, 3, 20, "NoLimits", "There is no limit in force."),
+			within: condition("WithinLimits", isTrue, 3, 20, "NoLimits", "No license, so no limits."),
 			peaks:  []api.MonthlyPeak{peak("2026-01", 3, 8)},
 		},
 		"a selector that is none": {
 			found: assessedOn(20, selecting("Like"), limited(map[string]int64{"nodes": 2})), used: nil,
 			ready: "NodeSelectorInvalid",
 			within: condition("WithinLimits", metav1.ConditionUnknown, 3, 20, "NodeSelectorInvalid",
-				`Nothing is counted, since spec.usage.nodeSelector is no label selector: "Like" is not a valid `+
-					`label selector operator. Mend it.`),
+				`Invalid spec.usage.nodeSelector: "Like" is not a valid label selector operator. Nodes are not `+
+					`counted until it is fixed.`),
 		},
 		"peaks are kept": {
 			found: assessedOn(40, january), used: inUse(3, 8), ready: "TermsAccepted",
-			within: condition("WithinLimits", isTrue, 3, 40, "NoLimits", "There is no limit in force."),
+			within: condition("WithinLimits", isTrue, 3, 40, "NoLimits", "No license, so no limits."),
 			peaks:  []api.MonthlyPeak{peak("2026-01", 9, 2), peak("2026-02", 3, 8)},
 		},
 		"while the clocks disagree no month begins": {
 			found: assessedBy(license.ClockReading{Now: day(400), Agreement: license.ClocksDisagree}, january),
 			used:  inUse(3, 8), ready: "TermsAccepted",
-			within: condition("WithinLimits", isTrue, 3, 400, "NoLimits", "There is no limit in force."),
+			within: condition("WithinLimits", isTrue, 3, 400, "NoLimits", "No license, so no limits."),
 			peaks:  []api.MonthlyPeak{peak("2026-01", 9, 8)},
 		},
 		"while the clocks have never agreed there is no month": {
 			found: assessedBy(license.ClockReading{Now: day(400), Agreement: license.ClocksDisagree}, undated),
 			used:  inUse(3, 8), ready: "TermsAccepted",
-			within: condition("WithinLimits", isTrue, 3, 400, "NoLimits", "There is no limit in force."),
+			within: condition("WithinLimits", isTrue, 3, 400, "NoLimits", "No license, so no limits."),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -584,23 +582,23 @@ func TestEvents(t *testing.T) {
 	}{
 		"key: nothing changed": {keyEvents(keyStatus(20, k), keyStatus(30, k), assessedOn(100, acme(), k)), nil},
 		"key: staged": {keyEvents(&api.LicenseKeyStatus{}, keyStatus(5, k), assessedOn(100, acme(), k)),
-			[]reconcile.Event{normal("NotYetValid", `License "L1" begins at 2026-01-11T00:00:00Z.`)}},
+			[]reconcile.Event{normal("NotYetValid", `License "L1" becomes valid at 2026-01-11T00:00:00Z.`)}},
 		"key: valid": {keyEvents(&api.LicenseKeyStatus{}, keyStatus(20, k),
 			assessedOn(100, acme(), k)),
 			[]reconcile.Event{normal("Valid", `License "L1" is valid until 2026-04-11T00:00:00Z.`)}},
 		"key: in grace": {keyEvents(keyStatus(20, k), keyStatus(100, k), assessedOn(100, acme(), k)),
 			[]reconcile.Event{warning("GracePeriod",
-				`License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. `+
+				`License "L1" expired at 2026-04-11T00:00:00Z; grace period ends at 2026-04-21T00:00:00Z. `+
 					renew)}},
 		"key: expired": {keyEvents(keyStatus(100, k), keyStatus(110, k), assessedOn(100, acme(), k)),
 			[]reconcile.Event{warning("Expired",
-				`License "L1" expired at 2026-04-11T00:00:00Z, and its grace period ended at 2026-04-21T00:00:00Z. `+
+				`License "L1" expired at 2026-04-11T00:00:00Z; grace period ended at 2026-04-21T00:00:00Z. `+
 					renew)}},
 		"key: in grace, renewed": {
 			keyEvents(keyStatus(20, k), keyStatus(100, k, verified("newer", licenseOf("L2", 30, 200))),
 				assessedOn(100, acme(), k)),
 			[]reconcile.Event{normal("GracePeriod",
-				`License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z.`)},
+				`License "L1" expired at 2026-04-11T00:00:00Z; grace period ends at 2026-04-21T00:00:00Z.`)},
 		},
 		"key: does not verify": {keyEvents(keyStatus(20, k), keyStatus(20, bad), assessedOn(100, acme(), k)),
 			[]reconcile.Event{warning("SignatureInvalid", "The signature does not hold.")}},
@@ -609,17 +607,17 @@ func TestEvents(t *testing.T) {
 		"product: clock skewed": {productEvents(productStatus(20, k), skewed, assessedOn(100, acme(), k)),
 			[]reconcile.Event{warning("ClockSkewed", "The clocks are apart.")}},
 		"product: clock mended": {productEvents(skewed, productStatus(20, k), assessedOn(100, acme(), k)),
-			[]reconcile.Event{normal("ClockInOrder", "The operator's clock is believed again.")}},
+			[]reconcile.Event{normal("ClockInOrder", "Clock skew resolved.")}},
 		"product: over the limit": {
 			productEvents(productStatus(20, k), exceeded, assessedOn(20, acme(), k)),
-			[]reconcile.Event{warning("LimitExceeded", "More is in use than is licensed: 101 of 100 nodes. Nothing is "+
-				"blocked: new nodes join, and every feature works. Use less, or license more. "+renew)},
+			[]reconcile.Event{warning("LimitExceeded", "License limit exceeded: 101 of 100 nodes in use. Nothing is "+
+				"blocked. Reduce use or get a larger license. "+renew)},
 		},
 		"product: further over the limit is no news": {productEvents(exceeded, furtherExceeded,
 			assessedOn(20, acme(), k)), nil},
 		"product: within the limit again": {productEvents(exceeded, productStatus(20, k),
 			assessedOn(20, acme(), k)),
-			[]reconcile.Event{normal("WithinLimits", "No more is in use than is licensed.")}},
+			[]reconcile.Event{normal("WithinLimits", "Use is within the license limits.")}},
 		"product: alerts ready": {productEvents(productStatus(20, k), alertsReady,
 			assessedOn(20, acme(), k)), nil},
 		"product: alerts refused": {productEvents(alertsReady, alertsRefused,
@@ -627,26 +625,26 @@ func TestEvents(t *testing.T) {
 		"product: clock reset": {productEvents(productStatus(20, k), reset,
 			assessedOn(100, acme(), k)),
 			[]reconcile.Event{warning("ClockReset",
-				"As requested, the clock is believed again and status.timeMark is 2026-01-21T00:00:00Z.")}},
+				"Clock reset as requested: status.timeMark is 2026-01-21T00:00:00Z.")}},
 		"product: new and valid": {productEvents(&api.LicensedProductStatus{},
 			productStatus(20, k), assessedOn(100, acme(), k)),
-			[]reconcile.Event{normal("TermsAccepted", "The terms of Acme are in order."),
+			[]reconcile.Event{normal("TermsAccepted", "Terms accepted (vendor Acme)."),
 				normal("Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`)}},
 		"product: in grace": {productEvents(productStatus(20, k),
 			productStatus(100, k), assessedOn(100, acme(), k)),
 			[]reconcile.Event{warning("GracePeriod",
-				`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. `+
+				`LicenseKey "k" expired at 2026-04-11T00:00:00Z; grace period ends at 2026-04-21T00:00:00Z. `+
 					renew)}},
 		"key: in grace, to be renewed": {
 			keyEvents(keyStatus(20, k), keyStatus(100, k, next), assessedOn(100, acme(), k, next)),
 			[]reconcile.Event{normal("GracePeriod",
-				`License "L1" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z.`)},
+				`License "L1" expired at 2026-04-11T00:00:00Z; grace period ends at 2026-04-21T00:00:00Z.`)},
 		},
 		"product: in grace, to be renewed": {
 			productEvents(productStatus(20, k), productStatus(100, k, next), assessedOn(100, acme(), k, next)),
 			[]reconcile.Event{normal("GracePeriod",
-				`LicenseKey "k" expired at 2026-04-11T00:00:00Z; its grace period ends at 2026-04-21T00:00:00Z. `+
-					`Other keys cover the product from then to 2026-07-30T00:00:00Z without a gap.`)},
+				`LicenseKey "k" expired at 2026-04-11T00:00:00Z; grace period ends at 2026-04-21T00:00:00Z. Other `+
+					`keys cover the product until 2026-07-30T00:00:00Z.`)},
 		},
 		"product: another active key": {
 			productEvents(productStatus(20, k),

@@ -160,16 +160,16 @@ func (a *Assessor) judge(
 	switch {
 	case of.Product == nil:
 		f.Reason = api.ReasonProductNotFound
-		f.Message = fmt.Sprintf("There is no LicensedProduct %q: apply the one that comes with the product, or "+
-			"correct spec.productName in a new LicenseKey.", key.Spec.ProductName)
+		f.Message = fmt.Sprintf("LicensedProduct %q not found. Apply it, or create a new LicenseKey with the "+
+			"correct spec.productName.", key.Spec.ProductName)
 		return f
 	case key.Missing != "":
 		f.Reason, f.Message = api.ReasonSecretNotFound, key.Missing
 		return f
 	case terms == nil:
 		f.Reason = api.ReasonUntrustedCertificate
-		f.Message = fmt.Sprintf("The trust anchors of LicensedProduct %q cannot be used: see the product's condition "+
-			"Ready, and correct spec.trustAnchors.", of.Product.Name)
+		f.Message = fmt.Sprintf("LicensedProduct %q has invalid trust anchors: see its condition Ready, and correct "+
+			"spec.trustAnchors.", of.Product.Name)
 		return f
 	}
 	e, known := before[key.UID]

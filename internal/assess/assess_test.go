@@ -189,13 +189,15 @@ func TestChanged(t *testing.T) {
 		before, after *Assessment
 		want          []string
 	}{
-		"the first":              {nil, first, []string{"one", "two"}},
-		"nothing":                {first, assess(now.Add(time.Minute), w.product, one, two), nil},
-		"a key is edited":        {first, assess(now, w.product, edited, two), []string{"one"}},
-		"a key is gone":          {first, assess(now, w.product, two), []string{"two"}}, // it is the active one now
-		"the active one expires": {first, assess(now.Add(day-90*time.Minute), w.product, one, two), []string{"one", "two"}},
-		"the product goes":       {first, assess(now, nil, one, two), []string{"one", "two"}},
-		"the product comes":      {assess(now, nil, one, two), assess(now, w.product, one, two), []string{"one", "two"}},
+		"the first":       {nil, first, []string{"one", "two"}},
+		"nothing":         {first, assess(now.Add(time.Minute), w.product, one, two), nil},
+		"a key is edited": {first, assess(now, w.product, edited, two), []string{"one"}},
+		"a key is gone":   {first, assess(now, w.product, two), []string{"two"}}, // it is the active one now
+		"the active one expires": {first, assess(now.Add(day-90*time.Minute), w.product, one, two),
+			[]string{"one", "two"}},
+		"the product goes": {first, assess(now, nil, one, two), []string{"one", "two"}},
+		"the product comes": {assess(now, nil, one, two), assess(now, w.product, one, two),
+			[]string{"one", "two"}},
 		"there is no key at all": {first, assess(now, w.product), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
