@@ -149,31 +149,29 @@ func (c *realCluster) show(e *terminal, note string, args ...string) {
 	e.t.Helper()
 	e.note("%s", note)
 	e.show(append(args, "--as", reader, "--kubeconfig", c.kubeconfig)...)
-	record := strings.ReplaceAll(e.record.String(), c.kubeconfig, "admin.kubeconfig")
-	e.record.Reset()
-	e.record.WriteString(record)
+	e.replaceAll(c.kubeconfig, "admin.kubeconfig")
 }
 
 func TestOnAnAPIServer(t *testing.T) {
 	golden := goldens(t)
-	fixture, simulatedHere := readFixture(t), newCluster(t)
+	objects := readFixture(t)
 	c := startCluster(t)
-	e := newTerminal(t)
+	e := newTerminalOf(t, run)
 
 	for _, name := range []string{"shop", "blog"} {
 		c.create(&corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
 			ObjectMeta: metav1.ObjectMeta{Name: name}})
 	}
-	for i := range fixture {
-		if strings.HasPrefix(fixture[i].GetAPIVersion(), api.GroupVersion.Group) {
-			c.create(&fixture[i])
+	for i := range objects {
+		if strings.HasPrefix(objects[i].GetAPIVersion(), api.GroupVersion.Group) {
+			c.create(&objects[i])
 		}
 	}
 	withoutCalico := c.run(e, "simulate", "acme-old")
 	c.installCalico()
-	for i := range fixture {
-		if !strings.HasPrefix(fixture[i].GetAPIVersion(), api.GroupVersion.Group) {
-			c.create(&fixture[i])
+	for i := range objects {
+		if !strings.HasPrefix(objects[i].GetAPIVersion(), api.GroupVersion.Group) {
+			c.create(&objects[i])
 		}
 	}
 
@@ -192,16 +190,13 @@ func TestOnAnAPIServer(t *testing.T) {
 		if test.format != "" {
 			args = append(args, "-o", test.format)
 		}
-		want := output{stdout: printed(t, simulated(t, newClusterLike(simulatedHere), test.shown, test.at),
-			test.format)}
+		want := output{stdout: simulatedText(t, test.shown, test.at, test.format, true)}
 		if got := c.run(e, append([]string{"simulate"}, args...)...); got != want {
 			t.Errorf("%q: got %+v\nwant %+v", args, got, want)
 		}
 	}
-	noCalico := newClusterLike(simulatedHere)
-	noCalico.withoutTiers, noCalico.tiers, noCalico.globalPolicies, noCalico.policies = true, nil, nil, nil
 	want := output{
-		stdout: printed(t, simulated(t, noCalico, "acme-old", ""), ""),
+		stdout: simulatedText(t, "acme-old", "", "", false),
 		stderr: "warning: the cluster does not serve Calico's tiers (projectcalico.org/v3): there is nothing to " +
 			"restrict\n",
 	}

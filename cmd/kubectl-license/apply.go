@@ -64,12 +64,8 @@ type applyOptions struct {
 	client client.Client
 }
 
-func newApplyCommand(env environment) *cobra.Command {
-	o := &applyOptions{keySource: keySource{environment: env}, connection: newConnection(), dryRun: dryRunNone}
-	command := &cobra.Command{
-		Use:   "apply FILE|- [flags]",
-		Short: "Verify a license key, show what it changes, and apply it",
-		Long: `Verify a license key against its product as the cluster has it, show what applying it would change,
+// applyLong is the help of apply.
+const applyLong = `Verify a license key against its product as the cluster has it, show what applying it would change,
 ask, apply it, and wait until the operator says that it counts. Talks to the cluster.
 
 FILE is a LicenseKey manifest, a Secret with a token in it, a token alone, or one of these as a mail
@@ -110,8 +106,10 @@ With -o json or yaml the fields are:
   takeoverTime      when the key becomes the active one, where that is later, and atTakeover: the product
                     then
   restrictionStartTime: when the restriction next comes into force with the key applied, as things are
-  usage             what is in use now (name, value)`,
-		Example: `  # See what a renewal changes, say yes or no, and wait until it is in force
+  usage             what is in use now (name, value)`
+
+// applyExample is the help of apply: how it is used.
+const applyExample = `  # See what a renewal changes, say yes or no, and wait until it is in force
   kubectl license apply key.yaml
 
   # A token alone
@@ -121,9 +119,17 @@ With -o json or yaml the fields are:
   kubectl license apply key.yaml --dry-run=server
 
   # In a pipeline: the token from a vault, without a question
-  vault kv get -field=token licenses/acme | kubectl license apply - --product acme-mesh --yes`,
-		Args: oneArgument("FILE (or - for the standard input)"),
-		RunE: inSteps(o),
+  vault kv get -field=token licenses/acme | kubectl license apply - --product acme-mesh --yes`
+
+func newApplyCommand(env environment) *cobra.Command {
+	o := &applyOptions{keySource: keySource{environment: env}, connection: newConnection(), dryRun: dryRunNone}
+	command := &cobra.Command{
+		Use:     "apply FILE|- [flags]",
+		Short:   "Verify a license key, show what it changes, and apply it",
+		Long:    applyLong,
+		Example: applyExample,
+		Args:    oneArgument("FILE (or - for the standard input)"),
+		RunE:    inSteps(o),
 	}
 	o.command = command
 	flags := command.Flags()
@@ -257,7 +263,7 @@ func (o *applyOptions) previewScreen() screen {
 	case o.output != "":
 		return screen{Writer: io.Discard}
 	default:
-		return o.screen()
+		return screenOf(o.Out)
 	}
 }
 
@@ -311,8 +317,8 @@ func (o *applyOptions) apply(ctx context.Context, key *candidate, shown *prospec
 	if err != nil {
 		return err
 	}
-	if found.endsRestriction() {
-		(&productRequest{environment: o.environment}).warnUnready(&said.product)
+	if unready := unreadyText(&said.product); unready != "" && found.endsRestriction() {
+		warnf(o.ErrOut, "%s", unready)
 	}
 	return o.print(found, found.outcome())
 }

@@ -67,8 +67,8 @@ func signerFiles(signer *token.Signer) ([]newFile, error) {
 		return nil, err
 	}
 	return []newFile{
-		{signerCertificateFile, signer.CertificatePEM(), modePublic},
-		{signerKeyFile, key, modePrivate},
+		{name: signerCertificateFile, data: signer.CertificatePEM(), mode: modePublic},
+		{name: signerKeyFile, data: key, mode: modePrivate},
 	}, nil
 }
 

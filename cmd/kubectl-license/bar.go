@@ -49,17 +49,17 @@ func (a amount) isNear(percent int32) bool {
 		100*float64(*a.used) >= float64(percent)*float64(*a.limit)
 }
 
-// cell is the amount with its bar, and without it where there is little room.
-func (a amount) cell(warningPercent int32) cell {
+// amountCell is the amount with its bar, and without it where there is little room.
+func amountCell(a amount, warningPercent int32) cell {
 	switch {
 	case a.limit == nil:
 		return cell{text: a.text()}
 	case a.isExceeded():
-		return cell{text: a.bar() + " " + a.text(), short: a.text() + "!", shade: shadeBad}
+		return cell{text: bar(a) + " " + a.text(), short: a.text() + "!", shade: shadeBad}
 	case a.isNear(warningPercent):
-		return cell{text: a.bar() + " " + a.text(), short: a.text(), shade: shadeWarn}
+		return cell{text: bar(a) + " " + a.text(), short: a.text(), shade: shadeWarn}
 	default:
-		return cell{text: a.bar() + " " + a.text(), short: a.text()}
+		return cell{text: bar(a) + " " + a.text(), short: a.text()}
 	}
 }
 
@@ -79,7 +79,7 @@ func (a amount) text() string {
 
 // bar is how much of the limit is in use. It is empty where that is nothing, full where it is all of it, and has a mark
 // of its own where it is more.
-func (a amount) bar() string {
+func bar(a amount) string {
 	marks, over := 0, ""
 	switch {
 	case a.used == nil || *a.used == 0:

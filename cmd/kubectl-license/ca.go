@@ -36,12 +36,8 @@ func newCACommand(env environment) *cobra.Command {
 	return newParentCommand("ca", "Make the certificates that a vendor's licenses rest on", newCACreateCommand(env))
 }
 
-func newCACreateCommand(env environment) *cobra.Command {
-	o := &caCreateOptions{environment: env}
-	command := &cobra.Command{
-		Use:   "create --dir DIR --vendor NAME",
-		Short: "Make a root and a first signer",
-		Long: `Make a vendor's root and a first signer. A vendor does this once. Works offline.
+// caCreateLong is the help of ca create.
+const caCreateLong = `Make a vendor's root and a first signer. A vendor does this once. Works offline.
 
 These files are written into the folder, which is made where it is missing. Nothing is ever
 overwritten.
@@ -51,8 +47,18 @@ overwritten.
   signer.key  its private key: it issues licenses
 
 A license cannot outlive its signer, its grace period included. Make another signer in good time
-with 'kubectl license signer create'.`,
-		Example: `  kubectl license ca create --dir acme-ca --vendor Acme`,
+with 'kubectl license signer create'.`
+
+// caCreateExample is the help of ca create: how it is used.
+const caCreateExample = `  kubectl license ca create --dir acme-ca --vendor Acme`
+
+func newCACreateCommand(env environment) *cobra.Command {
+	o := &caCreateOptions{environment: env}
+	command := &cobra.Command{
+		Use:     "create --dir DIR --vendor NAME",
+		Short:   "Make a root and a first signer",
+		Long:    caCreateLong,
+		Example: caCreateExample,
 		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			o.complete()
@@ -88,11 +94,11 @@ func (o *caCreateOptions) run() error {
 	if err != nil {
 		return err
 	}
-	files, err := authorityFiles(authority, signer)
+	made, err := authorityFiles(authority, signer)
 	if err != nil {
 		return err
 	}
-	if err := writeNew(o.folder, files...); err != nil {
+	if err := writeNew(o.folder, made...); err != nil {
 		return cannotWrite(err)
 	}
 	return o.tell(authority, signer)
@@ -108,8 +114,8 @@ func authorityFiles(authority *token.Authority, signer *token.Signer) ([]newFile
 		return nil, err
 	}
 	return append([]newFile{
-		{authorityCertificateFile, authority.CertificatePEM(), modePublic},
-		{authorityKeyFile, key, modePrivate},
+		{name: authorityCertificateFile, data: authority.CertificatePEM(), mode: modePublic},
+		{name: authorityKeyFile, data: key, mode: modePrivate},
 	}, ofSigner...), nil
 }
 

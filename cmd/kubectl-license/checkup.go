@@ -113,17 +113,17 @@ func (c *checkup) print(out screen, format string) error {
 		return writeEncoded(out, format, c)
 	}
 	l := c.layout(out)
-	var text strings.Builder
+	var lines strings.Builder
 	for _, check := range c.Checks {
 		words, as := check.Result.words()
 		line := foldTo(l.columns, printable(check.Message), l.begin(words, check.Name), l.indent)
-		text.WriteString(out.paint(words, as) + strings.TrimPrefix(line, words) + "\n")
+		lines.WriteString(out.paint(words, as) + strings.TrimPrefix(line, words) + "\n")
 		if check.Fix != "" {
-			text.WriteString(foldTo(l.columns, printable(check.Fix), l.indent+fixMark,
+			lines.WriteString(foldTo(l.columns, printable(check.Fix), l.indent+fixMark,
 				l.indent+strings.Repeat(" ", len(fixMark))) + "\n")
 		}
 	}
-	_, err := fmt.Fprintf(out, "%s\n%s\n", text.String(), c.summary())
+	_, err := fmt.Fprintf(out, "%s\n%s\n", lines.String(), c.summary())
 	return err
 }
 

@@ -26,12 +26,8 @@ func newClockCommand(env environment) *cobra.Command {
 	return newParentCommand("clock", "Lead the operator back to the right time", newClockResetCommand(env))
 }
 
-func newClockResetCommand(env environment) *cobra.Command {
-	o := &clockResetOptions{productRequest: newProductRequest(env)}
-	command := &cobra.Command{
-		Use:   "reset PRODUCT [flags]",
-		Short: "Make the operator believe its clock again",
-		Long: `Make the operator believe its clock again for one product. Talks to the cluster.
+// clockResetLong is the help of clock reset.
+const clockResetLong = `Make the operator believe its clock again for one product. Talks to the cluster.
 
 Time never runs backwards for a license: the operator records a recent time in status.timeMark of the
 LicensedProduct, and takes that for the time while its own clock is behind. If the clocks were once
@@ -40,13 +36,23 @@ back to the present. Keys that expired only by the wrong time are in force again
 
 It sets an annotation on the LicensedProduct, and waits until the operator has acted upon it. The
 operator does so only while its own clock and the API server's agree. You need the permissions get
-and patch on the LicensedProduct.`,
-		Example: `  # What does the operator say about its clock?
+and patch on the LicensedProduct.`
+
+// clockResetExample is the help of clock reset: how it is used.
+const clockResetExample = `  # What does the operator say about its clock?
   kubectl get lprod acme-mesh -o jsonpath='{.status.conditions[?(@.type=="ClockSkewed")].message}'
 
   # Correct the clocks of the nodes first, then
-  kubectl license clock reset acme-mesh`,
-		RunE: inSteps(o),
+  kubectl license clock reset acme-mesh`
+
+func newClockResetCommand(env environment) *cobra.Command {
+	o := &clockResetOptions{productRequest: newProductRequest(env)}
+	command := &cobra.Command{
+		Use:     "reset PRODUCT [flags]",
+		Short:   "Make the operator believe its clock again",
+		Long:    clockResetLong,
+		Example: clockResetExample,
+		RunE:    inSteps(o),
 	}
 	o.attach(command)
 	return command

@@ -94,7 +94,7 @@ func denialOfKubernetes(policy *networkingv1.NetworkPolicy) defaultDenial {
 }
 
 func podsOfKubernetes(selector *metav1.LabelSelector) string {
-	if isEmpty(selector) {
+	if len(selector.MatchLabels) == 0 && len(selector.MatchExpressions) == 0 {
 		return "all pods"
 	}
 	return "pods with " + metav1.FormatLabelSelector(selector)

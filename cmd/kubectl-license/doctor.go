@@ -22,12 +22,8 @@ type doctorOptions struct {
 	output    string
 }
 
-func newDoctorCommand(env environment) *cobra.Command {
-	o := &doctorOptions{environment: env, connection: newConnection()}
-	command := &cobra.Command{
-		Use:   "doctor [flags]",
-		Short: "Check an installation of the operator, and say how to mend it",
-		Long: `Check an installation of the operator, each line with its fix below. Talks to the cluster, and changes
+// doctorLong is the help of doctor.
+const doctorLong = `Check an installation of the operator, each line with its fix below. Talks to the cluster, and changes
 nothing.
 
 A line is ok, a warning (it works, and not as well as it could), a problem, or not checked. What you
@@ -64,16 +60,26 @@ Exit codes:
   1  there is a problem, or the cluster cannot be reached
 
 With -o json or yaml there is one field, checks, a list with name (as above), result (OK, Warning,
-Problem or NotChecked), message, and fix (absent where there is nothing to mend).`,
-		Example: `  # Is all well?
+Problem or NotChecked), message, and fix (absent where there is nothing to mend).`
+
+// doctorExample is the help of doctor: how it is used.
+const doctorExample = `  # Is all well?
   kubectl license doctor
 
   # The operator is in another namespace
   kubectl license doctor -n licensing
 
   # What is wrong, for a program
-  kubectl license doctor -o json | jq -r '.checks[] | select(.result == "Problem").message'`,
-		Args: noArguments,
+  kubectl license doctor -o json | jq -r '.checks[] | select(.result == "Problem").message'`
+
+func newDoctorCommand(env environment) *cobra.Command {
+	o := &doctorOptions{environment: env, connection: newConnection()}
+	command := &cobra.Command{
+		Use:     "doctor [flags]",
+		Short:   "Check an installation of the operator, and say how to mend it",
+		Long:    doctorLong,
+		Example: doctorExample,
+		Args:    noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if err := checkOutput(o.command, o.output, outputJSON, outputYAML); err != nil {
 				return err
@@ -103,7 +109,7 @@ func (o *doctorOptions) run(ctx context.Context) error {
 	}
 	seen.plugin = version.Get()
 	found := seen.examine()
-	if err := found.print(o.screen(), o.output); err != nil {
+	if err := found.print(screenOf(o.Out), o.output); err != nil {
 		return err
 	}
 	return found.verdict()

@@ -29,12 +29,8 @@ type explainOptions struct {
 	client client.Client
 }
 
-func newExplainCommand(env environment) *cobra.Command {
-	o := &explainOptions{environment: env, connection: newConnection()}
-	command := &cobra.Command{
-		Use:   "explain PRODUCT [flags]",
-		Short: "Show which nodes are counted for a product, and why",
-		Long: `Show which nodes are counted for a product and which are not, by which rule, and what they add up to.
+// explainLong is the help of explain.
+const explainLong = `Show which nodes are counted for a product and which are not, by which rule, and what they add up to.
 Talks to the cluster, and changes nothing.
 
 The rule is spec.usage.nodeSelector of the LicensedProduct; without it every node counts. Nodes that
@@ -55,8 +51,10 @@ yaml the fields are:
                 (of a node that is not counted, or that counts without cores)
   usage         name (nodes, cores), value: what they add up to now
   statusUsage   the same, as the operator has counted it; absent: it has not yet
-  state         of the product, activeLicenseKeyName and limits (name, value): as its status has them`,
-		Example: `  # Why are there more nodes in use than we have bought?
+  state         of the product, activeLicenseKeyName and limits (name, value): as its status has them`
+
+// explainExample is the help of explain: how it is used.
+const explainExample = `  # Why are there more nodes in use than we have bought?
   kubectl license explain acme-mesh
 
   # Which nodes are counted?
@@ -64,7 +62,15 @@ yaml the fields are:
 
   # The nodes that are not, and why not
   kubectl license explain acme-mesh -o json | jq -r \
-    '.nodes[] | select(.counted | not) | [.name, .reason] | @tsv'`,
+    '.nodes[] | select(.counted | not) | [.name, .reason] | @tsv'`
+
+func newExplainCommand(env environment) *cobra.Command {
+	o := &explainOptions{environment: env, connection: newConnection()}
+	command := &cobra.Command{
+		Use:               "explain PRODUCT [flags]",
+		Short:             "Show which nodes are counted for a product, and why",
+		Long:              explainLong,
+		Example:           explainExample,
 		Args:              oneArgument("PRODUCT"),
 		RunE:              inSteps(o),
 		ValidArgsFunction: completeProduct(o.connection),
@@ -106,5 +112,5 @@ func (o *explainOptions) run(ctx context.Context) error {
 	}); err != nil {
 		return explainList("nodes", err)
 	}
-	return explain(product, selector, nodes).print(o.screen(), o.output)
+	return explain(product, selector, nodes).print(screenOf(o.Out), o.output)
 }

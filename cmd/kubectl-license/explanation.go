@@ -256,7 +256,7 @@ func (e *explanation) listing() *listing {
 			why.short = printable(node.unmet)
 		}
 		l.add(cell{text: printable(node.Name)}, yesOrNo(node.Counted), cores, yesOrNo(node.Ready),
-			orDash(node.Capacity), orDash(node.labels), why)
+			textCell(node.Capacity), textCell(node.labels), why)
 	}
 	return l
 }
@@ -266,13 +266,6 @@ func yesOrNo(yes bool) cell {
 		return cell{text: "yes"}
 	}
 	return cell{text: "no"}
-}
-
-func orDash(text string) cell {
-	if text == "" {
-		return cell{text: "-"}
-	}
-	return cell{text: printable(text)}
 }
 
 // coresText is thousandths of a core as cores.

@@ -170,8 +170,6 @@ func (e *terminal) ask(fake *fakeAPI, args ...string) output {
 	e.t.Helper()
 	server := fake.start()
 	got := e.show(append(args, "--server", server)...)
-	record := strings.ReplaceAll(e.record.String(), server, "http://api")
-	e.record.Reset()
-	e.record.WriteString(record)
+	e.replaceAll(server, "http://api")
 	return got
 }

@@ -32,12 +32,8 @@ type inspectOptions struct {
 	now, judgedAt time.Time
 }
 
-func newInspectCommand(env environment) *cobra.Command {
-	o := &inspectOptions{keySource: keySource{environment: env}}
-	command := &cobra.Command{
-		Use:   "inspect FILE|- [flags]",
-		Short: "Show what a license key says, whether it verifies, and its state",
-		Long: `Show what a license key says, whether it verifies, and its state now or at another time.
+// inspectLong is the help of inspect.
+const inspectLong = `Show what a license key says, whether it verifies, and its state now or at another time.
 Works offline.
 
 FILE is a LicenseKey manifest, a Secret with a token in it, a token alone, or one of these as a mail
@@ -61,8 +57,10 @@ message), state, checkedTime, licenseID, customer, issuer, audience, productName
 issuedTime, notBeforeTime, expiryTime, graceEndTime, features, limits (name, value), clusterUIDs,
 signer (subject, certificateSHA256, notBeforeTime, notAfterTime), and repaired (true where the token
 was not in one piece). What a key does not have is absent. The state of a key that does not verify
-is Invalid.`,
-		Example: `  # What does the key in this manifest say, and is it genuine?
+is Invalid.`
+
+// inspectExample is the help of inspect: how it is used.
+const inspectExample = `  # What does the key in this manifest say, and is it genuine?
   kubectl license inspect key.yaml --product product.yaml
 
   # The same with the terms that the cluster has now
@@ -76,8 +74,16 @@ is Invalid.`,
   kubectl license inspect key.yaml --at 2027-12-31T23:59:59Z
 
   # In a pipeline: fail if the key is not genuine, or not valid for another 60 days
-  kubectl license inspect key.yaml --product product.yaml --require-valid-for 60d`,
-		Args: oneArgument("FILE (or - for the standard input)"),
+  kubectl license inspect key.yaml --product product.yaml --require-valid-for 60d`
+
+func newInspectCommand(env environment) *cobra.Command {
+	o := &inspectOptions{keySource: keySource{environment: env}}
+	command := &cobra.Command{
+		Use:     "inspect FILE|- [flags]",
+		Short:   "Show what a license key says, whether it verifies, and its state",
+		Long:    inspectLong,
+		Example: inspectExample,
+		Args:    oneArgument("FILE (or - for the standard input)"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			o.complete(args)
 			if err := o.validate(); err != nil {

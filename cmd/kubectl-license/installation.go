@@ -379,7 +379,7 @@ func (x *examiner) readLock(ctx context.Context, i *installation) {
 
 func (x *examiner) readTiers(ctx context.Context, i *installation) {
 	i.tiers = readWith("see which APIs the cluster has", func() (bool, error) {
-		_, err := x.client.RESTMapper().RESTMapping(calico.Version.WithKind(kindTier).GroupKind(),
+		_, err := x.client.RESTMapper().RESTMapping(calico.Version.WithKind("Tier").GroupKind(),
 			calico.Version.Version)
 		if meta.IsNoMatchError(err) {
 			return false, nil

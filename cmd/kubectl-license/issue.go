@@ -66,13 +66,8 @@ type issueOptions struct {
 	now time.Time
 }
 
-func newIssueCommand(env environment) *cobra.Command {
-	o := &issueOptions{environment: env, grace: durationFlag(defaultGrace), expires: instantFlag{throughDay: true}}
-	command := &cobra.Command{
-		Use: `issue --signer DIR --product NAME --customer NAME
-    (--expires TIME | --valid-for DURATION) [flags]`,
-		Short: "Issue a license key",
-		Long: `Issue a license key: a LicenseKey manifest for the customer to apply, or the bare token.
+// issueLong is the help of issue.
+const issueLong = `Issue a license key: a LicenseKey manifest for the customer to apply, or the bare token.
 Works offline.
 
 The key goes to the standard output, and what it says to the standard error. It is issued as of now.
@@ -82,8 +77,10 @@ period included.
 
 The license ID is what a revocation names. Without --id it is the product, the date and something
 random. The manifest's name comes from the product and the ID: a key issued again with the same --id
-takes the place of the one before, any other key stands beside it.`,
-		Example: `  # A year from now, for 100 nodes
+takes the place of the one before, any other key stands beside it.`
+
+// issueExample is the help of issue: how it is used.
+const issueExample = `  # A year from now, for 100 nodes
   kubectl license issue --signer acme-ca --product acme-mesh --customer "Example GmbH" \
     --valid-for 365d --nodes 100 > key.yaml
 
@@ -98,8 +95,17 @@ takes the place of the one before, any other key stands beside it.`,
   # The token alone, for the cluster whose namespace kube-system has this uid
   kubectl license issue --signer acme-ca --product acme-mesh --customer "Example GmbH" \
     --valid-for 90d --grace 7d --feature federation --limit gateways=5 \
-    --cluster 5d1f1c3a-7f0e-4c1b-9a53-0f3a9a6f2f10 -o token > license.jwt`,
-		Args: noArguments,
+    --cluster 5d1f1c3a-7f0e-4c1b-9a53-0f3a9a6f2f10 -o token > license.jwt`
+
+func newIssueCommand(env environment) *cobra.Command {
+	o := &issueOptions{environment: env, grace: durationFlag(defaultGrace), expires: instantFlag{throughDay: true}}
+	command := &cobra.Command{
+		Use: `issue --signer DIR --product NAME --customer NAME
+    (--expires TIME | --valid-for DURATION) [flags]`,
+		Short:   "Issue a license key",
+		Long:    issueLong,
+		Example: issueExample,
+		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if err := o.validate(); err != nil {
 				return err

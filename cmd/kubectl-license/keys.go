@@ -30,12 +30,8 @@ type keysOptions struct {
 	client client.Client
 }
 
-func newKeysCommand(env environment) *cobra.Command {
-	o := &keysOptions{environment: env, connection: newConnection()}
-	command := &cobra.Command{
-		Use:   "keys [PRODUCT] [flags]",
-		Short: "Show every license key with its state, and why it counts or not",
-		Long: `Show the license keys of all products, or of one: the state of each, whether it is the active one, and
+// keysLong is the help of keys.
+const keysLong = `Show the license keys of all products, or of one: the state of each, whether it is the active one, and
 why. Talks to the cluster, and changes nothing.
 
 The active key of a product, which decides its state, comes first. REASON is why a key does not verify
@@ -46,15 +42,25 @@ You need the permission list on licensekeys. Tokens are not printed in any forma
 
 With -o json or yaml the fields are, in keys: name, productName, state, active, reason, message,
 customer, licenseID, issuedTime, notBeforeTime, expiryTime, graceEndTime, features, limits (name,
-value). What a key does not have is absent.`,
-		Example: `  kubectl license keys
+value). What a key does not have is absent.`
+
+// keysExample is the help of keys: how it is used.
+const keysExample = `  kubectl license keys
 
   # Why does the new key of this product not count?
   kubectl license keys acme-mesh -o wide
 
   # Delete the keys that have expired for good
   kubectl license keys -o json | jq -r '.keys[] | select(.state == "Expired" and (.active | not)).name' |
-    xargs -r kubectl delete lk`,
+    xargs -r kubectl delete lk`
+
+func newKeysCommand(env environment) *cobra.Command {
+	o := &keysOptions{environment: env, connection: newConnection()}
+	command := &cobra.Command{
+		Use:               "keys [PRODUCT] [flags]",
+		Short:             "Show every license key with its state, and why it counts or not",
+		Long:              keysLong,
+		Example:           keysExample,
 		Args:              atMostOneArgument("PRODUCT"),
 		RunE:              inSteps(o),
 		ValidArgsFunction: completeProduct(o.connection),
@@ -201,7 +207,7 @@ func (o *keysOptions) print(keys []keySummary) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	return keysListing(keys).write(o.screen(), o.output == outputWide)
+	return keysListing(keys).write(screenOf(o.Out), o.output == outputWide)
 }
 
 // keyReference is what kubectl calls a key with -o name.

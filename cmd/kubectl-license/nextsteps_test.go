@@ -402,9 +402,6 @@ func TestNextStepsOfHalfAStatus(t *testing.T) {
 			if (len(summary.Next) > 0) != (state != "Unheard") {
 				t.Errorf("%q, %q: got %+v", state, restriction, summary.Next)
 			}
-			if row := statusRow(product, present); len(row) != len(newStatusListing().columns) {
-				t.Errorf("%q, %q: got %+v", state, restriction, row)
-			}
 		}
 	}
 }

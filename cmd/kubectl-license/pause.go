@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 	"unicode"
@@ -29,12 +30,8 @@ type pauseOptions struct {
 	begin time.Time
 }
 
-func newPauseCommand(env environment) *cobra.Command {
-	o := &pauseOptions{productRequest: newProductRequest(env)}
-	command := &cobra.Command{
-		Use:   "pause PRODUCT --for DURATION --reason TEXT [flags]",
-		Short: "Put a product's restriction off for a while",
-		Long: `Put the restriction of a product off for a while: one that is in force is lifted, one that would
+// pauseLong is the help of pause.
+const pauseLong = `Put the restriction of a product off for a while: one that is in force is lifted, one that would
 come meanwhile does not. Talks to the cluster.
 
 A pause is for the cluster owner, for the day when a renewal is late and the restriction comes at the
@@ -44,16 +41,26 @@ states that they have without it, and alerts go on.
 
 It sets two annotations on the LicensedProduct, and waits until the operator has taken them up. The
 product's status says who waits for what: status.restriction.pause has the reason. You need the
-permissions get and patch on the LicensedProduct.`,
-		Example: `  # Three days for the renewal to arrive
+permissions get and patch on the LicensedProduct.`
+
+// pauseExample is the help of pause: how it is used.
+const pauseExample = `  # Three days for the renewal to arrive
   kubectl license pause acme-mesh --for 72h --reason "Renewal is signed, key expected on Monday"
 
   # What would the restriction do once the pause is over?
   kubectl license simulate acme-mesh
 
   # End the pause early
-  kubectl license resume acme-mesh`,
-		RunE: inSteps(o),
+  kubectl license resume acme-mesh`
+
+func newPauseCommand(env environment) *cobra.Command {
+	o := &pauseOptions{productRequest: newProductRequest(env)}
+	command := &cobra.Command{
+		Use:     "pause PRODUCT --for DURATION --reason TEXT [flags]",
+		Short:   "Put a product's restriction off for a while",
+		Long:    pauseLong,
+		Example: pauseExample,
+		RunE:    inSteps(o),
 	}
 	command.Flags().Var(&o.length, "for",
 		"how long, such as 72h or 3d (a day has 24 hours), at most "+formatDuration(restriction.MaxPause))
@@ -157,10 +164,19 @@ func unready(product *api.LicensedProduct) metav1.Condition {
 }
 
 // warnUnready tells of a restriction that has not been put into force, or lifted, completely.
-func (r *productRequest) warnUnready(product *api.LicensedProduct) {
-	if condition := unready(product); condition.Reason != "" {
-		warnf(r.ErrOut, "not all of it is done (%s): %s", condition.Reason, condition.Message)
+func warnUnready(out io.Writer, product *api.LicensedProduct) {
+	if text := unreadyText(product); text != "" {
+		warnf(out, "%s", text)
 	}
+}
+
+// unreadyText says what is not done yet of putting a restriction into force, or of lifting it; empty: all is.
+func unreadyText(product *api.LicensedProduct) string {
+	condition := unready(product)
+	if condition.Reason == "" {
+		return ""
+	}
+	return fmt.Sprintf("not all of it is done (%s): %s", condition.Reason, condition.Message)
 }
 
 // restrictionOf is what the status says of a product's restriction; empty where it says nothing yet.
@@ -215,7 +231,7 @@ func (o *pauseOptions) tell(before, after *api.LicensedProduct) error {
 	default:
 		t.add("Afterwards:", "in force by itself, unless a license covers the product by then")
 	}
-	o.warnUnready(after)
+	warnUnready(o.ErrOut, after)
 	return t.write(o.Out)
 }
 
@@ -251,21 +267,27 @@ func restrictionStatusText(status api.RestrictionStatus) string {
 // resumeOptions are what resume was asked.
 type resumeOptions struct{ productRequest }
 
-func newResumeCommand(env environment) *cobra.Command {
-	o := &resumeOptions{productRequest: newProductRequest(env)}
-	command := &cobra.Command{
-		Use:   "resume PRODUCT [flags]",
-		Short: "End the pause of a product's restriction",
-		Long: `End the pause of a product's restriction, and show how the restriction stands then: in force, if it
+// resumeLong is the help of resume.
+const resumeLong = `End the pause of a product's restriction, and show how the restriction stands then: in force, if it
 is due. Talks to the cluster.
 
 It removes the annotations that pause has set, and waits until the operator has seen that. A product
-that is not paused is left as it is. You need the permissions get and patch on the LicensedProduct.`,
-		Example: `  # What would that put into force?
+that is not paused is left as it is. You need the permissions get and patch on the LicensedProduct.`
+
+// resumeExample is the help of resume: how it is used.
+const resumeExample = `  # What would that put into force?
   kubectl license simulate acme-mesh
 
-  kubectl license resume acme-mesh`,
-		RunE: inSteps(o),
+  kubectl license resume acme-mesh`
+
+func newResumeCommand(env environment) *cobra.Command {
+	o := &resumeOptions{productRequest: newProductRequest(env)}
+	command := &cobra.Command{
+		Use:     "resume PRODUCT [flags]",
+		Short:   "End the pause of a product's restriction",
+		Long:    resumeLong,
+		Example: resumeExample,
+		RunE:    inSteps(o),
 	}
 	o.attach(command)
 	return command
@@ -317,7 +339,7 @@ func (o *resumeOptions) tell(before, after *api.LicensedProduct) error {
 	if inForce := restrictionOf(after).InForce; inForce != nil {
 		t.add("In force:", extentText(inForce))
 	}
-	o.warnUnready(after)
+	warnUnready(o.ErrOut, after)
 	return t.write(o.Out)
 }
 

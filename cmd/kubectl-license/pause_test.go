@@ -32,11 +32,11 @@ var (
 	restrictedSince = date("2026-11-20")
 
 	active = api.RestrictionStatus{
-		State: api.RestrictionActive, EffectiveTime: instantOf(restrictedSince),
+		State: api.RestrictionActive, EffectiveTime: new(metav1.NewTime(restrictedSince)),
 		InForce: inForce(),
 	}
-	scheduled = api.RestrictionStatus{State: api.RestrictionScheduled, EffectiveTime: instantOf(date("2026-11-24"))}
-	observed  = api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: instantOf(restrictedSince)}
+	scheduled = api.RestrictionStatus{State: api.RestrictionScheduled, EffectiveTime: new(metav1.NewTime(date("2026-11-24")))}
+	observed  = api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: new(metav1.NewTime(restrictedSince))}
 )
 
 func inForce() *api.RestrictionInForce {
@@ -52,7 +52,7 @@ func inForce() *api.RestrictionInForce {
 func paused() api.RestrictionStatus {
 	pause := api.RestrictionPause{SinceTime: new(metav1.NewTime(date("2026-11-21"))),
 		UntilTime: new(metav1.NewTime(date("2026-11-23"))), Reason: "Holidays"}
-	return api.RestrictionStatus{State: api.RestrictionPaused, EffectiveTime: instantOf(restrictedSince), Pause: &pause}
+	return api.RestrictionStatus{State: api.RestrictionPaused, EffectiveTime: new(metav1.NewTime(restrictedSince)), Pause: &pause}
 }
 
 func pauseAnnotations(fake *fakeAPI) *fakeAPI {
@@ -190,7 +190,7 @@ func TestResume(t *testing.T) {
 		t.Errorf("patched with %q", fake.patches)
 	}
 	fake = pauseAnnotations(restricted(t, paused()))
-	fake.product.Status.Restriction.EffectiveTime = instantOf(date("2026-11-24"))
+	fake.product.Status.Restriction.EffectiveTime = new(metav1.NewTime(date("2026-11-24")))
 	resume("It is to come.", fake)
 	fake = pauseAnnotations(restricted(t, paused()))
 	fake.operator = func(product *api.LicensedProduct) {

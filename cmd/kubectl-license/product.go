@@ -143,9 +143,10 @@ func poll[T any](
 	last := new(T)
 	var lastRead error
 	err := wait.PollUntilContextTimeout(ctx, pollInterval, timeout, true, func(ctx context.Context) (bool, error) {
-		next, began := new(T), time.Now()
+		next, slow := new(T), time.AfterFunc(pollInterval, func() {})
 		err := read(ctx, next)
-		if err != nil && ctx.Err() != nil && time.Since(began) < pollInterval {
+		inTime := slow.Stop()
+		if err != nil && ctx.Err() != nil && inTime {
 			return false, nil // The time is over, which says nothing of what is read.
 		}
 		if lastRead = err; err != nil {

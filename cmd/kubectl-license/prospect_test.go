@@ -44,7 +44,7 @@ func foundKey(name, product string, claims *license.Claims) api.LicenseKey {
 
 func TestForesee(t *testing.T) {
 	golden := goldens(t)
-	e := newTerminal(t)
+	e := newTranscript(t)
 	unlicensed := func() *api.LicensedProduct {
 		return &api.LicensedProduct{
 			ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh",
@@ -60,7 +60,10 @@ func TestForesee(t *testing.T) {
 	}
 	paused := func() *api.LicensedProduct {
 		product := restricts()
-		product.Annotations = pauseAnnotations(newFakeAPI(t)).product.Annotations
+		product.Annotations = map[string]string{
+			api.RestrictionPauseAnnotation:       "2026-11-21T00:00:00Z/2026-11-23T00:00:00Z",
+			api.RestrictionPauseReasonAnnotation: "Holidays",
+		}
 		return product
 	}
 	shortlyPaused := func() *api.LicensedProduct {

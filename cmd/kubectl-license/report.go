@@ -47,12 +47,8 @@ type reportOptions struct {
 	folder, file string
 }
 
-func newReportCommand(env environment) *cobra.Command {
-	o := &reportOptions{environment: env, connection: newConnection()}
-	command := &cobra.Command{
-		Use:   "report [flags]",
-		Short: "Fetch the license report from the operator, for the vendor",
-		Long: `Fetch the license report from the operator: what is licensed, what is in use, and the cluster's facts
+// reportLong is the help of report.
+const reportLong = `Fetch the license report from the operator: what is licensed, what is in use, and the cluster's facts
 that a vendor asks for, as JSON or as a tar archive that holds it as response.json. It is made for
 this request alone. Talks to the cluster; nothing is sent to anybody else, so give it to the vendor
 yourself. It has neither keys' tokens nor names of nodes, namespaces or users.
@@ -74,8 +70,10 @@ the nonResourceURL ` + licensereport.Path + `, as from ClusterRole
 ` + reportReaderRole + `.
 
 A file is never overwritten, and only its owner can read it. What was received is checked before it
-is written. For the fields see docs/license-report.md.`,
-		Example: `  # The report of the only product
+is written. For the fields see docs/license-report.md.`
+
+// reportExample is the help of report: how it is used.
+const reportExample = `  # The report of the only product
   kubectl license report
 
   # For the vendor of one of several, as a tar archive with the usual name, in this folder
@@ -86,8 +84,16 @@ is written. For the fields see docs/license-report.md.`,
 
   # With a client certificate there is no token to send: have one made that is good for ten minutes
   kubectl license report --token \
-    "$(kubectl create token license-report -n license-operator-system --duration 10m)"`,
-		Args: noSuchCommand,
+    "$(kubectl create token license-report -n license-operator-system --duration 10m)"`
+
+func newReportCommand(env environment) *cobra.Command {
+	o := &reportOptions{environment: env, connection: newConnection()}
+	command := &cobra.Command{
+		Use:     "report [flags]",
+		Short:   "Fetch the license report from the operator, for the vendor",
+		Long:    reportLong,
+		Example: reportExample,
+		Args:    noSuchCommand,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if err := o.validate(); err != nil {
 				return err

@@ -227,7 +227,7 @@ func TestReportIsTaken(t *testing.T) {
 // TestReportIsRefused is what is said, with what to do, where there is no report.
 func TestReportIsRefused(t *testing.T) {
 	golden := goldens(t)
-	e := newTerminal(t)
+	e := newTranscript(t)
 	document := someReport(t, oneProduct)
 	asJSON := map[string]string{"Content-Type": "application/json"}
 	for _, test := range []struct {

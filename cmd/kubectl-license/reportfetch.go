@@ -43,6 +43,7 @@ const (
 
 // fetch asks the operator for the report: one of its pods after the other, until one answers.
 func (o *reportOptions) fetch(ctx context.Context) (*receivedReport, error) {
+	end := o.now().Add(o.timeout)
 	reader, err := newClientFor(o.config)
 	if err != nil {
 		return nil, err
@@ -60,7 +61,7 @@ func (o *reportOptions) fetch(ctx context.Context) (*receivedReport, error) {
 				pod)
 		})
 		var received *receivedReport
-		received, err = o.askInTime(ctx, operator, len(pods)-i)
+		received, err = o.askInTime(ctx, operator, end.Sub(o.now())/time.Duration(len(pods)-i))
 		var silent *noAnswerError
 		if !errors.As(err, &silent) {
 			return received, err
@@ -74,12 +75,11 @@ func (o *reportOptions) fetch(ctx context.Context) (*receivedReport, error) {
 }
 
 // askInTime asks one of some pods, and leaves time for the others.
-func (o *reportOptions) askInTime(ctx context.Context, operator *http.Client, left int) (*receivedReport, error) {
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(left))
-		defer cancel()
-	}
+func (o *reportOptions) askInTime(
+	ctx context.Context, operator *http.Client, share time.Duration,
+) (*receivedReport, error) {
+	ctx, cancel := context.WithTimeout(ctx, share)
+	defer cancel()
 	return o.ask(ctx, operator)
 }
 

@@ -26,12 +26,8 @@ type reportVerifyOptions struct {
 	file string
 }
 
-func newReportVerifyCommand(env environment) *cobra.Command {
-	o := &reportVerifyOptions{environment: env}
-	return &cobra.Command{
-		Use:   "verify FILE|-",
-		Short: "Check that a license report is as it was made",
-		Long: `Compute the checksum of a license report anew, and compare it with the one in it. Works offline.
+// reportVerifyLong is the help of report verify.
+const reportVerifyLong = `Compute the checksum of a license report anew, and compare it with the one in it. Works offline.
 
 FILE is the report as JSON, or a tar archive that holds it as response.json. Its layout and the order
 of its fields do not count, so that it may have been formatted anew.
@@ -42,12 +38,22 @@ wrote the report: anybody can compute it.
 Exit codes:
   0  the checksum matches
   1  a mistake on the command line, or a file that is no license report
-  3  the checksum does not match`,
-		Example: `  kubectl license report verify report-2026_11_22_10_05_AM.tar
+  3  the checksum does not match`
+
+// reportVerifyExample is the help of report verify: how it is used.
+const reportVerifyExample = `  kubectl license report verify report-2026_11_22_10_05_AM.tar
 
   # Is what was fetched the same as what the vendor has?
-  kubectl license report verify - < response.json`,
-		Args: oneArgument("FILE (or - for the standard input)"),
+  kubectl license report verify - < response.json`
+
+func newReportVerifyCommand(env environment) *cobra.Command {
+	o := &reportVerifyOptions{environment: env}
+	return &cobra.Command{
+		Use:     "verify FILE|-",
+		Short:   "Check that a license report is as it was made",
+		Long:    reportVerifyLong,
+		Example: reportVerifyExample,
+		Args:    oneArgument("FILE (or - for the standard input)"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			o.file = args[0]
 			return o.run()
@@ -91,31 +97,20 @@ func (o *reportVerifyOptions) read() ([]byte, error) {
 	return readUpTo(o.In, sourceName(o.file), reportSize)
 }
 
-// reportDocument is as much of a report as is told of it.
+// reportDocument is a report, and the checksum that it should have.
 type reportDocument struct {
-	Timestamp string            `json:"timestamp"`
-	Checksum  string            `json:"checksum"`
-	Products  []reportedProduct `json:"products"`
-
-	// computed is the checksum that the report should have.
+	licensereport.Report
 	computed string
 }
 
-// reportedProduct is as much of a product in a report.
-type reportedProduct struct {
-	Name   string `json:"name"`
-	Vendor string `json:"vendor"`
-	State  string `json:"state"`
-}
-
-// text is the product in a few words.
-func (p *reportedProduct) text() string {
+// reportedText is a product of a report in a few words.
+func reportedText(p *licensereport.Product) string {
 	text := p.Name
 	if p.Vendor != "" {
 		text += " of " + p.Vendor
 	}
 	if p.State != "" {
-		text += ", " + p.State
+		text += ", " + string(p.State)
 	}
 	return printable(text)
 }
@@ -133,10 +128,10 @@ func readReport(data []byte) (*reportDocument, error) {
 		return nil, err
 	}
 	document := &reportDocument{computed: computed}
-	if json.Unmarshal(data, document) != nil {
+	if json.Unmarshal(data, &document.Report) != nil {
 		return nil, errors.New("its fields are not those of a report")
 	}
-	if document.Checksum == "" || document.Timestamp == "" {
+	if document.Checksum == "" || document.Timestamp.IsZero() {
 		return nil, errors.New("it has no checksum or no timestamp")
 	}
 	return document, nil
@@ -177,13 +172,13 @@ func (d *reportDocument) matches() bool { return d.Checksum == d.computed }
 // write tells what the report is, and how its checksum stands.
 func (d *reportDocument) write(out io.Writer) error {
 	t := &table{}
-	t.add("Made:", printable(d.Timestamp))
+	t.add("Made:", formatInstant(d.Timestamp.Time))
 	label := "Products:"
 	if len(d.Products) == 0 {
 		t.add(label, "none")
 	}
 	for i := range d.Products {
-		t.add(label, d.Products[i].text())
+		t.add(label, reportedText(&d.Products[i]))
 		label = ""
 	}
 	if d.matches() {

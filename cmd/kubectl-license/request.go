@@ -31,12 +31,8 @@ type requestOptions struct {
 	client client.Client
 }
 
-func newRequestCommand(env environment) *cobra.Command {
-	o := &requestOptions{environment: env, connection: newConnection()}
-	command := &cobra.Command{
-		Use:   "request PRODUCT [flags]",
-		Short: "Print what a vendor needs to know to renew a license",
-		Long: `Print what a vendor needs to know to renew the license of a product: the cluster's uid, the current
+// requestLong is the help of request.
+const requestLong = `Print what a vendor needs to know to renew the license of a product: the cluster's uid, the current
 license, what it allows, what is in use now, and the most that was in each of the last months. Talks to
 the cluster, and changes nothing.
 
@@ -48,11 +44,21 @@ namespace kube-system. Without the latter two it says what it leaves out.
 
 With -o json or yaml the fields are: time, productName, vendor, renewalURL, clusterUID, state, customer,
 licenseID, expiryTime, graceEndTime, limits and usage (name, value), monthlyPeaks (month, usage). What
-is not known is absent; limits are known only of a license that is Valid or in its GracePeriod.`,
-		Example: `  kubectl license request acme-mesh
+is not known is absent; limits are known only of a license that is Valid or in its GracePeriod.`
+
+// requestExample is the help of request: how it is used.
+const requestExample = `  kubectl license request acme-mesh
 
   # As a file to attach
-  kubectl license request acme-mesh -o json > renewal.json`,
+  kubectl license request acme-mesh -o json > renewal.json`
+
+func newRequestCommand(env environment) *cobra.Command {
+	o := &requestOptions{environment: env, connection: newConnection()}
+	command := &cobra.Command{
+		Use:               "request PRODUCT [flags]",
+		Short:             "Print what a vendor needs to know to renew a license",
+		Long:              requestLong,
+		Example:           requestExample,
 		Args:              oneArgument("PRODUCT"),
 		RunE:              inSteps(o),
 		ValidArgsFunction: completeProduct(o.connection),

@@ -20,9 +20,7 @@ type screen struct {
 	colored bool
 }
 
-// screen is the one of the standard output. NO_COLOR (no-color.org) and a TERM that knows no colors are respected.
-func (e *environment) screen() screen { return screenOf(e.Out) }
-
+// screenOf is the screen that a stream leads to. NO_COLOR (no-color.org) and a TERM that knows no colors are respected.
 func screenOf(out io.Writer) screen {
 	s := screen{Writer: out}
 	file, ok := out.(*os.File)

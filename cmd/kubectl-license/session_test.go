@@ -12,6 +12,8 @@ import (
 	"github.com/license-operator/license-operator/internal/token"
 )
 
+func newTerminal(t *testing.T) *terminal { return newTerminalOf(t, run) }
+
 // The tests of this file are sessions: whole commands with all of their output, compared with golden files.
 
 func TestMisuse(t *testing.T) {

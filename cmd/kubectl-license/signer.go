@@ -31,12 +31,8 @@ func newSignerCommand(env environment) *cobra.Command {
 		newSignerCreateCommand(env))
 }
 
-func newSignerCreateCommand(env environment) *cobra.Command {
-	o := &signerCreateOptions{environment: env}
-	command := &cobra.Command{
-		Use:   "create --ca DIR --out DIR [flags]",
-		Short: "Make another signer",
-		Long: `Make another signer: signer.crt, valid for 10 years but not longer than the root, and signer.key.
+// signerCreateLong is the help of signer create.
+const signerCreateLong = `Make another signer: signer.crt, valid for 10 years but not longer than the root, and signer.key.
 Works offline.
 
 Keys that it issues verify wherever the root is trusted; no product has to be changed. Do this
@@ -44,10 +40,20 @@ before the present signer comes to its end, for each team or machine that issues
 a signer.key may have been stolen: then revoke the old signer by its fingerprint in the
 LicensedProduct (spec.revocations, certificateSHA256).
 
-Nothing is ever overwritten.`,
-		Example: `  # With ca.crt and ca.key at hand
-  kubectl license signer create --ca acme-ca --out acme-signer-2`,
-		Args: noArguments,
+Nothing is ever overwritten.`
+
+// signerCreateExample is the help of signer create: how it is used.
+const signerCreateExample = `  # With ca.crt and ca.key at hand
+  kubectl license signer create --ca acme-ca --out acme-signer-2`
+
+func newSignerCreateCommand(env environment) *cobra.Command {
+	o := &signerCreateOptions{environment: env}
+	command := &cobra.Command{
+		Use:     "create --ca DIR --out DIR [flags]",
+		Short:   "Make another signer",
+		Long:    signerCreateLong,
+		Example: signerCreateExample,
+		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			o.complete()
 			if err := o.validate(); err != nil {
@@ -87,11 +93,11 @@ func (o *signerCreateOptions) run() error {
 	if err != nil {
 		return misused(o.command, "cannot make a signer: %v", err)
 	}
-	files, err := signerFiles(signer)
+	made, err := signerFiles(signer)
 	if err != nil {
 		return err
 	}
-	if err := writeNew(o.folder, files...); err != nil {
+	if err := writeNew(o.folder, made...); err != nil {
 		return cannotWrite(err)
 	}
 	return o.tell(signer)

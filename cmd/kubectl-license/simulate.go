@@ -26,12 +26,8 @@ type simulateOptions struct {
 	client client.Client
 }
 
-func newSimulateCommand(env environment) *cobra.Command {
-	o := &simulateOptions{environment: env, connection: newConnection()}
-	command := &cobra.Command{
-		Use:   "simulate [PRODUCT] [flags]",
-		Short: "Show what a restriction will do, to which policies, and when",
-		Long: `Show what will be restricted at a time, as things are now: the state of each product, and by name
+// simulateLong is the help of simulate.
+const simulateLong = `Show what will be restricted at a time, as things are now: the state of each product, and by name
 every tier and policy that stops being applied or can no longer be changed. Talks to the cluster, and
 changes nothing.
 
@@ -57,8 +53,10 @@ With -o json or yaml the fields are:
     each tier      name, mode, modeReason, defaultAction, policies (kind, namespace, name, opens,
                    closes), bypasses (kind, namespace, name, tier, reason)
   sparedNamespace  the operator's own, whose pods keep everything
-  defaultDenials   namespace (absent: all), directions, apiVersion, kind, name, pods (in words)`,
-		Example: `  # What happens if nobody renews anything, and when?
+  defaultDenials   namespace (absent: all), directions, apiVersion, kind, name, pods (in words)`
+
+// simulateExample is the help of simulate: how it is used.
+const simulateExample = `  # What happens if nobody renews anything, and when?
   kubectl license simulate
 
   # One product, at the end of its grace period
@@ -66,7 +64,15 @@ With -o json or yaml the fields are:
 
   # Every policy that stops being applied
   kubectl license simulate -o json | jq -r \
-    '.tiers[] | select(.mode == "DefaultTierOnly").policies[] | [.kind, .namespace, .name] | @tsv'`,
+    '.tiers[] | select(.mode == "DefaultTierOnly").policies[] | [.kind, .namespace, .name] | @tsv'`
+
+func newSimulateCommand(env environment) *cobra.Command {
+	o := &simulateOptions{environment: env, connection: newConnection()}
+	command := &cobra.Command{
+		Use:               "simulate [PRODUCT] [flags]",
+		Short:             "Show what a restriction will do, to which policies, and when",
+		Long:              simulateLong,
+		Example:           simulateExample,
 		Args:              atMostOneArgument("PRODUCT"),
 		RunE:              inSteps(o),
 		ValidArgsFunction: completeProduct(o.connection),

@@ -5,9 +5,9 @@ package main
 
 import (
 	"bytes"
+	_ "embed"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -22,15 +22,14 @@ import (
 	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
+//go:embed testdata/cluster.yaml
+var fixture string
+
 // readFixture is the objects of testdata/cluster.yaml.
 func readFixture(t *testing.T) []unstructured.Unstructured {
 	t.Helper()
-	manifest, err := os.ReadFile("testdata/cluster.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var objects []unstructured.Unstructured
-	for document := range strings.SplitSeq(string(manifest), "\n---\n") {
+	for document := range strings.SplitSeq(fixture, "\n---\n") {
 		var object unstructured.Unstructured
 		if err := yaml.Unmarshal([]byte(document), &object.Object); err != nil {
 			t.Fatal(err)
@@ -127,10 +126,20 @@ func printed(t *testing.T, found *simulation, format string) string {
 	return out.String()
 }
 
+// simulatedText is what is told of the fixture, with Calico or without it.
+func simulatedText(t *testing.T, shown, at, format string, calico bool) string {
+	t.Helper()
+	c := newCluster(t)
+	if !calico {
+		c.withoutTiers, c.tiers, c.globalPolicies, c.policies = true, nil, nil, nil
+	}
+	return printed(t, simulated(t, c, shown, at), format)
+}
+
 func TestSimulation(t *testing.T) {
 	pristine := newCluster(t)
 	golden := goldens(t)
-	e := newTerminal(t)
+	e := newTranscript(t)
 	show := func(note string, change func(c *cluster), shown, at, format string) {
 		t.Helper()
 		c := newClusterLike(pristine)

@@ -31,12 +31,8 @@ type statusOptions struct {
 	keysWarning string
 }
 
-func newStatusCommand(env environment) *cobra.Command {
-	o := &statusOptions{environment: env, connection: newConnection()}
-	command := &cobra.Command{
-		Use:   "status [PRODUCT] [flags]",
-		Short: "Show how the licenses stand, and what to do next",
-		Long: `Show how the licenses of all products stand, or of one: state, active key, what is in use of what is
+// statusLong is the help of status.
+const statusLong = `Show how the licenses of all products stand, or of one: state, active key, what is in use of what is
 licensed, and what is restricted. Below that stands what to do next, where something is to be done.
 Talks to the cluster, and changes nothing.
 
@@ -67,8 +63,10 @@ With -o json or yaml the fields are, in products:
                    TermsNotAccepted, ClockSkewed, Unlicensed, Expired, GracePeriod, ExpiresSoon,
                    KeyInvalid, LimitExceeded, NearLimit, Restricted, RestrictionPaused,
                    RestrictionComing, RestrictionBypassed, RestrictionNotReady, AlertsNotReady
-With --watch each product is a document of its own, one that is gone with name and deleted: true.`,
-		Example: `  # How do things stand?
+With --watch each product is a document of its own, one that is gone with name and deleted: true.`
+
+// statusExample is the help of status: how it is used.
+const statusExample = `  # How do things stand?
   kubectl license status
 
   # One product, and more columns
@@ -81,7 +79,15 @@ With --watch each product is a document of its own, one that is gone with name a
   kubectl license status -o json | jq -r '.products[] | .name as $p | .next[] | [$p, .reason, .message] | @tsv'
 
   # See a renewal take over
-  kubectl license status --watch`,
+  kubectl license status --watch`
+
+func newStatusCommand(env environment) *cobra.Command {
+	o := &statusOptions{environment: env, connection: newConnection()}
+	command := &cobra.Command{
+		Use:               "status [PRODUCT] [flags]",
+		Short:             "Show how the licenses stand, and what to do next",
+		Long:              statusLong,
+		Example:           statusExample,
 		Args:              atMostOneArgument("PRODUCT"),
 		RunE:              inSteps(o),
 		ValidArgsFunction: completeProduct(o.connection),
@@ -167,7 +173,7 @@ func (o *statusOptions) print(ctx context.Context, products []api.LicensedProduc
 	if len(products) == 0 {
 		return nil
 	}
-	out := o.screen()
+	out := screenOf(o.Out)
 	if err := table.write(out, o.output == outputWide); err != nil {
 		return err
 	}

@@ -194,3 +194,19 @@ func TestJudgeLicenses(t *testing.T) {
 		})
 	}
 }
+
+func TestRowOfHalfAStatus(t *testing.T) {
+	for _, state := range []api.LicensedProductState{"", "Unheard", api.LicensedProductUnlicensed,
+		api.LicensedProductValid, api.LicensedProductGracePeriod, api.LicensedProductExpired} {
+		for _, restriction := range []api.RestrictionState{"", api.RestrictionNone, api.RestrictionScheduled,
+			api.RestrictionActive, api.RestrictionPaused} {
+			product := &api.LicensedProduct{}
+			product.Status.State, product.Status.Restriction = state, &api.RestrictionStatus{State: restriction}
+			product.Status.Limits, product.Status.Usage = []api.Limit{{Name: "nodes"}, {Name: "sites"}},
+				[]api.Usage{{Name: "nodes"}}
+			if row := statusRow(product, present); len(row) != len(newStatusListing().columns) {
+				t.Errorf("%q, %q: got %+v", state, restriction, row)
+			}
+		}
+	}
+}

@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -23,23 +24,35 @@ var update = flag.Bool("update", false, "write the golden files in testdata inst
 // present is the time of every test.
 var present = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 
-// terminal runs commands one after the other, as in a folder of its own, and records what a user sees.
-type terminal struct {
-	t   *testing.T
-	now time.Time
-	// record is the session so far.
+// transcript records what a user sees.
+type transcript struct {
+	t *testing.T
+	// record is what has been seen so far.
 	record strings.Builder
-
-	random *rand.ChaCha8
 	names  map[string]string
 }
 
-// newTerminal makes an empty folder the current one.
-func newTerminal(t *testing.T) *terminal {
+// newTranscript is an empty one.
+func newTranscript(t *testing.T) *transcript { return &transcript{t: t, names: map[string]string{}} }
+
+// programFunc is all of the plugin but its process: cli.Run.
+type programFunc func(ctx context.Context, env environment, args []string) int
+
+// terminal runs commands one after the other, as in a folder of its own, and records what a user sees.
+type terminal struct {
+	*transcript
+	// now is the time, which stands still.
+	now     time.Time
+	program programFunc
+	random  *rand.ChaCha8
+}
+
+// newTerminalOf makes an empty folder the current one.
+func newTerminalOf(t *testing.T, program programFunc) *terminal {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	t.Setenv("KUBECONFIG", "no-kubeconfig")
-	return &terminal{t: t, now: present, random: rand.NewChaCha8([32]byte{1}), names: map[string]string{}}
+	return &terminal{transcript: newTranscript(t), now: present, program: program, random: rand.NewChaCha8([32]byte{1})}
 }
 
 // output is what one command wrote, and how it ended.
@@ -57,7 +70,7 @@ func (e *terminal) run(stdin string, args ...string) output {
 		now:       func() time.Time { return e.now },
 		random:    e.random,
 	}
-	code := run(e.t.Context(), env, append([]string{"kubectl-license"}, args...))
+	code := e.program(e.t.Context(), env, append([]string{"kubectl-license"}, args...))
 	return output{stdout.String(), stderr.String(), code}
 }
 
@@ -92,17 +105,19 @@ func (e *terminal) feed(stdin string, args ...string) output {
 	return got
 }
 
-func (e *terminal) section(name, text string) {
+// section records a text below a name, where there is one.
+func (s *transcript) section(name, text string) {
 	if text != "" {
-		fmt.Fprintf(&e.record, "[%s]\n%s", name, text)
+		fmt.Fprintf(&s.record, "[%s]\n%s", name, text)
 	}
 }
 
 // note puts a line of explanation into the record.
-func (e *terminal) note(format string, args ...any) {
-	fmt.Fprintf(&e.record, "# "+format+"\n", args...)
+func (s *transcript) note(format string, args ...any) {
+	fmt.Fprintf(&s.record, "# "+format+"\n", args...)
 }
 
+// write writes a file into the folder.
 func (e *terminal) write(name, content string) {
 	e.t.Helper()
 	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
@@ -110,6 +125,7 @@ func (e *terminal) write(name, content string) {
 	}
 }
 
+// read reads one of it.
 func (e *terminal) read(name string) string {
 	e.t.Helper()
 	content, err := os.ReadFile(name)
@@ -121,22 +137,22 @@ func (e *terminal) read(name string) string {
 
 // compare compares the record with a golden file. What is different in each run, since private keys are, is replaced by
 // names.
-func (e *terminal) compare(folder, name string) {
-	e.t.Helper()
+func (s *transcript) compare(folder, name string) {
+	s.t.Helper()
 	path := filepath.Join(folder, name+".txt")
-	got := e.anonymous(strings.TrimRight(e.record.String(), "\n") + "\n")
+	got := s.anonymous(strings.TrimRight(s.record.String(), "\n") + "\n")
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			e.t.Fatal(err)
+			s.t.Fatal(err)
 		}
 		return
 	}
 	want, err := os.ReadFile(path)
 	if err != nil {
-		e.t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	if got != string(want) {
-		e.t.Errorf("%s differs (go test ./cmd/kubectl-license -update writes it anew):\n%s", path,
+		s.t.Errorf("%s differs (go test -update writes it anew):\n%s", path,
 			firstDifference(string(want), got))
 	}
 }
@@ -148,17 +164,25 @@ var (
 		`(-----BEGIN CERTIFICATE-----\n)([ \t]*[A-Za-z0-9+/=]+\n)+([ \t]*-----END CERTIFICATE-----)`)
 )
 
-func (e *terminal) anonymous(text string) string {
+// replaceAll replaces in the record what is another in each run.
+func (s *transcript) replaceAll(old, replacement string) {
+	record := strings.ReplaceAll(s.record.String(), old, replacement)
+	s.record.Reset()
+	s.record.WriteString(record)
+}
+
+func (s *transcript) anonymous(text string) string {
 	text = someToken.ReplaceAllString(text, "<token>")
 	text = someCertificate.ReplaceAllString(text, "$1    <base64>\n$3")
 	return someFingerprint.ReplaceAllStringFunc(text, func(fingerprint string) string {
-		if _, known := e.names[fingerprint]; !known {
-			e.names[fingerprint] = fmt.Sprintf("<fingerprint %d>", len(e.names)+1)
+		if _, known := s.names[fingerprint]; !known {
+			s.names[fingerprint] = fmt.Sprintf("<fingerprint %d>", len(s.names)+1)
 		}
-		return e.names[fingerprint]
+		return s.names[fingerprint]
 	})
 }
 
+// firstDifference is the first line that differs.
 func firstDifference(want, got string) string {
 	wantLines, gotLines := strings.Split(want, "\n"), strings.Split(got, "\n")
 	for i := range max(len(wantLines), len(gotLines)) {

@@ -178,7 +178,7 @@ func (w *productWatch) changed(ctx context.Context, what watch.EventType, produc
 func (o *statusOptions) newPrinter() productPrinter {
 	p := &statusPrinter{statusOptions: o, shown: map[string]string{}}
 	if o.output == "" || o.output == outputWide {
-		return &rowPrinter{statusPrinter: p, screen: o.screen()}
+		return &rowPrinter{statusPrinter: p, screen: screenOf(o.Out)}
 	}
 	return p
 }
@@ -253,7 +253,9 @@ func (p *rowPrinter) all(_ context.Context, products []api.LicensedProduct) erro
 	}
 	if p.table == nil && len(rows) > 0 {
 		l := newStatusListing()
-		l.rows = rows
+		for _, row := range rows {
+			l.add(row...)
+		}
 		p.table = l.arrange(p.screen, p.output == outputWide)
 		if err := p.table.writeHead(p.screen); err != nil {
 			return err
