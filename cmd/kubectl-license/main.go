@@ -12,13 +12,16 @@ import (
 	"time"
 
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/license-operator/license-operator/internal/cli"
+	"github.com/license-operator/license-operator/internal/cli/command"
 )
 
 func main() {
-	env := environment{
+	env := command.Environment{
 		IOStreams: genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr},
-		now:       time.Now,
-		random:    rand.Reader,
+		Now:       time.Now,
+		Random:    rand.Reader,
 	}
-	os.Exit(run(context.Background(), env, os.Args))
+	os.Exit(cli.Run(context.Background(), env, os.Args))
 }

@@ -1,7 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package text makes text of unknown origin safe to show, bounds its length, and writes lists and counts. It is pure.
+// Package text makes text of unknown origin safe to show, bounds its length, and writes lists and counts, times and
+// durations. It is pure.
 package text
 
 import (

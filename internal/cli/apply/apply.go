@@ -1,0 +1,272 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package apply has the command that verifies a license key, shows what it changes, applies it, and waits until the
+// operator counts it.
+package apply
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/cli/command"
+	"github.com/license-operator/license-operator/internal/cli/files"
+	"github.com/license-operator/license-operator/internal/cli/keyfile"
+	"github.com/license-operator/license-operator/internal/cli/kubeclient"
+	"github.com/license-operator/license-operator/internal/cli/manifest"
+	"github.com/license-operator/license-operator/internal/cli/output"
+	"github.com/license-operator/license-operator/internal/cli/term"
+	"github.com/license-operator/license-operator/internal/cli/wait"
+	"github.com/license-operator/license-operator/internal/overview"
+	"github.com/license-operator/license-operator/internal/text"
+)
+
+// options are what apply was asked.
+type options struct {
+	keyfile.Source
+	command    *cobra.Command
+	connection *genericclioptions.ConfigFlags
+
+	product string
+	name    string
+	yes     bool
+	dryRun  dryRunFlag
+	output  string
+	timeout time.Duration
+
+	now    time.Time
+	client client.Client
+}
+
+// NewCommand is kubectl license apply.
+func NewCommand(env command.Environment) *cobra.Command {
+	o := &options{Source: keyfile.Source{Environment: env}, connection: kubeclient.NewFlags(), dryRun: dryRunNone}
+	cmd := &cobra.Command{
+		Use:     "apply FILE|- [flags]",
+		Short:   "Verify a license key, show what it changes, and apply it",
+		Long:    long,
+		Example: example,
+		Args:    command.OneArgument("FILE (or - for the standard input)"),
+		RunE:    command.InSteps(o.complete, o.validate, o.run),
+	}
+	o.command = cmd
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&o.product, "product", "",
+		"the `NAME` of the LicensedProduct that the key is for, where FILE does not say")
+	flags.StringVar(&o.name, "name", "", "the `NAME` of the LicenseKey, where FILE does not say (default from the "+
+		"product and the license ID)")
+	flags.BoolVarP(&o.yes, "yes", "y", false, "apply without asking")
+	flags.Var(&o.dryRun, "dry-run", "change nothing: `MODE` client only shows what the key would change, server "+
+		"also asks the API server whether it would take it (none, client or server)")
+	output.AddFlag(cmd, &o.output, "text", output.JSON, output.YAML, output.Name)
+	wait.AddTimeoutFlag(cmd, &o.timeout)
+	command.CompleteFlag(cmd, "name")
+	command.CompleteFlag(cmd, "dry-run", dryRunModes...)
+	command.Must(cmd.RegisterFlagCompletionFunc("product", func(cmd *cobra.Command, _ []string,
+		typed string,
+	) ([]string, cobra.ShellCompDirective) {
+		return kubeclient.CompleteProduct(o.connection)(cmd, nil, typed)
+	}))
+	kubeclient.AddFlags(cmd, o.connection)
+	return cmd
+}
+
+func (o *options) complete(args []string) error {
+	o.File = args[0]
+	var err error
+	o.client, err = kubeclient.New(o.connection, o.ErrOut)
+	return err
+}
+
+func (o *options) validate() error {
+	if err := manifest.CheckNameFlags(o.command, "product", "name"); err != nil {
+		return err
+	}
+	if err := wait.CheckTimeout(o.command, o.timeout); err != nil {
+		return err
+	}
+	if err := output.Check(o.command, o.output, output.JSON, output.YAML, output.Name); err != nil {
+		return err
+	}
+	if o.File == files.StandardInput && !o.yes && o.dryRun == dryRunNone && !term.IsTerminal(o.In) {
+		return command.FailWithHint(sayYesBefore, "the key comes from the standard input, so there is nobody to say "+
+			"yes")
+	}
+	return nil
+}
+
+func (o *options) run(ctx context.Context) error {
+	key, err := o.read()
+	if err != nil {
+		return err
+	}
+	found, err := o.preview(ctx, key)
+	if err != nil {
+		return err
+	}
+	if found.Change == keyUnchanged {
+		return o.confirm(ctx, key, found)
+	}
+	if err := found.tell(o.previewScreen()); err != nil {
+		return err
+	}
+	found.warn(o.ErrOut)
+	return o.apply(ctx, key, found)
+}
+
+// preview verifies the key and tells what it changes, as things are now.
+func (o *options) preview(ctx context.Context, key *input) (*preview, error) {
+	o.now = o.ThisSecond()
+	accepted, err := o.verify(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	key.ProductName = accepted.product.Name
+	key.name = cmp.Or(key.name, manifest.KeyName(key.ProductName, accepted.claims.ID))
+	keys, err := o.listKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := key.fits(keys); err != nil {
+		return nil, err
+	}
+	return newPreview(accepted, keys, key, o.now), nil
+}
+
+// read reads the file, and says what of it is not applied as it stands there.
+func (o *options) read() (*input, error) {
+	data, err := o.ReadFile()
+	if err != nil {
+		return nil, err
+	}
+	key, err := readInput(data)
+	if err != nil {
+		return nil, o.InSource(err)
+	}
+	switch {
+	case key.name != "" && o.name != "" && key.name != o.name:
+		return nil, command.UsageError(o.command, "--name %s: the LicenseKey in %s is %s", o.name, o.SourceName(),
+			key.name)
+	case key.ProductName != "" && o.product != "" && key.ProductName != o.product:
+		return nil, command.UsageError(o.command, "--product %s: the LicenseKey in %s is for product %s", o.product,
+			o.SourceName(), key.ProductName)
+	}
+	key.name, key.ProductName = cmp.Or(key.name, o.name), cmp.Or(key.ProductName, o.product)
+	if key.Repaired {
+		term.Warnf(o.ErrOut, "the token in %s is not in one piece, as after a journey by mail: what is applied is the "+
+			"token put together again", o.SourceName())
+	}
+	if len(key.left) > 0 {
+		term.Warnf(o.ErrOut, "only the key is applied, and nothing else that is in %s: %s", o.SourceName(),
+			strings.Join(key.left, ", "))
+	}
+	return key, nil
+}
+
+func (o *options) listKeys(ctx context.Context) ([]api.LicenseKey, error) {
+	var keys api.LicenseKeyList
+	if err := o.client.List(ctx, &keys); err != nil {
+		return nil, kubeclient.ListError(kubeclient.Keys, err)
+	}
+	return keys.Items, nil
+}
+
+// asks tells whether somebody will be asked.
+func (o *options) asks() bool { return !o.yes && o.dryRun == dryRunNone && term.IsTerminal(o.In) }
+
+// previewScreen is where the change is shown: with -o the standard output is for programs, and who is not asked need
+// not see it. Who is asked sees it beside the question, wherever the standard output goes.
+func (o *options) previewScreen() term.Screen {
+	switch {
+	case o.asks() && (o.output != "" || !term.IsTerminal(o.Out)):
+		return term.NewScreen(o.ErrOut)
+	case o.output != "":
+		return term.Screen{Writer: io.Discard}
+	default:
+		return term.NewScreen(o.Out)
+	}
+}
+
+// confirm waits until the operator says of a key that is there already what the preview says: whether it counts is
+// what those want to know too who run this again.
+func (o *options) confirm(ctx context.Context, key *input, found *preview) error {
+	said := &operatorView{key: *found.existing}
+	if o.dryRun == dryRunNone {
+		ctx, stop := wait.Interruptible(ctx)
+		defer stop()
+		var err error
+		if said, err = o.await(ctx, key, found); err != nil {
+			return err
+		}
+	}
+	return o.print(found, said.standing())
+}
+
+// apply asks and applies, unless it is a dry run. The API server is asked first whether it would take the key, since
+// then nobody says yes in vain.
+func (o *options) apply(ctx context.Context, key *input, shown *preview) error {
+	if o.dryRun != dryRunClient {
+		if err := o.write(ctx, key, shown, true); err != nil {
+			return err
+		}
+	}
+	if o.dryRun != dryRunNone {
+		return o.print(shown, "Nothing was applied: it is a dry run.")
+	}
+	if !o.yes {
+		if err := o.ask(ctx); err != nil {
+			return err
+		}
+	}
+	// Whoever was asked took time for the answer. Other keys may have come meanwhile, and this one may have begun; of
+	// the LicenseKey that it replaces the answer was about what was shown.
+	found, err := o.preview(ctx, key)
+	switch {
+	case err != nil:
+		return err
+	case !found.concernsSame(shown):
+		return key.overtaken()
+	}
+	ctx, stop := wait.Interruptible(ctx)
+	defer stop()
+	if err := o.write(ctx, key, found, false); err != nil {
+		return err
+	}
+	found.Applied = true
+	said, err := o.await(ctx, key, found)
+	if err != nil {
+		return err
+	}
+	if unready := overview.NotReadyText(&said.product); unready != "" && found.endsRestriction() {
+		term.Warnf(o.ErrOut, "%s", unready)
+	}
+	return o.print(found, found.outcome())
+}
+
+// print prints the result for programs or, where nobody asked for that, a sentence.
+func (o *options) print(found *preview, sentence string) error {
+	switch o.output {
+	case "":
+		gap := "\n"
+		if found.Change == keyUnchanged || o.previewScreen().Writer != o.Out { // Nothing was shown above.
+			gap = ""
+		}
+		_, err := fmt.Fprintln(o.Out, gap+term.Wrap(text.Printable(sentence), "", ""))
+		return err
+	case output.Name:
+		_, err := fmt.Fprintln(o.Out, kubeclient.KeyReference(found.LicenseKeyName))
+		return err
+	default:
+		return output.Write(o.Out, o.output, found)
+	}
+}

@@ -1,0 +1,37 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package apply
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/license-operator/license-operator/internal/text"
+)
+
+// Values of --dry-run, as kubectl has them.
+const (
+	dryRunNone   = "none"
+	dryRunClient = "client"
+	dryRunServer = "server"
+)
+
+var dryRunModes = []string{dryRunNone, dryRunClient, dryRunServer}
+
+// dryRunFlag is one of these modes. It says so as soon as it is read: what is taken for the mode by mistake, "-o" after
+// a bare --dry-run say, is missing elsewhere, and that would be the error.
+type dryRunFlag string
+
+func (f *dryRunFlag) Type() string { return "MODE" }
+
+func (f *dryRunFlag) String() string { return string(*f) }
+
+// Set reads the flag's value.
+func (f *dryRunFlag) Set(words string) error {
+	if !slices.Contains(dryRunModes, words) {
+		return fmt.Errorf("want %s", text.Or(dryRunModes))
+	}
+	*f = dryRunFlag(words)
+	return nil
+}

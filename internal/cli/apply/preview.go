@@ -1,0 +1,240 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package apply
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/license"
+	"github.com/license-operator/license-operator/internal/overview"
+	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/timeline"
+)
+
+// keyChange is what applying a key does to the LicenseKey of its name.
+type keyChange string
+
+// What becomes of a LicenseKey.
+const (
+	// keyCreated: there was none.
+	keyCreated keyChange = "Created"
+	// keyTokenReplaced: it had another token.
+	keyTokenReplaced keyChange = "TokenReplaced"
+	// keyChanged: it has the token, but not all of the rest.
+	keyChanged keyChange = "Changed"
+	// keyUnchanged: there is nothing to apply.
+	keyUnchanged keyChange = "Unchanged"
+)
+
+// preview is what applying a key changes. Its JSON form is an interface: fields are added, never renamed. Where the
+// API has the same thing, it has the same name.
+type preview struct {
+	LicenseKeyName string    `json:"licenseKeyName"`
+	ProductName    string    `json:"productName"`
+	Change         keyChange `json:"change"`
+	// Applied is false of a dry run, and where there was nothing to apply.
+	Applied   bool   `json:"applied"`
+	LicenseID string `json:"licenseID"`
+	Customer  string `json:"customer"`
+	// ReplacedLicenseID is that of the token that was there, if the operator has verified it.
+	ReplacedLicenseID string `json:"replacedLicenseID,omitempty"`
+	// State of the key, and Active: whether it is the one that decides the product's state, both as soon as it is
+	// applied.
+	State  api.LicenseKeyState `json:"state"`
+	Active bool                `json:"active"`
+	// ClusterUnknown tells that the key is for certain clusters, and that nobody here may see whether this is one: all
+	// of what follows depends on it.
+	ClusterUnknown bool `json:"clusterUnknown,omitempty"`
+	// Before and After are the product now, and as soon as the key is applied.
+	Before productView `json:"before"`
+	After  productView `json:"after"`
+	// TakeoverTime is when the key becomes the active one where that is later, as things are, and AtTakeover the
+	// product then.
+	TakeoverTime *metav1.Time `json:"takeoverTime,omitempty"`
+	AtTakeover   *productView `json:"atTakeover,omitempty"`
+	// RestrictionStartTime is when the restriction next comes into force once the key is applied, as things are.
+	RestrictionStartTime *metav1.Time `json:"restrictionStartTime,omitempty"`
+	// Usage is what is in use now, as far as the operator counts it.
+	Usage []api.Usage `json:"usage,omitempty"`
+
+	claims *license.Claims
+	now    time.Time
+	// existing is the LicenseKey of the name; nil: there is none.
+	existing *api.LicenseKey
+	// clusterErr is why ClusterUnknown is true.
+	clusterErr error
+	// stale are keys of the product that the operator has not looked at as they are now.
+	stale []string
+	// pauseEnds tells that the restriction comes into force at RestrictionStartTime because a pause ends then.
+	pauseEnds bool
+	// twin is another LicenseKey with the same license.
+	twin string
+}
+
+// productView is what the keys of a product amount to at a time.
+type productView struct {
+	State                api.LicensedProductState `json:"state"`
+	ActiveLicenseKeyName string                   `json:"activeLicenseKeyName,omitempty"`
+	ExpiryTime           *metav1.Time             `json:"expiryTime,omitempty"`
+	GraceEndTime         *metav1.Time             `json:"graceEndTime,omitempty"`
+	CoverageEndTime      *metav1.Time             `json:"coverageEndTime,omitempty"`
+	Features             []string                 `json:"features,omitempty"`
+	Limits               []api.Limit              `json:"limits,omitempty"`
+	// Restriction is absent where the product's terms ask for none.
+	Restriction *restrictionView `json:"restriction,omitempty"`
+}
+
+// restrictionView is how a restriction stands at a time.
+type restrictionView struct {
+	State         api.RestrictionState `json:"state"`
+	EffectiveTime *metav1.Time         `json:"effectiveTime,omitempty"`
+
+	text string
+}
+
+// newPreview tells what applying a verified key changes. It comes from the code that the operator runs, from the keys
+// as the operator found them.
+func newPreview(accepted *acceptance, keys []api.LicenseKey, c *input, now time.Time) *preview {
+	product, claims := accepted.product, accepted.claims
+	p := &preview{
+		LicenseKeyName: c.name, ProductName: product.Name, Change: keyCreated, LicenseID: claims.ID,
+		Customer: claims.Customer,
+		Usage:    product.Status.Usage, claims: claims, now: now, clusterErr: accepted.clusterErr,
+		ClusterUnknown: accepted.clusterErr != nil,
+	}
+	p.look(keys, c)
+	caps := restriction.Caps{MaxMode: cmp.Or(restriction.StatusOf(product).MaxMode, api.RestrictionDefaultTierOnly)}
+	known := timeline.KeysOf(product.Name, keys)
+	p.Before = viewOf(timeline.New(product, known, caps, now))
+
+	then := slices.DeleteFunc(known, func(key license.Key) bool { return key.Name == c.name })
+	then = append(then, license.Key{Name: c.name, Claims: claims})
+	start, pauseEnds := timeline.New(product, then, caps, now).RestrictionStart()
+	p.RestrictionStartTime, p.pauseEnds = timeline.Instant(start), pauseEnds
+	future := timeline.New(product, then, caps, now)
+	p.After = viewOf(future)
+	p.State, p.Active = claims.StateAt(future.Evaluation.Time.Now), future.Evaluation.ActiveKeyName == c.name
+	if at := future.Takeover(c.name); !p.Active && !at.IsZero() {
+		p.TakeoverTime, p.AtTakeover = timeline.Instant(at), new(viewOf(future))
+	}
+	return p
+}
+
+// look finds the LicenseKey that the key replaces, and what is odd about the others.
+func (p *preview) look(keys []api.LicenseKey, c *input) {
+	for i := range keys {
+		key := &keys[i]
+		isSeen := key.Status.ObservedGeneration == key.Generation
+		switch {
+		case key.Spec.ProductName != p.ProductName:
+			continue
+		case key.Name != c.name && !isSeen:
+			p.stale = append(p.stale, key.Name)
+		case key.Name != c.name && key.Status.LicenseID == p.LicenseID && timeline.ClaimsOf(&key.Status) != nil:
+			p.twin = key.Name
+		case key.Name == c.name:
+			p.existing, p.Change = key, c.changeOf(key)
+			if p.Change == keyTokenReplaced && isSeen {
+				p.ReplacedLicenseID = key.Status.LicenseID
+			}
+		}
+	}
+}
+
+// concernsSame tells whether another preview is about the same LicenseKey with the same content: what the operator
+// has written into its status meanwhile does not count.
+func (p *preview) concernsSame(other *preview) bool {
+	if p.existing == nil || other.existing == nil {
+		return p.existing == other.existing
+	}
+	return p.existing.UID == other.existing.UID && p.existing.Generation == other.existing.Generation
+}
+
+func viewOf(c *timeline.Timeline) productView {
+	e := &c.Evaluation
+	found := productView{
+		State: e.State, ActiveLicenseKeyName: e.ActiveKeyName,
+		ExpiryTime: timeline.Instant(e.Expiry), GraceEndTime: timeline.Instant(e.GraceEnd),
+		CoverageEndTime: timeline.Instant(e.CoverageEnd), Features: e.Features, Limits: e.Limits,
+	}
+	if c.Product.Spec.Restriction != nil {
+		found.Restriction = &restrictionView{
+			State: c.State, EffectiveTime: timeline.Instant(e.EffectiveTime),
+			text: overview.RestrictionText(c.Restriction()),
+		}
+	}
+	return found
+}
+
+// isReached tells whether the operator says of a product what the preview says. Of a restriction that ends, it also tells
+// whether it has.
+func (p *preview) isReached(product *api.LicensedProduct) bool {
+	status := &product.Status
+	said, expected := productView{
+		State: status.State, ActiveLicenseKeyName: status.ActiveLicenseKeyName,
+		ExpiryTime: status.ExpiryTime, GraceEndTime: status.GraceEndTime, CoverageEndTime: status.CoverageEndTime,
+		Features: status.Features, Limits: status.Limits,
+	}, p.After
+	expected.Restriction = nil
+	return equality.Semantic.DeepEqual(said, expected) &&
+		(!p.endsRestriction() || restriction.StatusOf(product).State != api.RestrictionActive)
+}
+
+func (p *preview) endsRestriction() bool { return p.Before.isRestricted() && !p.After.isRestricted() }
+
+// startsMeanwhile tells whether the restriction comes into force before the key takes over or, where it never does,
+// because a pause ends.
+func (p *preview) startsMeanwhile() bool {
+	switch {
+	case p.RestrictionStartTime == nil || p.After.isRestricted():
+		return false
+	case p.TakeoverTime != nil:
+		return p.RestrictionStartTime.Before(p.TakeoverTime)
+	default:
+		return p.pauseEnds
+	}
+}
+
+func (o *productView) isRestricted() bool {
+	return o.Restriction != nil && o.Restriction.State == api.RestrictionActive
+}
+
+// settled is the product with the limits and features that the key brings: as soon as it is applied or, where it takes
+// over later, then.
+func (p *preview) settled() *productView {
+	if p.AtTakeover != nil {
+		return p.AtTakeover
+	}
+	return &p.After
+}
+
+// exceeded are the limits of the key that are less than what is in use.
+func (p *preview) exceeded() []api.Limit {
+	if !p.Active && p.AtTakeover == nil {
+		return nil
+	}
+	var less []api.Limit
+	for _, limit := range p.settled().Limits {
+		if used := p.used(limit.Name); used != nil && *used > *limit.Value {
+			less = append(less, limit)
+		}
+	}
+	return less
+}
+
+// used is how much of something is in use; nil where that is not counted.
+func (p *preview) used(name string) *int64 {
+	for _, usage := range p.Usage {
+		if usage.Name == name {
+			return usage.Value
+		}
+	}
+	return nil
+}

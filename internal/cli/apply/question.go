@@ -1,0 +1,67 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package apply
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/license-operator/license-operator/internal/cli/command"
+	"github.com/license-operator/license-operator/internal/cli/term"
+	"github.com/license-operator/license-operator/internal/cli/wait"
+)
+
+// sayYesBefore is what there is to do where nobody can be asked.
+const sayYesBefore = "Apply it without a question: --yes"
+
+// ask has whoever sits there say yes.
+func (o *options) ask(ctx context.Context) error {
+	if !term.IsTerminal(o.In) {
+		return command.FailWithHint("Nothing was applied. "+sayYesBefore,
+			"the standard input is no terminal, so there is nobody to say yes")
+	}
+	_, _ = fmt.Fprint(o.ErrOut, "Apply it? [y/N] ")
+	answer, err := o.answer(ctx)
+	if err != nil { // What is printed next would stand behind the question.
+		_, _ = fmt.Fprintln(o.ErrOut)
+	}
+	switch {
+	case errors.Is(err, wait.ErrInterrupted):
+		return command.FailWithHint("", "interrupted: nothing was applied")
+	case err != nil && !errors.Is(err, io.EOF):
+		return err
+	}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	default:
+		return command.FailWithHint("To apply it, run the command again and answer y.",
+			"nothing was applied, since you did not say yes")
+	}
+}
+
+// answer is the line that somebody types, unless Ctrl-C is.
+func (o *options) answer(ctx context.Context) (string, error) {
+	ctx, stop := wait.Interruptible(ctx)
+	defer stop()
+	type line struct {
+		text string
+		err  error
+	}
+	typed := make(chan line, 1)
+	go func() { // It reads on after Ctrl-C, and ends with the process.
+		text, err := bufio.NewReader(io.LimitReader(o.In, 1024)).ReadString('\n')
+		typed <- line{text, err}
+	}()
+	select {
+	case got := <-typed:
+		return got.text, got.err
+	case <-ctx.Done():
+		return "", wait.ErrInterrupted
+	}
+}

@@ -1,0 +1,84 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package command
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/license-operator/license-operator/internal/text"
+)
+
+// Exit codes. Those above 1 are about license keys and what they amount to, or about a report that is not as it was
+// made: inspect has all of them, and other commands those that they name in their help. Pipelines rely on them: they
+// never change their meaning.
+const (
+	ExitOK         = 0
+	ExitFailed     = 1
+	ExitUnreadable = 2
+	ExitUnverified = 3
+	ExitNotUsable  = 4
+	ExitEndsSoon   = 5
+)
+
+// Failure is an error as the user gets to see it.
+type Failure struct {
+	// Message says what is wrong.
+	Message string
+	// Hint says what to do about it.
+	Hint string
+	// Code is the exit code; zero stands for ExitFailed.
+	Code int
+}
+
+// Error is what is wrong, without what to do about it.
+func (f *Failure) Error() string { return f.Message }
+
+// FailWithHint makes a failure with exit code 1. hint says what to do about it; it may be empty.
+func FailWithHint(hint, format string, args ...any) *Failure {
+	return &Failure{Message: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// ExitError makes a failure with an exit code of its own.
+func ExitError(code int, hint, format string, args ...any) *Failure {
+	failure := FailWithHint(hint, format, args...)
+	failure.Code = code
+	return failure
+}
+
+// PrintError shows an error and tells the exit code for it.
+func PrintError(out io.Writer, err error) int {
+	if err == nil {
+		return ExitOK
+	}
+	var known *Failure
+	if !errors.As(err, &known) {
+		known = &Failure{Message: err.Error()}
+	}
+	_, _ = fmt.Fprintf(out, "error: %s\n", printableLines(known.Message))
+	if known.Hint != "" {
+		_, _ = fmt.Fprintln(out, printableLines(known.Hint))
+	}
+	return cmp.Or(known.Code, ExitFailed)
+}
+
+// printableLines is printable for text of several lines.
+func printableLines(words string) string {
+	lines := strings.Split(words, "\n")
+	for i := range lines {
+		lines[i] = text.Printable(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
+// UsageError is a mistake on the command line. It points to the help and does not print all of it: the message would be
+// lost in it.
+func UsageError(cmd *cobra.Command, format string, args ...any) *Failure {
+	return FailWithHint(fmt.Sprintf("See '%s --help'.", cmd.CommandPath()), format, args...)
+}

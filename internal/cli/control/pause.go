@@ -1,0 +1,190 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/cli/command"
+	"github.com/license-operator/license-operator/internal/cli/term"
+	"github.com/license-operator/license-operator/internal/cli/wait"
+	"github.com/license-operator/license-operator/internal/overview"
+	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/text"
+)
+
+// pauseOptions are what pause was asked.
+type pauseOptions struct {
+	productRequest
+	length command.DurationFlag
+	reason string
+
+	begin time.Time
+}
+
+// NewPauseCommand is kubectl license pause.
+func NewPauseCommand(env command.Environment) *cobra.Command {
+	o := &pauseOptions{productRequest: newProductRequest(env)}
+	cmd := &cobra.Command{
+		Use:     "pause PRODUCT --for DURATION --reason TEXT [flags]",
+		Short:   "Put a product's restriction off for a while",
+		Long:    pauseLong,
+		Example: pauseExample,
+		RunE:    command.InSteps(o.complete, o.validate, o.run),
+	}
+	cmd.Flags().Var(&o.length, "for",
+		"how long, such as 72h or 3d (a day has 24 hours), at most "+text.Duration(restriction.MaxPause))
+	cmd.Flags().StringVar(&o.reason, "reason", "",
+		fmt.Sprintf("why, in one line of `TEXT` of at most %d characters, for whoever finds the pause",
+			restriction.MaxPauseReason))
+	command.CompleteFlag(cmd, "for", "24h", "72h", "7d", "14d")
+	command.CompleteFlag(cmd, "reason")
+	o.attach(cmd)
+	return cmd
+}
+
+func (o *pauseOptions) complete(args []string) error {
+	o.begin = o.ThisSecond()
+	o.reason = strings.TrimSpace(o.reason)
+	o.blockedBy = o.yetToBegin
+	if err := o.productRequest.complete(args); err != nil {
+		return err
+	}
+	o.pending = "The pause stands: the operator takes it up as soon as it can. Take it back with: kubectl license " +
+		"resume " + o.product
+	return nil
+}
+
+func (o *pauseOptions) validate() error {
+	length := time.Duration(o.length)
+	switch {
+	case length == 0 && o.command.Flags().Changed("for"):
+		return command.UsageError(o.command, "--for 0s: want more than 0s")
+	case length > restriction.MaxPause:
+		return command.UsageError(o.command,
+			"--for %s: at most %s, since the operator ends a pause then; pause again before it is over", &o.length,
+			text.Duration(restriction.MaxPause))
+	case !utf8.ValidString(o.reason) || strings.ContainsFunc(o.reason, unicode.IsControl):
+		return command.UsageError(o.command, "--reason: want one line of text")
+	case utf8.RuneCountInString(o.reason) > restriction.MaxPauseReason:
+		return command.UsageError(o.command, "--reason: want at most %d characters, not %d", restriction.MaxPauseReason,
+			utf8.RuneCountInString(o.reason))
+	}
+	if err := command.RequireFlags(o.command, "for", "reason"); err != nil {
+		return err
+	}
+	return o.productRequest.validate()
+}
+
+// asked is the pause as the operator puts it into the status.
+func (o *pauseOptions) asked() api.RestrictionPause {
+	return api.RestrictionPause{
+		SinceTime: new(metav1.NewTime(o.begin)),
+		UntilTime: new(metav1.NewTime(o.begin.Add(time.Duration(o.length)))),
+		Reason:    o.reason,
+	}
+}
+
+func (o *pauseOptions) run(ctx context.Context) error {
+	ctx, stop := wait.Interruptible(ctx)
+	defer stop()
+	before, err := o.read(ctx)
+	if err != nil {
+		return err
+	}
+	if before.Spec.Restriction == nil {
+		return command.FailWithHint("", "LicensedProduct %s has no spec.restriction: there is nothing to pause",
+			o.product)
+	}
+	asked := o.asked()
+	if err := o.annotate(ctx, map[string]any{
+		api.RestrictionPauseAnnotation:       restriction.PauseAnnotation(asked.SinceTime.Time, asked.UntilTime.Time),
+		api.RestrictionPauseReasonAnnotation: asked.Reason,
+	}); err != nil {
+		return err
+	}
+	after, err := o.await(ctx, func(product *api.LicensedProduct) bool {
+		state := restriction.StatusOf(product).State
+		return o.takenUp(product) && (state == api.RestrictionPaused || state == api.RestrictionNone)
+	})
+	if err != nil {
+		return err
+	}
+	return o.tell(before, o.settled(ctx, after))
+}
+
+// warnUnready tells of a restriction that has not been put into force, or lifted, completely.
+func warnUnready(out io.Writer, product *api.LicensedProduct) {
+	if text := overview.NotReadyText(product); text != "" {
+		term.Warnf(out, "%s", text)
+	}
+}
+
+// takenUp tells whether the operator has seen this pause.
+func (o *pauseOptions) takenUp(product *api.LicensedProduct) bool {
+	asked, pause := o.asked(), restriction.StatusOf(product).Pause
+	if pause == nil || !pause.SinceTime.Equal(asked.SinceTime) || !pause.UntilTime.Equal(asked.UntilTime) {
+		return false
+	}
+	// The reason may have been cleaned of what a terminal must not see.
+	annotated, err := restriction.PauseOf(product)
+	return err == nil && annotated != nil && pause.Reason == annotated.Reason
+}
+
+// yetToBegin is why a running operator may not act: it goes by its own clock.
+func (o *pauseOptions) yetToBegin(product *api.LicensedProduct) error {
+	if !o.takenUp(product) {
+		return nil
+	}
+	return command.FailWithHint("Compare this machine's clock with those of the cluster.\nThe pause stands. Take it "+
+		"back with: "+
+		"kubectl license resume "+o.product,
+		"the operator knows of the pause, which by its clock has yet to begin: it begins at %s", text.Time(o.begin))
+}
+
+func (o *pauseOptions) tell(before, after *api.LicensedProduct) error {
+	now := restriction.StatusOf(after)
+	until := o.asked().UntilTime.Time
+	t := &term.Table{}
+	t.Add("Product:", after.Name)
+	t.Add("Paused:", fmt.Sprintf("until %s (%s), %s", text.Time(until), text.Duration(time.Duration(o.length)),
+		term.Quote(o.reason)))
+	if replaced, err := restriction.PauseOf(before); err == nil && replaced != nil &&
+		o.begin.Before(replaced.UntilTime.Time) {
+		t.Add("Replaced:", fmt.Sprintf("a pause until %s, %s", text.Time(replaced.UntilTime.Time),
+			term.Quote(replaced.Reason)))
+	}
+	t.Add("Restriction:", stateChange(restrictionBefore(before), string(now.State)))
+	switch due := now.EffectiveTime; {
+	case now.State == api.RestrictionNone:
+		term.Warnf(o.ErrOut, "nothing is restricted for %s, by its terms or by --max-restriction: the pause puts "+
+			"nothing "+
+			"off for now", o.product)
+	case due != nil && !due.Time.Before(until):
+		term.Warnf(o.ErrOut, "the restriction of %s is due at %s, when the pause is over: it puts nothing off",
+			o.product, text.Time(due.Time))
+	default:
+		t.Add("Afterwards:", "in force by itself, unless a license covers the product by then")
+	}
+	warnUnready(o.ErrOut, after)
+	return t.Write(o.Out)
+}
+
+// restrictionBefore is how a restriction stood before a pause; another pause is told of by itself.
+func restrictionBefore(product *api.LicensedProduct) string {
+	if restriction.StatusOf(product).State == api.RestrictionPaused {
+		return ""
+	}
+	return overview.RestrictionOf(product)
+}

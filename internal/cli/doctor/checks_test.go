@@ -1,0 +1,1039 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package doctor
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/yaml"
+
+	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/cli/clitest"
+	"github.com/license-operator/license-operator/internal/cli/term"
+	"github.com/license-operator/license-operator/internal/text"
+)
+
+// configOf reads the first document of a file in config that is of a kind.
+func configOf(t *testing.T, file, kind string, into any) {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("..", "..", "..", "config", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for document := range strings.SplitSeq(string(content), "\n---\n") {
+		if strings.Contains(document, "\nkind: "+kind+"\n") {
+			if err := yaml.UnmarshalStrict([]byte(document), into); err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+	}
+	t.Fatalf("there is no %s in %s", kind, file)
+}
+
+func definitionOf(t *testing.T, plural string) *apiextensionsv1.CustomResourceDefinition {
+	t.Helper()
+	definition := &apiextensionsv1.CustomResourceDefinition{}
+	configOf(t, "crd/bases/license-operator.io_"+plural+".yaml", "CustomResourceDefinition", definition)
+	definition.Status.Conditions = []apiextensionsv1.CustomResourceDefinitionCondition{
+		{Type: apiextensionsv1.Established, Status: apiextensionsv1.ConditionTrue},
+	}
+	return definition
+}
+
+func wasRead[T any](value T) reading[T] { return reading[T]{value: value, right: "read it"} }
+
+func notRead[T any](err error) reading[T] { return reading[T]{right: "read it", err: err} }
+
+func operatorPod(namespace, name, image string) corev1.Pod {
+	return corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{
+			{Name: "proxy", Image: "proxy:v9"},
+			{Name: "manager", Image: image},
+		}},
+		Status: corev1.PodStatus{
+			Phase:      corev1.PodRunning,
+			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+		},
+	}
+}
+
+func metadataOf(namespace, name string, labels map[string]string) metav1.PartialObjectMetadata {
+	return metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: labels}}
+}
+
+func selecting(kind string, rules, ruleNamespaces, monitors, monitorNamespaces *metav1.LabelSelector) selectingServer {
+	s := selectingServer{Kind: kind, ObjectMeta: metav1.ObjectMeta{Namespace: "monitoring", Name: "k8s"}}
+	s.Spec.RuleSelector, s.Spec.RuleNamespaceSelector = rules, ruleNamespaces
+	s.Spec.ServiceMonitorSelector, s.Spec.ServiceMonitorNamespaceSelector = monitors, monitorNamespaces
+	return s
+}
+
+func labeled(name, value string) *metav1.LabelSelector {
+	return &metav1.LabelSelector{MatchLabels: map[string]string{name: value}}
+}
+
+func seenProduct(name string, conditions ...metav1.Condition) productFacts {
+	all := []metav1.Condition{
+		{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: "TermsAccepted"},
+		{Type: api.ConditionAlertsReady, Status: metav1.ConditionTrue, Reason: api.ReasonRuleApplied},
+		{Type: api.ConditionRestrictionReady, Status: metav1.ConditionTrue, Reason: api.ReasonComplete},
+	}
+	for _, condition := range conditions {
+		condition.Message = "Message of " + name + "."
+		meta.SetStatusCondition(&all, condition)
+	}
+	for i := range all {
+		all[i].LastTransitionTime = metav1.Time{}
+	}
+	return productFacts{name: name, conditions: all, restricted: true}
+}
+
+func isFalse(condition, reason string) metav1.Condition {
+	return metav1.Condition{Type: condition, Status: metav1.ConditionFalse, Reason: reason}
+}
+
+// healthy is an installation that nothing is wrong with.
+func healthy(t *testing.T) *snapshot {
+	t.Helper()
+	pods := []corev1.Pod{
+		operatorPod("licensing", "operator-1", "example.com:5000/operator:v1.2.0@sha256:0"),
+		operatorPod("licensing", "operator-2", "example.com:5000/operator:v1.2.0"),
+	}
+	everything := &metav1.LabelSelector{}
+	i := &snapshot{
+		plugin: "v1.2.0", namespace: "licensing", server: wasRead("v1.36.3"),
+		clocks: clockReading{clitest.Present, clitest.Present.Add(time.Minute)},
+		definitions: []reading[*apiextensionsv1.CustomResourceDefinition]{
+			wasRead(definitionOf(t, "licensedproducts")),
+			wasRead(definitionOf(t, "licensekeys")),
+		},
+		products: wasRead([]productFacts{seenProduct("acme-mesh")}),
+		keys:     wasRead([]keyFacts{{"acme-mesh-2027", new(metav1.Condition{Status: metav1.ConditionTrue})}}),
+		pods:     wasRead(pods), podsEverywhere: wasRead(pods),
+		lease: wasRead(&leaseFacts{
+			namespace: "licensing", holder: "operator-2_1234", age: 2 * time.Second,
+			valid: 15 * time.Second,
+		}),
+		leasesEverywhere: wasRead([]leaseFacts{
+			{"licensing", "operator-2_1234", 2 * time.Second, 15 * time.Second},
+			{"old", "operator-9_1234", time.Hour, 15 * time.Second},
+		}),
+		installer: installer{image: "example.com:5000/operator:v1.2.0"},
+		tiers:     wasRead(true), account: "operator",
+		calico: wasRead(&aggregatedAPI{namespace: "calico-system", service: "calico-api", available: true}),
+		selectors: wasRead([]selectingServer{selecting("Prometheus", everything, everything, everything,
+			labeled("team", "platform"))}),
+		rules:      wasRead([]metav1.PartialObjectMetadata{metadataOf("licensing", "acme-mesh", nil)}),
+		monitors:   wasRead([]metav1.PartialObjectMetadata{metadataOf("licensing", "operator", nil)}),
+		namespaces: map[string]reading[map[string]string]{"licensing": wasRead(map[string]string{"team": "platform"})},
+	}
+	for _, wanted := range wantedPolicies() {
+		i.policies.value = append(i.policies.value, wanted.policy)
+		i.bindings.value = append(i.bindings.value, wanted.binding)
+	}
+	return i
+}
+
+func checksByName(checks []check) map[string]check {
+	named := map[string]check{}
+	for _, c := range checks {
+		named[c.Name] = c
+	}
+	return named
+}
+
+func TestHealthyInstallation(t *testing.T) {
+	var text bytes.Buffer
+	checks := healthy(t).check()
+	if err := checks.print(term.Screen{Writer: &text}, ""); err != nil {
+		t.Fatal(err)
+	}
+	want := "ok   CRDs            licensedproducts and licensekeys are served and stored as v1alpha1, with the fields " +
+		`that this plugin knows
+ok   Kubernetes      v1.36.3
+ok   Versions        plugin and operator are v1.2.0
+ok   Pods            2 pods are ready in namespace licensing
+ok   Leader          operator-2_1234 leads
+ok   Installations   there is no other
+ok   Admission       3 ValidatingAdmissionPolicies are in place, and bound
+ok   Restrictions    1 restriction is in force, all that is needed is in place
+ok   TierRights      ServiceAccount operator in namespace licensing may do what restrictions take
+ok   CalicoAPI       Service calico-api in namespace calico-system serves the tiers, and may read LicensedProducts
+ok   Alerts          each product has its PrometheusRule
+ok   Rules           1 PrometheusRule is selected
+ok   Scraping        ServiceMonitor operator is selected
+ok   Clock           this machine's clock and the API server's agree to within a minute
+ok   OperatorClock   no product says that the operator's clock is wrong
+ok   Products        the terms of 1 product are accepted
+ok   Keys            1 key verifies
+
+All is well.
+`
+	if diff := cmp.Diff(want, text.String()); diff != "" {
+		t.Error(diff)
+	}
+	if err := checks.failure(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestChecks(t *testing.T) {
+	forbidden := apierrors.NewForbidden(schema.GroupResource{}, "", errors.New("no"))
+	absent := &meta.NoKindMatchError{}
+	everything := &metav1.LabelSelector{}
+	const askForIt = "Ask whoever administers the cluster for: read it"
+	const applyDefault = "Apply the operator's manifests again, as you did at first: make deploy " +
+		"IMG=example.com:5000/operator:v1.2.0 NAMESPACE=licensing, or your own kustomization"
+	const applyAdmission = applyDefault + "; or start the operator with --manage-admission-policies, with " +
+		"ClusterRole license-operator-admission-manager-role bound to it."
+	const recreate = "Delete and apply again, since to apply alone leaves what others have added: kubectl delete %s " +
+		"&& make deploy IMG=example.com:5000/operator:v1.2.0 NAMESPACE=licensing (or restart the operator, where it " +
+		"has --manage-admission-policies)"
+	const soon = "The operator does that within seconds. If it does not, see the lines Pods and Leader, and its log."
+	const logs = "See what the pods say: kubectl logs -n licensing -l " +
+		"app.kubernetes.io/name=license-operator,control-plane=controller-manager"
+	const selectRules = "Start the operator with --alerts-labels or --alerts-namespace so that one selects them, or " +
+		"change what it selects: docs/monitoring.md"
+	const correctClock = "Correct the clock that is wrong. A pause, say, begins and ends by this machine's clock."
+	for name, test := range map[string]struct {
+		change func(i *snapshot)
+		// want are the checks that are other than those of a healthy installation.
+		want []check
+	}{
+		"CRDs may not be read": {func(i *snapshot) {
+			i.definitions[1] = notRead[*apiextensionsv1.CustomResourceDefinition](forbidden)
+		}, []check{notChecked("CRDs", askForIt, "you may not read it")}},
+		"a read that fails": {
+			func(i *snapshot) { i.definitions[1].err = errors.New("timeout") },
+			[]check{notChecked("CRDs", "Try again, and see whether it is the cluster or the connection.",
+				"cannot read it: timeout")},
+		},
+		"not installed at all": {func(i *snapshot) {
+			i.definitions[0].value, i.definitions[1].value = nil, nil
+			i.products, i.keys = notRead[[]productFacts](absent), notRead[[]keyFacts](absent)
+			i.rules = notRead[[]metav1.PartialObjectMetadata](absent)
+			i.pods.value, i.podsEverywhere.value, i.lease.value, i.leasesEverywhere.value = nil, nil, nil, nil
+			i.policies.value, i.bindings.value = nil, nil
+		}, []check{
+			problem("CRDs", "Install it (docs/installation.md), or choose another cluster with --context.",
+				"license-operator is not installed in this cluster: it has neither licensedproducts nor licensekeys"),
+			notChecked("Versions", "",
+				"this plugin is v1.2.0; there are no pods of the operator in namespace licensing to compare it with"),
+			problem("Pods",
+				"Name its namespace with -n, or see why there are none: kubectl get deployments,events -n licensing",
+				"the operator has no pods in namespace licensing: nobody follows licenses, and what is restricted "+
+					"stays so"),
+			problem("Leader", logs, "nobody leads in namespace licensing: it has no lease license-operator.io"),
+			problem("Admission", applyAdmission, "there is no ValidatingAdmissionPolicy license-operator-lock, "+
+				"license-operator-notice, license-operator-guard"),
+			notChecked("Restrictions", "", "the cluster has nothing of the kind: cannot read it"),
+			good("Alerts", "there is no prometheus-operator, and so there are no PrometheusRules; "+
+				"docs/monitoring.md tells how to be alerted without"),
+			notChecked("OperatorClock", "", "the cluster has nothing of the kind: cannot read it"),
+			notChecked("Products", "", "the cluster has nothing of the kind: cannot read it"),
+			notChecked("Keys", "", "the cluster has nothing of the kind: cannot read it"),
+		}},
+		"not installed, for an ordinary user": {func(i *snapshot) {
+			for n := range i.definitions {
+				i.definitions[n] = notRead[*apiextensionsv1.CustomResourceDefinition](forbidden)
+			}
+			i.products, i.keys = notRead[[]productFacts](absent), notRead[[]keyFacts](absent)
+		}, []check{
+			problem("CRDs", "Install it (docs/installation.md), or choose another cluster with --context.",
+				"license-operator is not installed in this cluster: it has neither licensedproducts nor licensekeys"),
+			notChecked("Restrictions", "", "the cluster has nothing of the kind: cannot read it"),
+			notChecked("Alerts", "", "the cluster has nothing of the kind: cannot read it"),
+			notChecked("OperatorClock", "", "the cluster has nothing of the kind: cannot read it"),
+			notChecked("Products", "", "the cluster has nothing of the kind: cannot read it"),
+			notChecked("Keys", "", "the cluster has nothing of the kind: cannot read it"),
+		}},
+		"half installed, for an ordinary user": {func(i *snapshot) {
+			for n := range i.definitions {
+				i.definitions[n] = notRead[*apiextensionsv1.CustomResourceDefinition](forbidden)
+			}
+			i.keys = notRead[[]keyFacts](absent)
+		}, []check{
+			problem("CRDs", applyDefault, "there is no CRD of licensekeys"),
+			notChecked("Keys", "", "the cluster has nothing of the kind: cannot read it"),
+		}},
+		"one CRD is not there": {
+			func(i *snapshot) { i.definitions[1].value = nil },
+			[]check{problem("CRDs", applyDefault, "there is no CRD of licensekeys")},
+		},
+		"a CRD is not accepted": {
+			func(i *snapshot) { i.definitions[0].value.Status.Conditions = nil },
+			[]check{problem("CRDs", applyDefault, "the CRD of licensedproducts is not established")},
+		},
+		"it serves another": {
+			func(i *snapshot) { i.definitions[0].value.Spec.Versions[0].Name = "v1" },
+			[]check{problem("CRDs", applyDefault, "the CRD of licensedproducts does not serve v1alpha1")},
+		},
+		"it stores another": {
+			func(i *snapshot) { i.definitions[0].value.Spec.Versions[0].Storage = false },
+			[]check{problem("CRDs", applyDefault, "the CRD of licensedproducts does not store v1alpha1")},
+		},
+		"old CRDs": {func(i *snapshot) {
+			removeField(i.definitions[0].value, "status",
+				"restriction")
+		}, []check{warning("CRDs", applyDefault,
+			"they are older than this plugin: they lack status.restriction of licensedproducts")}},
+		"new CRDs": {
+			func(i *snapshot) { addField(i.definitions[1].value, "spec", "external") },
+			[]check{warning("CRDs", samePlugin,
+				"they are newer than this plugin, which does not know spec.external of licensekeys")},
+		},
+		"Kubernetes is too old": {
+			func(i *snapshot) { i.server.value = "v1.29.14-eks-1" },
+			[]check{problem("Kubernetes", "Upgrade to Kubernetes 1.30 or later. Before, licenses are followed, and "+
+				"changes in restricted tiers are not refused.", "v1.29.14-eks-1 has no ValidatingAdmissionPolicies")},
+		},
+		"Kubernetes of a fork": {
+			func(i *snapshot) { i.server.value = "\x1b[2J" },
+			[]check{warning("Kubernetes", "Compare it with what the operator needs, Kubernetes 1.30.",
+				`the API server calls its version "\x1b[2J", which tells nothing`)},
+		},
+		"the version is hidden": {
+			func(i *snapshot) { i.server = notRead[string](forbidden) },
+			[]check{notChecked("Kubernetes", askForIt, "you may not read it")},
+		},
+		"an older plugin": {
+			func(i *snapshot) { i.plugin = "v1.1.0" },
+			[]check{warning("Versions", samePlugin, "the plugin is v1.1.0, and the operator v1.2.0")},
+		},
+		"a build of one's own": {
+			func(i *snapshot) { i.plugin = "dev" },
+			[]check{good("Versions", "the plugin is dev, and the operator v1.2.0: that cannot be compared")},
+		},
+		"a label has it": {func(i *snapshot) {
+			i.plugin = "1.3.0"
+			labelPods(i, "app.kubernetes.io/version",
+				"v1.3.0")
+		}, []check{good("Versions", "plugin and operator are v1.3.0")}},
+		"a rollout": {
+			func(i *snapshot) { i.pods.value[1].Spec.Containers[1].Image = "operator:v1.3.0" },
+			[]check{warning("Versions",
+				"Wait until the rollout is over, or see what holds it up: kubectl get pods -n licensing",
+				"pods of the operator have different versions: v1.2.0, v1.3.0")},
+		},
+		"a digest alone": {
+			func(i *snapshot) { imagePods(i, "operator@sha256:1") },
+			[]check{good("Versions",
+				"the plugin is v1.2.0, and the operator operator@sha256:1: that cannot be compared")},
+		},
+		"one pod is not ready": {
+			func(i *snapshot) { unreadyPods(i, 1, "CrashLoopBackOff") },
+			[]check{warning("Pods", "See why: kubectl describe pods -n licensing, and their logs.",
+				"1 of 2 are not ready: operator-1 is Pending (CrashLoopBackOff)")},
+		},
+		"no pod is ready": {
+			func(i *snapshot) { unreadyPods(i, 2, "") },
+			[]check{problem("Pods", "See why: kubectl describe pods -n licensing, and their logs.",
+				"none is ready: operator-1 is Pending, operator-2 is Pending")},
+		},
+		"nobody has ever led": {
+			func(i *snapshot) { i.lease.value = nil },
+			[]check{problem("Leader", logs,
+				"nobody leads in namespace licensing: it has no lease license-operator.io")},
+		},
+		"the leader has stopped": {
+			func(i *snapshot) { i.lease.value.holder = "" },
+			[]check{problem("Leader", logs, "nobody leads: the one who did has stopped")},
+		},
+		"the leader is gone": {
+			func(i *snapshot) { i.lease.value.age = time.Hour },
+			[]check{problem("Leader", logs, "nobody leads: operator-2_1234 has not renewed the lease for 60 minutes")},
+		},
+		"a leader without a pod": {
+			func(i *snapshot) { i.lease.value.holder = "operator_1" },
+			[]check{warning("Leader", "See where it runs. If its pods have other labels than config/ gives them, "+
+				"others do not find them either.",
+				"operator_1 leads, which is none of the operator's pods in namespace licensing")},
+		},
+		"the leader's pod is gone": {func(i *snapshot) {
+			i.lease.value.holder, i.lease.value.age = "operator_1", 8*time.Second
+		}, []check{warning("Leader", "Look again then. If nobody has taken over: "+logs,
+			"operator_1 led, and its pod is gone; another takes over within 15 seconds")}},
+		"one that is not elected": {func(i *snapshot) {
+			i.pods.value = i.pods.value[:1]
+			i.pods.value[0].Spec.Containers[1].Args = []string{"--leader-elect=false"}
+			i.lease.value, i.leasesEverywhere.value = nil, nil
+		}, []check{
+			good("Pods", "1 pod is ready in namespace licensing"),
+			good("Leader", "operator-1 is the only pod, and acts without being elected (--leader-elect=false)"),
+		}},
+		"one that is not elected, by its environment": {func(i *snapshot) {
+			i.pods.value = i.pods.value[:1]
+			i.pods.value[0].Spec.Containers[1].Env = []corev1.EnvVar{{
+				Name:  "LICENSE_OPERATOR_LEADER_ELECT",
+				Value: "0",
+			}}
+			i.lease.err = forbidden
+		}, []check{
+			good("Pods", "1 pod is ready in namespace licensing"),
+			good("Leader", "operator-1 is the only pod, and acts without being elected (--leader-elect=false)"),
+		}},
+		"a flag goes before the environment": {func(i *snapshot) {
+			i.pods.value[0].Spec.Containers[1].Env = []corev1.EnvVar{{
+				Name:  "LICENSE_OPERATOR_LEADER_ELECT",
+				Value: "false",
+			}}
+			i.pods.value[0].Spec.Containers[1].Args = []string{"--leader-elect"}
+		}, nil},
+		"several that are not elected": {func(i *snapshot) {
+			for n := range i.pods.value {
+				i.pods.value[n].Spec.Containers[1].Args = []string{"-leader-elect=f"}
+			}
+		}, []check{problem("Leader", "Run a single pod, or elect a leader: leave out --leader-elect=false.",
+			"2 pods run, and operator-1, operator-2 without being elected (--leader-elect=false): they undo each "+
+				"other's work")}},
+		"a second one that is not elected": {func(i *snapshot) {
+			second := operatorPod("old", "p", "")
+			second.Spec.Containers[1].Args = []string{"--leader-elect=false"}
+			i.podsEverywhere.value = append(i.podsEverywhere.value, second)
+		}, []check{problem("Installations", "Remove all but one: LicensedProducts belong to the whole cluster, and "+
+			"two operators undo each other's work.",
+			"the operator leads in namespace old as well")}},
+		"not elected here, and a leader elsewhere": {func(i *snapshot) {
+			i.pods.value = i.pods.value[:1]
+			i.pods.value[0].Spec.Containers[1].Args = []string{"--leader-elect=false"}
+			i.lease.value = nil
+			i.leasesEverywhere.value = []leaseFacts{{"old", "operator-9_1234", time.Second, 15 * time.Second}}
+		}, []check{
+			good("Pods", "1 pod is ready in namespace licensing"),
+			good("Leader", "operator-1 is the only pod, and acts without being elected (--leader-elect=false)"),
+			problem("Installations", "Remove all but one: LicensedProducts belong to the whole cluster, and two "+
+				"operators undo each other's work.",
+				"the operator leads in namespace old as well"),
+		}},
+		"a long name": {func(i *snapshot) {
+			i.pods.value[0].Name = strings.Repeat("x", 62) + "-y"
+			i.lease.value.holder = strings.Repeat("x", 62) + "_1"
+		}, []check{good("Leader", "%s_1 leads", strings.Repeat("x", 62))}},
+		"pods may not be read": {func(i *snapshot) {
+			i.pods, i.podsEverywhere = notRead[[]corev1.Pod](forbidden), notRead[[]corev1.Pod](forbidden)
+		}, []check{
+			notChecked("Versions", askForIt, "you may not read it"),
+			notChecked("Pods", askForIt, "you may not read it"),
+			good("Installations", "no other holds a lease; who may not read it sees no more"),
+		}},
+		"it runs elsewhere": {func(i *snapshot) {
+			i.namespace = "other"
+			i.pods.value, i.lease.value = nil, nil
+		}, []check{
+			notChecked("Versions", "",
+				"this plugin is v1.2.0; there are no pods of the operator in namespace other to compare it with"),
+			problem("Pods", "Look there: kubectl license doctor -n licensing",
+				"the operator has no pods in namespace other, and has some in licensing"),
+			problem("Leader", strings.ReplaceAll(logs, "licensing", "other"),
+				"nobody leads in namespace other: it has no lease license-operator.io"),
+			problem("Installations", "Look there: kubectl license doctor -n licensing",
+				"the operator leads in namespace licensing, and not in other"),
+			good("TierRights", "ServiceAccount operator in namespace other may do what restrictions take"),
+		}},
+		"it does not run": {func(i *snapshot) {
+			i.pods.value, i.podsEverywhere.value, i.lease.value, i.leasesEverywhere.value = nil, nil, nil, nil
+		}, []check{
+			notChecked("Versions", "",
+				"this plugin is v1.2.0; there are no pods of the operator in namespace licensing to compare it with"),
+			problem("Pods",
+				"Name its namespace with -n, or see why there are none: kubectl get deployments,events -n licensing",
+				"the operator has no pods in namespace licensing: nobody follows licenses, and what is restricted "+
+					"stays so"),
+			problem("Leader", logs, "nobody leads in namespace licensing: it has no lease license-operator.io"),
+		}},
+		"a namespace that a shell would take apart": {func(i *snapshot) {
+			i.namespace = "a b"
+			i.pods.value, i.podsEverywhere.value, i.lease.value, i.leasesEverywhere.value = nil, nil, nil, nil
+		}, []check{
+			notChecked("Versions", "",
+				"this plugin is v1.2.0; there are no pods of the operator in namespace a b to compare it with"),
+			problem("Pods",
+				"Name its namespace with -n, or see why there are none: kubectl get deployments,events -n 'a b'",
+				"the operator has no pods in namespace a b: nobody follows licenses, and what is restricted stays so"),
+			problem("Leader", strings.ReplaceAll(logs, "licensing", "'a b'"),
+				"nobody leads in namespace a b: it has no lease license-operator.io"),
+			good("TierRights", "ServiceAccount operator in namespace a b may do what restrictions take"),
+		}},
+		"a second one leads": {
+			func(i *snapshot) { i.leasesEverywhere.value[1].age = time.Second },
+			[]check{problem("Installations",
+				"Remove all but one: LicensedProducts belong to the whole cluster, and two operators undo each "+
+					"other's work.", "the operator leads in namespace old as well")},
+		},
+		"a second one waits": {func(i *snapshot) {
+			i.podsEverywhere.value = append(i.podsEverywhere.value, operatorPod("old", "p", ""))
+		}, []check{warning("Installations",
+			"Remove all but one: a second one that leads undoes the first one's work.",
+			"there are pods of the operator in namespace old as well")}},
+		"a policy is missing": {
+			func(i *snapshot) { i.policies.value = i.policies.value[1:] },
+			[]check{problem("Admission", applyAdmission,
+				"there is no ValidatingAdmissionPolicy license-operator-lock")},
+		},
+		"a policy is altered": {
+			func(i *snapshot) { i.policies.value[2].Spec.Validations = nil },
+			[]check{problem("Admission", fmt.Sprintf(recreate, "validatingadmissionpolicy/license-operator-guard"),
+				"ValidatingAdmissionPolicy license-operator-guard is not as in this plugin's build")},
+		},
+		"a policy of another release": {
+			func(i *snapshot) { i.plugin = "v1.3.0"; i.policies.value[2].Spec.Validations = nil }, []check{
+				warning("Versions", samePlugin, "the plugin is v1.3.0, and the operator v1.2.0"),
+				warning("Admission",
+					samePlugin+" If they are of one release, somebody has changed it. "+fmt.Sprintf(recreate,
+						"validatingadmissionpolicy/license-operator-guard"),
+					"ValidatingAdmissionPolicy license-operator-guard is not as in this plugin's build"),
+			},
+		},
+		"a policy and its binding are altered": {func(i *snapshot) {
+			i.policies.value[0].Spec.MatchConditions = nil
+			i.bindings.value[0].Spec.ParamRef = nil
+		}, []check{problem("Admission",
+			fmt.Sprintf(recreate, "validatingadmissionpolicybinding/license-operator-lock "+
+				"validatingadmissionpolicy/license-operator-lock"),
+			"ValidatingAdmissionPolicyBinding license-operator-lock does not bind its policy for every product and "+
+				"every write; ValidatingAdmissionPolicy license-operator-lock is not as in this plugin's build")}},
+		"another prefix": {func(i *snapshot) {
+			for n := range i.policies.value {
+				i.policies.value[n].Name = "our-" + i.policies.value[n].Name
+				i.bindings.value[n].Name, i.bindings.value[n].Spec.PolicyName = "our-"+i.bindings.value[n].Name,
+					i.policies.value[n].Name
+			}
+		}, nil},
+		"a policy without a binding": {
+			func(i *snapshot) { i.bindings.value = i.bindings.value[1:] },
+			[]check{problem("Admission", applyAdmission,
+				"ValidatingAdmissionPolicy license-operator-lock has no binding, and no effect")},
+		},
+		"a binding that only audits": {func(i *snapshot) {
+			i.bindings.value[0].Spec.ValidationActions = []admissionregistrationv1.ValidationAction{
+				admissionregistrationv1.Audit,
+			}
+		}, []check{problem("Admission", fmt.Sprintf(recreate, "validatingadmissionpolicybinding/license-operator-lock"),
+			"ValidatingAdmissionPolicyBinding license-operator-lock has the actions [Audit], and not [Deny]")}},
+		"a binding of some writes": {func(i *snapshot) {
+			i.bindings.value[0].Spec.MatchResources = &admissionregistrationv1.MatchResources{
+				ObjectSelector: labeled("a", "b"),
+			}
+		}, []check{problem("Admission", fmt.Sprintf(recreate, "validatingadmissionpolicybinding/license-operator-lock"),
+			"ValidatingAdmissionPolicyBinding license-operator-lock does not bind its policy for every product and "+
+				"every write")}},
+		"no such policies": {func(i *snapshot) {
+			i.policies = notRead[[]admissionregistrationv1.ValidatingAdmissionPolicy](absent)
+		}, []check{notChecked("Admission", "", "the cluster has nothing of the kind: cannot read it")}},
+		"the lock does not work": {func(i *snapshot) {
+			i.products.value = []productFacts{
+				seenProduct("a", isFalse("RestrictionReady", "LockNotInForce")),
+				seenProduct("b", isFalse("RestrictionReady", "Bypassed")),
+				seenProduct("c", isFalse("RestrictionReady", "LockNotInForce")),
+			}
+		}, []check{
+			problem("Restrictions",
+				"See the line Admission. Where that is ok, what is told of the lock in docs/restriction.md helps.",
+				"changes in restricted tiers are not refused for a, c (LockNotInForce): Message of a."),
+			good("Products", "the terms of 3 products are accepted"),
+		}},
+		"a bypass": {func(i *snapshot) {
+			i.products.value[0] = seenProduct("a",
+				isFalse("RestrictionReady", "Bypassed"))
+		}, []check{warning("Restrictions", "See which: kubectl license simulate a",
+			"policies go on being applied in spite of the restriction of a (Bypassed): Message of a.")}},
+		"a restriction fails": {func(i *snapshot) {
+			i.products.value[0] = seenProduct("a", isFalse("RestrictionReady", "ApplyFailed"))
+		}, []check{problem("Restrictions", "The operator tries again, less and less often. See its log.",
+			"not everything could be done for a (ApplyFailed): Message of a.")}},
+		"a right is missing": {func(i *snapshot) {
+			i.products.value[0] = seenProduct("a", isFalse("RestrictionReady", "Forbidden"))
+		}, []check{problem("Restrictions", applyDefault,
+			"the operator lacks a permission for a (Forbidden): Message of a.")}},
+		"being applied": {func(i *snapshot) {
+			i.products.value[0] = seenProduct("a",
+				isFalse("RestrictionReady", "Applying"))
+		}, []check{
+			warning("Restrictions", soon, "not everything has been done yet for a (Applying): Message of a."),
+		}},
+		"nobody says whether it is complete": {func(i *snapshot) {
+			meta.RemoveStatusCondition(&i.products.value[0].conditions, "RestrictionReady")
+			unrestricted := seenProduct("unrestricted")
+			unrestricted.restricted = false
+			meta.RemoveStatusCondition(&unrestricted.conditions, "RestrictionReady")
+			i.products.value = append(i.products.value, unrestricted)
+		}, []check{
+			warning("Restrictions", soon,
+				"the operator has not said yet whether all is in place that the restriction of acme-mesh needs"),
+			good("Products", "the terms of 2 products are accepted"),
+		}},
+		"the tiers are not served": {func(i *snapshot) {
+			i.products.value[0] = seenProduct("a", isFalse("RestrictionReady", "APINotInstalled"))
+			unrestricted := seenProduct("b", isFalse("RestrictionReady", "APINotInstalled"))
+			unrestricted.restricted = false
+			i.products.value = append(i.products.value, unrestricted)
+		}, []check{
+			warning("Restrictions", "See the lines TierRights and CalicoAPI, and what docs/restriction.md tells of "+
+				"the condition RestrictionReady.",
+				"it is not known whether all is in place for a (APINotInstalled): Message of a."),
+			good("Products", "the terms of 2 products are accepted"),
+		}},
+		"nothing is asked for in a cluster without tiers": {func(i *snapshot) {
+			i.products.value[0] = seenProduct("a", isFalse("RestrictionReady", "APINotInstalled"))
+			i.products.value[0].restricted = false
+		}, []check{good("Restrictions", "none is in force")}},
+		"nothing is in force": {
+			func(i *snapshot) { i.products.value[0].restricted = false },
+			[]check{good("Restrictions", "none is in force")},
+		},
+		"no tiers": {
+			func(i *snapshot) { i.tiers.value = false },
+			[]check{good("TierRights",
+				"the cluster has no network policy tiers (projectcalico.org/v3): nothing can be restricted")},
+		},
+		"rights are missing": {
+			func(i *snapshot) { i.missingRights.value = []string{"a", "b", "c", "d", "e"} },
+			[]check{problem("TierRights", applyDefault,
+				"ServiceAccount operator in namespace licensing may not a, b, c and 2 more")},
+		},
+		"nobody may ask": {func(i *snapshot) {
+			i.missingRights, i.missingCalicoRights = notRead[[]string](forbidden), notRead[[]string](forbidden)
+		}, []check{
+			notChecked("TierRights", askForIt, "you may not read it"),
+			notChecked("CalicoAPI", askForIt, "you may not read it"),
+		}},
+		"no API server of Calico": {
+			func(i *snapshot) { i.calico.value = nil },
+			[]check{good("CalicoAPI", "Calico has no API server of its own here")},
+		},
+		"Calico's is down": {func(i *snapshot) {
+			i.calico.value.available, i.calico.value.message = false,
+				"no endpoints"
+		}, []check{problem("CalicoAPI",
+			"See to Calico's API server first: kubectl describe apiservice v3.projectcalico.org",
+			"Service calico-api in namespace calico-system serves the tiers, and is not available: no endpoints")}},
+		"Calico's may not read": {func(i *snapshot) {
+			i.missingCalicoRights.value = []string{"list licensedproducts.license-operator.io"}
+		}, []check{problem("CalicoAPI",
+			"Bind ClusterRole license-operator-licensedproduct-viewer-role to it, as "+
+				"config/rbac/calico_apiserver_role_binding.yaml does.",
+			"Service calico-api in namespace calico-system serves the tiers and evaluates the policies, and its "+
+				"ServiceAccount calico-apiserver may not list licensedproducts.license-operator.io: nothing is "+
+				"refused, and each write takes seconds longer")}},
+		"rules may not be written": {func(i *snapshot) {
+			i.products.value[0] = seenProduct("a",
+				isFalse("AlertsReady", "Forbidden"))
+		}, []check{problem("Alerts",
+			"Grant it in that namespace what config/rbac grants it in its own: docs/monitoring.md",
+			"the operator may not write the PrometheusRule of a (Forbidden): Message of a.")}},
+		"rules are refused": {func(i *snapshot) {
+			i.products.value[0] = seenProduct("a",
+				isFalse("AlertsReady", "ApplyFailed"))
+		}, []check{problem("Alerts",
+			"The operator tries again, less and less often. See its log.",
+			"the operator could not write the PrometheusRule of a (ApplyFailed): Message of a.")}},
+		"rules are still to come": {func(i *snapshot) {
+			i.products.value[0] = seenProduct("b", isFalse("AlertsReady", "APINotInstalled"))
+			i.products.value = append(i.products.value, productFacts{name: "a"})
+			i.rules.value = nil
+		}, []check{
+			good("Restrictions", "1 restriction is in force, all that is needed is in place"),
+			warning("Alerts", "The operator writes them within seconds. If it does not, see the lines Pods and Leader.",
+				"there are no PrometheusRules yet for a, b"),
+			good("Rules", "the operator has written no PrometheusRules"),
+			warning("Products", "The operator does within a second. If it does not, see the lines Pods and Leader.",
+				"nobody has looked at 1 of 2 products yet: a"),
+		}},
+		"nobody selects": {func(i *snapshot) {
+			i.selectors.value = []selectingServer{
+				selecting("Prometheus", labeled("release", "stack"), nil, nil, everything),
+				selecting("ThanosRuler", everything, labeled("team", "sre"), everything, everything),
+				selecting("PrometheusAgent", everything, everything, labeled("release", "stack"), everything),
+			}
+		}, []check{
+			warning("Rules", selectRules, "nobody selects PrometheusRule licensing/acme-mesh: Prometheus "+
+				"monitoring/k8s takes those with release=stack in its own namespace; "+
+				"ThanosRuler monitoring/k8s takes any in namespaces with team=sre"),
+			warning("Scraping", "Label it so that one selects it (kubectl label servicemonitor -n licensing "+
+				"operator …), or change what it selects: docs/monitoring.md",
+				"nobody selects ServiceMonitor licensing/operator: Prometheus monitoring/k8s takes none; "+
+					"PrometheusAgent monitoring/k8s takes those with release=stack in any namespace"),
+		}},
+		"its own namespace": {func(i *snapshot) {
+			s := selecting("Prometheus", everything, nil, everything, nil)
+			s.Namespace = "licensing"
+			i.selectors.value = []selectingServer{s}
+		}, nil},
+		"no server": {func(i *snapshot) { i.selectors.value = nil }, []check{
+			warning("Rules", "Give the rules to whoever evaluates them: docs/monitoring.md",
+				"prometheus-operator runs no Prometheus and no ThanosRuler: nobody is known to evaluate the alerts"),
+			warning("Scraping", "Have it scraped by whoever does it here: docs/monitoring.md",
+				"prometheus-operator runs no Prometheus and no PrometheusAgent: nobody is known to scrape the "+
+					"operator"),
+		}},
+		"no ServiceMonitor": {
+			func(i *snapshot) { i.monitors.value = nil },
+			[]check{warning("Scraping", "Apply it: kubectl apply -k config/prometheus",
+				"the operator has no ServiceMonitor in namespace licensing: alerts need its metrics")},
+		},
+		"PrometheusRules alone": {
+			func(i *snapshot) { i.monitors = notRead[[]metav1.PartialObjectMetadata](absent) },
+			[]check{warning("Scraping", "Have it scraped without: docs/monitoring.md",
+				"the cluster has no ServiceMonitors")},
+		},
+		"a namespace that may not be read": {
+			func(i *snapshot) { i.namespaces["licensing"] = notRead[map[string]string](forbidden) },
+			[]check{notChecked("Scraping", askForIt, "you may not read it")},
+		},
+		"a clock that is a little ahead": {
+			func(i *snapshot) { i.clocks.here = i.clocks.server.Add(2 * time.Minute) },
+			[]check{warning("Clock", correctClock, "this machine's clock is 2 minutes ahead of the API server's")},
+		},
+		"a clock that is behind": {
+			func(i *snapshot) { i.clocks.here = i.clocks.server.Add(-time.Hour) },
+			[]check{problem("Clock", correctClock, "this machine's clock is 60 minutes behind the API server's")},
+		},
+		"an API server without a clock": {func(i *snapshot) { i.clocks.server = time.Time{} }, []check{
+			notChecked("Leader", "", "operator-2_1234 holds the lease; whether it still does cannot be told, since "+
+				"the API server does not say what time it is"),
+			notChecked("Clock", "", "the API server does not say what time it is"),
+		}},
+		"the operator's clock is wrong": {func(i *snapshot) {
+			i.products.value = append(i.products.value,
+				seenProduct("b",
+					metav1.Condition{Type: "ClockSkewed", Status: metav1.ConditionTrue, Reason: "NodeClock"}))
+		}, []check{
+			good("Restrictions", "2 restrictions are in force, all that is needed is in place"),
+			problem("OperatorClock", "Correct the clocks of the nodes, and of the control plane. If a clock was "+
+				"ahead once: kubectl license clock reset b", "it cannot be believed, for b: Message of b."),
+			good("Products", "the terms of 2 products are accepted"),
+		}},
+		"terms are not accepted": {func(i *snapshot) {
+			i.products.value = []productFacts{
+				seenProduct("b", isFalse("Ready", "TrustAnchorsInvalid")),
+				seenProduct("a",
+					metav1.Condition{Type: "Ready", Status: metav1.ConditionUnknown, Reason: "NodeSelectorInvalid"}),
+				seenProduct("c"),
+			}
+		}, []check{
+			good("Restrictions", "3 restrictions are in force, all that is needed is in place"),
+			problem("Products", "See what is wrong with them (kubectl license status), and ask their vendors.",
+				"the terms of 2 of 3 products are not accepted: a (NodeSelectorInvalid), b (TrustAnchorsInvalid)"),
+		}},
+		"no products, no keys": {func(i *snapshot) {
+			i.products.value, i.keys.value, i.rules.value = nil, nil,
+				nil
+		}, []check{
+			good("Restrictions", "none is in force"), good("Alerts", "there is no product to alert of"),
+			good("Rules", "the operator has written no PrometheusRules"),
+			good("Products", "there are no LicensedProducts"), good("Keys", "there are no LicenseKeys"),
+		}},
+		"keys that do not verify": {func(i *snapshot) {
+			i.keys.value = append(i.keys.value, keyFacts{"b", new(isFalse("Ready", "SignatureInvalid"))},
+				keyFacts{name: "c"})
+		}, []check{warning("Keys", "See why: kubectl license keys",
+			"1 of 3 keys do not verify: b (SignatureInvalid)")}},
+		"a key that nobody has looked at": {
+			func(i *snapshot) { i.keys.value[0].ready = nil },
+			[]check{warning("Keys", "The operator does within a second. If it does not, see the lines Pods and Leader.",
+				"nobody has looked at 1 of 1 key yet: acme-mesh-2027")},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := healthy(t)
+			before := checksByName(i.check().Checks)
+			test.change(i)
+			after := checksByName(i.check().Checks)
+			maps.DeleteFunc(after, func(name string, c check) bool { return before[name] == c })
+			want := checksByName(test.want)
+			maps.DeleteFunc(want, func(name string, c check) bool { return before[name] == c })
+			if diff := cmp.Diff(want, after); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// What mends an installation is what made it.
+func TestFixesAreForTheInstaller(t *testing.T) {
+	const pods = "kubectl delete pods -n licensing -l " +
+		"app.kubernetes.io/name=license-operator,control-plane=controller-manager"
+	const olm = "OLM installed it, and says what is missing: kubectl describe " +
+		"clusterserviceversions.operators.coreos.com license-operator.v1.2.0 -n licensing. " +
+		"What it does not bring back by itself comes with another installation: docs/installation.md"
+	const deploy = "Apply the operator's manifests again, as you did at first: make deploy IMG=… " +
+		"NAMESPACE=licensing, or your own kustomization"
+	const helm = "helm upgrade our-licenses CHART -n licensing --reuse-values"
+	const manage = "; or start the operator with --manage-admission-policies, with ClusterRole " +
+		"license-operator-admission-manager-role bound to it."
+	const recreate = "Delete and apply again, since to apply alone leaves what others have added: kubectl delete " +
+		"validatingadmissionpolicybinding/license-operator-lock && "
+	deployment := func(labels, annotations map[string]string, containers ...corev1.Container) *appsv1.Deployment {
+		d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: annotations}}
+		d.Spec.Template.Spec.Containers = containers
+		return d
+	}
+	for name, test := range map[string]struct {
+		deployment *appsv1.Deployment
+		// want are the fixes of a missing definition, of a missing policy, of a binding that only audits, of missing
+		// rights, and of a ServiceMonitor that is not there.
+		want []string
+	}{
+		"nobody may see": {deployment(nil, nil), []string{
+			deploy, deploy + manage, recreate + "make deploy IMG=… NAMESPACE=licensing (or restart the operator, " +
+				"where it has --manage-admission-policies)", deploy, "Apply it: kubectl apply -k config/prometheus",
+		}},
+		"make deploy": {
+			deployment(map[string]string{"app.kubernetes.io/managed-by": "kustomize"}, nil,
+				corev1.Container{Name: "proxy", Image: "proxy"},
+				corev1.Container{Name: "manager", Image: "example.com/operator:v1.2.0"}),
+			[]string{
+				strings.ReplaceAll(deploy, "…", "example.com/operator:v1.2.0"),
+				strings.ReplaceAll(deploy, "…", "example.com/operator:v1.2.0") + manage,
+				recreate + "make deploy IMG=example.com/operator:v1.2.0 NAMESPACE=licensing (or restart the " +
+					"operator, where it has --manage-admission-policies)",
+				strings.ReplaceAll(deploy, "…", "example.com/operator:v1.2.0"),
+				"Apply it: kubectl apply -k config/prometheus",
+			},
+		},
+		"Helm": {
+			deployment(map[string]string{"app.kubernetes.io/managed-by": "Helm"},
+				map[string]string{"meta.helm.sh/release-name": "our-licenses"},
+				corev1.Container{Name: "manager", Image: "example.com/operator:v1.2.0"}),
+			[]string{
+				"Apply the Helm release again: " + helm, "Apply the Helm release again: " + helm + manage,
+				recreate + helm + " (or restart the operator, where it has --manage-admission-policies)",
+				"Apply the Helm release again: " + helm,
+				"Have the Helm release bring it: " + helm + " --set serviceMonitor.enabled=true",
+			},
+		},
+		"OLM": {
+			deployment(map[string]string{
+				"app.kubernetes.io/managed-by": "olm", "olm.owner": "license-operator.v1.2.0",
+				"olm.owner.kind": "ClusterServiceVersion",
+			}, nil,
+				corev1.Container{Name: "manager", Image: "example.com/operator:v1.2.0"}),
+			[]string{
+				olm, "Restart the operator, which applies them: " + pods, recreate + pods, olm,
+				"Apply it: kubectl apply -k config/prometheus",
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, broken := range []struct {
+				check  string
+				change func(i *snapshot)
+			}{
+				{"CRDs", func(i *snapshot) { i.definitions[1].value = nil }},
+				{"Admission", func(i *snapshot) { i.policies.value = i.policies.value[1:] }},
+				{"Admission", func(i *snapshot) {
+					i.bindings.value[0].Spec.ValidationActions = []admissionregistrationv1.ValidationAction{
+						admissionregistrationv1.Audit,
+					}
+				}},
+				{"TierRights", func(i *snapshot) { i.missingRights.value = []string{"a"} }},
+				{"Scraping", func(i *snapshot) { i.monitors.value = nil }},
+			} {
+				i := healthy(t)
+				i.installer = installerOf(test.deployment)
+				broken.change(i)
+				got = append(got, checksByName(i.check().Checks)[broken.check].Fix)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func removeField(definition *apiextensionsv1.CustomResourceDefinition, in, name string) {
+	delete(definition.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties[in].Properties, name)
+}
+
+func addField(definition *apiextensionsv1.CustomResourceDefinition, in, name string) {
+	of := definition.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties[in].Properties
+	of[name] = apiextensionsv1.JSONSchemaProps{Type: "string"}
+}
+
+func labelPods(i *snapshot, name, value string) {
+	for n := range i.pods.value {
+		i.pods.value[n].Labels = map[string]string{name: value}
+	}
+}
+
+func imagePods(i *snapshot, image string) {
+	for n := range i.pods.value {
+		i.pods.value[n].Spec.Containers[1].Image = image
+	}
+}
+
+func unreadyPods(i *snapshot, count int, reason string) {
+	for n := range count {
+		i.pods.value[n].Status = corev1.PodStatus{Phase: corev1.PodPending}
+		if reason != "" {
+			i.pods.value[n].Status.ContainerStatuses = []corev1.ContainerStatus{
+				{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}},
+			}
+		}
+	}
+}
+
+func TestWithoutPrometheusOperator(t *testing.T) {
+	i := healthy(t)
+	i.rules = notRead[[]metav1.PartialObjectMetadata](&meta.NoKindMatchError{})
+	want := []check{good("Alerts", "there is no prometheus-operator, and so there are no PrometheusRules; "+
+		"docs/monitoring.md tells how to be alerted without")}
+	if diff := cmp.Diff(want, i.checkMonitoring()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What is asked for is what config/rbac grants.
+func TestTierRightsAreTheRole(t *testing.T) {
+	role := &rbacv1.ClusterRole{}
+	configOf(t, "rbac/role.yaml", "ClusterRole", role)
+	viewer := &rbacv1.ClusterRole{}
+	configOf(t, "rbac/licensedproduct_viewer_role.yaml", "ClusterRole", viewer)
+	for _, test := range []struct {
+		rules    []rbacv1.PolicyRule
+		group    string
+		resource func(string) bool
+		want     []right
+	}{
+		{role.Rules, "projectcalico.org", func(string) bool { return true }, tierRights},
+		{
+			viewer.Rules, "license-operator.io", func(resource string) bool { return resource == "licensedproducts" },
+			calicoRights,
+		},
+	} {
+		var granted []right
+		for _, rule := range test.rules {
+			for _, resource := range rule.Resources {
+				if slices.Contains(rule.APIGroups, test.group) && test.resource(resource) {
+					granted = append(granted, rightsOn(test.group, []string{resource}, rule.Verbs...)...)
+				}
+			}
+		}
+		if diff := cmp.Diff(granted, test.want, cmp.AllowUnexported(right{})); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestCheckupOnScreens(t *testing.T) {
+	c := &report{Checks: []check{
+		good("Pods", "2 pods are ready"),
+		warning("Versions", "Use the other one.", "the plugin is \x1b[2J, and the operator is much newer than that"),
+		problem("Leader", "See the log: kubectl logs -n licensing", "nobody leads"),
+		notChecked("Keys", "", "you may not"),
+	}}
+	for name, test := range map[string]struct {
+		screen term.Screen
+		want   string
+	}{
+		"a pipe": {term.Screen{}, `ok            Pods       2 pods are ready
+warning       Versions   the plugin is \x1b[2J, and the operator is much newer than that
+                         -> Use the other one.
+problem       Leader     nobody leads
+                         -> See the log: kubectl logs -n licensing
+not checked   Keys       you may not
+
+1 problem, 1 warning, 1 not checked.
+`},
+		"a wide terminal": {
+			term.Screen{Width: 100, Colored: true},
+			"\x1b[32mok\x1b[0m            Pods       2 pods are ready\n" +
+				"\x1b[33mwarning\x1b[0m       Versions   the plugin is \\x1b[2J, and the operator is much newer than " +
+				"that\n                         -> Use the other one.\n" +
+				"\x1b[31mproblem\x1b[0m       Leader     nobody leads\n                         -> See the log: " +
+				"kubectl " +
+				"logs -n licensing\n" +
+				"not checked   Keys       you may not\n\n1 problem, 1 warning, 1 not checked.\n",
+		},
+		"a narrow one": {term.Screen{Width: 40}, `ok            Pods: 2 pods are ready
+warning       Versions: the plugin is
+              \x1b[2J, and the operator
+              is much newer than that
+              -> Use the other one.
+problem       Leader: nobody leads
+              -> See the log: kubectl
+                 logs -n licensing
+not checked   Keys: you may not
+
+1 problem, 1 warning, 1 not checked.
+`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var text bytes.Buffer
+			test.screen.Writer = &text
+			if err := c.print(test.screen, ""); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, text.String()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	if err := c.failure(); err == nil || err.Error() != "1 problem found" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestFactsOfLease(t *testing.T) {
+	renewed := metav1.NewMicroTime(clitest.Present.Add(-time.Hour))
+	lease := &coordinationv1.Lease{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "licensing"},
+		Spec: coordinationv1.LeaseSpec{
+			HolderIdentity: new("a_1"), LeaseDurationSeconds: new(int32(15)),
+			RenewTime: &renewed,
+		},
+	}
+	fields := func(at time.Duration, names string) metav1.ManagedFieldsEntry {
+		return metav1.ManagedFieldsEntry{
+			Time:     new(metav1.NewTime(clitest.Present.Add(at))),
+			FieldsV1: metav1.NewFieldsV1(fmt.Sprintf(`{"f:spec":{%s}}`, names)),
+		}
+	}
+	for name, test := range map[string]struct {
+		managed []metav1.ManagedFieldsEntry
+		want    time.Duration
+	}{
+		"by the holder's clock": {nil, time.Hour},
+		"by the API server's": {[]metav1.ManagedFieldsEntry{
+			fields(-time.Minute, `"f:x":{}`),
+			fields(-2*time.Second, `"f:renewTime":{}`),
+		}, 2 * time.Second},
+		"somebody else has written": {[]metav1.ManagedFieldsEntry{fields(-time.Second, `"f:x":{}`)}, time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lease.ManagedFields = test.managed
+			want := leaseFacts{namespace: "licensing", holder: "a_1", age: test.want, valid: 15 * time.Second}
+			if diff := cmp.Diff(want, factsOfLease(lease, clitest.Present),
+				cmp.AllowUnexported(leaseFacts{})); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	if got := factsOfLease(&coordinationv1.Lease{}, clitest.Present); !got.isStale() || got.age != text.MaxDuration {
+		t.Errorf("an empty lease: %+v", got)
+	}
+}

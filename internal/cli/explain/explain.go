@@ -1,0 +1,87 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package explain has the command that shows which nodes are counted for a product, and why.
+package explain
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/cli/command"
+	"github.com/license-operator/license-operator/internal/cli/kubeclient"
+	"github.com/license-operator/license-operator/internal/cli/output"
+	"github.com/license-operator/license-operator/internal/cli/term"
+	"github.com/license-operator/license-operator/internal/paging"
+	"github.com/license-operator/license-operator/internal/usage"
+)
+
+// options are what explain was asked.
+type options struct {
+	command.Environment
+	command    *cobra.Command
+	connection *genericclioptions.ConfigFlags
+
+	product string
+	output  string
+
+	client client.Client
+}
+
+// NewCommand is kubectl license explain.
+func NewCommand(env command.Environment) *cobra.Command {
+	o := &options{Environment: env, connection: kubeclient.NewFlags()}
+	cmd := &cobra.Command{
+		Use:               "explain PRODUCT [flags]",
+		Short:             "Show which nodes are counted for a product, and why",
+		Long:              long,
+		Example:           example,
+		Args:              command.OneArgument("PRODUCT"),
+		RunE:              command.InSteps(o.complete, o.validate, o.run),
+		ValidArgsFunction: kubeclient.CompleteProduct(o.connection),
+	}
+	o.command = cmd
+	cmd.Flags().SortFlags = false
+	output.AddFlag(cmd, &o.output, "the table", output.JSON, output.YAML, output.Name, output.Wide)
+	kubeclient.AddFlags(cmd, o.connection)
+	return cmd
+}
+
+func (o *options) complete(args []string) error {
+	o.product = args[0]
+	var err error
+	o.client, err = kubeclient.New(o.connection, o.ErrOut)
+	return err
+}
+
+func (o *options) validate() error {
+	return output.Check(o.command, o.output, output.JSON, output.YAML, output.Name, output.Wide)
+}
+
+func (o *options) run(ctx context.Context) error {
+	product := &api.LicensedProduct{}
+	if err := o.client.Get(ctx, types.NamespacedName{Name: o.product}, product); err != nil {
+		return kubeclient.ProductError(o.product, "read", "get", err)
+	}
+	selector, err := usage.Selector(product)
+	if err != nil {
+		return command.FailWithHint("Nothing is counted for it until its vendor mends the terms.",
+			"spec.usage.nodeSelector of LicensedProduct %s is none: %v", o.product, err)
+	}
+	var nodes []seenNode
+	newPage := func() *corev1.NodeList { return &corev1.NodeList{} }
+	if err := paging.Each(ctx, o.client, newPage, func(page *corev1.NodeList) {
+		for i := range page.Items {
+			nodes = append(nodes, newSeenNode(&page.Items[i]))
+		}
+	}); err != nil {
+		return kubeclient.ListError("nodes", err)
+	}
+	return explain(product, selector, nodes).print(term.NewScreen(o.Out), o.output)
+}

@@ -1,0 +1,196 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package inspect
+
+import (
+	"crypto/x509"
+	"fmt"
+	"io"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/cli/keyfile"
+	"github.com/license-operator/license-operator/internal/cli/output"
+	"github.com/license-operator/license-operator/internal/cli/term"
+	"github.com/license-operator/license-operator/internal/license"
+	"github.com/license-operator/license-operator/internal/overview"
+	"github.com/license-operator/license-operator/internal/text"
+	"github.com/license-operator/license-operator/internal/token"
+)
+
+// Results of a verification.
+const (
+	verificationPassed     = "Verified"
+	verificationFailed     = "Failed"
+	verificationNotChecked = "NotChecked"
+)
+
+// inspection is what is known of a key. Its JSON form is an interface: fields are added, never renamed. Where the API
+// has the same thing, it has the same name.
+type inspection struct {
+	Verification  verification        `json:"verification"`
+	State         api.LicenseKeyState `json:"state"`
+	CheckedTime   metav1.Time         `json:"checkedTime"`
+	LicenseID     string              `json:"licenseID,omitempty"`
+	Customer      string              `json:"customer,omitempty"`
+	Issuer        string              `json:"issuer,omitempty"`
+	Audience      []string            `json:"audience,omitempty"`
+	ProductName   string              `json:"productName,omitempty"`
+	IssuedTime    *metav1.Time        `json:"issuedTime,omitempty"`
+	NotBeforeTime *metav1.Time        `json:"notBeforeTime,omitempty"`
+	ExpiryTime    *metav1.Time        `json:"expiryTime,omitempty"`
+	GraceEndTime  *metav1.Time        `json:"graceEndTime,omitempty"`
+	Features      []string            `json:"features,omitempty"`
+	Limits        []api.Limit         `json:"limits,omitempty"`
+	ClusterUIDs   []string            `json:"clusterUIDs,omitempty"`
+	Signer        *signerInfo         `json:"signer,omitempty"`
+	Repaired      bool                `json:"repaired,omitempty"`
+
+	claims *license.Claims
+	now    time.Time
+	// anchor is the end of the chain of a key that verifies.
+	anchor *x509.Certificate
+}
+
+// verification is whether a key is genuine, and why not.
+type verification struct {
+	Result  string `json:"result"`
+	Reason  string `json:"reason,omitempty"`
+	Message string `json:"message,omitempty"`
+}
+
+// signerInfo is the certificate whose key signed a license.
+type signerInfo struct {
+	Subject           string      `json:"subject"`
+	CertificateSHA256 string      `json:"certificateSHA256"`
+	NotBeforeTime     metav1.Time `json:"notBeforeTime"`
+	NotAfterTime      metav1.Time `json:"notAfterTime"`
+}
+
+// newInspection puts together what was found. claims and chain may be nil; failure is why the key does not verify, and
+// nil where it does or nothing was checked.
+func newInspection(
+	now time.Time, key keyfile.Key, claims *license.Claims, chain []*x509.Certificate, failure *token.Error,
+	checked bool,
+) *inspection {
+	found := &inspection{
+		CheckedTime: metav1.Time{Time: now.UTC()}, ProductName: key.ProductName,
+		Repaired: key.Repaired, claims: claims, now: now,
+	}
+	found.addClaims(claims)
+	found.addSigner(chain)
+	switch {
+	case failure != nil:
+		found.Verification = verification{Result: verificationFailed, Reason: failure.Reason, Message: failure.Message}
+		found.State = api.LicenseKeyInvalid
+		return found
+	case checked:
+		found.Verification = verification{Result: verificationPassed, Reason: api.ReasonVerified}
+		found.anchor = chain[len(chain)-1]
+	default:
+		found.Verification = verification{Result: verificationNotChecked}
+	}
+	found.State = claims.StateAt(now)
+	return found
+}
+
+func (i *inspection) addClaims(claims *license.Claims) {
+	if claims == nil {
+		return
+	}
+	i.LicenseID, i.Customer, i.Issuer = claims.ID, claims.Customer, claims.Issuer
+	i.Audience, i.Features, i.ClusterUIDs = claims.Audience, claims.Features, claims.ClusterUIDs
+	i.Limits = license.LimitList(claims.Limits)
+	i.IssuedTime = &metav1.Time{Time: claims.IssuedTime}
+	i.NotBeforeTime = &metav1.Time{Time: claims.NotBefore}
+	i.ExpiryTime = &metav1.Time{Time: claims.Expiry}
+	i.GraceEndTime = &metav1.Time{Time: claims.GraceEnd()}
+}
+
+func (i *inspection) addSigner(chain []*x509.Certificate) {
+	if len(chain) == 0 {
+		return
+	}
+	i.Signer = &signerInfo{
+		Subject:           chain[0].Subject.String(),
+		CertificateSHA256: token.CertificateSHA256(chain[0].Raw),
+		NotBeforeTime:     metav1.Time{Time: chain[0].NotBefore},
+		NotAfterTime:      metav1.Time{Time: chain[0].NotAfter},
+	}
+}
+
+func (i *inspection) print(out io.Writer, format string) error {
+	if format == "" {
+		return i.table().Write(out)
+	}
+	return output.Write(out, format, i)
+}
+
+// table is the inspection for humans. It comes without a single character that the vendor, or whoever forged the key,
+// could play tricks with on a terminal.
+func (i *inspection) table() *term.Table {
+	t := &term.Table{}
+	if i.claims != nil {
+		i.addLicense(t)
+	}
+	if i.Signer != nil {
+		t.Add("Signer:", text.Printable(i.Signer.Subject))
+		t.Add("", "SHA-256 "+i.Signer.CertificateSHA256)
+		t.Add("", fmt.Sprintf("valid from %s to %s", text.Time(i.Signer.NotBeforeTime.Time),
+			text.Time(i.Signer.NotAfterTime.Time)))
+	}
+	i.addVerification(t)
+	t.Add("State:", i.stateText())
+	return t
+}
+
+func (i *inspection) addLicense(t *term.Table) {
+	t.Add("License ID:", text.Printable(i.LicenseID))
+	t.Add("Customer:", text.Printable(i.Customer))
+	t.Add("Product:", i.productText())
+	t.Add("Issued:", text.Time(i.IssuedTime.Time)+i.issuerText())
+	t.Add("Begins:", text.TimeAway(i.now, i.NotBeforeTime.Time))
+	t.Add("Expires:", text.TimeAway(i.now, i.ExpiryTime.Time))
+	t.Add("Grace ends:", text.TimeAway(i.now, i.GraceEndTime.Time))
+	t.Add("Features:", text.PrintableList(i.Features, "none"))
+	t.Add("Limits:", overview.LimitsText(i.Limits))
+	t.Add("Clusters:", text.PrintableList(i.ClusterUIDs, "any"))
+}
+
+// productText is what the key was issued for, and the manifest's product where that has another name.
+func (i *inspection) productText() string {
+	words := text.PrintableList(i.Audience, "")
+	if i.ProductName != "" && (len(i.Audience) != 1 || i.Audience[0] != i.ProductName) {
+		words += fmt.Sprintf(" (the manifest's product: %s)", text.Printable(i.ProductName))
+	}
+	return words
+}
+
+func (i *inspection) issuerText() string {
+	if i.Issuer == "" {
+		return ""
+	}
+	return " by " + text.Printable(i.Issuer)
+}
+
+func (i *inspection) addVerification(t *term.Table) {
+	switch i.Verification.Result {
+	case verificationPassed:
+		t.Add("Verified:", "yes, by "+text.Printable(i.anchor.Subject.String()))
+	case verificationFailed:
+		t.Add("Verified:", "no: "+i.Verification.Reason)
+	default:
+		t.Add("Verified:", "not checked: anyone can have written this; give --product or --trust-anchor")
+	}
+}
+
+func (i *inspection) stateText() string {
+	text := string(i.State) + " at " + text.Time(i.now)
+	if i.Verification.Result == verificationNotChecked {
+		text += ", if it is genuine"
+	}
+	return text
+}

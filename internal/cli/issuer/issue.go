@@ -1,0 +1,313 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package issuer
+
+import (
+	"cmp"
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+
+	"github.com/license-operator/license-operator/internal/cli/command"
+	"github.com/license-operator/license-operator/internal/cli/manifest"
+	"github.com/license-operator/license-operator/internal/cli/term"
+	"github.com/license-operator/license-operator/internal/license"
+	"github.com/license-operator/license-operator/internal/text"
+	"github.com/license-operator/license-operator/internal/token"
+)
+
+// Formats of issue's output.
+const (
+	outputManifest = "manifest"
+	outputToken    = "token"
+)
+
+const (
+	defaultGrace = 30 * text.Day
+	// maxGrace is the bound of the claim grace_period.
+	maxGrace = 3650 * text.Day
+)
+
+// Limits that have a flag of their own.
+const (
+	limitNodes = "nodes"
+	limitCores = "cores"
+)
+
+// issueOptions are what issue was asked.
+type issueOptions struct {
+	command.Environment
+	command *cobra.Command
+
+	signerFolder string
+	product      string
+	audience     string
+	customer     string
+	expires      command.TimeFlag
+	validFor     command.DurationFlag
+	notBefore    command.TimeFlag
+	grace        command.DurationFlag
+	id           string
+	limits       limitFlags
+	features     []string
+	clusterUIDs  []string
+	name         string
+	output       string
+
+	// now is the time of issue.
+	now time.Time
+}
+
+// NewIssueCommand is kubectl license issue.
+func NewIssueCommand(env command.Environment) *cobra.Command {
+	o := &issueOptions{
+		Environment: env, grace: command.DurationFlag(defaultGrace),
+		expires: command.TimeFlag{ThroughDay: true},
+	}
+	cmd := &cobra.Command{
+		Use: `issue --signer DIR --product NAME --customer NAME
+    (--expires TIME | --valid-for DURATION) [flags]`,
+		Short:   "Issue a license key",
+		Long:    issueLong,
+		Example: issueExample,
+		Args:    command.NoArguments,
+		RunE: func(*cobra.Command, []string) error {
+			if err := o.validate(); err != nil {
+				return err
+			}
+			if err := o.complete(); err != nil {
+				return err
+			}
+			return o.run()
+		},
+	}
+	o.command = cmd
+	o.addFlags()
+	return cmd
+}
+
+func (o *issueOptions) addFlags() {
+	flags := o.command.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&o.signerFolder, "signer", "", "the folder `DIR` with signer.crt and signer.key")
+	flags.StringVar(&o.product, "product", "", "the `NAME` of the LicensedProduct that the key is for")
+	flags.StringVar(&o.customer, "customer", "", "the `NAME` of the customer, at most 256 characters")
+	flags.Var(&o.expires, "expires", "when the key expires: a time such as 2027-12-31T12:00:00Z, or a date, through "+
+		"which it stays valid in UTC")
+	flags.Var(&o.validFor, "valid-for", "instead of --expires: how long the key is valid from its begin, such as "+
+		"365d or 1d12h (a day has 24 hours)")
+	flags.Var(&o.notBefore, "not-before",
+		"when the key begins: a time or, for a date, the date's beginning in UTC (default now)")
+	flags.Var(&o.grace, "grace", "how long everything goes on working after the key has expired, at most 3650d")
+	flags.Var(o.limits.named(limitNodes), limitNodes, "how many nodes are licensed")
+	flags.Var(o.limits.named(limitCores), limitCores, "how many cores are licensed")
+	flags.Var(o.limits.any(), "limit", "another limit, such as gateways=5 (repeatable)")
+	flags.StringArrayVar(&o.features, "feature", nil, "a `FEATURE` that the key grants (repeatable)")
+	flags.StringArrayVar(&o.clusterUIDs, "cluster", nil, "the `UID` of the namespace kube-system of a cluster that "+
+		"the key is for (repeatable; default any cluster)")
+	flags.StringVar(&o.id, "id", "",
+		"the license `ID`, at most 253 characters (default the product, the date and something random)")
+	flags.StringVar(&o.name, "name", "",
+		"the `NAME` of the LicenseKey in the manifest (default from the product and the ID)")
+	flags.StringVar(&o.audience, "audience", "", "what the key is issued for, if the LicensedProduct sets "+
+		"spec.audience: that `AUDIENCE` (default the product)")
+	flags.StringVarP(&o.output, "output", "o", outputManifest, "`FORMAT` of the key: manifest or token")
+	command.CompleteFolders(o.command, "signer")
+	command.CompleteFlag(o.command, "output", outputManifest, outputToken)
+	command.CompleteFlag(o.command, "valid-for", "30d", "90d", "365d")
+	command.CompleteFlag(o.command, "grace", "0s", "7d", "30d", "90d")
+	command.CompleteFlag(o.command, "limit", "nodes=", "cores=")
+	for _, flag := range []string{
+		"product", "customer", "expires", "not-before", limitNodes, limitCores, "feature",
+		"cluster", "id", "name", "audience",
+	} {
+		command.CompleteFlag(o.command, flag)
+	}
+}
+
+// validate checks what can be checked without the clock and without the signer.
+func (o *issueOptions) validate() error {
+	if err := command.RequireFlags(o.command, "signer", "product", "customer"); err != nil {
+		return err
+	}
+	expires, validFor := o.command.Flags().Changed("expires"), o.command.Flags().Changed("valid-for")
+	switch {
+	case !expires && !validFor:
+		return command.UsageError(o.command, "--expires or --valid-for is missing: every license has an end")
+	case expires && validFor:
+		return command.UsageError(o.command, "--expires and --valid-for exclude each other")
+	case validFor && o.validFor == 0:
+		return command.UsageError(o.command, "--valid-for 0s: a license needs a term")
+	case time.Duration(o.grace) > maxGrace:
+		return command.UsageError(o.command, "--grace %s: at most %s", &o.grace, text.Duration(maxGrace))
+	case o.output != outputManifest && o.output != outputToken:
+		return command.UsageError(o.command, "--output %q: want manifest or token", o.output)
+	case o.name != "" && o.output == outputToken:
+		return command.UsageError(o.command, "--name is for manifests: a bare token has no name")
+	}
+	return manifest.CheckNameFlags(o.command, "product", "name")
+}
+
+// complete reads the clock, and fills in what was left open.
+func (o *issueOptions) complete() error {
+	o.now = o.ThisSecond()
+	if o.notBefore.IsZero() {
+		o.notBefore.Time = o.now
+	}
+	if o.validFor > 0 {
+		o.expires.Time = o.notBefore.Add(time.Duration(o.validFor))
+	}
+	if !o.command.Flags().Changed("id") {
+		id, err := newLicenseID(o.product, o.now, o.Random)
+		if err != nil {
+			return err
+		}
+		o.id = id
+	}
+	o.name = cmp.Or(o.name, manifest.KeyName(o.product, o.id))
+	o.audience = cmp.Or(o.audience, o.product)
+	return o.validateTerm()
+}
+
+func (o *issueOptions) validateTerm() error {
+	switch {
+	case !o.expires.After(o.now):
+		return command.UsageError(o.command, "the license would have expired already, at %s", text.Time(o.expires.Time))
+	case !o.expires.After(o.notBefore.Time):
+		return command.UsageError(o.command, "the license would expire at %s, which is not after its begin at %s",
+			text.Time(o.expires.Time), text.Time(o.notBefore.Time))
+	}
+	return nil
+}
+
+func (o *issueOptions) run() error {
+	signer, err := readSigner(o.signerFolder, o.ErrOut)
+	if err != nil {
+		return err
+	}
+	if err := o.validateAgainst(signer); err != nil {
+		return err
+	}
+	claims := o.claims(signer)
+	signed, err := signer.Sign(claims)
+	if err != nil {
+		return command.UsageError(o.command, "%s", inFlags(err.Error()))
+	}
+	if err := o.verify(signer, signed); err != nil {
+		return err
+	}
+	if err := o.print(signed); err != nil {
+		return err
+	}
+	return o.tell(claims)
+}
+
+// validateAgainst says early, and in terms of the flags, what Sign would refuse: a license that outlives its signer.
+func (o *issueOptions) validateAgainst(signer *token.Signer) error {
+	first := slices.MinFunc(signer.Chain(), func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
+	grace := time.Duration(o.grace)
+	if !o.expires.Add(grace).After(first.NotAfter) {
+		return nil
+	}
+	return command.FailWithHint("Choose an earlier end, a shorter --grace, or a newer signer: kubectl license signer "+
+		"create --ca "+
+		"DIR --out DIR",
+		"the license would outlive the certificate %s, which ends at %s: with --grace %s the last possible end is "+
+			"--expires %s",
+		first.Subject, text.Time(first.NotAfter), text.Duration(grace), text.Time(first.NotAfter.Add(-grace)))
+}
+
+func (o *issueOptions) claims(signer *token.Signer) *license.Claims {
+	return &license.Claims{
+		ID:          o.id,
+		Customer:    o.customer,
+		Issuer:      vendorOf(signer),
+		Audience:    []string{o.audience},
+		IssuedTime:  o.now,
+		NotBefore:   o.notBefore.Time,
+		Expiry:      o.expires.Time,
+		GracePeriod: time.Duration(o.grace),
+		Features:    o.features,
+		Limits:      o.limits,
+		ClusterUIDs: o.clusterUIDs,
+	}
+}
+
+// vendorOf is the organization in the signer's certificate; empty where it names none.
+func vendorOf(signer *token.Signer) string {
+	if organizations := signer.Chain()[0].Subject.Organization; len(organizations) > 0 {
+		return organizations[0]
+	}
+	return ""
+}
+
+// verify makes sure that the customer's operator will accept the key, as far as that can be known here: against the
+// last certificate of the signer's chain. A chain of the signer alone is left to the trust anchors of the product.
+func (o *issueOptions) verify(signer *token.Signer, signed string) error {
+	chain := signer.Chain()
+	if len(chain) < 2 {
+		return nil
+	}
+	terms, err := token.NewTermsFromAnchors(certificatePEM(chain[len(chain)-1]))
+	if err != nil {
+		return command.FailWithHint("Make a signer with 'kubectl license signer create'.",
+			"the signer's chain cannot be used: %v", err)
+	}
+	if failure := token.Verify(signed, "", terms, "", o.now).Err; failure != nil {
+		return command.FailWithHint("Make a signer with 'kubectl license signer create'.",
+			"the key would not verify: %v", failure)
+	}
+	return nil
+}
+
+// claimFlags are the flags that claims come from, for errors about claims.
+var claimFlags = strings.NewReplacer(
+	"claim sub ", "--customer ",
+	"claim aud ", "--product or --audience ",
+	"claim jti ", "--id ",
+	"claim exp, ", "--expires, ",
+	"claims exp and grace_period ", "--expires and --grace ",
+	"claim grace_period ", "--grace ",
+	"claim features", "--feature",
+	"claim limits", "--limit",
+	"claim cluster_uids", "--cluster",
+)
+
+func inFlags(message string) string { return claimFlags.Replace(message) }
+
+func (o *issueOptions) print(signed string) error {
+	if o.output == outputToken {
+		_, err := fmt.Fprintln(o.Out, signed)
+		return err
+	}
+	text, err := yaml.Marshal(manifest.New(manifest.KindLicenseKey, o.name,
+		licenseKeySpec{ProductName: o.product, Token: signed}))
+	if err != nil {
+		return err
+	}
+	_, err = o.Out.Write(text)
+	return err
+}
+
+// licenseKeySpec is as much of a LicenseKey's spec as is issued.
+type licenseKeySpec struct {
+	ProductName string `json:"productName"`
+	Token       string `json:"token"`
+}
+
+// tell says on the standard error what was issued, since nobody can read that in a token.
+func (o *issueOptions) tell(claims *license.Claims) error {
+	t := &term.Table{}
+	t.Add("License ID:", text.Printable(claims.ID))
+	t.Add("Customer:", text.Printable(claims.Customer))
+	t.Add("Begins:", text.Time(claims.NotBefore))
+	t.Add("Expires:", text.Time(claims.Expiry))
+	t.Add("Grace ends:", text.Time(claims.GraceEnd()))
+	return t.Write(o.ErrOut)
+}

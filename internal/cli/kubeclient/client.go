@@ -1,0 +1,92 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package kubeclient connects to the cluster as kubectl does, and puts into words what an API server answers.
+package kubeclient
+
+import (
+	"io"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	_ "k8s.io/client-go/plugin/pkg/client/auth" // identity providers that kubeconfigs may name, as for kubectl
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/cli/command"
+	"github.com/license-operator/license-operator/internal/version"
+)
+
+// FieldOwner is whom managed fields and audit logs name.
+const FieldOwner = "kubectl-license"
+
+// NewFlags is the flags of kubectl that say which cluster to talk to, and as whom. Both of our kinds are
+// cluster-scoped, so there is no namespace.
+func NewFlags() *genericclioptions.ConfigFlags {
+	connection := genericclioptions.NewConfigFlags(true)
+	connection.Namespace = nil
+	connection.CacheDir = nil
+	return connection
+}
+
+// AddFlags gives a command these flags, marked as what every kubectl command has.
+func AddFlags(cmd *cobra.Command, connection *genericclioptions.ConfigFlags) {
+	flags := pflag.NewFlagSet("connection", pflag.ContinueOnError)
+	connection.AddFlags(flags)
+	flags.VisitAll(func(flag *pflag.Flag) {
+		if flag.Annotations == nil {
+			flag.Annotations = map[string][]string{}
+		}
+		flag.Annotations[command.ConnectionFlag] = nil
+		cmd.Flags().AddFlag(flag)
+	})
+}
+
+// NewConfig reads the kubeconfig.
+func NewConfig(connection *genericclioptions.ConfigFlags, warnings io.Writer) (*rest.Config, error) {
+	config, err := connection.ToRESTConfig()
+	if err != nil {
+		return nil, Unreachable(err)
+	}
+	// A command makes a handful of requests. What a limit would add is an error of its own near a deadline.
+	config.QPS = -1
+	config.UserAgent = FieldOwner + "/" + version.Get()
+	config.WarningHandler = rest.NewWarningWriter(warnings, rest.WarningWriterOptions{Deduplicate: true})
+	return config, nil
+}
+
+// New reads the kubeconfig. It makes no request yet.
+func New(connection *genericclioptions.ConfigFlags, warnings io.Writer) (client.WithWatch, error) {
+	config, err := NewConfig(connection, warnings)
+	if err != nil {
+		return nil, err
+	}
+	return NewFor(config)
+}
+
+// NewFor makes a client for a configuration that was read. It makes no request yet.
+func NewFor(config *rest.Config) (client.WithWatch, error) {
+	// Without this, controller-runtime complains on the standard error that nobody gave it a logger.
+	log.SetLogger(logr.Discard())
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{
+		clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme,
+		api.AddToScheme,
+	} {
+		if err := add(scheme); err != nil {
+			return nil, err
+		}
+	}
+	created, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, Unreachable(err)
+	}
+	return created, nil
+}

@@ -1,0 +1,110 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package manifest
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+)
+
+// maxDocuments bounds how many documents of a manifest are read.
+const maxDocuments = 1000
+
+var quotation = regexp.MustCompile(`(?m)^[ \t]*(?:>[ \t]?)+`)
+
+// Object is one object of a manifest, of whatever kind.
+type Object struct {
+	metav1.TypeMeta
+	Raw []byte
+}
+
+// Is tells whether the object is of a kind, in whatever version.
+func (o *Object) Is(kind schema.GroupKind) bool {
+	return o.GroupVersionKind().GroupKind() == kind
+}
+
+// Name of the object, as it is shown.
+func (o *Object) Name() string {
+	var named metav1.PartialObjectMetadata
+	if json.Unmarshal(o.Raw, &named) != nil || named.Name == "" {
+		return "(without a name)"
+	}
+	return named.Name
+}
+
+// Objects reads a manifest of one document or more, in YAML or JSON, and the items of lists such as kubectl get
+// prints. Marks of quotation are taken off where nothing can be read with them. torn tells that there is something
+// besides the objects that cannot be read.
+func Objects(text string) (objects []Object, torn bool) {
+	for _, attempt := range []string{text, Unquote(text)} {
+		if objects, torn = decodeDocuments(attempt); len(objects) > 0 {
+			break
+		}
+	}
+	return objects, torn
+}
+
+func decodeDocuments(text string) (objects []Object, torn bool) {
+	documents := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(text)))
+	for range maxDocuments {
+		document, err := documents.Read()
+		if err != nil {
+			return objects, torn || !errors.Is(err, io.EOF)
+		}
+		// The parser's errors are not shown: they may quote the token.
+		raw, err := yaml.YAMLToJSON(document)
+		torn = torn || err != nil
+		objects = append(objects, expand(raw)...)
+	}
+	return objects, true
+}
+
+// expand is an object, or the items of a list.
+func expand(raw []byte) []Object {
+	var found Object
+	if json.Unmarshal(raw, &found) != nil || found.Kind == "" {
+		return nil
+	}
+	found.Raw = raw
+	if !strings.HasSuffix(found.Kind, "List") {
+		return []Object{found}
+	}
+	var list struct {
+		Items []json.RawMessage `json:"items"`
+	}
+	if json.Unmarshal(raw, &list) != nil {
+		return nil
+	}
+	var items []Object
+	for _, item := range list.Items {
+		var found Object
+		if json.Unmarshal(item, &found) == nil && !strings.HasSuffix(found.Kind, "List") {
+			found.Raw = item
+			items = append(items, found)
+		}
+	}
+	return items
+}
+
+// Unquote takes the marks of quotation ("> ", "> > ", ">>") off each line.
+func Unquote(text string) string { return quotation.ReplaceAllString(text, "") }
+
+// DecodingProblem says what is wrong with an object's fields, without the names that they have in Go.
+func DecodingProblem(err error) string {
+	var wrongType *json.UnmarshalTypeError
+	if errors.As(err, &wrongType) {
+		return fmt.Sprintf("its %s is of type %s", wrongType.Field, wrongType.Value)
+	}
+	return err.Error()
+}

@@ -1,0 +1,182 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package request has the command that prints what a vendor needs to know to renew a license.
+package request
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/cli/command"
+	"github.com/license-operator/license-operator/internal/cli/kubeclient"
+	"github.com/license-operator/license-operator/internal/cli/output"
+	"github.com/license-operator/license-operator/internal/cli/term"
+	"github.com/license-operator/license-operator/internal/overview"
+	"github.com/license-operator/license-operator/internal/text"
+)
+
+// options are what request was asked.
+type options struct {
+	command.Environment
+	command    *cobra.Command
+	connection *genericclioptions.ConfigFlags
+
+	product string
+	output  string
+
+	now    time.Time
+	client client.Client
+}
+
+// NewCommand is kubectl license request.
+func NewCommand(env command.Environment) *cobra.Command {
+	o := &options{Environment: env, connection: kubeclient.NewFlags()}
+	cmd := &cobra.Command{
+		Use:               "request PRODUCT [flags]",
+		Short:             "Print what a vendor needs to know to renew a license",
+		Long:              long,
+		Example:           example,
+		Args:              command.OneArgument("PRODUCT"),
+		RunE:              command.InSteps(o.complete, o.validate, o.run),
+		ValidArgsFunction: kubeclient.CompleteProduct(o.connection),
+	}
+	o.command = cmd
+	cmd.Flags().SortFlags = false
+	output.AddFlag(cmd, &o.output, "text", output.JSON, output.YAML)
+	kubeclient.AddFlags(cmd, o.connection)
+	return cmd
+}
+
+func (o *options) complete(args []string) error {
+	o.product = args[0]
+	o.now = o.ThisSecond()
+	var err error
+	o.client, err = kubeclient.New(o.connection, o.ErrOut)
+	return err
+}
+
+func (o *options) validate() error {
+	return output.Check(o.command, o.output, output.JSON, output.YAML)
+}
+
+func (o *options) run(ctx context.Context) error {
+	product := &api.LicensedProduct{}
+	if err := o.client.Get(ctx, client.ObjectKey{Name: o.product}, product); err != nil {
+		return kubeclient.ProductError(o.product, "read", "get", err)
+	}
+	key, err := o.activeKey(ctx, product.Status.ActiveLicenseKeyName)
+	if err != nil {
+		return err
+	}
+	uid, err := kubeclient.ClusterUID(ctx, o.client)
+	switch {
+	case apierrors.IsForbidden(err):
+		term.Warnf(o.ErrOut, "the cluster's uid is left out, which a license for this cluster alone needs: %v", err)
+	case err != nil:
+		return err
+	}
+	request := newRenewalRequest(product, key, uid, o.now)
+	if err := request.print(o.Out, o.output); err != nil {
+		return err
+	}
+	to := product.Spec.Vendor
+	if url := product.Spec.RenewalURL; url != "" {
+		to += ", at " + url
+	}
+	_, err = fmt.Fprintf(o.ErrOut, "Nothing has been sent. Send it to %s\n", text.Printable(to))
+	return err
+}
+
+// activeKey is the key that decides the product's state; nil: there is none, or it cannot be read.
+func (o *options) activeKey(ctx context.Context, name string) (*api.LicenseKey, error) {
+	if name == "" {
+		return nil, nil
+	}
+	key := &api.LicenseKey{}
+	err := o.client.Get(ctx, client.ObjectKey{Name: name}, key)
+	switch {
+	case err == nil:
+		return key, nil
+	case apierrors.IsForbidden(err), apierrors.IsNotFound(err):
+		term.Warnf(o.ErrOut, "license ID and customer are left out: %v", err)
+		return nil, nil
+	default:
+		return nil, command.FailWithHint("Check the connection with: kubectl get lk "+name,
+			"cannot read LicenseKey %s: %v", name, err)
+	}
+}
+
+// renewalRequest is what a vendor needs to know. Its JSON form is an interface: fields are added, never renamed. Where
+// the API has the same thing, it has the same name. It goes to others: nothing may be in it that names nodes,
+// namespaces or users, and no token.
+type renewalRequest struct {
+	Time         metav1.Time              `json:"time"`
+	ProductName  string                   `json:"productName"`
+	Vendor       string                   `json:"vendor,omitempty"`
+	RenewalURL   string                   `json:"renewalURL,omitempty"`
+	ClusterUID   string                   `json:"clusterUID,omitempty"`
+	State        api.LicensedProductState `json:"state,omitempty"`
+	Customer     string                   `json:"customer,omitempty"`
+	LicenseID    string                   `json:"licenseID,omitempty"`
+	ExpiryTime   *metav1.Time             `json:"expiryTime,omitempty"`
+	GraceEndTime *metav1.Time             `json:"graceEndTime,omitempty"`
+	Limits       []api.Limit              `json:"limits,omitempty"`
+	Usage        []api.Usage              `json:"usage,omitempty"`
+	MonthlyPeaks []api.MonthlyPeak        `json:"monthlyPeaks,omitempty"`
+}
+
+func newRenewalRequest(
+	product *api.LicensedProduct, key *api.LicenseKey, clusterUID string, now time.Time,
+) *renewalRequest {
+	status := &product.Status
+	r := &renewalRequest{
+		Time: metav1.NewTime(now), ProductName: product.Name, Vendor: product.Spec.Vendor,
+		RenewalURL: product.Spec.RenewalURL, ClusterUID: clusterUID,
+		State: status.State, ExpiryTime: status.ExpiryTime, GraceEndTime: status.GraceEndTime,
+		Limits: status.Limits, Usage: status.Usage, MonthlyPeaks: status.MonthlyPeaks,
+	}
+	if key != nil {
+		r.Customer, r.LicenseID = key.Status.Customer, key.Status.LicenseID
+	}
+	return r
+}
+
+func (r *renewalRequest) print(out io.Writer, format string) error {
+	if format == "" {
+		return r.table().Write(out)
+	}
+	return output.Write(out, format, r)
+}
+
+func (r *renewalRequest) table() *term.Table {
+	t := &term.Table{}
+	t.Add("Request for:", "a license renewal")
+	t.Add("Date:", text.Time(r.Time.Time))
+	t.Add("Product:", r.ProductName)
+	t.Add("Vendor:", term.TextCell(r.Vendor).Text)
+	t.Add("Renewal at:", term.TextCell(r.RenewalURL).Text)
+	t.Add("Cluster UID:", term.TextCell(r.ClusterUID).Text)
+	t.Add("Customer:", term.TextCell(r.Customer).Text)
+	t.Add("License ID:", term.TextCell(r.LicenseID).Text)
+	t.Add("State:", term.TextCell(string(r.State)).Text)
+	t.Add("Expires:", term.TimeCell(r.ExpiryTime).Text)
+	t.Add("Grace ends:", term.TimeCell(r.GraceEndTime).Text)
+	t.Add("Limits:", overview.LimitsText(r.Limits))
+	t.Add("In use:", overview.UsageText(r.Usage))
+	label := "Monthly peaks:"
+	for i := len(r.MonthlyPeaks) - 1; i >= 0; i-- {
+		t.Add(label, text.Printable(r.MonthlyPeaks[i].Month)+"  "+overview.UsageText(r.MonthlyPeaks[i].Usage))
+		label = ""
+	}
+	return t
+}

@@ -1,0 +1,127 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/cli/kubeclient"
+	"github.com/license-operator/license-operator/internal/cli/output"
+	"github.com/license-operator/license-operator/internal/cli/term"
+	"github.com/license-operator/license-operator/internal/overview"
+)
+
+// newPrinter is how the output format shows products that change.
+func (o *options) newPrinter() productPrinter {
+	p := &documentPrinter{options: o, shown: map[string]string{}}
+	if o.output == "" || o.output == output.Wide {
+		return &rowPrinter{documentPrinter: p, screen: term.NewScreen(o.Out)}
+	}
+	return p
+}
+
+// documentPrinter shows products in documents of their own, or by their names.
+type documentPrinter struct {
+	*options
+	// shown is what each product looked like the last time: not every change is one of what is shown.
+	shown map[string]string
+}
+
+// isNews tells whether a product looks different from the last time.
+func (p *documentPrinter) isNews(name, looks string) bool {
+	before, known := p.shown[name]
+	p.shown[name] = looks
+	return !known || before != looks
+}
+
+func (p *documentPrinter) all(ctx context.Context, products []api.LicensedProduct) error {
+	for i := range products {
+		if err := p.changed(ctx, &products[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *documentPrinter) changed(ctx context.Context, product *api.LicensedProduct) error {
+	var keys []api.LicenseKey
+	if p.output != output.Name {
+		keys = p.keys(ctx)
+	}
+	summary := overview.Of(product, keys, p.Now())
+	looks, err := json.Marshal(summary)
+	if err != nil || !p.isNews(product.Name, string(looks)) {
+		return err
+	}
+	return p.document(product.Name, summary)
+}
+
+func (p *documentPrinter) deleted(name string) error {
+	delete(p.shown, name)
+	return p.document(name, map[string]any{"name": name, "deleted": true})
+}
+
+func (p *documentPrinter) document(name string, content any) error {
+	switch p.output {
+	case output.Name:
+		_, err := fmt.Fprintln(p.Out, kubeclient.ProductReference(name))
+		return err
+	case output.YAML:
+		if _, err := fmt.Fprintln(p.Out, "---"); err != nil {
+			return err
+		}
+	}
+	return output.Write(p.Out, p.output, content)
+}
+
+// rowPrinter shows products in a table that grows.
+type rowPrinter struct {
+	*documentPrinter
+	screen term.Screen
+	// table is how the rows are arranged, once there is one.
+	table *term.Arrangement
+}
+
+func (p *rowPrinter) all(_ context.Context, products []api.LicensedProduct) error {
+	now := p.Now()
+	rows := make([][]term.Cell, len(products))
+	for i := range products {
+		rows[i] = statusRow(&products[i], now)
+	}
+	if p.table == nil && len(rows) > 0 {
+		l := newListing()
+		for _, row := range rows {
+			l.Add(row...)
+		}
+		p.table = l.Arrange(p.screen, p.output == output.Wide)
+		if err := p.table.WriteHead(p.screen); err != nil {
+			return err
+		}
+	}
+	for i := range products {
+		if err := p.row(products[i].Name, rows[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *rowPrinter) changed(ctx context.Context, product *api.LicensedProduct) error {
+	return p.all(ctx, []api.LicensedProduct{*product})
+}
+
+func (p *rowPrinter) deleted(name string) error {
+	delete(p.shown, name)
+	return p.table.WriteRow(p.screen, deletedRow(name))
+}
+
+func (p *rowPrinter) row(name string, row []term.Cell) error {
+	if !p.isNews(name, fmt.Sprint(row)) {
+		return nil
+	}
+	return p.table.WriteRow(p.screen, row)
+}

@@ -1,0 +1,119 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package text
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+const (
+	Day = 24 * time.Hour
+	// MaxDuration bounds every duration on the command line: far beyond any license, and far from what a time.Duration
+	// can hold.
+	MaxDuration = 100 * 366 * Day
+)
+
+var (
+	durationShape = regexp.MustCompile(`^(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?$`)
+	durationUnits = []time.Duration{Day, time.Hour, time.Minute, time.Second}
+)
+
+// ParseDuration reads what people write for a term: 365d, 36h, 1d12h. A day is 24 hours; there is nothing finer than a
+// second, since tokens have none.
+func ParseDuration(text string) (time.Duration, error) {
+	match := durationShape.FindStringSubmatch(text)
+	if text == "" || match == nil {
+		return 0, errors.New("want a duration such as 365d, 36h or 1d12h (units d, h, m, s, from large to small)")
+	}
+	var total time.Duration
+	for i, unit := range durationUnits {
+		if match[i+1] == "" {
+			continue
+		}
+		count, err := strconv.ParseInt(match[i+1], 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		if time.Duration(count) > MaxDuration/unit {
+			return 0, errTooLong
+		}
+		total += time.Duration(count) * unit
+	}
+	if total > MaxDuration {
+		return 0, errTooLong
+	}
+	return total, nil
+}
+
+var errTooLong = fmt.Errorf("at most %s", Duration(MaxDuration))
+
+// Duration writes a duration the way ParseDuration reads it.
+func Duration(d time.Duration) string {
+	if d < time.Second {
+		return "0s"
+	}
+	var text string
+	for i, unit := range durationUnits {
+		if count := d / unit; count > 0 {
+			text += strconv.FormatInt(int64(count), 10) + string("dhms"[i])
+			d %= unit
+		}
+	}
+	return text
+}
+
+// ParseTime reads an instant, or a date, for which it returns the date's first instant in UTC.
+func ParseTime(text string) (instant time.Time, isDate bool, err error) {
+	if date, err := time.Parse(time.DateOnly, text); err == nil {
+		return date, true, nil
+	}
+	instant, err = time.Parse(time.RFC3339, text)
+	switch {
+	case err != nil:
+		return time.Time{}, false,
+			errors.New("want a date such as 2027-12-31 or a time such as 2027-12-31T12:00:00Z (RFC 3339)")
+	case instant.Nanosecond() != 0:
+		return time.Time{}, false, errors.New("want whole seconds")
+	default:
+		return instant.UTC(), false, nil
+	}
+}
+
+// Time writes an instant the way all of the project does.
+func Time(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// Distance says how far an instant is from another, in one unit, rounded down: the last day of a license must not be
+// shown as two.
+func Distance(from, to time.Time) string {
+	apart := to.Sub(from).Abs()
+	switch {
+	case apart >= 2*Day:
+		return Plural(int64(apart/Day), "day")
+	case apart >= 2*time.Hour:
+		return Plural(int64(apart/time.Hour), "hour")
+	case apart >= 2*time.Minute:
+		return Plural(int64(apart/time.Minute), "minute")
+	default:
+		return Plural(int64(apart/time.Second), "second")
+	}
+}
+
+// TimeAway is an instant and how far away it is: on a terminal that is what people look for.
+func TimeAway(now, t time.Time) string { return Time(t) + " " + Away(now, t) }
+
+// Away is how far away an instant is, in parentheses.
+func Away(now, t time.Time) string {
+	switch {
+	case t.Equal(now.Truncate(time.Second)):
+		return "(now)"
+	case t.After(now):
+		return fmt.Sprintf("(in %s)", Distance(now, t))
+	default:
+		return fmt.Sprintf("(%s ago)", Distance(t, now))
+	}
+}

@@ -1,0 +1,143 @@
+// Copyright The license-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package timeline takes a product into the future as the operator will: its states, active keys and restrictions, from
+// boundary to boundary. It is pure.
+package timeline
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/license"
+	"github.com/license-operator/license-operator/internal/restriction"
+)
+
+// Timeline takes a product into the future as the operator will: from boundary to boundary, each evaluation going on
+// from what the one before put on record. A single evaluation of a far day would not know of the licenses and
+// restrictions that come and go until then.
+type Timeline struct {
+	// Product is a copy. Its status is what the operator will have written by then, as far as that counts.
+	Product *api.LicensedProduct
+	keys    []license.Key
+	caps    restriction.Caps
+
+	// Evaluation is what the keys amount to where the timeline is.
+	Evaluation license.Evaluation
+	// Planned is what a plan of restrictions goes by, and State and Reason how the restriction stands.
+	Planned restriction.Product
+	State   api.RestrictionState
+	Reason  string
+}
+
+// New begins now, with what the operator would find if it looked now.
+func New(product *api.LicensedProduct, keys []license.Key, caps restriction.Caps, now time.Time) *Timeline {
+	t := &Timeline{Product: product.DeepCopy(), keys: keys, caps: caps}
+	if t.Product.Status.Restriction == nil {
+		t.Product.Status.Restriction = &api.RestrictionStatus{}
+	}
+	t.evaluate(now, license.ClocksAgree)
+	return t
+}
+
+// AdvanceTo goes on to an instant.
+func (t *Timeline) AdvanceTo(at time.Time) {
+	for {
+		next := t.next()
+		if next.IsZero() || !next.Before(at) {
+			break
+		}
+		t.pass(next)
+	}
+	t.evaluate(at, license.ClocksAgree)
+}
+
+// pass goes on to a boundary. With clocks that are not known to agree the mark stays where it is, and there is no
+// boundary for it each day: as time only ever goes forward here, it does not matter.
+func (t *Timeline) pass(boundary time.Time) { t.evaluate(boundary, license.ClocksUnknown) }
+
+// next is the next boundary; zero: none.
+func (t *Timeline) next() time.Time {
+	next, pause := t.Evaluation.NextBoundary, restriction.NextBoundary(t.Product, t.Evaluation.Time.Now)
+	if next.IsZero() || !pause.IsZero() && pause.Before(next) {
+		return pause
+	}
+	return next
+}
+
+func (t *Timeline) evaluate(at time.Time, agreement license.ClockAgreement) {
+	reading := license.ClockReading{Now: at, Agreement: agreement}
+	t.Evaluation = license.Evaluate(license.Reckon(reading, t.Product), t.Product, t.keys)
+	t.Planned = restriction.ProductOf(t.Product, &t.Evaluation)
+	t.State, t.Reason = t.Planned.StateUnder(t.caps)
+	t.record()
+	// Once more, since what is now in force is known to be in force since now.
+	t.Planned = restriction.ProductOf(t.Product, &t.Evaluation)
+}
+
+// record puts into the status what later evaluations go on from.
+func (t *Timeline) record() {
+	status, e := &t.Product.Status, &t.Evaluation
+	status.State, status.ActiveLicenseKeyName = e.State, e.ActiveKeyName
+	status.TimeMark, status.LastHandledClockReset = Instant(e.Time.Mark), e.Time.HandledReset
+	status.Restriction.EffectiveTime, status.Restriction.Basis, status.Restriction.UsableUntilTime = Instant(
+		e.EffectiveTime), e.Basis, Instant(e.UsableUntil)
+	switch {
+	case t.State != api.RestrictionActive:
+		status.Restriction.InForce = nil
+	case status.Restriction.InForce == nil:
+		status.Restriction.InForce = &api.RestrictionInForce{
+			SinceTime: new(metav1.NewTime(e.Time.Now.UTC().Truncate(time.Second))),
+		}
+	}
+}
+
+// RestrictionStart is when the restriction next comes into force, and whether that is at the end of a pause; zero:
+// never, as things are. It leaves the timeline there.
+func (t *Timeline) RestrictionStart() (at time.Time, pauseEnds bool) {
+	for {
+		before := t.State
+		next := t.next()
+		if next.IsZero() {
+			return time.Time{}, false
+		}
+		t.pass(next)
+		if t.State == api.RestrictionActive && before != api.RestrictionActive {
+			return next, before == api.RestrictionPaused
+		}
+	}
+}
+
+// Takeover is when a key becomes the active one, which may be now; zero: never, as things are. It leaves the timeline
+// there.
+func (t *Timeline) Takeover(key string) time.Time {
+	for t.Evaluation.ActiveKeyName != key {
+		next := t.next()
+		if next.IsZero() {
+			return next
+		}
+		t.pass(next)
+	}
+	return t.Evaluation.Time.Now
+}
+
+// Restriction is how it stands, as far as the status will say it.
+func (t *Timeline) Restriction() api.RestrictionStatus {
+	status := *t.Product.Status.Restriction.DeepCopy()
+	status.State = t.State
+	status.Pause, _ = restriction.PauseOf(t.Product)
+	if status.InForce != nil && status.InForce.Mode == "" {
+		status.InForce.Mode = api.RestrictionMode(t.Reason)
+	}
+	return status
+}
+
+// Instant is a time as the API has it; nil for the zero time.
+func Instant(t time.Time) *metav1.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &metav1.Time{Time: t.UTC()}
+}
