@@ -103,6 +103,20 @@ func encodeCertificates(certificates []*x509.Certificate) []byte {
 // describe names a certificate in messages.
 func describe(certificate *x509.Certificate) string { return quote(certificate.Subject.String()) }
 
+// checkEach checks the certificates of a chain one by one.
+func checkEach(certificates []*x509.Certificate) error {
+	for i, certificate := range certificates {
+		err := checkKeySize(certificate)
+		if err == nil {
+			err = checkCanonical(certificate)
+		}
+		if err != nil {
+			return fmt.Errorf("certificate %d, %s, %w", i+1, describe(certificate), err)
+		}
+	}
+	return nil
+}
+
 // checkKeySize refuses RSA keys out of bounds. It comes before any use of the key: the work that a signature check
 // costs grows with the key.
 func checkKeySize(certificate *x509.Certificate) error {

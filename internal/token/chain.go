@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +23,8 @@ const maxChainCertificates = 10
 // chain leads from a signer, which comes first, to a trust anchor, which comes last and need not have been presented.
 type chain struct {
 	certificates []*x509.Certificate
-	fingerprints []fingerprint
+	// fingerprints has those under which each of the certificates may be revoked.
+	fingerprints [][]fingerprint
 }
 
 // signer is what the certificates presented with a token amount to under some trust anchors, whatever the time.
@@ -139,13 +141,11 @@ func parseHeaderEntry(text string) (*x509.Certificate, error) {
 	return certificate, nil
 }
 
-// checkPresented checks what crypto/x509 does not: sizes before anything expensive, the profile of the signer, and the
-// order.
+// checkPresented checks what crypto/x509 does not: sizes before anything expensive, the encoding, the profile of the
+// signer, and the order.
 func checkPresented(certificates []*x509.Certificate, anchors *anchors) error {
-	for i, certificate := range certificates {
-		if err := checkKeySize(certificate); err != nil {
-			return fmt.Errorf("certificate %d, %s, %w", i+1, describe(certificate), err)
-		}
+	if err := checkEach(certificates); err != nil {
+		return err
 	}
 	leaf := certificates[0]
 	if _, isAnchor := anchors.originals[fingerprintOf(leaf)]; isAnchor {
@@ -178,9 +178,14 @@ func buildChains(certificates []*x509.Certificate, anchors *anchors) ([]*chain, 
 	}
 	var chains []*chain
 	for _, path := range paths {
-		if chain := restore(path, certificates, anchors); chain != nil {
-			chains = append(chains, chain)
+		if !isPresented(path, certificates) {
+			continue
 		}
+		chain, err := restore(path, certificates, anchors)
+		if err != nil {
+			return nil, err
+		}
+		chains = append(chains, chain)
 	}
 	if len(chains) == 0 {
 		return nil,
@@ -189,24 +194,31 @@ func buildChains(certificates []*x509.Certificate, anchors *anchors) ([]*chain, 
 	return chains, nil
 }
 
-// restore replaces the timeless copies in a path by the certificates that they were made of; nil for a path that is not
-// the presented one.
-func restore(path, certificates []*x509.Certificate, anchors *anchors) *chain {
-	last := len(path) - 1
-	restored := &chain{}
-	for i, certificate := range path[:last] {
+// isPresented tells whether a path to an anchor is in the order in which the certificates were presented.
+func isPresented(path, certificates []*x509.Certificate) bool {
+	for i, certificate := range path[:len(path)-1] {
 		if !bytes.Equal(certificate.Raw, certificates[i].Raw) {
-			return nil
+			return false
 		}
-		restored.add(certificates[i])
 	}
-	restored.add(anchors.originals[fingerprintOf(path[last])])
-	return restored
+	return true
 }
 
-func (c *chain) add(certificate *x509.Certificate) {
-	c.certificates = append(c.certificates, certificate)
-	c.fingerprints = append(c.fingerprints, fingerprintOf(certificate))
+// restore replaces the timeless copies in a path by the certificates that they were made of. An anchor may be revoked
+// under its own fingerprint only: it is the product's text, not the key's.
+func restore(path, certificates []*x509.Certificate, anchors *anchors) (*chain, error) {
+	last := len(path) - 1
+	anchor := anchors.originals[fingerprintOf(path[last])]
+	restored := &chain{certificates: append(slices.Clone(certificates[:last]), anchor)}
+	for i, certificate := range certificates[:last] {
+		fingerprints, err := fingerprintsOf(certificate, restored.certificates[i+1])
+		if err != nil {
+			return nil, err
+		}
+		restored.fingerprints = append(restored.fingerprints, fingerprints)
+	}
+	restored.fingerprints = append(restored.fingerprints, []fingerprint{fingerprintOf(anchor)})
+	return restored, nil
 }
 
 // anyTime lies in the validity of every timeless certificate.

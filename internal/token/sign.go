@@ -144,10 +144,8 @@ func parseChain(certificatesPEM []byte) ([]*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i, certificate := range chain {
-		if err := checkKeySize(certificate); err != nil {
-			return nil, fmt.Errorf("certificate %d, %s, %w", i+1, describe(certificate), err)
-		}
+	if err := checkEach(chain); err != nil {
+		return nil, err
 	}
 	return chain, checkOrder(chain)
 }

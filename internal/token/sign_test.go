@@ -275,6 +275,10 @@ func TestParseSignerRefuses(t *testing.T) {
 				`"CN=Acme Root": its issuer is "CN=Acme Issuing CA"`},
 		"RSA 1024": {pemOf(rsa1024.certificate), key,
 			`signer's certificates: certificate 1, "CN=RSA", has an RSA key of 1024 bits, which must have 2048 to 4096`},
+		"not canonical": {
+			pemOf(&x509.Certificate{Raw: partsOf(t, w.signer.certificate).encode(null)}), key,
+			`signer's certificates: certificate 1, "CN=Acme Signer", is not canonical DER`,
+		},
 		"no key":   {chain, "", "signer's key: it is not well-formed PEM"},
 		"two keys": {chain, key + key, "signer's key: there is more than one PEM block"},
 		"encrypted key": {chain, block("ENCRYPTED PRIVATE KEY"), "signer's key: it is encrypted: decrypt it with " +

@@ -112,8 +112,8 @@ func (t *Terms) checkLicenseRevocation(claims *license.Claims) *Error {
 }
 
 func (t *Terms) checkChainRevocation(chain *chain) *Error {
-	for i, fingerprint := range chain.fingerprints {
-		if _, revoked := t.revokedCertificates[fingerprint]; revoked {
+	for i, fingerprints := range chain.fingerprints {
+		if slices.ContainsFunc(fingerprints, t.isRevoked) {
 			return fail(api.ReasonCertificateRevoked,
 				"The vendor has revoked the certificate %s, with which the key was signed: ask the vendor for a key "+
 					"signed with another certificate.",
@@ -121,6 +121,11 @@ func (t *Terms) checkChainRevocation(chain *chain) *Error {
 		}
 	}
 	return nil
+}
+
+func (t *Terms) isRevoked(certificate fingerprint) bool {
+	_, revoked := t.revokedCertificates[certificate]
+	return revoked
 }
 
 // quoteFirst quotes the first few names of a list.

@@ -521,6 +521,11 @@ func TestVerifyRefusesChains(t *testing.T) {
 			message: "x5c entry 1 in the token's header is not a certificate (x509: malformed certificate)."},
 		"x5c too long": {token: sealedBy(w.signer, repeated(w.root.certificate, 11)...),
 			message: "x5c in the token's header has more than 10 certificates."},
+		"x5c not canonical": {
+			token: sealedBy(w.signer, w.signer.certificate,
+				&x509.Certificate{Raw: partsOf(t, w.intermediate.certificate).encode(null)}),
+			message: `certificate 2, "CN=Acme Issuing CA", is not canonical DER.`,
+		},
 		"certificate garbage": {token: withHeader(absent), certificate: "hello",
 			message: "in spec.certificate, block 1 is preceded by text that is not PEM."},
 		"certificate white space": {token: withHeader(absent), certificate: " \n",
