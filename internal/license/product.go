@@ -79,6 +79,21 @@ func Evaluate(reckoning Reckoning, product *api.LicensedProduct, keys []Key) Eva
 	return e
 }
 
+// Record writes what the evaluation decides into a product's status. Later evaluations go on from there. It leaves all
+// other members of the status as they are.
+func (e *Evaluation) Record(status *api.LicensedProductStatus) {
+	status.State, status.ActiveLicenseKeyName = e.State, e.ActiveKeyName
+	status.ExpiryTime, status.GraceEndTime = statusTime(e.Expiry), statusTime(e.GraceEnd)
+	status.CoverageEndTime = statusTime(e.CoverageEnd)
+	status.Features, status.Limits = e.Features, e.Limits
+	status.TimeMark, status.LastHandledClockReset = statusTime(e.Time.Mark), e.Time.HandledReset
+	if status.Restriction == nil {
+		status.Restriction = &api.RestrictionStatus{}
+	}
+	status.Restriction.EffectiveTime, status.Restriction.Basis = statusTime(e.EffectiveTime), e.Basis
+	status.Restriction.UsableUntilTime = statusTime(e.UsableUntil)
+}
+
 // NextBoundaryOf is the first instant at which the state of one key, or whether it is the active one, can change by
 // time alone; zero: never. It leaves out the boundaries of other keys that cannot matter, so that a product with many
 // keys does not wake each of them at every boundary.
@@ -233,4 +248,12 @@ func timeOf(t *metav1.Time) time.Time {
 		return time.Time{}
 	}
 	return t.Time
+}
+
+// statusTime is an instant as a status field holds it; nil for none.
+func statusTime(t time.Time) *metav1.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &metav1.Time{Time: t.UTC()}
 }

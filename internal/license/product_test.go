@@ -34,22 +34,11 @@ func evaluate(now time.Time, p *api.LicensedProduct, keys ...license.Key) licens
 	return license.Evaluate(license.Reckon(agreed(now), p), p, keys)
 }
 
-// recorded is the status that a controller makes of an evaluation, as far as later evaluations read it.
+// recorded is the status after an evaluation.
 func recorded(e license.Evaluation) api.LicensedProductStatus {
-	instant := func(t time.Time) *metav1.Time {
-		if t.IsZero() {
-			return nil
-		}
-		return &metav1.Time{Time: t}
-	}
-	return api.LicensedProductStatus{
-		State: e.State, ActiveLicenseKeyName: e.ActiveKeyName,
-		ExpiryTime: instant(e.Expiry), GraceEndTime: instant(e.GraceEnd), CoverageEndTime: instant(e.CoverageEnd),
-		Features: e.Features, Limits: e.Limits,
-		TimeMark: instant(e.Time.Mark), LastHandledClockReset: e.Time.HandledReset,
-		Restriction: &api.RestrictionStatus{EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis,
-			UsableUntilTime: instant(e.UsableUntil)},
-	}
+	var status api.LicensedProductStatus
+	e.Record(&status)
+	return status
 }
 
 // comparable is what tests compare of an evaluation: everything but the reckoning, which has tests of its own.
@@ -314,6 +303,55 @@ func TestEffectiveTime(t *testing.T) {
 						s.now, e.State, e.EffectiveTime, e.Basis, s.wantState, at(s.wantTime), s.wantBasis)
 				}
 				p.Status = recorded(e)
+			}
+		})
+	}
+}
+
+func TestRecord(t *testing.T) {
+	instant := func(days float64) *metav1.Time { return &metav1.Time{Time: at(days)} }
+	others := func() api.LicensedProductStatus {
+		return api.LicensedProductStatus{
+			ObservedGeneration: 7, TrustAnchors: "anchors",
+			Conditions:   []metav1.Condition{{Type: api.ConditionReady}},
+			Usage:        []api.Usage{{Name: "nodes"}},
+			MonthlyPeaks: []api.MonthlyPeak{{Month: "2026-01"}},
+			Restriction: &api.RestrictionStatus{
+				State: api.RestrictionActive, MaxMode: api.RestrictionReadOnly,
+				InForce: &api.RestrictionInForce{SinceTime: instant(1)},
+			},
+		}
+	}
+	evaluation := license.Evaluation{
+		State: api.LicensedProductValid, ActiveKeyName: "key", Expiry: at(1), GraceEnd: at(2), CoverageEnd: at(3),
+		Features: []string{"tiers"}, Limits: []api.Limit{{Name: "nodes", Value: new(int64(1))}},
+		Time:        license.Reckoning{Now: at(9), Mark: at(4), HandledReset: "reset"},
+		UsableUntil: at(5), EffectiveTime: at(6), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(8),
+	}
+	full := others()
+	full.State, full.ActiveLicenseKeyName = api.LicensedProductValid, "key"
+	full.ExpiryTime, full.GraceEndTime, full.CoverageEndTime = instant(1), instant(2), instant(3)
+	full.Features, full.Limits = evaluation.Features, evaluation.Limits
+	full.TimeMark, full.LastHandledClockReset = instant(4), "reset"
+	full.Restriction.UsableUntilTime, full.Restriction.EffectiveTime = instant(5), instant(6)
+	full.Restriction.Basis = api.RestrictionBasisCoverageEnd
+
+	for name, test := range map[string]struct {
+		evaluation   license.Evaluation
+		before, want api.LicensedProductStatus
+	}{
+		"everything": {evaluation, others(), full},
+		"nothing":    {license.Evaluation{}, *full.DeepCopy(), others()},
+		"first time": {
+			license.Evaluation{State: api.LicensedProductUnlicensed}, api.LicensedProductStatus{},
+			api.LicensedProductStatus{State: api.LicensedProductUnlicensed, Restriction: &api.RestrictionStatus{}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status := test.before
+			test.evaluation.Record(&status)
+			if diff := cmp.Diff(test.want, status); diff != "" {
+				t.Error(diff)
 			}
 		})
 	}
