@@ -4,8 +4,6 @@
 package token
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,6 +15,9 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
@@ -187,7 +188,7 @@ func (r *claimReader) checkText(name string, value any, maxLength int) string {
 }
 
 // isDeceptive is true of characters that could forge a line of a log or the look of a table: the names go there.
-// U+FFFD is among them because it stands for an escaped half of a surrogate pair.
+// U+FFFD is among them because it stands for text that was damaged.
 func isDeceptive(r rune) bool {
 	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r == utf8.RuneError ||
 		unicode.Is(unicode.Bidi_Control, r)
@@ -233,7 +234,7 @@ func (r *claimReader) integer(name string, presence presence, maximum int64) int
 
 // checkInteger accepts JSON numbers without fraction and exponent, 0 to maximum.
 func (r *claimReader) checkInteger(name string, value any, maximum int64) int64 {
-	number, ok := value.(json.Number)
+	number, ok := value.(jsontext.Value)
 	if !ok || strings.ContainsAny(number.String(), ".eE") {
 		r.fail(name, "must be an integer")
 		return 0
@@ -285,9 +286,9 @@ type payload struct {
 	Audience    any              `json:"aud"`
 	ID          string           `json:"jti"`
 	IssuedAt    int64            `json:"iat"`
-	NotBefore   *int64           `json:"nbf,omitempty"`
+	NotBefore   *int64           `json:"nbf,omitzero"`
 	Expiry      int64            `json:"exp"`
-	GracePeriod int64            `json:"grace_period,omitempty"`
+	GracePeriod int64            `json:"grace_period,omitzero"`
 	Features    []string         `json:"features,omitempty"`
 	Limits      map[string]int64 `json:"limits,omitempty"`
 	ClusterUIDs []string         `json:"cluster_uids,omitempty"`
@@ -318,9 +319,9 @@ func encodeClaims(claims *license.Claims) ([]byte, error) {
 		notBefore := claims.NotBefore.Unix()
 		members.NotBefore = &notBefore
 	}
-	encoded, err := marshal(members)
+	encoded, err := json.Marshal(members, json.Deterministic(true))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("encoding the claims: %w", err)
 	}
 	_, err = decodeClaims(encoded)
 	return encoded, err
@@ -336,15 +337,4 @@ func checkWholeSeconds(claims *license.Claims) error {
 		return errors.New("claim grace_period must be whole seconds")
 	}
 	return nil
-}
-
-// marshal does without the escapes for HTML.
-func marshal(value any) ([]byte, error) {
-	var buffer bytes.Buffer
-	encoder := json.NewEncoder(&buffer)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
-		return nil, err
-	}
-	return bytes.TrimRight(buffer.Bytes(), "\n"), nil
 }

@@ -184,6 +184,8 @@ func buildVectors(t *testing.T) map[string]vector {
 			withToken(seal(nil, replaced("1826928000", "1826928000.0")))),
 		"claims-duplicate": vectorOf("exp twice", api.ReasonClaimsInvalid,
 			withToken(seal(nil, replaced(`"exp":1826928000,`, `"exp":1826928000,"exp":1826928000,`)))),
+		"claims-surrogate": vectorOf("half of a surrogate pair in a claim that is ignored", api.ReasonClaimsInvalid,
+			withToken(seal(nil, replaced(`"iss":"Acme"`, `"iss":"Acme","note":"\ud800"`)))),
 		"claims-issued-ahead": vectorOf("issued more than 5 minutes ahead of now",
 			api.ReasonClaimsInvalid, func(v *vector) { v.Now = time.Date(2026, 11, 21, 23, 54, 59, 0, time.UTC) }),
 		"outlives-signer": vectorOf("grace period ends a second after the signer's certificate",
