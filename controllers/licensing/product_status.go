@@ -67,7 +67,7 @@ func productStatus(found *assess.Assessment, observed observations) api.Licensed
 		Limits:                e.Limits,
 		Usage:                 used,
 		MonthlyPeaks:          monthlyPeaks(found, used),
-		TimeMark:              instant(e.Time.Mark),
+		TimeMark:              instant(e.Time.HighWaterMark),
 		LastHandledClockReset: e.Time.HandledReset,
 		TrustAnchors:          trustAnchors(found),
 		Restriction:           restricts,
@@ -182,7 +182,7 @@ func clockSkewedCondition(found *assess.Assessment) metav1.Condition {
 	if skewed.Reason == api.ReasonBehindMark {
 		skewed.Message = fmt.Sprintf("Clock of the operator is behind status.timeMark %s, which is used instead. "+
 			"Fix the node's clock, or run: kubectl license clock reset %s",
-			rfc3339(found.Evaluation.Time.Mark), found.Product.Name)
+			rfc3339(found.Evaluation.Time.HighWaterMark), found.Product.Name)
 	} else {
 		skewed.Message = "Clocks of the operator and the API server differ by more than 5 minutes. Fix the wrong " +
 			"one. Until then no restriction starts."

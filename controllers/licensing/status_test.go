@@ -69,7 +69,7 @@ func assessedOn(d int, product *api.LicensedProduct, findings ...finding) *asses
 }
 
 func assessedBy(clock license.ClockReading, product *api.LicensedProduct, findings ...finding) *assess.Assessment {
-	found := &assess.Assessment{Time: license.Reckon(clock, product), Product: product, Findings: map[string]finding{},
+	found := &assess.Assessment{Time: license.ResolveTime(clock, product), Product: product, Findings: map[string]finding{},
 		HasTerms: product != nil}
 	var keys []license.Key
 	for _, f := range findings {

@@ -46,7 +46,7 @@ type Finding struct {
 // Assessment is what a product and its keys amount to at an instant. It is not changed once it is made.
 type Assessment struct {
 	// Time that counts for the product.
-	Time license.Reckoning
+	Time license.TrustedTime
 	// Product as it was assessed; nil where there is no product of the name that the keys ask for. The evaluation is
 	// then empty.
 	Product *api.LicensedProduct
@@ -129,7 +129,7 @@ func (a *Assessor) Assess(
 	reading license.ClockReading, name string, product *api.LicensedProduct, keys []Key,
 ) *Assessment {
 	found := &Assessment{
-		Time: license.Reckon(reading, product), Product: product,
+		Time: license.ResolveTime(reading, product), Product: product,
 		Findings: make(map[string]Finding, len(keys)),
 	}
 	var terms *token.Terms

@@ -9,36 +9,36 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// Claims are what a key says once its signature has been verified. All instants are whole seconds in UTC.
+// Claims are the claims of a verified key. All times are whole seconds in UTC.
 type Claims struct {
-	// ID is the vendor's identifier of the license (jti). Two keys with the same ID are the same license.
+	// ID identifies the license (jti). Two keys with the same ID are the same license.
 	ID string
-	// Customer is whom the license was issued to (sub).
+	// Customer is the licensee (sub).
 	Customer string
-	// Issuer is who issued it (iss); may be empty.
+	// Issuer is the vendor's name (iss). It may be empty.
 	Issuer string
-	// Audience is what it was issued for (aud): one entry or more.
+	// Audience has the audiences that the license is for (aud), at least one.
 	Audience []string
-	// IssuedTime is when it was issued (iat).
+	// IssuedTime is when the license was issued (iat).
 	IssuedTime time.Time
-	// NotBefore is when it begins (nbf).
+	// NotBefore is when the license begins (nbf).
 	NotBefore time.Time
-	// Expiry is when it expires (exp); not before NotBefore and IssuedTime.
+	// Expiry is when the license expires (exp). It is not before NotBefore and IssuedTime.
 	Expiry time.Time
-	// GracePeriod is how long everything goes on working after Expiry: whole seconds, zero to ten years.
+	// GracePeriod is how long everything keeps working after Expiry: whole seconds, up to ten years.
 	GracePeriod time.Duration
-	// Features that it grants, in the vendor's order.
+	// Features has the licensed features in the vendor's order.
 	Features []string
-	// Limits that it sets, by name; never negative.
+	// Limits has the licensed amounts by name. None is negative.
 	Limits map[string]int64
-	// ClusterUIDs are the clusters it is for, each the uid of the namespace kube-system; empty: any.
+	// ClusterUIDs has the clusters that the license is for, each the uid of its namespace kube-system. Empty means any.
 	ClusterUIDs []string
 }
 
-// GraceEnd is the instant at which the grace period is over.
+// GraceEnd returns the end of the grace period.
 func (c *Claims) GraceEnd() time.Time { return c.Expiry.Add(c.GracePeriod) }
 
-// StateAt is the state of a verified key at an instant. An instant belongs to the state that begins at it.
+// StateAt returns the state of a verified key at a time. A boundary belongs to the state that begins at it.
 func (c *Claims) StateAt(now time.Time) api.LicenseKeyState {
 	switch {
 	case now.Before(c.NotBefore):
@@ -52,7 +52,7 @@ func (c *Claims) StateAt(now time.Time) api.LicenseKeyState {
 	}
 }
 
-// nextBoundary is the first instant after now at which the key's state changes; zero when it never will again.
+// nextBoundary returns the first time after now at which the state changes; zero for never.
 func (c *Claims) nextBoundary(now time.Time) time.Time {
 	for _, boundary := range []time.Time{c.NotBefore, c.Expiry, c.GraceEnd()} {
 		if now.Before(boundary) {

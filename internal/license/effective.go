@@ -11,9 +11,9 @@ import (
 
 const day = 24 * time.Hour
 
-// settleEffectiveTime finds out when a restriction takes effect. The state says what the present keys say; this
-// remembers what they said before, so that taking a key away never gains time and never takes effect out of the blue.
-func (e *Evaluation) settleEffectiveTime(product *api.LicensedProduct) {
+// resolveEffectiveTime determines when a restriction takes effect. The state depends on the present keys only. The
+// effective time also depends on the past, so that removing a key neither gains time nor restricts at once.
+func (e *Evaluation) resolveEffectiveTime(product *api.LicensedProduct) {
 	var before api.RestrictionStatus
 	if product.Status.Restriction != nil {
 		before = *product.Status.Restriction
@@ -26,11 +26,11 @@ func (e *Evaluation) settleEffectiveTime(product *api.LicensedProduct) {
 	now := e.Time.Now
 	switch {
 	case !e.EffectiveTime.IsZero() && !now.Before(e.EffectiveTime):
-		// Reached: by time, whatever happened to the keys meanwhile, and from now on only a usable key ends it.
+		// The time has come. From now on only a usable key ends the restriction.
 	case e.Basis == api.RestrictionBasisCoverageEnd && e.Time.agreement == ClocksDisagree:
-		// Lost, but when is for clocks to say that agree.
+		// The license was lost, but clocks that disagree cannot say when.
 	case e.Basis == api.RestrictionBasisCoverageEnd:
-		// The keys were to last longer, so the last usable one was lost other than by time.
+		// The keys would have lasted longer: the last usable one was deleted or revoked, or is not trusted any more.
 		e.EffectiveTime = earliest(e.UsableUntil, now.Truncate(time.Second).Add(unlicensedPeriod(product)))
 		e.Basis = api.RestrictionBasisLicenseLost
 	case e.Basis == api.RestrictionBasisLicenseLost:

@@ -13,52 +13,51 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// Key is what the state machine needs to know of one LicenseKey.
+// Key is the part of a LicenseKey that the state machine depends on.
 type Key struct {
 	// Name of the LicenseKey.
 	Name string
-	// Claims of a key that verifies; nil otherwise.
+	// Claims are set if the key verifies.
 	Claims *Claims
-	// RecheckTime is the instant from which a key that does not verify may do so, for a reason that passes with time;
-	// zero: none.
+	// RecheckTime is when a key that does not verify may verify by the passing of time; zero for never.
 	RecheckTime time.Time
 }
 
-// Evaluation is what a product's terms, keys and past amount to at an instant.
+// Evaluation is the outcome of a product's terms, keys and past at one time.
 type Evaluation struct {
-	// Time is the reckoning of the instant it was made at.
-	Time Reckoning
+	// Time is the trusted time of the evaluation, with the next high-water mark.
+	Time TrustedTime
 	// State of the product.
 	State api.LicensedProductState
-	// ActiveKeyName is the key that decides the state; empty when Unlicensed.
+	// ActiveKeyName is the key that determines the state; empty if Unlicensed.
 	ActiveKeyName string
-	// Expiry, GraceEnd: those of the active key; zero when Unlicensed.
+	// Expiry and GraceEnd are those of the active key; zero if Unlicensed.
 	Expiry, GraceEnd time.Time
-	// CoverageEnd is the end of the last grace period that the present keys reach without a gap; once Expired, the end
-	// of the last one; zero when Unlicensed.
+	// CoverageEnd is the end of the last grace period that the present keys reach without a gap. If Expired, it is the
+	// end of the last grace period; if Unlicensed, it is zero.
 	CoverageEnd time.Time
-	// Features and Limits of the active key, while it is usable.
+	// Features and Limits are those of the active key while it is usable.
 	Features []string
 	Limits   []api.Limit
-	// UsableUntil is the end of the last grace period of the keys that are usable now; while none is, what it was when
-	// one last was.
+	// UsableUntil is the end of the last grace period of the keys that are usable now. If none is usable, it keeps its
+	// last value.
 	UsableUntil time.Time
-	// EffectiveTime is when a restriction takes effect, and Basis what that was computed from.
+	// EffectiveTime is when a restriction takes effect. Basis says what it was computed from.
 	EffectiveTime time.Time
 	Basis         api.RestrictionBasis
-	// NextBoundary is the first instant after Time.Clock at which any of the above, or the state of any of the keys,
-	// can change by time alone; zero: never.
+	// NextBoundary is the first time after Time.Clock at which any of the above, or the state of any key, can change by
+	// the passing of time; zero for never.
 	NextBoundary time.Time
 
 	activeBoundary time.Time
 }
 
-// Evaluate tells what product and its keys amount to at the time that Reckon found for it. It reads the product's
-// creation time, spec and status, the latter being what earlier evaluations found, and writes nothing.
-func Evaluate(reckoning Reckoning, product *api.LicensedProduct, keys []Key) Evaluation {
-	now := reckoning.Now
+// Evaluate computes the state of a product and its keys at a trusted time. It reads the product's creation time, spec
+// and status, where earlier evaluations are recorded, and changes nothing.
+func Evaluate(trusted TrustedTime, product *api.LicensedProduct, keys []Key) Evaluation {
+	now := trusted.Now
 
-	e := Evaluation{Time: reckoning, State: api.LicensedProductUnlicensed}
+	e := Evaluation{Time: trusted, State: api.LicensedProductUnlicensed}
 	active := activeKey(keys, now)
 	if active != nil {
 		e.State = productState(active.Claims.StateAt(now))
@@ -69,24 +68,24 @@ func Evaluate(reckoning Reckoning, product *api.LicensedProduct, keys []Key) Eva
 	if Usable(e.State) {
 		e.Features, e.Limits = active.Claims.Features, LimitList(active.Claims.Limits)
 	}
-	e.settleEffectiveTime(product)
-	e.Time.Mark = nextMark(reckoning, e.passes(product, keys))
+	e.resolveEffectiveTime(product)
+	e.Time.HighWaterMark = nextHighWaterMark(trusted, e.isTransition(product, keys))
 	e.activeBoundary = earliest(activeBoundary(keys, active, now), e.Time.boundary())
-	e.NextBoundary = earliest(e.activeBoundary, future(e.EffectiveTime, now), e.Time.markDue())
+	e.NextBoundary = earliest(e.activeBoundary, future(e.EffectiveTime, now), e.Time.highWaterMarkDue())
 	for _, k := range keys {
 		e.NextBoundary = earliest(e.NextBoundary, k.boundary(now))
 	}
 	return e
 }
 
-// Record writes what the evaluation decides into a product's status. Later evaluations go on from there. It leaves all
-// other members of the status as they are.
+// Record sets the members of a product's status that an evaluation decides, for later evaluations to read. It leaves
+// all others as they are.
 func (e *Evaluation) Record(status *api.LicensedProductStatus) {
 	status.State, status.ActiveLicenseKeyName = e.State, e.ActiveKeyName
 	status.ExpiryTime, status.GraceEndTime = statusTime(e.Expiry), statusTime(e.GraceEnd)
 	status.CoverageEndTime = statusTime(e.CoverageEnd)
 	status.Features, status.Limits = e.Features, e.Limits
-	status.TimeMark, status.LastHandledClockReset = statusTime(e.Time.Mark), e.Time.HandledReset
+	status.TimeMark, status.LastHandledClockReset = statusTime(e.Time.HighWaterMark), e.Time.HandledReset
 	if status.Restriction == nil {
 		status.Restriction = &api.RestrictionStatus{}
 	}
@@ -94,19 +93,19 @@ func (e *Evaluation) Record(status *api.LicensedProductStatus) {
 	status.Restriction.UsableUntilTime = statusTime(e.UsableUntil)
 }
 
-// NextBoundaryOf is the first instant at which the state of one key, or whether it is the active one, can change by
-// time alone; zero: never. It leaves out the boundaries of other keys that cannot matter, so that a product with many
-// keys does not wake each of them at every boundary.
+// NextBoundaryOf returns the first time at which one key's state, or whether it is active, can change by the passing of
+// time; zero for never. It ignores boundaries of other keys that cannot matter, so that a product with many keys does
+// not wake all of them at each boundary.
 func (e *Evaluation) NextBoundaryOf(key Key) time.Time {
 	return earliest(e.activeBoundary, key.boundary(e.Time.Now))
 }
 
-// Usable tells whether a product in this state has a usable key: one that is Valid or in its GracePeriod.
+// Usable reports whether a product in this state has a usable key: one that is Valid or in its GracePeriod.
 func Usable(state api.LicensedProductState) bool {
 	return state == api.LicensedProductValid || state == api.LicensedProductGracePeriod
 }
 
-// boundary is the first instant after now at which the key's own state can change by time alone.
+// boundary returns the first time after now at which the key's own state can change by the passing of time.
 func (k *Key) boundary(now time.Time) time.Time {
 	if k.Claims == nil {
 		return future(k.RecheckTime, now)
@@ -114,8 +113,8 @@ func (k *Key) boundary(now time.Time) time.Time {
 	return k.Claims.nextBoundary(now)
 }
 
-// activeKey is the key that decides the product's state: that of the best state, of those the newest, so that the last
-// key given counts. Keys that do not verify or have not begun are never active.
+// activeKey returns the key that determines the product's state: the newest of those with the best state. Keys that do
+// not verify or have not begun are never active.
 func activeKey(keys []Key, now time.Time) *Key {
 	var active *Key
 	for i := range keys {
@@ -151,8 +150,8 @@ func rank(state api.LicenseKeyState) int {
 	}
 }
 
-// activeBoundary is the first instant after now at which another key can become the active one, or the active one
-// changes its state: other keys only ever get worse with time, but for those that have yet to begin or to verify.
+// activeBoundary returns the first time after now at which the active key changes its state or another key can become
+// active. The state of other keys can improve only if they have not begun or do not verify yet.
 func activeBoundary(keys []Key, active *Key, now time.Time) time.Time {
 	var next time.Time
 	for i := range keys {
@@ -166,8 +165,8 @@ func activeBoundary(keys []Key, active *Key, now time.Time) time.Time {
 	return next
 }
 
-// coverage tells until when the keys that are usable now are, and the end of the last grace period that all keys reach
-// from now on without a gap. Where none is usable any more the latter is the end of the last one, and the former zero.
+// coverage returns when the keys that are usable now end, and the end of the last grace period that all keys reach
+// without a gap. If no key is usable, the first is zero and the second is the end of the last grace period.
 func coverage(keys []Key, now time.Time) (usableUntil, end time.Time) {
 	var ended time.Time
 	for _, k := range keys {
@@ -213,17 +212,17 @@ func productState(active api.LicenseKeyState) api.LicensedProductState {
 	}
 }
 
-// passes tells whether this evaluation is a transition: the state or the active key is another than before, or time has
-// passed a boundary since the mark.
-func (e *Evaluation) passes(product *api.LicensedProduct, keys []Key) bool {
+// isTransition reports whether the state or the active key differs from the recorded one, or a boundary has passed
+// since the high-water mark.
+func (e *Evaluation) isTransition(product *api.LicensedProduct, keys []Key) bool {
 	if e.State != product.Status.State || e.ActiveKeyName != product.Status.ActiveLicenseKeyName {
 		return true
 	}
 	passed := func(boundary time.Time) bool {
-		return e.Time.Mark.Before(boundary) && !e.Time.Now.Before(boundary)
+		return e.Time.HighWaterMark.Before(boundary) && !e.Time.Now.Before(boundary)
 	}
 	for _, k := range keys {
-		// A verified time of issue is a time that has been, give or take what clocks may differ by.
+		// The time of issue of a verified key has been reached, up to the tolerance for clocks.
 		if k.Claims != nil &&
 			(passed(k.Claims.IssuedTime.Add(-IssuedAhead)) || passed(k.Claims.NotBefore) || passed(k.Claims.Expiry) ||
 				passed(k.Claims.GraceEnd())) {
@@ -233,7 +232,7 @@ func (e *Evaluation) passes(product *api.LicensedProduct, keys []Key) bool {
 	return passed(e.EffectiveTime)
 }
 
-// LimitList is limits as the API has them, sorted by name.
+// LimitList returns limits in the form of the API, sorted by name.
 func LimitList(limits map[string]int64) []api.Limit {
 	var list []api.Limit
 	for _, name := range sortedKeys(limits) {
@@ -242,7 +241,7 @@ func LimitList(limits map[string]int64) []api.Limit {
 	return list
 }
 
-// timeOf is the instant that a status field holds; zero where it holds none.
+// timeOf returns the time in a status field; zero if there is none.
 func timeOf(t *metav1.Time) time.Time {
 	if t == nil {
 		return time.Time{}
@@ -250,7 +249,7 @@ func timeOf(t *metav1.Time) time.Time {
 	return t.Time
 }
 
-// statusTime is an instant as a status field holds it; nil for none.
+// statusTime returns the form that a time has in a status; nil for zero.
 func statusTime(t time.Time) *metav1.Time {
 	if t.IsZero() {
 		return nil

@@ -15,7 +15,7 @@ import (
 	"github.com/license-operator/license-operator/internal/license"
 )
 
-// product was created at the epoch and has an unlicensed period of 30 days.
+// product is created at the epoch and has an unlicensed period of 30 days.
 func product(status api.LicensedProductStatus) *api.LicensedProduct {
 	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: "product", CreationTimestamp: metav1.NewTime(epoch)},
@@ -31,7 +31,7 @@ func agreed(now time.Time) license.ClockReading {
 }
 
 func evaluate(now time.Time, p *api.LicensedProduct, keys ...license.Key) license.Evaluation {
-	return license.Evaluate(license.Reckon(agreed(now), p), p, keys)
+	return license.Evaluate(license.ResolveTime(agreed(now), p), p, keys)
 }
 
 // recorded is the status after an evaluation.
@@ -41,7 +41,7 @@ func recorded(e license.Evaluation) api.LicensedProductStatus {
 	return status
 }
 
-// comparable is what tests compare of an evaluation: everything but the reckoning, which has tests of its own.
+// comparable compares all of an evaluation but the time, which has tests of its own.
 var comparable = cmp.Options{cmpopts.IgnoreFields(license.Evaluation{}, "Time"),
 	cmpopts.IgnoreUnexported(license.Evaluation{})}
 
@@ -207,7 +207,7 @@ func TestEvaluate(t *testing.T) {
 	}
 }
 
-// TestEffectiveTime follows products through what happens to their keys.
+// TestEffectiveTime takes products through changes of their keys.
 func TestEffectiveTime(t *testing.T) {
 	type step struct {
 		now            float64
@@ -218,8 +218,13 @@ func TestEffectiveTime(t *testing.T) {
 		wantBasis      api.RestrictionBasis
 	}
 	const (
-		unlicensed, valid, grace, expired = api.LicensedProductUnlicensed, api.LicensedProductValid, api.LicensedProductGracePeriod, api.LicensedProductExpired
-		covered, never, lost              = api.RestrictionBasisCoverageEnd, api.RestrictionBasisNeverLicensed, api.RestrictionBasisLicenseLost
+		unlicensed = api.LicensedProductUnlicensed
+		valid      = api.LicensedProductValid
+		grace      = api.LicensedProductGracePeriod
+		expired    = api.LicensedProductExpired
+		covered    = api.RestrictionBasisCoverageEnd
+		never      = api.RestrictionBasisNeverLicensed
+		lost       = api.RestrictionBasisLicenseLost
 	)
 	k := key("k", claims("L1", 10, 100, 20))
 	short := key("short", claims("L3", 10, 20, 5))
@@ -325,7 +330,7 @@ func TestRecord(t *testing.T) {
 	evaluation := license.Evaluation{
 		State: api.LicensedProductValid, ActiveKeyName: "key", Expiry: at(1), GraceEnd: at(2), CoverageEnd: at(3),
 		Features: []string{"tiers"}, Limits: []api.Limit{{Name: "nodes", Value: new(int64(1))}},
-		Time:        license.Reckoning{Now: at(9), Mark: at(4), HandledReset: "reset"},
+		Time:        license.TrustedTime{Now: at(9), HighWaterMark: at(4), HandledReset: "reset"},
 		UsableUntil: at(5), EffectiveTime: at(6), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(8),
 	}
 	full := others()

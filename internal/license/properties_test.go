@@ -51,7 +51,7 @@ func drawTime(t *rapid.T, label string, from, to time.Time) time.Time {
 	return from.Add(time.Duration(rapid.Int64Range(0, int64(to.Sub(from))).Draw(t, label)))
 }
 
-// drawPast is what a product's evaluations have recorded before an instant, with other keys and at other times.
+// drawPast has the records of evaluations before an instant, with other keys and at other times.
 func drawPast(t *rapid.T, now time.Time) *api.LicensedProduct {
 	p := product(api.LicensedProductStatus{})
 	p.Spec.UnlicensedGracePeriodDays = new(rapid.Int32Range(0, 2).Draw(t, "unlicensed period"))
@@ -63,7 +63,7 @@ func drawPast(t *rapid.T, now time.Time) *api.LicensedProduct {
 
 var sameRecord = cmpopts.EquateEmpty()
 
-// Waking at NextBoundary is enough: until then nothing changes, and nothing is to be written.
+// Nothing changes, and nothing is written, until NextBoundary.
 func TestNothingChangesBeforeTheNextBoundary(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		now := drawTime(t, "now", epoch, epoch.Add(100*time.Hour))
@@ -81,7 +81,7 @@ func TestNothingChangesBeforeTheNextBoundary(t *testing.T) {
 	})
 }
 
-// Waking a key at its own next boundary is enough, whatever boundaries of other keys pass meanwhile.
+// Nothing changes for a key until its own next boundary, whatever boundaries of other keys pass.
 func TestNothingChangesForAKeyBeforeItsNextBoundary(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		now := drawTime(t, "now", epoch, epoch.Add(100*time.Hour))
@@ -114,7 +114,7 @@ func TestNothingChangesForAKeyBeforeItsNextBoundary(t *testing.T) {
 	})
 }
 
-// An evaluation of what was just recorded records the same: no status is written twice.
+// An evaluation of what was just recorded records the same, so no status is written twice.
 func TestEvaluationIsIdempotent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		clock := license.ClockReading{
@@ -122,12 +122,12 @@ func TestEvaluationIsIdempotent(t *testing.T) {
 			Agreement: rapid.SampledFrom([]license.ClockAgreement{license.ClocksUnknown, license.ClocksAgree,
 				license.ClocksDisagree}).Draw(t, "agreement"),
 		}
-		// The past may lie in the future: the clock may have been set back.
+		// The recorded past may be in the future: the clock may have been set back.
 		p, keys := drawPast(t, epoch.Add(100*time.Hour)), drawKeys(t)
 		p.Annotations = map[string]string{api.ClockResetAnnotation: rapid.SampledFrom([]string{"", "request"}).Draw(t,
 			"reset")}
-		p.Status = recorded(license.Evaluate(license.Reckon(clock, p), p, keys))
-		again := recorded(license.Evaluate(license.Reckon(clock, p), p, keys))
+		p.Status = recorded(license.Evaluate(license.ResolveTime(clock, p), p, keys))
+		again := recorded(license.Evaluate(license.ResolveTime(clock, p), p, keys))
 		if diff := cmp.Diff(p.Status, again, sameRecord); diff != "" {
 			t.Fatal(diff)
 		}
@@ -147,7 +147,7 @@ func TestOrderOfKeysDoesNotMatter(t *testing.T) {
 	})
 }
 
-// The coverage is what it says: usable up to its end without a gap, and not at its end.
+// The product is usable up to CoverageEnd without a gap, and not at its end.
 func TestCoverageEndIsWhereCoverageEnds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		now := drawTime(t, "now", epoch, epoch.Add(100*time.Hour))
@@ -166,7 +166,7 @@ func TestCoverageEndIsWhereCoverageEnds(t *testing.T) {
 	})
 }
 
-// Without a usable key no event postpones a restriction, and once it has taken effect nothing but a usable key ends it.
+// Without a usable key nothing postpones a restriction. Once it has taken effect, only a usable key ends it.
 func TestTakingKeysAwayGainsNoTime(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := product(api.LicensedProductStatus{})
@@ -186,7 +186,7 @@ func TestTakingKeysAwayGainsNoTime(t *testing.T) {
 	})
 }
 
-// Whatever the clock does, the time that counts never runs backwards behind the mark.
+// Whatever the clock does, the trusted time never goes back behind the high-water mark.
 func TestTimeNeverRunsBackwards(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p, keys := product(api.LicensedProductStatus{}), drawKeys(t)
@@ -194,10 +194,10 @@ func TestTimeNeverRunsBackwards(t *testing.T) {
 		for range 6 {
 			e := evaluate(drawTime(t, "now", epoch, epoch.Add(100*time.Hour)), p, keys...)
 			p.Status = recorded(e)
-			if e.Time.Mark.Before(last) || e.Time.Now.Before(last) {
-				t.Fatalf("the mark was %s; now it is %s, and the time %s", last, e.Time.Mark, e.Time.Now)
+			if e.Time.HighWaterMark.Before(last) || e.Time.Now.Before(last) {
+				t.Fatalf("the mark was %s; now it is %s, and the time %s", last, e.Time.HighWaterMark, e.Time.Now)
 			}
-			last = e.Time.Mark
+			last = e.Time.HighWaterMark
 		}
 	})
 }

@@ -11,25 +11,25 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// Bounds of the clocks' disagreement.
+// How far clocks may differ.
 const (
 	// ClockTolerance is how far the operator's clock and the API server's may be apart and still agree.
 	ClockTolerance = 5 * time.Minute
-	// IssuedAhead is how far a key's time of issue may be ahead of the time here: clocks differ.
+	// IssuedAhead is how far a key's time of issue may be in the future, since clocks differ.
 	IssuedAhead = 5 * time.Minute
-	// markTolerance is how far the operator's clock may fall behind the mark without a word: clocks that are kept right
-	// are stepped by less.
+	// markTolerance is how far the operator's clock may be behind the high-water mark without being reported. Time
+	// synchronization sets clocks back by less.
 	markTolerance = 60 * time.Second
-	// markInterval is how old the mark may become before it is advanced without a transition.
+	// markInterval is how often the high-water mark advances without a transition.
 	markInterval = day
 )
 
 // ClockAgreement says whether the operator's clock and the API server's agree within ClockTolerance.
 type ClockAgreement int
 
-// What is known of the two clocks.
+// The values of ClockAgreement.
 const (
-	// ClocksUnknown: the API server has not told its time yet.
+	// ClocksUnknown: the API server's time is not known yet.
 	ClocksUnknown ClockAgreement = iota
 	// ClocksAgree: they are at most ClockTolerance apart.
 	ClocksAgree
@@ -37,60 +37,61 @@ const (
 	ClocksDisagree
 )
 
-// ClockReading is one look at the clocks. It is taken once for an evaluation, since two looks differ.
+// ClockReading is the state of the clocks at one time. Each evaluation uses one reading.
 type ClockReading struct {
-	// Now is the operator's own clock.
+	// Now is the time of the operator's clock.
 	Now time.Time
-	// Agreement says whether the API server's clock confirms it.
+	// Agreement says whether the API server's clock agrees with it.
 	Agreement ClockAgreement
 }
 
-// Reckoning is what time it is as far as licenses are concerned: it never runs backwards behind the mark.
-type Reckoning struct {
-	// Clock is what the operator's clock says.
+// TrustedTime is the time by which licenses are judged. It never goes back behind the high-water mark.
+type TrustedTime struct {
+	// Clock is the time of the operator's clock.
 	Clock time.Time
-	// Now is the time that counts: Clock, or the mark where Clock is behind it.
+	// Now is the later one of Clock and HighWaterMark. Licenses are judged by it.
 	Now time.Time
-	// Mark is the latest instant on record; zero: none yet.
-	Mark time.Time
-	// SkewReason is the reason of the condition ClockSkewed; empty: the clock is believed.
+	// HighWaterMark is the latest recorded time; zero for none.
+	HighWaterMark time.Time
+	// SkewReason is the reason of the condition ClockSkewed; empty if the clock is trusted.
 	SkewReason string
-	// HandledReset is the last request to forget the mark that was acted upon.
+	// HandledReset is the last request to reset the high-water mark that was handled.
 	HandledReset string
 
 	agreement ClockAgreement
 }
 
-// Reckon tells what time it is for product, whose status has the mark and whose annotations may ask to forget it.
-// Without a product, nil, the clock counts.
-func Reckon(clock ClockReading, product *api.LicensedProduct) Reckoning {
+// ResolveTime returns the trusted time for a product. The product's status has the high-water mark, and its annotations
+// may request a reset of it. Without a product (nil) the trusted time is the clock's.
+func ResolveTime(clock ClockReading, product *api.LicensedProduct) TrustedTime {
 	if product == nil {
-		return Reckoning{Clock: clock.Now, Now: clock.Now, agreement: clock.Agreement}
+		return TrustedTime{Clock: clock.Now, Now: clock.Now, agreement: clock.Agreement}
 	}
-	r := Reckoning{
-		Clock:        clock.Now,
-		Mark:         timeOf(product.Status.TimeMark),
-		HandledReset: product.Status.LastHandledClockReset,
-		agreement:    clock.Agreement,
+	r := TrustedTime{
+		Clock:         clock.Now,
+		HighWaterMark: timeOf(product.Status.TimeMark),
+		HandledReset:  product.Status.LastHandledClockReset,
+		agreement:     clock.Agreement,
 	}
 	if request := clockResetRequest(product); request != "" && request != r.HandledReset &&
 		clock.Agreement == ClocksAgree {
-		r.Mark, r.HandledReset = clock.Now.UTC().Truncate(time.Second), request
+		r.HighWaterMark, r.HandledReset = clock.Now.UTC().Truncate(time.Second), request
 	}
-	r.Now = latest(r.Clock, r.Mark)
+	r.Now = latest(r.Clock, r.HighWaterMark)
 	switch {
 	case clock.Agreement == ClocksDisagree:
-		// Behind the mark or not, this comes first: while it lasts, not even a reset of the mark helps.
+		// This comes first: as long as the clocks disagree, a reset of the high-water mark does not help.
 		r.SkewReason = api.ReasonNodeClock
-	case r.Mark.Sub(r.Clock) > markTolerance:
+	case r.HighWaterMark.Sub(r.Clock) > markTolerance:
 		r.SkewReason = api.ReasonBehindMark
 	}
 	return r
 }
 
-// maxClockResetRequest is the bound of status.lastHandledClockReset.
+// maxClockResetRequest is the maximum length of status.lastHandledClockReset.
 const maxClockResetRequest = 64
 
+// clockResetRequest returns the value of the annotation; empty if it is missing or too long.
 func clockResetRequest(product *api.LicensedProduct) string {
 	request := product.Annotations[api.ClockResetAnnotation]
 	if len(request) > maxClockResetRequest {
@@ -99,33 +100,33 @@ func clockResetRequest(product *api.LicensedProduct) string {
 	return request
 }
 
-// nextMark is the mark to record: advanced at a transition, else once it is a day old, and only by a clock that the API
-// server's confirms.
-func nextMark(r Reckoning, transition bool) time.Time {
-	if r.agreement != ClocksAgree || r.Clock.Before(r.Mark) {
-		return r.Mark
+// nextHighWaterMark returns the high-water mark to record. It advances with each transition and otherwise once a day,
+// but only while the clocks agree.
+func nextHighWaterMark(r TrustedTime, transition bool) time.Time {
+	if r.agreement != ClocksAgree || r.Clock.Before(r.HighWaterMark) {
+		return r.HighWaterMark
 	}
-	if transition || r.Mark.IsZero() || r.Clock.Sub(r.Mark) >= markInterval {
+	if transition || r.HighWaterMark.IsZero() || r.Clock.Sub(r.HighWaterMark) >= markInterval {
 		return r.Clock.UTC().Truncate(time.Second)
 	}
-	return r.Mark
+	return r.HighWaterMark
 }
 
-// markDue is when the mark is next advanced without a transition.
-func (r *Reckoning) markDue() time.Time {
-	if r.Mark.IsZero() || r.agreement != ClocksAgree {
+// highWaterMarkDue returns when the high-water mark next advances without a transition; zero for never.
+func (r *TrustedTime) highWaterMarkDue() time.Time {
+	if r.HighWaterMark.IsZero() || r.agreement != ClocksAgree {
 		return time.Time{}
 	}
-	return r.Mark.Add(markInterval)
+	return r.HighWaterMark.Add(markInterval)
 }
 
-// boundary is the next instant at which a clock that is behind the mark is believed again, or passes it; zero where it
-// is not behind.
-func (r *Reckoning) boundary() time.Time {
-	return earliest(future(r.Mark.Add(-markTolerance), r.Clock), future(r.Mark, r.Clock))
+// boundary returns the next time at which a clock behind the high-water mark is trusted again or passes the mark; zero
+// if it is not behind.
+func (r *TrustedTime) boundary() time.Time {
+	return earliest(future(r.HighWaterMark.Add(-markTolerance), r.Clock), future(r.HighWaterMark, r.Clock))
 }
 
-// future is t where it is after now, and zero otherwise.
+// future returns t if it is after now, otherwise zero.
 func future(t, now time.Time) time.Time {
 	if now.Before(t) {
 		return t
@@ -133,7 +134,7 @@ func future(t, now time.Time) time.Time {
 	return time.Time{}
 }
 
-// earliest is the first of the instants that are not zero; zero where all are.
+// earliest returns the first of the times that are not zero; zero if all are.
 func earliest(instants ...time.Time) time.Time {
 	var first time.Time
 	for _, t := range instants {

@@ -14,8 +14,9 @@ import (
 	"github.com/license-operator/license-operator/internal/license"
 )
 
-// TestReckoning follows a product, licensed from day 10 to 20 with 5 days of grace, through what happens to the clocks.
-func TestReckoning(t *testing.T) {
+// TestResolveTime takes a product that is licensed from day 10 to 20, with 5 days of grace, through changes of the
+// clocks.
+func TestResolveTime(t *testing.T) {
 	const (
 		valid, grace, expired = api.LicensedProductValid, api.LicensedProductGracePeriod, api.LicensedProductExpired
 		agree, disagree       = license.ClocksAgree, license.ClocksDisagree
@@ -99,15 +100,15 @@ func TestReckoning(t *testing.T) {
 			p := product(api.LicensedProductStatus{})
 			for i, s := range steps {
 				p.Annotations = map[string]string{api.ClockResetAnnotation: s.reset}
-				r := license.Reckon(license.ClockReading{Now: at(s.clock), Agreement: s.agreement}, p)
+				r := license.ResolveTime(license.ClockReading{Now: at(s.clock), Agreement: s.agreement}, p)
 				e := license.Evaluate(r, p, []license.Key{key("k", claims("L", 10, 20, 5))})
 				if e.State != s.wantState || !e.Time.Now.Equal(at(s.wantNow)) || e.Time.SkewReason != s.wantSkew {
 					t.Errorf("step %d: got %s at %s, skew %q; want %s at %s, %q", i, e.State, e.Time.Now,
 						e.Time.SkewReason, s.wantState, at(s.wantNow), s.wantSkew)
 				}
-				if wantMark := at(s.wantMark); s.wantMark == 0 && !e.Time.Mark.IsZero() ||
-					s.wantMark != 0 && !e.Time.Mark.Equal(wantMark.Truncate(time.Second)) {
-					t.Errorf("step %d: got mark %s, want %s", i, e.Time.Mark, wantMark)
+				if wantMark := at(s.wantMark); s.wantMark == 0 && !e.Time.HighWaterMark.IsZero() ||
+					s.wantMark != 0 && !e.Time.HighWaterMark.Equal(wantMark.Truncate(time.Second)) {
+					t.Errorf("step %d: got mark %s, want %s", i, e.Time.HighWaterMark, wantMark)
 				}
 				if want := at(s.wantNext); s.wantNext != 0 && e.NextBoundary.Sub(want).Abs() > time.Second {
 					t.Errorf("step %d: got next boundary %s, want %s", i, e.NextBoundary, want)
@@ -118,37 +119,37 @@ func TestReckoning(t *testing.T) {
 	}
 }
 
-// A mark that only knew of the active key would let a clock set back revive the others.
-func TestMarkFollowsEveryKey(t *testing.T) {
+// A high-water mark that only knew of the active key would let a clock that is set back revive the others.
+func TestHighWaterMarkFollowsEveryKey(t *testing.T) {
 	p := product(api.LicensedProductStatus{})
 	keys := []license.Key{key("active", claims("A", 11, 100, 0)), key("standby", claims("S", 10, 20, 0))}
 	p.Status = recorded(evaluate(at(19.9), p, keys...))
 	e := evaluate(at(20), p, keys...)
-	if !e.Time.Mark.Equal(at(20)) {
-		t.Errorf("got mark %s, want %s", e.Time.Mark, at(20))
+	if !e.Time.HighWaterMark.Equal(at(20)) {
+		t.Errorf("got mark %s, want %s", e.Time.HighWaterMark, at(20))
 	}
 }
 
-// What was signed an instant ago would be ahead of a clock that is set back: having verified it is having seen that
-// time.
-func TestMarkFollowsTheIssueOfAStagedKey(t *testing.T) {
+// A key that was issued a moment ago would be in the future of a clock that is set back: its time of issue has been
+// reached.
+func TestHighWaterMarkFollowsTheIssueOfAStagedKey(t *testing.T) {
 	p := product(api.LicensedProductStatus{})
 	running := key("running", claims("R", 10, 100, 0))
 	staged := key("staged", issued(claims("S", 50, 200, 0), 19.9))
 	p.Status = recorded(evaluate(at(19), p, running))
 	e := evaluate(at(19.9), p, running, staged)
-	if !e.Time.Mark.Equal(at(19.9)) {
-		t.Errorf("got mark %s, want %s", e.Time.Mark, at(19.9))
+	if !e.Time.HighWaterMark.Equal(at(19.9)) {
+		t.Errorf("got mark %s, want %s", e.Time.HighWaterMark, at(19.9))
 	}
 }
 
-// The clocks disagree, and the wrong one has the license at its end already when it is lost. Once mended, it was lost
-// with much left.
-func TestLossByAClockThatIsWrong(t *testing.T) {
+// The clocks disagree, and by the wrong one the license has already ended when it is lost. By the right one much of it
+// was left.
+func TestLicenseLostWhileTheClocksDisagree(t *testing.T) {
 	p := product(api.LicensedProductStatus{})
 	p.Status = recorded(evaluate(at(20), p, key("k", claims("L", 10, 400, 20))))
 	wrong := license.ClockReading{Now: at(405), Agreement: license.ClocksDisagree}
-	p.Status = recorded(license.Evaluate(license.Reckon(wrong, p), p, nil))
+	p.Status = recorded(license.Evaluate(license.ResolveTime(wrong, p), p, nil))
 	e := evaluate(at(21), p)
 	if want := at(51); !e.EffectiveTime.Equal(want) || e.Basis != api.RestrictionBasisLicenseLost {
 		t.Errorf("got %s by %s, want %s by LicenseLost", e.EffectiveTime, e.Basis, want)
@@ -162,13 +163,13 @@ func TestEffectiveTimeIsABoundary(t *testing.T) {
 	if !e.NextBoundary.Equal(at(30)) {
 		t.Errorf("got next boundary %s, want %s", e.NextBoundary, at(30))
 	}
-	if e = evaluate(at(30), p); !e.Time.Mark.Equal(at(30)) {
-		t.Errorf("got mark %s, want %s", e.Time.Mark, at(30))
+	if e = evaluate(at(30), p); !e.Time.HighWaterMark.Equal(at(30)) {
+		t.Errorf("got mark %s, want %s", e.Time.HighWaterMark, at(30))
 	}
 }
 
-func TestReckonWithoutProduct(t *testing.T) {
-	if got := license.Reckon(agreed(at(1)), nil); !got.Now.Equal(at(1)) || !got.Mark.IsZero() {
+func TestResolveTimeWithoutProduct(t *testing.T) {
+	if got := license.ResolveTime(agreed(at(1)), nil); !got.Now.Equal(at(1)) || !got.HighWaterMark.IsZero() {
 		t.Errorf("got %+v", got)
 	}
 }

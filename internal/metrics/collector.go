@@ -71,7 +71,7 @@ func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
 	}
 	reading := c.clock.Read()
 	for _, product := range byName(products.Items, func(product *api.LicensedProduct) string { return product.Name }) {
-		e.product(product, named[product.Status.ActiveLicenseKeyName], license.Reckon(reading, product).Now)
+		e.product(product, named[product.Status.ActiveLicenseKeyName], license.ResolveTime(reading, product).Now)
 	}
 }
 

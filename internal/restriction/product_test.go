@@ -224,7 +224,7 @@ func TestProductOf(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := license.Evaluate(license.Reckon(test.clock, test.product), test.product, test.keys)
+			e := license.Evaluate(license.ResolveTime(test.clock, test.product), test.product, test.keys)
 			before := test.product.DeepCopy()
 			got := restriction.ProductOf(test.product, &e)
 			if diff := cmp.Diff(test.want, got, cmp.Comparer(selectSame)); diff != "" {
@@ -243,7 +243,7 @@ func TestAUsableKeyComesFirst(t *testing.T) {
 		api.LicensedProductValid: false, api.LicensedProductGracePeriod: false, api.LicensedProductExpired: true,
 		api.LicensedProductUnlicensed: true,
 	} {
-		e := license.Evaluation{Time: license.Reckoning{Now: at(40)}, State: state, EffectiveTime: at(30)}
+		e := license.Evaluation{Time: license.TrustedTime{Now: at(40)}, State: state, EffectiveTime: at(30)}
 		if got := restriction.ProductOf(terms(defaultTierOnly, inForceSince(at(31))), &e).Due; got != due {
 			t.Errorf("%s: due: %t", state, got)
 		}

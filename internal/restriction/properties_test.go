@@ -403,7 +403,7 @@ func TestPausesLast14DaysAtMost(t *testing.T) {
 		now := rapid.SampledFrom([]time.Time{since, until, epoch.Add(drawHours(t, "now", 0, 60*24))}).Draw(t,
 			"boundary").Add(nearby)
 		isPaused := func(now time.Time) bool {
-			e := license.Evaluate(license.Reckon(license.ClockReading{Now: now, Agreement: license.ClocksAgree}, p), p,
+			e := license.Evaluate(license.ResolveTime(license.ClockReading{Now: now, Agreement: license.ClocksAgree}, p), p,
 				nil)
 			return restriction.ProductOf(p, &e).Paused
 		}
@@ -461,7 +461,7 @@ func TestRestrictionsStartAndEndAsDesigned(t *testing.T) {
 			}
 
 			before := p.Status.Restriction
-			e := license.Evaluate(license.Reckon(clock, p), p, keys)
+			e := license.Evaluate(license.ResolveTime(clock, p), p, keys)
 			known := restriction.ProductOf(p, &e)
 			got, _ := known.StateUnder(caps)
 
@@ -486,7 +486,7 @@ func TestRestrictionsStartAndEndAsDesigned(t *testing.T) {
 			}
 
 			p.Status = api.LicensedProductStatus{
-				State: e.State, ActiveLicenseKeyName: e.ActiveKeyName, TimeMark: stampOrNone(e.Time.Mark),
+				State: e.State, ActiveLicenseKeyName: e.ActiveKeyName, TimeMark: stampOrNone(e.Time.HighWaterMark),
 				Restriction: &api.RestrictionStatus{
 					State: got, EffectiveTime: stampOrNone(e.EffectiveTime), Basis: e.Basis,
 					UsableUntilTime: stampOrNone(e.UsableUntil),

@@ -69,7 +69,7 @@ func (t *Timeline) next() time.Time {
 
 func (t *Timeline) evaluate(at time.Time, agreement license.ClockAgreement) {
 	reading := license.ClockReading{Now: at, Agreement: agreement}
-	t.Evaluation = license.Evaluate(license.Reckon(reading, t.Product), t.Product, t.keys)
+	t.Evaluation = license.Evaluate(license.ResolveTime(reading, t.Product), t.Product, t.keys)
 	t.Planned = restriction.ProductOf(t.Product, &t.Evaluation)
 	t.State, t.Reason = t.Planned.StateUnder(t.caps)
 	t.record()
@@ -81,7 +81,7 @@ func (t *Timeline) evaluate(at time.Time, agreement license.ClockAgreement) {
 func (t *Timeline) record() {
 	status, e := &t.Product.Status, &t.Evaluation
 	status.State, status.ActiveLicenseKeyName = e.State, e.ActiveKeyName
-	status.TimeMark, status.LastHandledClockReset = Instant(e.Time.Mark), e.Time.HandledReset
+	status.TimeMark, status.LastHandledClockReset = Instant(e.Time.HighWaterMark), e.Time.HandledReset
 	status.Restriction.EffectiveTime, status.Restriction.Basis, status.Restriction.UsableUntilTime = Instant(
 		e.EffectiveTime), e.Basis, Instant(e.UsableUntil)
 	switch {

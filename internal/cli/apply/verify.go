@@ -116,8 +116,8 @@ func (o *options) verifyFor(
 			command.FailWithHint("See its condition Ready: kubectl describe lprod "+product.Name,
 				"the terms of LicensedProduct %s cannot be used: %v", product.Name, err)
 	}
-	reckoning := license.Reckon(license.ClockReading{Now: o.now, Agreement: license.ClocksAgree}, product)
-	result := token.Verify(key.Token, key.Certificate, terms, clusterUID, reckoning.Now)
+	trusted := license.ResolveTime(license.ClockReading{Now: o.now, Agreement: license.ClocksAgree}, product)
+	result := token.Verify(key.Token, key.Certificate, terms, clusterUID, trusted.Now)
 	return &result, nil
 }
 

@@ -196,8 +196,8 @@ func (w *world) run(steps int, step time.Duration, events map[int]func(*world), 
 
 // reconcile writes the status of product and keys, as far as metrics are made of it, as the operator's controllers do.
 func (s *subject) reconcile(reading license.ClockReading, options alerting.Options) {
-	reckoning := license.Reckon(reading, s.product)
-	e := license.Evaluate(reckoning, s.product, s.keys)
+	trusted := license.ResolveTime(reading, s.product)
+	e := license.Evaluate(trusted, s.product, s.keys)
 	var conditions []metav1.Condition
 	if e.Time.SkewReason != "" {
 		conditions = append(conditions,
@@ -212,7 +212,7 @@ func (s *subject) reconcile(reading license.ClockReading, options alerting.Optio
 		CoverageEndTime:      instant(e.CoverageEnd),
 		Limits:               e.Limits,
 		Usage:                s.usage,
-		TimeMark:             instant(e.Time.Mark),
+		TimeMark:             instant(e.Time.HighWaterMark),
 		Restriction:          s.restriction(&e, options),
 	}
 }
@@ -274,7 +274,7 @@ func (w *world) List(_ context.Context, list client.ObjectList, _ ...client.List
 		}
 	case *api.LicenseKeyList:
 		for _, s := range w.subjects {
-			list.Items = append(list.Items, s.licenseKeys(license.Reckon(w.clock.Read(), s.product).Now)...)
+			list.Items = append(list.Items, s.licenseKeys(license.ResolveTime(w.clock.Read(), s.product).Now)...)
 		}
 	default:
 		return fmt.Errorf("there is no %T in this cache", list)
