@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/license-operator/license-operator/internal/text"
 )
 
 const (
@@ -22,25 +24,25 @@ const (
 	signerYears = 10
 
 	rootNameSuffix = " License Root CA"
-	// maxNameLength is how many characters a common name may have (RFC 5280, appendix A.1).
+	// maxNameLength is the maximum number of characters of a common name (RFC 5280, appendix A.1).
 	maxNameLength = 64
 	// maxVendorLength leaves room for rootNameSuffix.
 	maxVendorLength = maxNameLength - len(rootNameSuffix)
 )
 
-// Authority certifies the signers of a vendor.
+// Authority is the CA of a vendor. It issues the certificates of signers.
 type Authority struct {
 	key crypto.Signer
 	// chain begins with the authority's own certificate.
 	chain []*x509.Certificate
 }
 
-// NewAuthority makes a root: an Ed25519 key and a self-signed certificate with the subject "O=<vendor>, CN=<vendor>
-// License Root CA", valid for 20 years from now, that may issue signers and no further CA. The vendor's name has 1 to
-// 48 characters, none of them a control character.
+// NewAuthority creates a root CA: an Ed25519 key and a self-signed certificate with the subject "O=<vendor>,
+// CN=<vendor> License Root CA". It is valid for 20 years from now, and may issue signers but no other CA. The vendor's
+// name has 1 to 48 characters and no control characters.
 func NewAuthority(vendor string, now time.Time) (*Authority, error) {
 	if err := checkName(vendor, maxVendorLength); err != nil {
-		return nil, fmt.Errorf("name of the vendor: %w", err)
+		return nil, fmt.Errorf("vendor name: %w", err)
 	}
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -63,9 +65,9 @@ func NewAuthority(vendor string, now time.Time) (*Authority, error) {
 	return &Authority{key: private, chain: []*x509.Certificate{certificate}}, nil
 }
 
-// ParseAuthority reads a CA: its certificate, followed by those of its issuers if it is not a root itself, in PEM, and
-// its private key in PEM with PKCS#8 (RFC 5958), not encrypted. It is an error if the two do not belong together, or if
-// the certificate is not a CA's.
+// ParseAuthority reads a CA from PEM: its certificate, followed by those of its issuers unless it is a root, and its
+// private key in PKCS#8 (RFC 5958), not encrypted. It is an error if the key does not belong to the certificate, or if
+// the certificate is not a CA.
 func ParseAuthority(certificatePEM, keyPEM []byte) (*Authority, error) {
 	chain, err := parseChain(certificatePEM)
 	if err != nil {
@@ -84,20 +86,20 @@ func ParseAuthority(certificatePEM, keyPEM []byte) (*Authority, error) {
 	return &Authority{key: key, chain: chain}, nil
 }
 
-// NewSigner certifies a new Ed25519 key for signing license keys (key usage digitalSignature, extended key usage
-// codeSigning), with the common name given (1 to 64 characters, none of them a control character), valid for 10 years
-// from now, but never longer than the authority.
+// NewSigner creates an Ed25519 key and a certificate for signing license keys (key usage digitalSignature, extended key
+// usage codeSigning). The common name has 1 to 64 characters and no control characters. The certificate is valid for 10
+// years from now, but no longer than the authority.
 func (a *Authority) NewSigner(name string, now time.Time) (*Signer, error) {
 	if err := checkName(name, maxNameLength); err != nil {
-		return nil, fmt.Errorf("name of the signer: %w", err)
+		return nil, fmt.Errorf("signer name: %w", err)
 	}
 	issuer := a.chain[0]
 	begin := now.UTC().Truncate(time.Second)
 	first := slices.MinFunc(a.chain, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
 	latest := slices.MaxFunc(a.chain, func(a, b *x509.Certificate) int { return a.NotBefore.Compare(b.NotBefore) })
 	if begin.Before(latest.NotBefore) || !begin.Before(first.NotAfter) {
-		return nil, fmt.Errorf("the authority is valid from %s to %s, and it is %s now", instant(latest.NotBefore),
-			instant(first.NotAfter), instant(begin))
+		return nil, fmt.Errorf("the authority is not valid now (%s): it is valid from %s to %s",
+			formatTime(begin), formatTime(latest.NotBefore), formatTime(first.NotAfter))
 	}
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -122,14 +124,14 @@ func (a *Authority) NewSigner(name string, now time.Time) (*Signer, error) {
 	return newChainSigner(private, append([]*x509.Certificate{certificate}, a.chain...))
 }
 
-// CertificatePEM is the authority's certificate, and those of its issuers if it is not a root: a product's trust
-// anchor.
+// CertificatePEM returns the authority's certificate, followed by those of its issuers unless it is a root. It is the
+// trust anchor of a product.
 func (a *Authority) CertificatePEM() []byte { return encodeCertificates(a.chain) }
 
-// KeyPEM is what ParseAuthority reads as key. It is a secret.
+// KeyPEM returns the key in the form that ParseAuthority reads. It is a secret.
 func (a *Authority) KeyPEM() ([]byte, error) { return encodeKey(a.key) }
 
-// createCertificate leaves the serial number to crypto/x509, which draws one at random.
+// createCertificate creates a certificate with a random serial number from crypto/x509.
 func createCertificate(
 	template, parent *x509.Certificate, public crypto.PublicKey, key crypto.Signer,
 ) (*x509.Certificate, error) {
@@ -144,9 +146,8 @@ func checkName(name string, maxLength int) error {
 	switch {
 	case strings.TrimSpace(name) == "" || utf8.RuneCountInString(name) > maxLength:
 		return fmt.Errorf("it must have 1 to %d characters", maxLength)
-	case !utf8.ValidString(name) || strings.ContainsFunc(name, isDeceptive):
-		return errors.New("it has a control character, a line separator, a bidirectional control, or is not " +
-			"valid UTF-8")
+	case strings.ContainsFunc(name, text.IsDeceptive):
+		return errors.New("it contains a control character, a line separator, a bidirectional control or U+FFFD")
 	default:
 		return nil
 	}

@@ -138,26 +138,28 @@ func TestAuthorityErrors(t *testing.T) {
 		_, err := ParseAuthority([]byte(certificate), []byte(key))
 		return err
 	}
-	const validity = "the authority is valid from 2026-11-22T12:00:00Z to 2046-11-22T12:00:00Z, and it is "
+	const validity = ": it is valid from 2026-11-22T12:00:00Z to 2046-11-22T12:00:00Z"
 	for name, test := range map[string]struct {
 		err  error
 		want string
 	}{
-		"no vendor":   {newNamed(" "), "name of the vendor: it must have 1 to 48 characters"},
-		"long vendor": {newNamed(strings.Repeat("ü", 49)), "name of the vendor: it must have 1 to 48 characters"},
-		"hostile vendor": {newNamed("a\nb"), "name of the vendor: it has a control character, a line separator, a " +
-			"bidirectional control, or is not valid UTF-8"},
-		"no name": {newSigner("", now), "name of the signer: it must have 1 to 64 characters"},
+		"no vendor":   {newNamed(" "), "vendor name: it must have 1 to 48 characters"},
+		"long vendor": {newNamed(strings.Repeat("ü", 49)), "vendor name: it must have 1 to 48 characters"},
+		"hostile vendor": {newNamed("a\nb"), "vendor name: it contains a control character, a line separator, a " +
+			"bidirectional control or U+FFFD"},
+		"no name": {newSigner("", now), "signer name: it must have 1 to 64 characters"},
 		"the root's name": {newSigner("Acme License Root CA", now),
 			`certificate "CN=Acme License Root CA,O=Acme" is self-signed: a signer needs a certificate from a CA`},
-		"too early": {newSigner("x", now.Add(-time.Second)), validity + "2026-11-22T11:59:59Z now"},
-		"too late":  {newSigner("x", now.AddDate(20, 0, 0)), validity + "2046-11-22T12:00:00Z now"},
+		"too early": {newSigner("x", now.Add(-time.Second)),
+			"the authority is not valid now (2026-11-22T11:59:59Z)" + validity},
+		"too late": {newSigner("x", now.AddDate(20, 0, 0)),
+			"the authority is not valid now (2046-11-22T12:00:00Z)" + validity},
 		"no CA": {parse(pemOf(chainOf(w.signer)...), keyPEM(t, w.signer)),
-			`certificate "CN=Acme Signer" is not a CA (basic constraint CA)`},
+			`certificate "CN=Acme Signer" is not a CA (basic constraints)`},
 		"key of another": {parse(pemOf(w.root.certificate), keyPEM(t, w.signer)),
-			`the private key does not belong to the certificate "CN=Acme Root"`},
+			`the private key does not belong to certificate "CN=Acme Root"`},
 		"no certificate": {parse("", keyPEM(t, w.root)),
-			"authority's certificate: there is no PEM block of type CERTIFICATE"},
+			"authority's certificate: no PEM block of type CERTIFICATE"},
 		"no key": {parse(pemOf(w.root.certificate), ""), "authority's key: it is not well-formed PEM"},
 		"a public key too": {parse(pemOf(w.root.certificate), pemOf(w.root.certificate)), "authority's key: it is " +
 			"not a PEM block of type PRIVATE KEY: convert a key in another format with openssl pkcs8 -topk8 -nocrypt"},

@@ -81,7 +81,7 @@ func BenchmarkVerifyEd25519(b *testing.B) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	for i := range b.N {
-		verifier.findings.Clear()
+		verifier.results.Clear()
 		verified(b, verifier.Verify(keys[i%len(keys)], "", terms, clusterUID, now))
 	}
 	reportRate(b)

@@ -15,99 +15,97 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// How many outcomes a Verifier remembers. A finding takes about as much memory as its claims, a few hundred bytes;
-// signers are shared by findings.
+// The sizes of the caches. A result takes about as much memory as its claims, a few hundred bytes. Results share
+// signers.
 const (
-	maxFindings   = 4096
+	maxResults    = 4096
 	maxSigners    = 256
 	maxAnchorSets = 128
 )
 
-// Verifier verifies keys and remembers what it found out by content: a second look at a key that has not changed costs
-// no cryptography but one hash, a new key of a known signer costs one signature check, and trust anchors are parsed
-// once. It may be used concurrently.
+// Verifier verifies keys and caches results by content. Verifying an unchanged key again costs one hash, and a new key
+// of a known signer one signature check. Trust anchors are parsed once. A Verifier may be used concurrently.
 //
-// What it remembers never depends on the time, the audience, the cluster or revocations, which are judged anew each
-// time.
+// Cached results do not depend on the time, the audience, the cluster or revocations, which are checked each time.
 type Verifier struct {
-	findings *lru.Cache
-	signers  *lru.Cache
-	anchors  *lru.Cache
+	results *lru.Cache
+	signers *lru.Cache
+	anchors *lru.Cache
 
-	// What is worth remembering; tests count the calls.
-	examine      examiner
-	newSigner    signerSource
+	// Replaceable, so that tests can count the calls.
+	verifyStatic staticVerifier
+	loadSigner   signerLoader
 	parseAnchors anchorParser
 }
 
-// NewVerifier returns a Verifier that remembers nothing yet.
+// NewVerifier returns a Verifier with empty caches.
 func NewVerifier() *Verifier {
 	return &Verifier{
-		findings:     lru.New(maxFindings),
+		results:      lru.New(maxResults),
 		signers:      lru.New(maxSigners),
 		anchors:      lru.New(maxAnchorSets),
-		examine:      examine,
-		newSigner:    newSigner,
+		verifyStatic: verifyStatic,
+		loadSigner:   loadSigner,
 		parseAnchors: parseAnchors,
 	}
 }
 
-// Terms is NewTerms, with trust anchors and their errors remembered.
+// Terms is NewTerms with cached trust anchors and errors.
 func (v *Verifier) Terms(product *api.LicensedProduct) (*Terms, error) {
-	return newTerms(product, v.rememberedAnchors)
+	return newTerms(product, v.cachedAnchors)
 }
 
-// Verify is the function Verify, with outcomes remembered.
+// Verify is the function Verify with cached results.
 func (v *Verifier) Verify(token, certificate string, terms *Terms, clusterUID string, now time.Time) Result {
 	return v.Examine(token, certificate, terms).Judge(terms, clusterUID, now)
 }
 
-// Examine does what Verify does before time, audience, cluster and revocations come into play. For a caller that knows
-// when token and certificate change, it is worth remembering: Judge then hashes nothing.
+// Examine performs the steps of Verify that do not depend on time, audience, cluster and revocations. Callers that know
+// when token and certificate change may keep the outcome: Judge hashes nothing.
 func (v *Verifier) Examine(token, certificate string, terms *Terms) *Examination {
 	anchors := terms.trusted()
-	return &Examination{anchors: anchors.digest, finding: v.rememberedFinding(token, certificate, anchors)}
+	return &Examination{anchors: anchors.digest, result: v.cachedResult(token, certificate, anchors)}
 }
 
-// Examination is what a token, its certificates and trust anchors amount to by themselves.
+// Examination is the outcome for a token and its certificates under some trust anchors, at any time.
 type Examination struct {
 	anchors digest
-	finding *finding
+	result  *staticResult
 }
 
-// IsFor tells whether the examination was made with the trust anchors of these terms.
+// IsFor reports whether the examination was made with the trust anchors of these terms.
 func (e *Examination) IsFor(terms *Terms) bool { return e.anchors == terms.trusted().digest }
 
-// Judge completes a verification. The terms are those that the examination is for.
+// Judge completes a verification. IsFor must be true of the terms.
 func (e *Examination) Judge(terms *Terms, clusterUID string, now time.Time) Result {
-	return e.finding.judge(terms, clusterUID, now)
+	return e.result.resultFor(terms, clusterUID, now)
 }
 
-func (v *Verifier) rememberedFinding(token, certificate string, anchors *anchors) *finding {
+func (v *Verifier) cachedResult(token, certificate string, anchors *anchors) *staticResult {
 	token = strings.TrimSpace(token)
 	if len(token) > MaxTokenBytes || len(certificate) > MaxCertificateBytes {
-		return v.examine(token, certificate, anchors, v.rememberedSigner) // refused for its size sooner than hashed
+		return v.verifyStatic(token, certificate, anchors, v.cachedSigner) // rejects it for its size
 	}
 	content := newHasher()
 	content.digest(anchors.digest)
 	content.text(token)
 	content.text(certificate)
-	return remember(v.findings, content.sum(), func() *finding {
-		return v.examine(token, certificate, anchors, v.rememberedSigner)
+	return cached(v.results, content.sum(), func() *staticResult {
+		return v.verifyStatic(token, certificate, anchors, v.cachedSigner)
 	})
 }
 
-func (v *Verifier) rememberedSigner(presentation presentation, anchors *anchors) *signer {
+func (v *Verifier) cachedSigner(presented presentedCertificates, anchors *anchors) *signerInfo {
 	content := newHasher()
 	content.digest(anchors.digest)
-	content.text(presentation.certificate)
-	for _, entry := range presentation.header {
+	content.text(presented.pem)
+	for _, entry := range presented.x5c {
 		content.text(entry)
 	}
-	return remember(v.signers, content.sum(), func() *signer { return v.newSigner(presentation, anchors) })
+	return cached(v.signers, content.sum(), func() *signerInfo { return v.loadSigner(presented, anchors) })
 }
 
-func (v *Verifier) rememberedAnchors(pem string) (*anchors, error) {
+func (v *Verifier) cachedAnchors(pem string) (*anchors, error) {
 	type outcome struct {
 		anchors *anchors
 		err     error
@@ -117,17 +115,17 @@ func (v *Verifier) rememberedAnchors(pem string) (*anchors, error) {
 	}
 	content := newHasher()
 	content.text(pem)
-	found := remember(v.anchors, content.sum(), func() outcome {
+	found := cached(v.anchors, content.sum(), func() outcome {
 		anchors, err := v.parseAnchors(pem)
 		return outcome{anchors, err}
 	})
 	return found.anchors, found.err
 }
 
-// remember returns what is cached under a key, or computes and caches it. Two callers at once may both compute it.
-func remember[T any](cache *lru.Cache, key digest, compute func() T) T {
-	if cached, ok := cache.Get(key); ok {
-		return cached.(T)
+// cached returns the value for a key from the cache, or computes and caches it. Concurrent callers may both compute it.
+func cached[T any](cache *lru.Cache, key digest, compute func() T) T {
+	if value, ok := cache.Get(key); ok {
+		return value.(T)
 	}
 	computed := compute()
 	cache.Add(key, computed)
@@ -137,7 +135,8 @@ func remember[T any](cache *lru.Cache, key digest, compute func() T) T {
 // digest identifies content.
 type digest [sha256.Size]byte
 
-// hasher makes digests of several fields, each preceded by its length, so that no two lists of fields look the same.
+// hasher computes digests of fields. It writes the length before each field, so that different lists of fields have
+// different digests.
 type hasher struct{ hash.Hash }
 
 func newHasher() hasher { return hasher{sha256.New()} }

@@ -21,14 +21,14 @@ type work struct{ tokens, signers, anchorSets int }
 // counted.
 func counting() (*Verifier, *work) {
 	verifier, done := NewVerifier(), &work{}
-	examine, newSigner, parseAnchors := verifier.examine, verifier.newSigner, verifier.parseAnchors
-	verifier.examine = func(token, certificate string, anchors *anchors, newSigner signerSource) *finding {
+	verifyStatic, loadSigner, parseAnchors := verifier.verifyStatic, verifier.loadSigner, verifier.parseAnchors
+	verifier.verifyStatic = func(token, certificate string, anchors *anchors, loadSigner signerLoader) *staticResult {
 		done.tokens++
-		return examine(token, certificate, anchors, newSigner)
+		return verifyStatic(token, certificate, anchors, loadSigner)
 	}
-	verifier.newSigner = func(presentation presentation, anchors *anchors) *signer {
+	verifier.loadSigner = func(presented presentedCertificates, anchors *anchors) *signerInfo {
 		done.signers++
-		return newSigner(presentation, anchors)
+		return loadSigner(presented, anchors)
 	}
 	verifier.parseAnchors = func(pem string) (*anchors, error) {
 		done.anchorSets++
@@ -179,7 +179,7 @@ func TestVerifierIsBounded(t *testing.T) {
 	w := newWorld(t)
 	verifier := NewVerifier()
 	terms := mustTerms(t, verifier, w.product)
-	for i := range maxFindings + 100 {
+	for i := range maxResults + 100 {
 		verifier.Verify(fmt.Sprint("not a token ", i), "", terms, "", now)
 	}
 	header := func(i int) string { return toJSON(t, members{"alg": "EdDSA", "x5c": []string{fmt.Sprint(i)}}) }
@@ -192,8 +192,8 @@ func TestVerifierIsBounded(t *testing.T) {
 		_, _ = verifier.Terms(product)
 	}
 	verifier.Verify(strings.Repeat("A", 1<<20), "", terms, "", now)
-	got := []int{verifier.findings.Len(), verifier.signers.Len(), verifier.anchors.Len()}
-	if want := []int{maxFindings, maxSigners, maxAnchorSets}; !reflect.DeepEqual(got, want) {
+	got := []int{verifier.results.Len(), verifier.signers.Len(), verifier.anchors.Len()}
+	if want := []int{maxResults, maxSigners, maxAnchorSets}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -15,13 +15,12 @@ import (
 )
 
 // A fingerprint depends on every byte of a certificate, but the issuer signs only the first of its three parts,
-// TBSCertificate. Revocation by fingerprint therefore needs certificates whose other bytes follow from the signature:
-// checkCanonical allows one encoding per signature, and fingerprintsOf knows every signature that can be made of
-// another one without the issuer's key.
+// TBSCertificate. Revocation by fingerprint therefore needs certificates whose other bytes follow from the signed ones
+// and the signature. checkCanonical allows one encoding for each signature, and fingerprintsOf knows every signature
+// that can be computed from another one without the issuer's key.
 
-// checkCanonical refuses a certificate whose encoding is not the one that DER (X.690, section 10) and RFC 5280, section
-// 4.1, prescribe. crypto/x509 ignores what follows the signature, for example: anyone could append something to a
-// revoked certificate.
+// checkCanonical requires that a certificate is in DER (X.690, section 10) as RFC 5280, section 4.1, specifies it. For
+// example, crypto/x509 ignores what follows the signature: anyone could append something to a revoked certificate.
 func checkCanonical(certificate *x509.Certificate) error {
 	canonical, err := encodeDER(certificate, certificate.Signature)
 	if err != nil || !bytes.Equal(certificate.Raw, canonical) {
@@ -30,7 +29,7 @@ func checkCanonical(certificate *x509.Certificate) error {
 	return nil
 }
 
-// encodeDER is the DER of a certificate with a signature. The outer algorithm is a copy of the one that is signed.
+// encodeDER returns the DER of a certificate with a signature. The outer algorithm is a copy of the signed one.
 func encodeDER(certificate *x509.Certificate, signature []byte) ([]byte, error) {
 	var signed struct {
 		Version      int `asn1:"optional,explicit,default:0,tag:0"`
@@ -50,8 +49,8 @@ func encodeDER(certificate *x509.Certificate, signature []byte) ([]byte, error) 
 	})
 }
 
-// fingerprintsOf are the fingerprints under which a canonical certificate may be revoked. RSA and Ed25519 signatures
-// have one form. An ECDSA signature (r, s) has another, (r, n-s), which anyone can compute.
+// fingerprintsOf returns the fingerprints that revoke a canonical certificate. RSA and Ed25519 signatures have one
+// form. An ECDSA signature (r, s) has a second one, (r, n-s), which anyone can compute.
 func fingerprintsOf(certificate, issuer *x509.Certificate) ([]fingerprint, error) {
 	fingerprints := []fingerprint{fingerprintOf(certificate)}
 	key, ok := issuer.PublicKey.(*ecdsa.PublicKey)
@@ -69,7 +68,7 @@ func fingerprintsOf(certificate, issuer *x509.Certificate) ([]fingerprint, error
 	return append(fingerprints, sha256.Sum256(other)), nil
 }
 
-// otherECDSASignature turns (r, s) into (r, n-s), where n is the order of the curve. The signature must be in DER.
+// otherECDSASignature returns (r, n-s) for (r, s), where n is the order of the curve. The signature must be in DER.
 func otherECDSASignature(signature []byte, order *big.Int) ([]byte, error) {
 	var numbers struct{ R, S *big.Int }
 	if _, err := asn1.Unmarshal(signature, &numbers); err != nil {
@@ -77,7 +76,7 @@ func otherECDSASignature(signature []byte, order *big.Int) ([]byte, error) {
 	}
 	for _, number := range []*big.Int{numbers.R, numbers.S} {
 		if number.Sign() <= 0 || number.Cmp(order) >= 0 {
-			return nil, errors.New("has an ECDSA signature that is out of bounds")
+			return nil, errors.New("has an ECDSA signature out of range")
 		}
 	}
 	// encoding/asn1 accepts more elements than it is asked for.

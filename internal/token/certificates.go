@@ -15,8 +15,7 @@ import (
 	"strings"
 )
 
-// MaxCertificateBytes is the size of the largest spec.certificate of a LicenseKey that is looked at. The CRD has the
-// same bound.
+// MaxCertificateBytes is the maximum size of spec.certificate of a LicenseKey. The CRD has the same bound.
 const MaxCertificateBytes = 32768
 
 const (
@@ -30,21 +29,20 @@ type fingerprint [sha256.Size]byte
 
 func fingerprintOf(certificate *x509.Certificate) fingerprint { return sha256.Sum256(certificate.Raw) }
 
-// CertificateSHA256 is the SHA-256 fingerprint of a certificate, given in DER, in the notation of openssl x509
-// -fingerprint, which LicensedProduct's revocations take.
+// CertificateSHA256 returns the SHA-256 fingerprint of a certificate in DER. It has the form that openssl x509
+// -fingerprint prints and that revocations of a LicensedProduct take.
 func CertificateSHA256(der []byte) string {
 	return strings.ReplaceAll(fmt.Sprintf("% X", sha256.Sum256(der)), " ", ":")
 }
 
-// parseCertificates reads PEM (RFC 7468): one or more blocks of type CERTIFICATE, at most maxCount, with nothing but
-// white space around them. Duplicates are kept. Its errors are fragments of a sentence that name the block, counted
-// from 1.
+// parseCertificates reads PEM (RFC 7468): 1 to maxCount blocks of type CERTIFICATE with nothing but white space around
+// them. It keeps duplicates. Its errors are parts of a sentence and name the block, counted from 1.
 func parseCertificates(text string, maxCount int) ([]*x509.Certificate, error) {
 	var certificates []*x509.Certificate
 	for rest := strings.TrimSpace(text); rest != ""; {
 		number := len(certificates) + 1
 		if number > maxCount {
-			return nil, fmt.Errorf("there are more than %d certificates", maxCount)
+			return nil, fmt.Errorf("more than %d certificates", maxCount)
 		}
 		block, remainder, err := nextBlock(rest)
 		if err != nil {
@@ -58,13 +56,13 @@ func parseCertificates(text string, maxCount int) ([]*x509.Certificate, error) {
 		rest = strings.TrimSpace(remainder)
 	}
 	if len(certificates) == 0 {
-		return nil, errors.New("there is no PEM block of type CERTIFICATE")
+		return nil, errors.New("no PEM block of type CERTIFICATE")
 	}
 	return certificates, nil
 }
 
 // nextBlock decodes the PEM block that text begins with. pem.Decode alone would skip what it cannot read, which may be
-// a certificate that somebody believes to be in force.
+// a certificate that someone relies on.
 func nextBlock(text string) (block *pem.Block, remainder string, err error) {
 	if !strings.HasPrefix(text, pemBegin) {
 		return nil, "", errors.New("is preceded by text that is not PEM")
@@ -80,7 +78,7 @@ func parseBlock(block *pem.Block) (*x509.Certificate, error) {
 	switch {
 	case strings.HasSuffix(block.Type, pemTypePrivateKey):
 		return nil,
-			errors.New("is a private key, which must never leave the vendor: remove it and consider it compromised")
+			errors.New("is a private key, which is compromised now: remove it")
 	case block.Type != pemTypeCertificate:
 		return nil, fmt.Errorf("is %s, not CERTIFICATE", quote(block.Type))
 	}
@@ -100,7 +98,7 @@ func encodeCertificates(certificates []*x509.Certificate) []byte {
 	return text.Bytes()
 }
 
-// describe names a certificate in messages.
+// describe returns the name of a certificate for messages.
 func describe(certificate *x509.Certificate) string { return quote(certificate.Subject.String()) }
 
 // checkEach checks the certificates of a chain one by one.
@@ -117,24 +115,24 @@ func checkEach(certificates []*x509.Certificate) error {
 	return nil
 }
 
-// checkKeySize refuses RSA keys out of bounds. It comes before any use of the key: the work that a signature check
-// costs grows with the key.
+// checkKeySize checks the size of an RSA key. It comes before any use of the key: the cost of a signature check grows
+// with the size.
 func checkKeySize(certificate *x509.Certificate) error {
 	key, ok := certificate.PublicKey.(*rsa.PublicKey)
 	if !ok {
 		return nil
 	}
 	if bits := key.N.BitLen(); bits < minRSABits || bits > maxRSABits {
-		return fmt.Errorf("has an RSA key of %d bits, which must have %d to %d", bits, minRSABits, maxRSABits)
+		return fmt.Errorf("has an RSA key with %d bits, but %d to %d are required", bits, minRSABits, maxRSABits)
 	}
 	return nil
 }
 
-// checkAuthority says why a certificate may not issue others; nil if it may.
+// checkAuthority checks that a certificate may issue others.
 func checkAuthority(certificate *x509.Certificate) error {
 	switch {
 	case !certificate.BasicConstraintsValid || !certificate.IsCA:
-		return errors.New("is not a CA (basic constraint CA)")
+		return errors.New("is not a CA (basic constraints)")
 	case certificate.KeyUsage != 0 && certificate.KeyUsage&x509.KeyUsageCertSign == 0:
 		return errors.New("is not a CA (key usage keyCertSign)")
 	default:
@@ -142,15 +140,15 @@ func checkAuthority(certificate *x509.Certificate) error {
 	}
 }
 
-// checkSignerProfile says why a certificate may not sign license keys; nil if it may.
+// checkSignerProfile checks that a certificate may sign license keys.
 func checkSignerProfile(certificate *x509.Certificate) error {
 	switch {
 	case certificate.IsCA:
-		return errors.New("is a CA, which may not sign license keys itself")
+		return errors.New("is a CA, but a CA must not sign license keys")
 	case certificate.KeyUsage&x509.KeyUsageDigitalSignature == 0:
-		return errors.New("lacks the key usage digitalSignature")
+		return errors.New("does not have key usage digitalSignature")
 	case !allowsCodeSigning(certificate):
-		return errors.New("has extended key usages, but neither codeSigning nor any among them")
+		return errors.New("has extended key usages, but neither codeSigning nor any")
 	default:
 		return nil
 	}
@@ -164,11 +162,11 @@ func allowsCodeSigning(certificate *x509.Certificate) bool {
 		slices.Contains(certificate.ExtKeyUsage, x509.ExtKeyUsageAny)
 }
 
-// checkOrder demands that each certificate was issued by the one after it. Sizes of keys have been checked.
+// checkOrder requires that each certificate was issued by the next one. Key sizes have been checked.
 func checkOrder(certificates []*x509.Certificate) error {
 	for i := 1; i < len(certificates); i++ {
 		if err := checkIssuedBy(certificates[i-1], certificates[i]); err != nil {
-			return fmt.Errorf("certificate %d, %s, was not issued by the one that follows it, %s: %w",
+			return fmt.Errorf("certificate %d, %s, was not issued by the next one, %s: %w",
 				i, describe(certificates[i-1]), describe(certificates[i]), err)
 		}
 	}
@@ -180,7 +178,7 @@ func checkIssuedBy(child, parent *x509.Certificate) error {
 		return fmt.Errorf("its issuer is %s", quote(child.Issuer.String()))
 	}
 	if err := checkAuthority(parent); err != nil {
-		return fmt.Errorf("that %w", err)
+		return fmt.Errorf("the next one %w", err)
 	}
 	if err := child.CheckSignatureFrom(parent); err != nil {
 		return errors.New(printable(err))

@@ -20,76 +20,73 @@ import (
 // maxChainCertificates bounds how many certificates a key may present.
 const maxChainCertificates = 10
 
-// chain leads from a signer, which comes first, to a trust anchor, which comes last and need not have been presented.
+// chain leads from a signer to a trust anchor. The anchor need not have been presented.
 type chain struct {
 	certificates []*x509.Certificate
-	// fingerprints has those under which each of the certificates may be revoked.
+	// fingerprints has, for each certificate, the fingerprints that revoke it.
 	fingerprints [][]fingerprint
 }
 
-// signer is what the certificates presented with a token amount to under some trust anchors, whatever the time.
-type signer struct {
-	// key of the first certificate; nil if there is none that can be read, or its key cannot.
+// signerInfo is the outcome of the certificates that a token presents, under some trust anchors and at any time.
+type signerInfo struct {
+	// key is that of the first certificate; nil if the certificate or the key cannot be read.
 	key crypto.PublicKey
-	// readable: all certificates could be read, trusted or not.
+	// readable is set if all certificates could be read, trusted or not.
 	readable bool
-	// chains to trust anchors: one or more, unless err is set. More than one where an anchor was issued by another, or
-	// twice for the same key.
+	// chains lead to trust anchors. There is at least one unless err is set. There are more if one anchor issued
+	// another, or two anchors have the same key.
 	chains []*chain
 	// err has reason UntrustedCertificate.
 	err *Error
 }
 
-// presentation is the certificates that come with a token, as text.
-type presentation struct {
-	// certificate is spec.certificate of the key: PEM.
-	certificate string
-	// header is x5c of the token, each entry base64 of DER; empty where the token has none.
-	header []string
+// presentedCertificates are the certificates of a token as text.
+type presentedCertificates struct {
+	// pem is spec.certificate of the LicenseKey.
+	pem string
+	// x5c is the header of that name: the entries are DER in base64.
+	x5c []string
 }
 
-// presented finds the certificates of a token. Its error has reason UntrustedCertificate.
-func presented(certificate string, header map[string]any) (presentation, *Error) {
-	found := presentation{certificate: certificate}
-	if len(certificate) > MaxCertificateBytes {
+// findCertificates returns the certificates of a token. Its error has reason UntrustedCertificate.
+func findCertificates(pem string, header map[string]any) (presentedCertificates, *Error) {
+	found := presentedCertificates{pem: pem}
+	if len(pem) > MaxCertificateBytes {
 		return found, untrusted(fmt.Errorf("spec.certificate is larger than %d bytes", MaxCertificateBytes))
 	}
 	value, present := header[headerChain]
 	if !present {
-		if certificate == "" {
-			return found,
-				untrusted(errors.New("the key has no certificates, neither in spec.certificate nor in x5c of the " +
-					"token's header"))
+		if pem == "" {
+			return found, untrusted(errors.New("no certificates in spec.certificate or x5c of the token"))
 		}
 		return found, nil
 	}
 	entries, ok := value.([]any)
 	if !ok || len(entries) == 0 {
-		return found, untrusted(errors.New("x5c in the token's header is not a list of certificates"))
+		return found, untrusted(errors.New("x5c of the token is not a list of certificates"))
 	}
 	if len(entries) > maxChainCertificates {
-		return found,
-			untrusted(fmt.Errorf("x5c in the token's header has more than %d certificates", maxChainCertificates))
+		return found, untrusted(fmt.Errorf("x5c of the token has more than %d certificates", maxChainCertificates))
 	}
 	for i, entry := range entries {
-		text, ok := entry.(string)
+		encoded, ok := entry.(string)
 		if !ok {
-			return found, untrusted(fmt.Errorf("x5c entry %d in the token's header is not a string", i+1))
+			return found, untrusted(fmt.Errorf("x5c entry %d is not a string", i+1))
 		}
-		found.header = append(found.header, text)
+		found.x5c = append(found.x5c, encoded)
 	}
 	return found, nil
 }
 
-// signerSource reads the certificates and builds every chain to a trust anchor.
-type signerSource func(presentation, *anchors) *signer
+// signerLoader reads the presented certificates and builds all chains to trust anchors.
+type signerLoader func(presentedCertificates, *anchors) *signerInfo
 
-func newSigner(presentation presentation, anchors *anchors) *signer {
-	certificates, err := presentation.parse()
+func loadSigner(presented presentedCertificates, anchors *anchors) *signerInfo {
+	certificates, err := presented.parse()
 	if err != nil {
-		return &signer{err: untrusted(err)}
+		return &signerInfo{err: untrusted(err)}
 	}
-	found := &signer{readable: true, key: certificates[0].PublicKey}
+	found := &signerInfo{readable: true, key: certificates[0].PublicKey}
 	if err := checkPresented(certificates, anchors); err != nil {
 		found.err = untrusted(err)
 		return found
@@ -100,39 +97,38 @@ func newSigner(presentation presentation, anchors *anchors) *signer {
 	return found
 }
 
-// parse returns the certificates that are to be the chain, one or more.
-func (p presentation) parse() ([]*x509.Certificate, error) {
-	var fromHeader []*x509.Certificate
-	for i, text := range p.header {
-		certificate, err := parseHeaderEntry(text)
+// parse returns the certificates of the chain, at least one. If both pem and x5c are there, pem has the chain.
+func (p presentedCertificates) parse() ([]*x509.Certificate, error) {
+	var fromToken []*x509.Certificate
+	for i, encoded := range p.x5c {
+		certificate, err := parseX5C(encoded)
 		if err != nil {
-			return nil, fmt.Errorf("x5c entry %d in the token's header %w", i+1, err)
+			return nil, fmt.Errorf("x5c entry %d %w", i+1, err)
 		}
-		fromHeader = append(fromHeader, certificate)
+		fromToken = append(fromToken, certificate)
 	}
-	if p.certificate == "" {
-		return fromHeader, nil
+	if p.pem == "" {
+		return fromToken, nil
 	}
-	certificates, err := parseCertificates(p.certificate, maxChainCertificates)
+	certificates, err := parseCertificates(p.pem, maxChainCertificates)
 	if err != nil {
-		return nil, fmt.Errorf("in spec.certificate, %w", err)
+		return nil, fmt.Errorf("spec.certificate: %w", err)
 	}
-	if len(fromHeader) > 0 && !bytes.Equal(certificates[0].Raw, fromHeader[0].Raw) {
-		return nil,
-			fmt.Errorf("the first certificate of spec.certificate, %s, is not the one in the token's header, %s",
-				describe(certificates[0]), describe(fromHeader[0]))
+	if len(fromToken) > 0 && !bytes.Equal(certificates[0].Raw, fromToken[0].Raw) {
+		return nil, fmt.Errorf("the first certificate of spec.certificate, %s, is not the first one of x5c, %s",
+			describe(certificates[0]), describe(fromToken[0]))
 	}
 	return certificates, nil
 }
 
-// parseHeaderEntry reads one entry of x5c (RFC 7515, section 4.1.6).
-func parseHeaderEntry(text string) (*x509.Certificate, error) {
-	if strings.ContainsAny(text, "\r\n") {
-		return nil, errors.New("has line breaks")
+// parseX5C reads an entry of x5c (RFC 7515, section 4.1.6).
+func parseX5C(encoded string) (*x509.Certificate, error) {
+	if strings.ContainsAny(encoded, "\r\n") {
+		return nil, errors.New("contains line breaks")
 	}
-	der, err := base64.StdEncoding.Strict().DecodeString(text)
+	der, err := base64.StdEncoding.Strict().DecodeString(encoded)
 	if err != nil {
-		return nil, errors.New("is not base64 in the standard alphabet with padding")
+		return nil, errors.New("is not standard base64 with padding")
 	}
 	certificate, err := x509.ParseCertificate(der)
 	if err != nil {
@@ -141,36 +137,35 @@ func parseHeaderEntry(text string) (*x509.Certificate, error) {
 	return certificate, nil
 }
 
-// checkPresented checks what crypto/x509 does not: sizes before anything expensive, the encoding, the profile of the
-// signer, and the order.
+// checkPresented checks what crypto/x509 does not: key sizes (before anything expensive), the encoding, the signer's
+// profile and the order.
 func checkPresented(certificates []*x509.Certificate, anchors *anchors) error {
 	if err := checkEach(certificates); err != nil {
 		return err
 	}
 	leaf := certificates[0]
 	if _, isAnchor := anchors.originals[fingerprintOf(leaf)]; isAnchor {
-		return fmt.Errorf("its signer %s is itself a trust anchor, and at least two certificates are needed",
+		return fmt.Errorf("the signer, %s, is itself a trust anchor: a chain needs at least two certificates",
 			describe(leaf))
 	}
 	if err := checkSignerProfile(leaf); err != nil {
-		return fmt.Errorf("its signer %s %w", describe(leaf), err)
+		return fmt.Errorf("the signer, %s, %w", describe(leaf), err)
 	}
 	return checkOrder(certificates)
 }
 
-// buildChains is path validation by crypto/x509 in all but time, limited to the order in which the certificates were
-// presented: a chain is the first few of them and a trust anchor.
+// buildChains is the path validation of crypto/x509 without time, limited to the order in which the certificates were
+// presented: each chain consists of the first few of them and a trust anchor.
 func buildChains(certificates []*x509.Certificate, anchors *anchors) ([]*chain, error) {
 	intermediates := x509.NewCertPool()
 	for _, certificate := range certificates[1:] {
-		intermediates.AddCert(timeless(certificate))
+		intermediates.AddCert(withoutValidity(certificate))
 	}
-	paths, err := timeless(certificates[0]).Verify(x509.VerifyOptions{
+	paths, err := withoutValidity(certificates[0]).Verify(x509.VerifyOptions{
 		Roots:         anchors.pool,
 		Intermediates: intermediates,
-		CurrentTime:   anyTime,
-		// Checked against every certificate up to the anchor: a CA for TLS servers alone cannot make a signer of
-		// licenses.
+		CurrentTime:   fixedTime,
+		// All certificates up to the anchor are checked: a CA for TLS servers only must not issue signers of licenses.
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
 	})
 	if err != nil {
@@ -188,13 +183,12 @@ func buildChains(certificates []*x509.Certificate, anchors *anchors) ([]*chain, 
 		chains = append(chains, chain)
 	}
 	if len(chains) == 0 {
-		return nil,
-			errors.New("it does not lead to a trust anchor of the product in the order in which it is presented")
+		return nil, errors.New("its order does not lead to a trust anchor of the product")
 	}
 	return chains, nil
 }
 
-// isPresented tells whether a path to an anchor is in the order in which the certificates were presented.
+// isPresented reports whether a path to an anchor is in the order in which the certificates were presented.
 func isPresented(path, certificates []*x509.Certificate) bool {
 	for i, certificate := range path[:len(path)-1] {
 		if !bytes.Equal(certificate.Raw, certificates[i].Raw) {
@@ -204,8 +198,8 @@ func isPresented(path, certificates []*x509.Certificate) bool {
 	return true
 }
 
-// restore replaces the timeless copies in a path by the certificates that they were made of. An anchor may be revoked
-// under its own fingerprint only: it is the product's text, not the key's.
+// restore replaces the certificates of a path by the originals with their validity periods. An anchor is revoked only
+// by its own fingerprint: it is the product's text, not the key's.
 func restore(path, certificates []*x509.Certificate, anchors *anchors) (*chain, error) {
 	last := len(path) - 1
 	anchor := anchors.originals[fingerprintOf(path[last])]
@@ -221,38 +215,36 @@ func restore(path, certificates []*x509.Certificate, anchors *anchors) (*chain, 
 	return restored, nil
 }
 
-// anyTime lies in the validity of every timeless certificate.
-var anyTime = time.Unix(0, 0).UTC()
+// fixedTime is the time of path validation, and both ends of each validity period in it.
+var fixedTime = time.Unix(0, 0).UTC()
 
-// timeless is a copy of a certificate for path validation without its validity period.
-func timeless(certificate *x509.Certificate) *x509.Certificate {
+// withoutValidity returns a copy of a certificate for path validation at fixedTime.
+func withoutValidity(certificate *x509.Certificate) *x509.Certificate {
 	copied := *certificate
-	copied.NotBefore, copied.NotAfter = anyTime, anyTime
+	copied.NotBefore, copied.NotAfter = fixedTime, fixedTime
 	return &copied
 }
 
-// explainPath puts an error of crypto/x509 into words for whoever applies a key.
+// explainPath translates an error of crypto/x509 into a message for users.
 func explainPath(err error) error {
 	var unknown x509.UnknownAuthorityError
 	var unhandled x509.UnhandledCriticalExtension
 	var invalid x509.CertificateInvalidError
 	switch {
 	case errors.As(err, &unknown):
-		return errors.New("it does not lead to a trust anchor of the product: it is incomplete, of another vendor, " +
-			"or broken")
+		return errors.New("it does not lead to a trust anchor of the product (incomplete, altered or another vendor's)")
 	case errors.As(err, &unhandled):
-		return errors.New("a certificate has a critical extension that is not understood")
+		return errors.New("a certificate has an unknown critical extension")
 	case errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage:
-		return errors.New("a CA in it may not issue certificates for code signing (extended key usage)")
+		return errors.New("a CA must not issue certificates for code signing (extended key usage)")
 	case errors.As(err, &invalid) && invalid.Reason == x509.TooManyIntermediates:
-		return fmt.Errorf("there are more CAs below %s than its path length allows", describe(invalid.Cert))
+		return fmt.Errorf("too many CAs below %s (path length)", describe(invalid.Cert))
 	default:
 		return errors.New(printable(err))
 	}
 }
 
 func untrusted(err error) *Error {
-	return fail(api.ReasonUntrustedCertificate,
-		"The key's certificate chain is not trusted: %v. Ask the vendor for a key with its complete chain, "+
-			"or check that the product's spec.trustAnchors are the vendor's.", err)
+	return fail(api.ReasonUntrustedCertificate, "Certificate chain not trusted: %v. "+
+		"Check the product's spec.trustAnchors, or ask the vendor for another key.", err)
 }

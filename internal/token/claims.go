@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -21,6 +20,7 @@ import (
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
+	"github.com/license-operator/license-operator/internal/text"
 )
 
 // Names of the claims (RFC 7519, section 4.1, and our own).
@@ -52,8 +52,8 @@ const (
 	maxClusterUIDs      = 64
 	// maxGracePeriod is ten years of 365 days.
 	maxGracePeriod = 10 * 365 * 24 * 3600
-	// maxInstant is 9999-12-31T23:59:59Z, the last instant that RFC 3339 can write.
-	maxInstant = 253402300799
+	// maxTime is 9999-12-31T23:59:59Z, the last second that RFC 3339 can express.
+	maxTime = 253402300799
 )
 
 var limitName = regexp.MustCompile(`^[A-Za-z0-9][-_.A-Za-z0-9]{0,62}$`)
@@ -68,43 +68,44 @@ func parseClaims(payload []byte) (*license.Claims, *Error) {
 }
 
 func invalidClaims(err error) *Error {
-	return fail(api.ReasonClaimsInvalid, "The license cannot be used: %v. Ask the vendor for a corrected key.", err)
+	return fail(api.ReasonClaimsInvalid, "Invalid license: %v. Ask the vendor for a corrected key.", err)
 }
 
-// checkIssued is the one check of a claim that time changes the outcome of. Its message does not depend on the time.
+// checkIssued checks that the key was not issued in the future. It returns when to check again. The message does not
+// depend on the time.
 func checkIssued(claims *license.Claims, now time.Time) (failure *Error, recheck time.Time) {
 	recheck = claims.IssuedTime.Add(-license.IssuedAhead)
 	if !now.Before(recheck) {
 		return nil, time.Time{}
 	}
 	return fail(api.ReasonClaimsInvalid,
-		"Claim iat, the time of issue, is %s, which is more than 5 minutes ahead of the clock here: "+
-			"correct the clock, or wait until the key has been issued.", instant(claims.IssuedTime)), recheck
+		"The issue time %s is in the future (claim iat). Correct the clock, or wait.",
+		formatTime(claims.IssuedTime)), recheck
 }
 
-// decodeClaims reads a payload whatever its signature and the time. Unknown claims are ignored. Its errors complete a
-// sentence.
+// decodeClaims reads a payload. It checks neither the signature nor the time, and ignores unknown claims. Its errors
+// complete a sentence.
 func decodeClaims(payload []byte) (*license.Claims, error) {
 	members, err := decodeObject(payload)
 	if err != nil {
-		return nil, fmt.Errorf("the token's payload %w", err)
+		return nil, fmt.Errorf("the payload %w", err)
 	}
 	reader := claimReader{members: members}
 	claims := &license.Claims{
-		Customer:    reader.text(claimSubject, required, maxSubjectLength),
+		Customer:    reader.string(claimSubject, required, maxSubjectLength),
 		Audience:    reader.audience(),
-		ID:          reader.text(claimID, required, maxIDLength),
-		Issuer:      reader.text(claimIssuer, optional, maxIssuerLength),
-		IssuedTime:  reader.instant(claimIssuedAt),
-		Expiry:      reader.instant(claimExpiry),
+		ID:          reader.string(claimID, required, maxIDLength),
+		Issuer:      reader.string(claimIssuer, optional, maxIssuerLength),
+		IssuedTime:  reader.time(claimIssuedAt),
+		Expiry:      reader.time(claimExpiry),
 		GracePeriod: time.Duration(reader.integer(claimGracePeriod, optional, maxGracePeriod)) * time.Second,
-		Features:    reader.texts(claimFeatures, 0, maxFeatures, maxFeatureLength),
+		Features:    reader.strings(claimFeatures, 0, maxFeatures, maxFeatureLength),
 		Limits:      reader.limits(),
-		ClusterUIDs: reader.texts(claimClusterUIDs, 1, maxClusterUIDs, maxClusterUIDLength),
+		ClusterUIDs: reader.strings(claimClusterUIDs, 1, maxClusterUIDs, maxClusterUIDLength),
 	}
 	claims.NotBefore = claims.IssuedTime
 	if reader.has(claimNotBefore) {
-		claims.NotBefore = reader.instant(claimNotBefore)
+		claims.NotBefore = reader.time(claimNotBefore)
 	}
 	if reader.err != nil {
 		return nil, reader.err
@@ -112,20 +113,22 @@ func decodeClaims(payload []byte) (*license.Claims, error) {
 	return claims, checkRelations(claims)
 }
 
-// checkRelations checks claims that are well-formed one by one against each other.
+// checkRelations checks valid claims against each other.
 func checkRelations(claims *license.Claims) error {
 	switch {
 	case claims.Expiry.Before(claims.IssuedTime):
-		return fmt.Errorf("claim exp, %s, is before claim iat, %s", instant(claims.Expiry), instant(claims.IssuedTime))
+		return fmt.Errorf("claim exp (%s) is before claim iat (%s)",
+			formatTime(claims.Expiry), formatTime(claims.IssuedTime))
 	case claims.Expiry.Before(claims.NotBefore):
-		return fmt.Errorf("claim exp, %s, is before claim nbf, %s", instant(claims.Expiry), instant(claims.NotBefore))
-	case claims.GraceEnd().Unix() > maxInstant:
-		return fmt.Errorf("claims exp and grace_period end after %s", instant(time.Unix(maxInstant, 0)))
+		return fmt.Errorf("claim exp (%s) is before claim nbf (%s)",
+			formatTime(claims.Expiry), formatTime(claims.NotBefore))
+	case claims.GraceEnd().Unix() > maxTime:
+		return fmt.Errorf("claims exp and grace_period end after %s", formatTime(time.Unix(maxTime, 0)))
 	}
 	seen := make(map[string]struct{}, len(claims.Features))
 	for _, feature := range claims.Features {
 		if _, duplicate := seen[feature]; duplicate {
-			return fmt.Errorf("claim features has %s twice", quote(feature))
+			return fmt.Errorf("claim features contains %s twice", quote(feature))
 		}
 		seen[feature] = struct{}{}
 	}
@@ -140,7 +143,7 @@ const (
 	optional presence = false
 )
 
-// claimReader reads claims one after the other and keeps the first error. A claim that is null is wrong, not missing.
+// claimReader reads claims one by one and keeps the first error. A null claim is invalid, not missing.
 type claimReader struct {
 	members map[string]any
 	err     error
@@ -151,7 +154,7 @@ func (r *claimReader) has(name string) bool {
 	return ok
 }
 
-// value is nil if there is nothing to read.
+// value returns a claim; nil if it is missing.
 func (r *claimReader) value(name string, presence presence) (value any, ok bool) {
 	value, ok = r.members[name]
 	if !ok && presence == required {
@@ -166,36 +169,29 @@ func (r *claimReader) fail(name, format string, args ...any) {
 	}
 }
 
-func (r *claimReader) text(name string, presence presence, maxLength int) string {
+func (r *claimReader) string(name string, presence presence, maxLength int) string {
 	value, ok := r.value(name, presence)
 	if !ok {
 		return ""
 	}
-	return r.checkText(name, value, maxLength)
+	return r.checkString(name, value, maxLength)
 }
 
-func (r *claimReader) checkText(name string, value any, maxLength int) string {
-	text, ok := value.(string)
+func (r *claimReader) checkString(name string, value any, maxLength int) string {
+	str, ok := value.(string)
 	switch {
 	case !ok:
 		r.fail(name, "must be a string")
-	case text == "" || utf8.RuneCountInString(text) > maxLength:
+	case str == "" || utf8.RuneCountInString(str) > maxLength:
 		r.fail(name, "must have 1 to %d characters", maxLength)
-	case strings.ContainsFunc(text, isDeceptive):
-		r.fail(name, "has a control character, a line separator, a bidirectional control or U+FFFD")
+	case strings.ContainsFunc(str, text.IsDeceptive):
+		r.fail(name, "contains a control character, a line separator, a bidirectional control or U+FFFD")
 	}
-	return text
+	return str
 }
 
-// isDeceptive is true of characters that could forge a line of a log or the look of a table: the names go there.
-// U+FFFD is among them because it stands for text that was damaged.
-func isDeceptive(r rune) bool {
-	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r == utf8.RuneError ||
-		unicode.Is(unicode.Bidi_Control, r)
-}
-
-// texts reads an optional array of strings; nil for none.
-func (r *claimReader) texts(name string, minCount, maxCount, maxLength int) []string {
+// strings reads an optional array of strings; nil for none.
+func (r *claimReader) strings(name string, minCount, maxCount, maxLength int) []string {
 	value, ok := r.value(name, optional)
 	if !ok {
 		return nil
@@ -205,23 +201,23 @@ func (r *claimReader) texts(name string, minCount, maxCount, maxLength int) []st
 		r.fail(name, "must be an array of %d to %d strings", minCount, maxCount)
 		return nil
 	}
-	var texts []string
+	var list []string
 	for i, element := range elements {
-		texts = append(texts, r.checkText(fmt.Sprintf("%s[%d]", name, i), element, maxLength))
+		list = append(list, r.checkString(fmt.Sprintf("%s[%d]", name, i), element, maxLength))
 	}
-	return texts
+	return list
 }
 
-// audience may be one string instead of an array (RFC 7519, section 4.1.3).
+// audience reads one string or an array (RFC 7519, section 4.1.3).
 func (r *claimReader) audience() []string {
 	value, ok := r.value(claimAudience, required)
 	if !ok {
 		return nil
 	}
 	if _, isArray := value.([]any); isArray {
-		return r.texts(claimAudience, 1, maxAudiences, maxAudienceLength)
+		return r.strings(claimAudience, 1, maxAudiences, maxAudienceLength)
 	}
-	return []string{r.checkText(claimAudience, value, maxAudienceLength)}
+	return []string{r.checkString(claimAudience, value, maxAudienceLength)}
 }
 
 func (r *claimReader) integer(name string, presence presence, maximum int64) int64 {
@@ -232,7 +228,7 @@ func (r *claimReader) integer(name string, presence presence, maximum int64) int
 	return r.checkInteger(name, value, maximum)
 }
 
-// checkInteger accepts JSON numbers without fraction and exponent, 0 to maximum.
+// checkInteger accepts JSON numbers from 0 to maximum without fraction and exponent.
 func (r *claimReader) checkInteger(name string, value any, maximum int64) int64 {
 	number, ok := value.(jsontext.Value)
 	if !ok || strings.ContainsAny(number.String(), ".eE") {
@@ -247,13 +243,12 @@ func (r *claimReader) checkInteger(name string, value any, maximum int64) int64 
 	return integer
 }
 
-// instant reads a required number of seconds since 1970.
-func (r *claimReader) instant(name string) time.Time {
-	return time.Unix(r.integer(name, required, maxInstant), 0).UTC()
+// time reads a required number of seconds since 1970.
+func (r *claimReader) time(name string) time.Time {
+	return time.Unix(r.integer(name, required, maxTime), 0).UTC()
 }
 
-// limits returns nil for none. It reads in the order of the names, so that the same payload always fails with the same
-// message.
+// limits returns nil for none. It checks names in alphabetical order, so that the message for a payload never changes.
 func (r *claimReader) limits() map[string]int64 {
 	value, ok := r.value(claimLimits, optional)
 	if !ok {
@@ -270,8 +265,8 @@ func (r *claimReader) limits() map[string]int64 {
 	limits := make(map[string]int64, len(members))
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if !limitName.MatchString(name) {
-			r.fail(claimLimits, "has the name %s, but names have 1 to 63 letters, digits, '-', '_' and '.', and "+
-				"begin with a letter or digit", quote(name))
+			r.fail(claimLimits, "has an invalid name, %s: names have 1 to 63 letters, digits, '-', '_' or '.', "+
+				"and begin with a letter or digit", quote(name))
 			return nil
 		}
 		limits[name] = r.checkInteger(claimLimits+"."+name, members[name], math.MaxInt64)
@@ -279,7 +274,7 @@ func (r *claimReader) limits() map[string]int64 {
 	return limits
 }
 
-// payload is the JSON form of claims.
+// payload has the claims in JSON.
 type payload struct {
 	Issuer      string           `json:"iss,omitempty"`
 	Subject     string           `json:"sub"`
@@ -294,8 +289,7 @@ type payload struct {
 	ClusterUIDs []string         `json:"cluster_uids,omitempty"`
 }
 
-// encodeClaims returns a payload that decodeClaims accepts, or why there is none. A zero NotBefore is left out, and
-// means IssuedTime.
+// encodeClaims returns a payload that decodeClaims accepts. A zero NotBefore is left out and means IssuedTime.
 func encodeClaims(claims *license.Claims) ([]byte, error) {
 	if err := checkWholeSeconds(claims); err != nil {
 		return nil, err

@@ -1,16 +1,15 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package token signs license keys and verifies them offline: compact JWS tokens (RFC 7515) whose payload are JWT
-// claims (RFC 7519), signed by the leaf of an X.509 chain (RFC 5280) that leads to a trust anchor of the product.
-// docs/token-format.md describes the format for those who issue keys.
+// Package token signs license keys and verifies them offline. A key is a compact JWS (RFC 7515) with JWT claims (RFC
+// 7519), signed with the first certificate of an X.509 chain (RFC 5280) to a trust anchor of the product. The format is
+// documented for issuers in docs/token-format.md.
 //
-// The package is pure. It has no clock (now is a parameter), does no I/O and never follows a reference in a token.
-// Whatever it is given, it returns; what it refuses, it refuses with one reason, that of the first step of the
-// verification that failed:
+// The package is pure. It has no clock (now is a parameter), does no I/O and never follows a reference in a token. A
+// key that does not verify has one reason, that of the first step that failed:
 //
-//	parse, algorithm, chain (ignoring time), signature, claims, nested time, audience, cluster, revocation
+//	parse, algorithm, chain (ignoring time), signature, claims, certificate validity, audience, cluster, revocation
 //
-// The first five depend on nothing but the token, its certificates and the trust anchors. A Verifier remembers their
-// outcome by content. The other four are comparisons, made anew each time.
+// The first five steps depend only on the token, its certificates and the trust anchors. A Verifier caches their
+// result. The other four are comparisons, which are made each time.
 package token

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/text"
 )
 
 // The pages that this package's behavior is documented on.
@@ -124,7 +125,7 @@ func TestTokenFormatSchema(t *testing.T) {
 		"cluster_uids":   {property[claimClusterUIDs].MaxItems, maxClusterUIDs},
 		"a cluster_uid":  {property[claimClusterUIDs].Items.MaxLength, maxClusterUIDLength},
 		"grace_period":   {property[claimGracePeriod].Maximum, float64(maxGracePeriod)},
-		"instants":       {found.Definitions["instant"].Maximum, float64(maxInstant)},
+		"instants":       {found.Definitions["instant"].Maximum, float64(maxTime)},
 		"exp":            {property[claimExpiry].Ref, "#/$defs/instant"},
 		"iat":            {property[claimIssuedAt].Ref, "#/$defs/instant"},
 		"nbf":            {property[claimNotBefore].Ref, "#/$defs/instant"},
@@ -145,7 +146,7 @@ func checkTextPattern(t *testing.T, pattern string) {
 		if r >= 0xd800 && r <= 0xdfff {
 			continue
 		}
-		if accepted.MatchString(string(r)) == isDeceptive(r) {
+		if accepted.MatchString(string(r)) == text.IsDeceptive(r) {
 			t.Errorf("U+%04X: accepted by the schema is %t", r, accepted.MatchString(string(r)))
 		}
 	}

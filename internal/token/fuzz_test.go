@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/text"
 )
 
 // readyReasons are the reasons that a verification may have.
@@ -83,7 +84,7 @@ func checkSane(t *testing.T, result Result) {
 
 func checkMessage(t *testing.T, message string) {
 	t.Helper()
-	if message == "" || len(message) > maxMessageBytes || strings.ContainsFunc(message, isDeceptive) ||
+	if message == "" || len(message) > maxMessageBytes || strings.ContainsFunc(message, text.IsDeceptive) ||
 		!strings.HasSuffix(message, ".") {
 		t.Errorf("message %q", message)
 	}
@@ -108,7 +109,7 @@ func FuzzParseTrustAnchors(f *testing.F) {
 		parsed, err := parseAnchors(anchors)
 		if err != nil {
 			if message := err.Error(); parsed != nil || len(message) > maxMessageBytes ||
-				strings.ContainsFunc(message, isDeceptive) {
+				strings.ContainsFunc(message, text.IsDeceptive) {
 				t.Errorf("got %v, %q", parsed, message)
 			}
 			return

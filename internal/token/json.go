@@ -11,13 +11,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxNesting is how deep objects and arrays may be nested in a header or in claims. Nothing that is read is deeper than
-// 2; the rest is ignored.
+// maxNesting bounds the nesting of objects and arrays in a header or in claims. Nothing that is read is nested deeper
+// than 2.
 const maxNesting = 16
 
 var errNesting = fmt.Errorf("is nested deeper than %d levels", maxNesting)
 
-// readValues has numbers read as they are written, and bounds the nesting.
+// readValues keeps numbers as they are written and bounds the nesting.
 var readValues = json.WithUnmarshalers(json.UnmarshalFromFunc(func(decoder *jsontext.Decoder, value *any) error {
 	switch kind := decoder.PeekKind(); {
 	case kind == '0':
@@ -25,13 +25,13 @@ var readValues = json.WithUnmarshalers(json.UnmarshalFromFunc(func(decoder *json
 	case (kind == '{' || kind == '[') && decoder.StackDepth() >= maxNesting:
 		return errNesting
 	}
-	return errors.ErrUnsupported // Go on as without this function.
+	return errors.ErrUnsupported // Continue as without this function.
 }))
 
-// decodeObject reads exactly one JSON object (RFC 8259) into string, bool, nil, []any, map[string]any and, for numbers,
-// jsontext.Value. The library refuses what two readers might understand differently: a name that occurs twice in an
-// object at any level, invalid UTF-8 and half a surrogate pair. Errors complete a sentence that begins with what was
-// read, and leave out the library's error, which may quote the token.
+// decodeObject reads one JSON object (RFC 8259) into string, bool, nil, []any, map[string]any and jsontext.Value for
+// numbers. The library rejects what two readers may understand differently: a name that occurs twice in an object at
+// any level, invalid UTF-8 and half a surrogate pair. Errors complete a sentence that begins with what was read. They
+// omit the library's error, which may quote the token.
 func decodeObject(raw []byte) (map[string]any, error) {
 	var value any
 	if err := json.Unmarshal(raw, &value, readValues); err != nil {

@@ -10,12 +10,11 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// MaxTokenBytes is the size of the largest token that is looked at, white space around it excluded. The CRD has the
-// same bound.
+// MaxTokenBytes is the maximum size of a token, white space around it excluded. The CRD has the same bound.
 const MaxTokenBytes = 16384
 
-// Members of the JOSE header (RFC 7515, section 4.1; RFC 7797 for b64). The values of all others are ignored, of kid,
-// jwk, jku and x5u too.
+// Members of the JOSE header (RFC 7515, section 4.1; RFC 7797 for b64). All others are ignored, such as kid, jwk, jku
+// and x5u.
 const (
 	headerAlgorithm = "alg"
 	headerType      = "typ"
@@ -24,20 +23,19 @@ const (
 	headerBase64    = "b64"
 )
 
-// compactJWS is a token taken apart (RFC 7515, section 7.1); nothing of it has been verified.
+// compactJWS has the parts of a token (RFC 7515, section 7.1). None of them is verified.
 type compactJWS struct {
-	// token is the whole, without white space around it.
+	// token is the whole token without white space around it.
 	token     string
 	algorithm string
 	header    map[string]any
 	payload   []byte
 }
 
-// strictBase64URL refuses the encodings that differ from the one that an encoder makes, so that a token has one
-// spelling.
+// strictBase64URL rejects all encodings but the canonical one, so that a token can be written in one way only.
 var strictBase64URL = base64.RawURLEncoding.Strict()
 
-// parseCompact takes a token apart. All its errors are TokenMalformed.
+// parseCompact splits and decodes a token. All its errors are TokenMalformed.
 func parseCompact(token string) (*compactJWS, *Error) {
 	token = strings.TrimSpace(token)
 	if err := checkShape(token); err != nil {
@@ -45,24 +43,21 @@ func parseCompact(token string) (*compactJWS, *Error) {
 	}
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		return nil, malformed("The token is not a compact JWS, which has three parts with a dot between them; it " +
-			"may have been truncated")
+		return nil, malformed("The token does not have three parts separated by dots. It may be truncated")
 	}
 	decoded := make([][]byte, len(parts))
 	for i, name := range []string{"header", "payload", "signature"} {
 		if parts[i] == "" {
-			return nil, malformed("The token's " + name + " is empty")
+			return nil, malformed("The token's %s is empty", name)
 		}
 		var err error
 		if decoded[i], err = strictBase64URL.DecodeString(parts[i]); err != nil {
-			return nil,
-				malformed("The token's " + name +
-					" is not base64url without padding; it may have been truncated or altered")
+			return nil, malformed("The token's %s is not unpadded base64url. It may be truncated or altered", name)
 		}
 	}
 	header, err := decodeObject(decoded[0])
 	if err != nil {
-		return nil, malformed("The token's header " + err.Error())
+		return nil, malformed("The token's header %v", err)
 	}
 	algorithm, failure := checkHeader(header)
 	if failure != nil {
@@ -76,39 +71,40 @@ func parseCompact(token string) (*compactJWS, *Error) {
 	}, nil
 }
 
-// checkShape looks at a token from the outside only, so that it costs little however large the token is.
+// checkShape checks what costs little, however large the token is.
 func checkShape(token string) *Error {
 	switch {
 	case token == "":
 		return malformed("The token is empty")
 	case len(token) > MaxTokenBytes:
-		return fail(api.ReasonTokenMalformed,
-			"The token is larger than %d bytes: apply the key exactly as the vendor issued it.", MaxTokenBytes)
+		return malformed("The token is larger than %d bytes", MaxTokenBytes)
 	case strings.ContainsAny(token, " \t\r\n"):
-		return malformed("The token has white space or line breaks inside, as mail programs insert")
+		return malformed("The token contains white space, such as line breaks that a mail program inserted")
 	default:
 		return nil
 	}
 }
 
-// checkHeader returns the algorithm. Extensions are refused, as RFC 7515, section 4.1.11, demands of a reader that
-// understands none.
+// checkHeader returns the algorithm. It rejects extensions, since it supports none (RFC 7515, section 4.1.11).
 func checkHeader(header map[string]any) (string, *Error) {
 	for _, name := range []string{headerCritical, headerBase64} {
 		if _, present := header[name]; present {
-			return "", fail(api.ReasonTokenMalformed,
-				"The token's header has the member %s, which license keys never have: ask the vendor for a key in "+
-					"the documented format.", name)
+			return "", undocumented("The token's header contains %s, which license keys do not support", name)
 		}
 	}
 	algorithm, ok := header[headerAlgorithm].(string)
 	if !ok {
-		return "", fail(api.ReasonTokenMalformed,
-			"The token's header has no member alg that is a string: ask the vendor for a key in the documented format.")
+		return "", undocumented("The token's header has no alg, or one that is not a string")
 	}
 	return algorithm, nil
 }
 
-func malformed(what string) *Error {
-	return fail(api.ReasonTokenMalformed, "%s: apply the key exactly as the vendor issued it.", what)
+// malformed is for tokens that were probably damaged on the way.
+func malformed(format string, args ...any) *Error {
+	return fail(api.ReasonTokenMalformed, format+". Apply the key exactly as the vendor issued it.", args...)
+}
+
+// undocumented is for tokens that were not issued in the documented format.
+func undocumented(format string, args ...any) *Error {
+	return fail(api.ReasonTokenMalformed, format+". Ask the vendor for a key in the documented format.", args...)
 }

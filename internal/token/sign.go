@@ -19,20 +19,21 @@ import (
 	"github.com/license-operator/license-operator/internal/license"
 )
 
-// tokenType is the typ of the tokens that Sign makes (RFC 7519, section 5.1). Verify ignores it.
+// tokenType is typ of the tokens that Sign makes (RFC 7519, section 5.1). Verify ignores it.
 const tokenType = "JWT"
 
-// Signer issues license keys: a private key and the chain of its certificate.
+// Signer issues license keys. It is a private key with the chain of its certificate.
 type Signer struct {
 	key   crypto.Signer
 	chain []*x509.Certificate
 }
 
-// ParseSigner reads a signer: its certificate, followed by those of its issuers as far as there are any, in PEM, and
-// its private key in PEM with PKCS#8 (RFC 5958), not encrypted. It is an error if key and certificate do not belong
-// together, if the key is none of Ed25519, ECDSA P-256 and RSA of 2048 to 4096 bits, or if the certificates could not
-// verify a license key: a signer that is a CA, lacks digitalSignature, or is limited to other purposes than
-// codeSigning, or a chain that is out of order. Whether the chain leads to a trust anchor is not known here.
+// ParseSigner reads a signer from PEM: its certificate, followed by those of its issuers if there are any, and its
+// private key in PKCS#8 (RFC 5958), not encrypted. It is an error if the key does not belong to the certificate, if the
+// key is not Ed25519, ECDSA P-256 or RSA with 2048 to 4096 bits, or if no license key would verify with the
+// certificates: the signer is a CA, does not have key usage digitalSignature or is limited to other purposes than
+// codeSigning, the chain is out of order, or a certificate is not canonical DER. It does not check that the chain leads
+// to a trust anchor.
 func ParseSigner(certificatesPEM, keyPEM []byte) (*Signer, error) {
 	chain, err := parseChain(certificatesPEM)
 	if err != nil {
@@ -64,24 +65,24 @@ func newChainSigner(key crypto.Signer, chain []*x509.Certificate) (*Signer, erro
 	return &Signer{key: key, chain: chain}, nil
 }
 
-// Chain is the signer's certificate followed by those of its issuers. The certificates are shared and must not be
+// Chain returns the signer's certificate followed by those of its issuers. The certificates are shared and must not be
 // changed.
 func (s *Signer) Chain() []*x509.Certificate { return slices.Clone(s.chain) }
 
-// CertificatePEM is what ParseSigner reads as certificates.
+// CertificatePEM returns the certificates in the form that ParseSigner reads.
 func (s *Signer) CertificatePEM() []byte { return encodeCertificates(s.chain) }
 
-// KeyPEM is what ParseSigner reads as key. It is a secret.
+// KeyPEM returns the key in the form that ParseSigner reads. It is a secret.
 func (s *Signer) KeyPEM() ([]byte, error) { return encodeKey(s.key) }
 
-// Sign makes a token, with the chain in its header as far as it is not self-signed: the verifier has its own copy of
-// the root. A zero NotBefore means IssuedTime. It is an error if Verify would refuse the claims at any time: a value
-// out of bounds, parts of seconds, a token larger than MaxTokenBytes, or a term, from IssuedTime to the end of the
-// grace period, that is not within the validity of every certificate of the chain.
+// Sign makes a token. Its header has the chain without the self-signed root, of which verifiers have a copy. A zero
+// NotBefore means IssuedTime. It is an error if Verify would never accept the claims: a value out of bounds, fractions
+// of seconds, a token larger than MaxTokenBytes, or a term from IssuedTime to the end of the grace period that is not
+// within the validity of every certificate of the chain.
 func (s *Signer) Sign(claims *license.Claims) (string, error) {
 	payload, err := encodeClaims(claims)
 	if err != nil {
-		return "", fmt.Errorf("license cannot be issued: %w", err)
+		return "", fmt.Errorf("invalid license: %w", err)
 	}
 	if err := s.checkTerm(claims); err != nil {
 		return "", err
@@ -102,31 +103,30 @@ func (s *Signer) Sign(claims *license.Claims) (string, error) {
 		return "", fmt.Errorf("encoding the token: %w", err)
 	}
 	if len(token) > MaxTokenBytes {
-		return "", fmt.Errorf("the token has %d bytes, which is more than %d: issue it with fewer features, limits "+
-			"or clusters", len(token), MaxTokenBytes)
+		return "", fmt.Errorf("token too large (%d bytes, maximum %d): use fewer features, limits or clusters",
+			len(token), MaxTokenBytes)
 	}
 	return token, nil
 }
 
-// checkTerm names the last possible expiry, which is what the vendor needs to know.
+// checkTerm reports the latest possible expiry, which the vendor needs to know.
 func (s *Signer) checkTerm(claims *license.Claims) error {
 	for _, certificate := range s.chain {
 		switch {
 		case claims.IssuedTime.Before(certificate.NotBefore):
-			return fmt.Errorf("the license would be issued at %s, before the certificate %s begins at %s",
-				instant(claims.IssuedTime), describe(certificate), instant(certificate.NotBefore))
+			return fmt.Errorf("the license would be issued at %s, but certificate %s is valid from %s",
+				formatTime(claims.IssuedTime), describe(certificate), formatTime(certificate.NotBefore))
 		case claims.GraceEnd().After(certificate.NotAfter):
 			first := slices.MinFunc(s.chain, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
-			return fmt.Errorf("the license would outlive the certificate %s: with a grace period of %s the last "+
-				"possible expiry is %s; "+
-				"expire it by then, or issue it with a newer signer",
-				describe(first), claims.GracePeriod, instant(first.NotAfter.Add(-claims.GracePeriod)))
+			return fmt.Errorf("the license would outlive certificate %s: with a grace period of %s the latest expiry "+
+				"is %s. Choose an earlier expiry, or use a newer signer",
+				describe(first), claims.GracePeriod, formatTime(first.NotAfter.Add(-claims.GracePeriod)))
 		}
 	}
 	return nil
 }
 
-// headerChain is x5c (RFC 7515, section 4.1.6).
+// headerChain returns x5c (RFC 7515, section 4.1.6).
 func (s *Signer) headerChain() []string {
 	var entries []string
 	for _, certificate := range s.chain {
@@ -138,7 +138,7 @@ func (s *Signer) headerChain() []string {
 	return entries
 }
 
-// parseChain reads certificates in the order of issue, the issued one first.
+// parseChain reads certificates each of which was issued by the next one.
 func parseChain(certificatesPEM []byte) ([]*x509.Certificate, error) {
 	chain, err := parseCertificates(string(certificatesPEM), maxChainCertificates)
 	if err != nil {
@@ -150,7 +150,7 @@ func parseChain(certificatesPEM []byte) ([]*x509.Certificate, error) {
 	return chain, checkOrder(chain)
 }
 
-// parseKey reads one private key. Its errors never quote what it was given.
+// parseKey reads one private key. Its errors never quote the input.
 func parseKey(keyPEM []byte) (crypto.Signer, error) {
 	block, err := onlyBlock(keyPEM)
 	if err != nil {
@@ -159,7 +159,7 @@ func parseKey(keyPEM []byte) (crypto.Signer, error) {
 	switch {
 	case block.Type == "ENCRYPTED PRIVATE KEY":
 		return nil,
-			errors.New("it is encrypted: decrypt it with openssl pkcs8, and keep the result out of everyone's reach")
+			errors.New("it is encrypted: decrypt it with openssl pkcs8, and protect the result")
 	case block.Type != pemTypePrivateKey:
 		return nil, errors.New("it is not a PEM block of type PRIVATE KEY: convert a key in another format with " +
 			"openssl pkcs8 -topk8 -nocrypt")
@@ -181,7 +181,7 @@ func onlyBlock(text []byte) (*pem.Block, error) {
 		return nil, errors.New("it is not well-formed PEM")
 	}
 	if strings.TrimSpace(remainder) != "" {
-		return nil, errors.New("there is more than one PEM block")
+		return nil, errors.New("more than one PEM block")
 	}
 	return block, nil
 }
@@ -194,11 +194,11 @@ func encodeKey(key crypto.Signer) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: pemTypePrivateKey, Bytes: der}), nil
 }
 
-// checkKeyPair demands that a certificate is for a private key.
+// checkKeyPair requires that a certificate is for a private key.
 func checkKeyPair(key crypto.Signer, certificate *x509.Certificate) error {
 	public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool })
 	if !ok || !public.Equal(certificate.PublicKey) {
-		return fmt.Errorf("the private key does not belong to the certificate %s", describe(certificate))
+		return fmt.Errorf("the private key does not belong to certificate %s", describe(certificate))
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/license-operator/license-operator/internal/license"
+	"github.com/license-operator/license-operator/internal/text"
 )
 
 func parsedSigner(t testing.TB, e *entity, chain ...*x509.Certificate) *Signer {
@@ -80,7 +81,7 @@ func TestSign(t *testing.T) {
 // verified now.
 func anyClaims(t *rapid.T) *license.Claims {
 	text := func(maxLength int, label string) string {
-		character := rapid.Rune().Filter(func(r rune) bool { return !isDeceptive(r) })
+		character := rapid.Rune().Filter(func(r rune) bool { return !text.IsDeceptive(r) })
 		return rapid.StringOfN(character, 1, maxLength, -1).Draw(t, label)
 	}
 	texts := func(minCount, maxCount, maxLength int, label string) []string {
@@ -146,7 +147,7 @@ func TestSignRefusesWhatVerifyRefuses(t *testing.T) {
 	signer, terms := parsedSigner(t, w.signer, chainOf(w.signer)...), w.terms(t)
 	rapid.Check(t, func(t *rapid.T) {
 		claims := anyClaims(t)
-		anyTime := func(label string) time.Time {
+		fixedTime := func(label string) time.Time {
 			return time.Unix(rapid.Int64Range(-1<<40, 1<<40).Draw(t, label),
 				rapid.Int64Range(0, 1).Draw(t, label+" ns")).UTC()
 		}
@@ -159,9 +160,9 @@ func TestSignRefusesWhatVerifyRefuses(t *testing.T) {
 			func() { claims.Limits = rapid.MapOf(rapid.String(), rapid.Int64()).Draw(t, "limits") },
 			func() { claims.ClusterUIDs = rapid.SliceOf(rapid.String()).Draw(t, "cluster_uids") },
 			func() { claims.GracePeriod = time.Duration(rapid.Int64().Draw(t, "grace_period")) },
-			func() { claims.IssuedTime = anyTime("iat") },
-			func() { claims.NotBefore = anyTime("nbf") },
-			func() { claims.Expiry = anyTime("exp") },
+			func() { claims.IssuedTime = fixedTime("iat") },
+			func() { claims.NotBefore = fixedTime("nbf") },
+			func() { claims.Expiry = fixedTime("exp") },
 		}), 0, 2).Draw(t, "spoil") {
 			spoil()
 		}
@@ -183,35 +184,34 @@ func TestSignErrors(t *testing.T) {
 		want   string
 	}{
 		"no customer": {func(c *license.Claims) { c.Customer = "" },
-			"license cannot be issued: claim sub must have 1 to 256 characters"},
+			"invalid license: claim sub must have 1 to 256 characters"},
 		"no audience": {func(c *license.Claims) { c.Audience = nil },
-			"license cannot be issued: claim aud must be an array of 1 to 16 strings"},
+			"invalid license: claim aud must be an array of 1 to 16 strings"},
 		"empty audience": {func(c *license.Claims) { c.Audience = []string{} },
-			"license cannot be issued: claim aud must be an array of 1 to 16 strings"},
+			"invalid license: claim aud must be an array of 1 to 16 strings"},
 		"negative limit": {func(c *license.Claims) { c.Limits["nodes"] = -1 },
-			"license cannot be issued: claim limits.nodes must be from 0 to 9223372036854775807"},
+			"invalid license: claim limits.nodes must be from 0 to 9223372036854775807"},
 		"negative grace": {func(c *license.Claims) { c.GracePeriod = -time.Second },
-			"license cannot be issued: claim grace_period must be from 0 to 315360000"},
+			"invalid license: claim grace_period must be from 0 to 315360000"},
 		"not UTF-8": {func(c *license.Claims) { c.Customer = "\xff" },
-			`license cannot be issued: encoding the claims: jsontext: invalid UTF-8 within "/sub" after offset 20`},
+			`invalid license: encoding the claims: jsontext: invalid UTF-8 within "/sub" after offset 20`},
 		"no times": {func(c *license.Claims) { c.IssuedTime = time.Time{} },
-			"license cannot be issued: claim iat must be from 0 to 253402300799"},
+			"invalid license: claim iat must be from 0 to 253402300799"},
 		"half a second": {func(c *license.Claims) { c.Expiry = c.Expiry.Add(time.Second / 2) },
-			"license cannot be issued: claims iat, nbf and exp must be whole seconds"},
+			"invalid license: claims iat, nbf and exp must be whole seconds"},
 		"half a grace": {func(c *license.Claims) { c.GracePeriod = time.Second / 2 },
-			"license cannot be issued: claim grace_period must be whole seconds"},
+			"invalid license: claim grace_period must be whole seconds"},
 		"exp before nbf": {func(c *license.Claims) { c.NotBefore = c.Expiry.Add(time.Second) },
-			"license cannot be issued: claim exp, 2027-10-23T12:00:00Z, is before claim nbf, 2027-10-23T12:00:01Z"},
+			"invalid license: claim exp (2027-10-23T12:00:00Z) is before claim nbf (2027-10-23T12:00:01Z)"},
 		"too early": {
 			func(c *license.Claims) { c.IssuedTime = now.Add(-365*day - time.Second) },
-			`the license would be issued at 2025-11-22T11:59:59Z, before the certificate "CN=Acme Signer" begins at ` +
+			`the license would be issued at 2025-11-22T11:59:59Z, but certificate "CN=Acme Signer" is valid from ` +
 				`2025-11-22T12:00:00Z`,
 		},
 		"too long": {
 			func(c *license.Claims) { c.Expiry = now.Add(3620*day + time.Second) },
-			`the license would outlive the certificate "CN=Acme Signer": with a grace period of 720h0m0s the last ` +
-				`possible expiry is 2036-10-20T12:00:00Z; ` +
-				"expire it by then, or issue it with a newer signer",
+			`the license would outlive certificate "CN=Acme Signer": with a grace period of 720h0m0s the latest ` +
+				"expiry is 2036-10-20T12:00:00Z. Choose an earlier expiry, or use a newer signer",
 		},
 		"too large": {
 			func(c *license.Claims) {
@@ -220,7 +220,7 @@ func TestSignErrors(t *testing.T) {
 					c.Features = append(c.Features, fmt.Sprintf("%03d%s", i, strings.Repeat("f", 100)))
 				}
 			},
-			"the token has 18804 bytes, which is more than 16384: issue it with fewer features, limits or clusters",
+			"token too large (18804 bytes, maximum 16384): use fewer features, limits or clusters",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -267,40 +267,40 @@ func TestParseSignerRefuses(t *testing.T) {
 	rsa1024 := certify(t, w.root, rsaPublicKey(t, 1024), w.root.key, signerTemplate("RSA"))
 
 	for name, test := range map[string]struct{ certificates, key, want string }{
-		"no certificate": {"", key, "signer's certificates: there is no PEM block of type CERTIFICATE"},
-		"key first": {key + chain, key, "signer's certificates: block 1 is a private key, which must never " +
-			"leave the vendor: remove it and consider it compromised"},
+		"no certificate": {"", key, "signer's certificates: no PEM block of type CERTIFICATE"},
+		"key first": {key + chain, key, "signer's certificates: block 1 is a private key, which is " +
+			"compromised now: remove it"},
 		"out of order": {pemOf(w.signer.certificate, w.root.certificate), key,
-			`signer's certificates: certificate 1, "CN=Acme Signer", was not issued by the one that follows it, ` +
+			`signer's certificates: certificate 1, "CN=Acme Signer", was not issued by the next one, ` +
 				`"CN=Acme Root": its issuer is "CN=Acme Issuing CA"`},
 		"RSA 1024": {pemOf(rsa1024.certificate), key,
-			`signer's certificates: certificate 1, "CN=RSA", has an RSA key of 1024 bits, which must have 2048 to ` +
-				`4096`},
+			`signer's certificates: certificate 1, "CN=RSA", has an RSA key with 1024 bits, but 2048 to 4096 ` +
+				`are required`},
 		"not canonical": {
 			pemOf(&x509.Certificate{Raw: partsOf(t, w.signer.certificate).encode(null)}), key,
 			`signer's certificates: certificate 1, "CN=Acme Signer", is not canonical DER`,
 		},
 		"no key":   {chain, "", "signer's key: it is not well-formed PEM"},
-		"two keys": {chain, key + key, "signer's key: there is more than one PEM block"},
+		"two keys": {chain, key + key, "signer's key: more than one PEM block"},
 		"encrypted key": {chain, block("ENCRYPTED PRIVATE KEY"), "signer's key: it is encrypted: decrypt it with " +
-			"openssl pkcs8, and keep the result out of everyone's reach"},
+			"openssl pkcs8, and protect the result"},
 		"PKCS#1": {chain, block("RSA PRIVATE KEY"), "signer's key: it is not a PEM block of type PRIVATE " +
 			"KEY: convert a key in another format with openssl pkcs8 -topk8 -nocrypt"},
 		"garbage":           {chain, block("PRIVATE KEY"), "signer's key: it is not a private key in PKCS#8"},
 		"key for agreement": {chain, agreement, "signer's key: it is not a key that signs"},
 		"key of another": {chain, keyPEM(t, w.root),
-			`the private key does not belong to the certificate "CN=Acme Signer"`},
+			`the private key does not belong to certificate "CN=Acme Signer"`},
 		"key of a CA": {pemOf(chainOf(w.root)...), keyPEM(t, w.root),
-			`certificate "CN=Acme Root" is a CA, which may not sign license keys itself`},
+			`certificate "CN=Acme Root" is a CA, but a CA must not sign license keys`},
 		"for servers": {pemOf(chainOf(server)...), keyPEM(t, server),
-			`certificate "CN=Server" has extended key usages, but neither codeSigning nor any among them`},
+			`certificate "CN=Server" has extended key usages, but neither codeSigning nor any`},
 		"P-384": {pemOf(chainOf(p384)...), keyPEM(t, p384),
 			`certificate "CN=P-384" has a key that is ECDSA P-384: only Ed25519, ECDSA P-256 and RSA can sign ` +
 				`license keys`},
 		"self-signed": {pemOf(selfSigned.certificate), keyPEM(t, selfSigned),
 			`certificate "CN=Self-signed" is self-signed: a signer needs a certificate from a CA`},
 		"eleven of a chain": {pemOf(repeated(w.root.certificate, 11)...), key,
-			"signer's certificates: there are more than 10 certificates"},
+			"signer's certificates: more than 10 certificates"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			signer, err := ParseSigner([]byte(test.certificates), []byte(test.key))

@@ -16,17 +16,18 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// Bounds of RSA keys in bits: shorter ones are weak, longer ones make the verifier work.
+// Bounds of RSA keys in bits. Shorter keys are weak, longer ones make verification slow.
 const (
 	minRSABits = 2048
 	maxRSABits = 4096
 )
 
-// algorithms is the allow-list of signature algorithms (RFC 7518, RFC 8037).
+// algorithms are the allowed signature algorithms (RFC 7518, RFC 8037).
 var algorithms = []jose.SignatureAlgorithm{jose.EdDSA, jose.ES256, jose.RS256}
 
-// algorithmOf is the one algorithm that a public key may sign tokens with; empty where there is none. The key decides,
-// not the token: a token cannot turn a public key into the secret of an HMAC, or choose a weaker padding.
+// algorithmOf returns the only algorithm that tokens may be signed with by a key; empty if there is none. The key
+// decides and not the token, so that no token can use a public key as the secret of an HMAC, or choose a weaker
+// padding.
 func algorithmOf(key crypto.PublicKey) jose.SignatureAlgorithm {
 	switch key := key.(type) {
 	case ed25519.PublicKey:
@@ -41,7 +42,7 @@ func algorithmOf(key crypto.PublicKey) jose.SignatureAlgorithm {
 	return ""
 }
 
-// describeKey names a kind of key in messages.
+// describeKey returns the type of a key for messages.
 func describeKey(key crypto.PublicKey) string {
 	switch key := key.(type) {
 	case ed25519.PublicKey:
@@ -49,13 +50,13 @@ func describeKey(key crypto.PublicKey) string {
 	case *ecdsa.PublicKey:
 		return "ECDSA " + key.Curve.Params().Name
 	case *rsa.PublicKey:
-		return fmt.Sprintf("RSA of %d bits", key.N.BitLen())
+		return fmt.Sprintf("RSA with %d bits", key.N.BitLen())
 	default:
-		return "of an unsupported type"
+		return "an unsupported one"
 	}
 }
 
-// checkAlgorithm is the part of the step that needs the token alone.
+// checkAlgorithm is the part of the step that depends on the token only.
 func checkAlgorithm(algorithm string) *Error {
 	for _, allowed := range algorithms {
 		if algorithm == string(allowed) {
@@ -63,41 +64,38 @@ func checkAlgorithm(algorithm string) *Error {
 		}
 	}
 	return fail(api.ReasonAlgorithmNotAllowed,
-		"The token's algorithm %s is not allowed, only EdDSA (Ed25519), ES256 and RS256 are: ask the vendor for a "+
-			"key signed with one of these.", quote(algorithm))
+		"Algorithm %s is not allowed. Ask the vendor for a key signed with EdDSA (Ed25519), ES256 or RS256.",
+		quote(algorithm))
 }
 
-// checkKeyFits is the part of the step that needs the signer's key.
-func checkKeyFits(algorithm string, key crypto.PublicKey) *Error {
-	if fitting := algorithmOf(key); string(fitting) != algorithm {
+// checkKeyType is the part of the step that depends on the signer's key.
+func checkKeyType(algorithm string, key crypto.PublicKey) *Error {
+	if string(algorithmOf(key)) != algorithm {
 		return fail(api.ReasonAlgorithmNotAllowed,
-			"The token's algorithm %s does not fit its signer's key, which is %s: ask the vendor for a key signed "+
-				"with the algorithm of the signer's certificate.",
+			"Algorithm %s does not match the type of the signer's key, %s. Ask the vendor for another key.",
 			quote(algorithm), describeKey(key))
 	}
 	return nil
 }
 
-// parseForVerification hands the token to go-jose. That reads the whole header once more, the members that are ignored
-// too: one that is not what RFC 7515 says it is makes the token malformed here.
+// parseForVerification parses the token with go-jose. Unlike parseCompact, this checks all members that RFC 7515
+// defines.
 func parseForVerification(jws *compactJWS) (*jose.JSONWebSignature, *Error) {
 	signed, err := jose.ParseSignedCompact(jws.token, algorithms)
 	if err != nil {
-		return nil, fail(api.ReasonTokenMalformed,
-			"The token's header has a member (kid, jwk, nonce or the like) that is not of the form RFC 7515 "+
-				"demands: ask the vendor for a key in the documented format.")
+		return nil, undocumented("The token's header has an invalid member, such as kid, jwk or nonce (RFC 7515)")
 	}
 	return signed, nil
 }
 
-// checkSignature is the signature check of RFC 7515, section 5.2, and returns the payload that the signature covers.
-// The key fits the algorithm.
+// checkSignature verifies the signature (RFC 7515, section 5.2) and returns the signed payload. The key has the type
+// that the algorithm needs.
 func checkSignature(signed *jose.JSONWebSignature, key crypto.PublicKey) ([]byte, *Error) {
 	payload, err := signed.Verify(key)
 	if err != nil {
 		return nil, fail(api.ReasonSignatureInvalid,
-			"The token's signature is not that of its signer's certificate: the key was altered, or comes with "+
-				"another key's certificate. Apply it exactly as the vendor issued it.")
+			"Invalid signature: the key was altered, or its certificate belongs to another key. "+
+				"Apply the key exactly as the vendor issued it.")
 	}
 	return payload, nil
 }

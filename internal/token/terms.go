@@ -15,15 +15,14 @@ import (
 	"github.com/license-operator/license-operator/internal/license"
 )
 
-// MaxTrustAnchorsBytes is the size of the largest spec.trustAnchors of a LicensedProduct that is looked at. The CRD has
-// the same bound.
+// MaxTrustAnchorsBytes is the maximum size of spec.trustAnchors of a LicensedProduct. The CRD has the same bound.
 const MaxTrustAnchorsBytes = 65536
 
 // maxTrustAnchors bounds the search for a chain.
 const maxTrustAnchors = 64
 
-// Terms are what a product demands of a key: the trust anchors that its chain may end in, the audience it must be
-// issued for, and that it is not revoked. They do not change once made, and may be used concurrently.
+// Terms are what a product requires of a key: a chain to one of its trust anchors, its audience, and that nothing is
+// revoked. They are immutable and may be used concurrently.
 type Terms struct {
 	anchors             *anchors
 	anyAudience         bool
@@ -32,17 +31,17 @@ type Terms struct {
 	revokedCertificates map[fingerprint]struct{}
 }
 
-// NewTerms reads a product's spec. Its error says which PEM block of the trust anchors cannot be used and why: not a
-// CERTIFICATE, text around the blocks, a private key, not a certificate, not a CA, an RSA key outside 2048 to 4096
-// bits; or that there is no certificate, more than 64, or more than MaxTrustAnchorsBytes. Duplicates are accepted. A
-// revocation that the CRD would have refused is an error too: it must not be ignored. The error's text is a fragment of
-// a sentence of at most 1024 bytes.
+// NewTerms reads a product's spec. Its error is part of a sentence of at most 1024 bytes. It says which PEM block of
+// the trust anchors is invalid and why: text around the blocks, not a certificate, a private key, not a CA, an RSA key
+// outside 2048 to 4096 bits. Or it says that there is no certificate, that there are more than 64, or that the text is
+// larger than MaxTrustAnchorsBytes. Duplicates are accepted. An invalid revocation is an error too, since it must not
+// be ignored.
 func NewTerms(product *api.LicensedProduct) (*Terms, error) {
 	return newTerms(product, parseAnchors)
 }
 
-// NewTermsFromAnchors is for inspecting a key with nothing but trust anchors: any audience is accepted, nothing is
-// revoked. Errors are those of NewTerms.
+// NewTermsFromAnchors returns terms with trust anchors only: they accept any audience and revoke nothing. Errors are
+// those of NewTerms.
 func NewTermsFromAnchors(pem string) (*Terms, error) {
 	anchors, err := parseAnchors(pem)
 	if err != nil {
@@ -78,15 +77,15 @@ func (t *Terms) revoke(revocations []api.Revocation) error {
 		}
 		revoked, err := hex.DecodeString(strings.ReplaceAll(revocation.CertificateSHA256, ":", ""))
 		if err != nil || len(revoked) != sha256.Size {
-			return fmt.Errorf("revocation %d has a certificateSHA256 that is not a SHA-256 in hexadecimal, as "+
-				"openssl x509 -noout -fingerprint -sha256 prints it", i+1)
+			return fmt.Errorf("certificateSHA256 of revocation %d is not a SHA-256 fingerprint in hexadecimal "+
+				"(openssl x509 -noout -fingerprint -sha256)", i+1)
 		}
 		t.revokedCertificates[fingerprint(revoked)] = struct{}{}
 	}
 	return nil
 }
 
-// trusted are the anchors; the zero Terms, and nil, trust nothing.
+// trusted returns the anchors. Zero and nil Terms trust nothing.
 func (t *Terms) trusted() *anchors {
 	if t == nil || t.anchors == nil {
 		return noAnchors
@@ -98,16 +97,16 @@ func (t *Terms) checkAudience(claims *license.Claims) *Error {
 	if t.anyAudience || slices.Contains(claims.Audience, t.audience) {
 		return nil
 	}
-	return fail(api.ReasonAudienceMismatch, "The key was issued for %s, and this product's audience is %s: ask the "+
-		"vendor for a key issued for %s.",
-		quoteFirst(claims.Audience), quote(t.audience), quote(t.audience))
+	return fail(api.ReasonAudienceMismatch,
+		"The key is for %s, but the product's audience is %s. Ask the vendor for a key for this product.",
+		quoteSome(claims.Audience), quote(t.audience))
 }
 
 func (t *Terms) checkLicenseRevocation(claims *license.Claims) *Error {
 	if _, revoked := t.revokedLicenses[claims.ID]; !revoked {
 		return nil
 	}
-	return fail(api.ReasonLicenseRevoked, "The vendor has revoked the license %s: ask the vendor for another key.",
+	return fail(api.ReasonLicenseRevoked, "The vendor revoked license %s. Ask the vendor for another key.",
 		quote(claims.ID))
 }
 
@@ -115,8 +114,7 @@ func (t *Terms) checkChainRevocation(chain *chain) *Error {
 	for i, fingerprints := range chain.fingerprints {
 		if slices.ContainsFunc(fingerprints, t.isRevoked) {
 			return fail(api.ReasonCertificateRevoked,
-				"The vendor has revoked the certificate %s, with which the key was signed: ask the vendor for a key "+
-					"signed with another certificate.",
+				"The vendor revoked certificate %s in the key's chain. Ask the vendor for a key from another signer.",
 				describe(chain.certificates[i]))
 		}
 	}
@@ -128,31 +126,17 @@ func (t *Terms) isRevoked(certificate fingerprint) bool {
 	return revoked
 }
 
-// quoteFirst quotes the first few names of a list.
-func quoteFirst(names []string) string {
-	const shown = 3
-	quoted := make([]string, 0, shown)
-	for _, name := range names[:min(shown, len(names))] {
-		quoted = append(quoted, quote(name))
-	}
-	text := strings.Join(quoted, ", ")
-	if len(names) > shown {
-		text += fmt.Sprintf(" and %d more", len(names)-shown)
-	}
-	return text
-}
-
 // anchors are parsed trust anchors.
 type anchors struct {
-	// pool holds copies without a validity period: chains are built whatever the time.
+	// pool has copies without a validity period, since chains are built at any time.
 	pool *x509.CertPool
-	// originals are the certificates as they were given.
+	// originals are the certificates as given.
 	originals map[fingerprint]*x509.Certificate
 	// digest identifies the anchors and their order.
 	digest digest
 }
 
-// noAnchors are what Terms trust that nobody made.
+// noAnchors are those of zero Terms.
 var noAnchors = &anchors{pool: x509.NewCertPool()}
 
 // anchorParser reads trust anchors in PEM.
@@ -160,7 +144,7 @@ type anchorParser func(pem string) (*anchors, error)
 
 func parseAnchors(pem string) (*anchors, error) {
 	if len(pem) > MaxTrustAnchorsBytes {
-		return nil, fmt.Errorf("they are larger than %d bytes", MaxTrustAnchorsBytes)
+		return nil, fmt.Errorf("larger than %d bytes", MaxTrustAnchorsBytes)
 	}
 	certificates, err := parseCertificates(pem, maxTrustAnchors)
 	if err != nil {
@@ -172,7 +156,7 @@ func parseAnchors(pem string) (*anchors, error) {
 		if err := checkAnchor(certificate); err != nil {
 			return nil, fmt.Errorf("block %d, certificate %s, %w", i+1, describe(certificate), err)
 		}
-		parsed.pool.AddCert(timeless(certificate))
+		parsed.pool.AddCert(withoutValidity(certificate))
 		parsed.originals[fingerprintOf(certificate)] = certificate
 		content.bytes(certificate.Raw)
 	}

@@ -49,8 +49,8 @@ func TestTrustAnchorsRefused(t *testing.T) {
 	end := strings.Index(root, "-----END")
 
 	for name, test := range map[string]struct{ anchors, message string }{
-		"empty":               {"", "there is no PEM block of type CERTIFICATE"},
-		"white space":         {" \n\t", "there is no PEM block of type CERTIFICATE"},
+		"empty":               {"", "no PEM block of type CERTIFICATE"},
+		"white space":         {" \n\t", "no PEM block of type CERTIFICATE"},
 		"text":                {"Acme Root", "block 1 is preceded by text that is not PEM"},
 		"text before":         {"Acme Root\n" + root, "block 1 is preceded by text that is not PEM"},
 		"text between":        {root + "# another\n" + root, "block 2 is preceded by text that is not PEM"},
@@ -63,11 +63,11 @@ func TestTrustAnchorsRefused(t *testing.T) {
 			"block 1 is not well-formed PEM"},
 		"not base64": {strings.Replace(root, "M", "!", 1), "block 1 is not well-formed PEM"},
 		"private key": {root + keyPEM(t, w.root),
-			"block 2 is a private key, which must never leave the vendor: remove it and consider it compromised"},
+			"block 2 is a private key, which is compromised now: remove it"},
 		"EC private key": {block("EC PRIVATE KEY", nil),
-			"block 1 is a private key, which must never leave the vendor: remove it and consider it compromised"},
+			"block 1 is a private key, which is compromised now: remove it"},
 		"encrypted key": {block("ENCRYPTED PRIVATE KEY", nil),
-			"block 1 is a private key, which must never leave the vendor: remove it and consider it compromised"},
+			"block 1 is a private key, which is compromised now: remove it"},
 		"public key": {block("PUBLIC KEY", []byte("x")), `block 1 is "PUBLIC KEY", not CERTIFICATE`},
 		"trusted certificate": {block("TRUSTED CERTIFICATE", w.root.certificate.Raw),
 			`block 1 is "TRUSTED CERTIFICATE", not CERTIFICATE`},
@@ -78,18 +78,18 @@ func TestTrustAnchorsRefused(t *testing.T) {
 		"two in one block": {block("CERTIFICATE",
 			append(append([]byte(nil), w.root.certificate.Raw...), w.root.certificate.Raw...)),
 			"block 1 is not a certificate (x509: trailing data)"},
-		"65":        {pemOf(repeated(w.root.certificate, 65)...), "there are more than 64 certificates"},
-		"too large": {root + strings.Repeat(" ", MaxTrustAnchorsBytes), "they are larger than 65536 bytes"},
+		"65":        {pemOf(repeated(w.root.certificate, 65)...), "more than 64 certificates"},
+		"too large": {root + strings.Repeat(" ", MaxTrustAnchorsBytes), "larger than 65536 bytes"},
 		"a signer": {root + pemOf(w.signer.certificate),
-			`block 2, certificate "CN=Acme Signer", is not a CA (basic constraint CA)`},
+			`block 2, certificate "CN=Acme Signer", is not a CA (basic constraints)`},
 		"not a CA": {ca(func(c *x509.Certificate) { c.IsCA = false }),
-			`block 1, certificate "CN=Odd CA", is not a CA (basic constraint CA)`},
+			`block 1, certificate "CN=Odd CA", is not a CA (basic constraints)`},
 		"no keyCertSign": {ca(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDigitalSignature }),
 			`block 1, certificate "CN=Odd CA", is not a CA (key usage keyCertSign)`},
 		"RSA 1024": {rsaCA(1024),
-			`block 1, certificate "CN=RSA CA", has an RSA key of 1024 bits, which must have 2048 to 4096`},
+			`block 1, certificate "CN=RSA CA", has an RSA key with 1024 bits, but 2048 to 4096 are required`},
 		"RSA 4104": {rsaCA(4104),
-			`block 1, certificate "CN=RSA CA", has an RSA key of 4104 bits, which must have 2048 to 4096`},
+			`block 1, certificate "CN=RSA CA", has an RSA key with 4104 bits, but 2048 to 4096 are required`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			product := w.product.DeepCopy()
@@ -123,8 +123,8 @@ func TestRevocationsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			product := w.product.DeepCopy()
 			product.Spec.Revocations = []api.Revocation{{LicenseID: "1"}, {CertificateSHA256: digits}}
-			const want = "revocation 2 has a certificateSHA256 that is not a SHA-256 in hexadecimal, as openssl " +
-				"x509 -noout -fingerprint -sha256 prints it"
+			const want = "certificateSHA256 of revocation 2 is not a SHA-256 fingerprint in hexadecimal " +
+				"(openssl x509 -noout -fingerprint -sha256)"
 			if terms, err := NewTerms(product); terms != nil || err == nil || err.Error() != want {
 				t.Errorf("got %v, %v", terms, err)
 			}

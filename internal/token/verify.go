@@ -13,102 +13,100 @@ import (
 	"github.com/license-operator/license-operator/internal/license"
 )
 
-// Result of a verification. It belongs to the caller, certificates excepted, which are shared and must not be changed.
+// Result of a verification. It belongs to the caller, except for the certificates, which are shared and must not be
+// changed.
 type Result struct {
-	// Claims of the key: set as soon as signature and claims hold, even if Err is set by a later step.
+	// Claims are set once signature and claims are valid, even if a later step sets Err.
 	Claims *license.Claims
 	// Err is nil if the key verifies.
 	Err *Error
-	// RecheckTime is the instant from which a failure that time alone causes is over: a time of issue too far ahead.
-	// Zero for all others.
+	// RecheckTime is when a key that was issued in the future may verify; zero for all others.
 	RecheckTime time.Time
-	// Chain is the certificates from the signer to the trust anchor; set as soon as the chain holds, even if Err is set
-	// by a later step.
+	// Chain has the certificates from the signer to the trust anchor. It is set once the chain is valid, even if a
+	// later step sets Err.
 	Chain []*x509.Certificate
 }
 
-// Verify verifies a token without remembering anything. The certificate is spec.certificate of the key, empty if it has
-// none. An empty clusterUID is for those who do not know the cluster: any is accepted. Terms come from NewTerms or
-// NewTermsFromAnchors.
+// Verify verifies a token without a cache. The certificate is spec.certificate of the LicenseKey, or empty. With an
+// empty clusterUID all clusters are accepted. Terms come from NewTerms or NewTermsFromAnchors.
 func Verify(token, certificate string, terms *Terms, clusterUID string, now time.Time) Result {
-	return examine(token, certificate, terms.trusted(), newSigner).judge(terms, clusterUID, now)
+	return verifyStatic(token, certificate, terms.trusted(), loadSigner).resultFor(terms, clusterUID, now)
 }
 
-// finding is the outcome of the steps that depend on the token, its certificates and the trust anchors alone.
-type finding struct {
+// staticResult is the outcome of the steps that depend only on the token, its certificates and the trust anchors.
+type staticResult struct {
 	// claims are set unless err is.
 	claims *license.Claims
-	// chains to trust anchors, one or more once the chain holds.
+	// chains lead to trust anchors. There is at least one once the chain is valid.
 	chains []*chain
 	err    *Error
 }
 
-// examiner goes through the steps up to the claims.
-type examiner func(token, certificate string, anchors *anchors, newSigner signerSource) *finding
+// staticVerifier performs the steps up to the claims.
+type staticVerifier func(token, certificate string, anchors *anchors, loadSigner signerLoader) *staticResult
 
-func examine(token, certificate string, anchors *anchors, newSigner signerSource) *finding {
+func verifyStatic(token, certificate string, anchors *anchors, loadSigner signerLoader) *staticResult {
 	jws, err := parseCompact(token)
 	if err != nil {
-		return &finding{err: err}
+		return &staticResult{err: err}
 	}
 	if err := checkAlgorithm(jws.algorithm); err != nil {
-		return &finding{err: err}
+		return &staticResult{err: err}
 	}
-	presentation, err := presented(certificate, jws.header)
+	presented, err := findCertificates(certificate, jws.header)
 	if err != nil {
-		return &finding{err: err}
+		return &staticResult{err: err}
 	}
-	signer := newSigner(presentation, anchors)
+	signer := loadSigner(presented, anchors)
 	if signer.readable {
-		if err := checkKeyFits(jws.algorithm, signer.key); err != nil {
-			return &finding{err: err}
+		if err := checkKeyType(jws.algorithm, signer.key); err != nil {
+			return &staticResult{err: err}
 		}
 	}
 	if signer.err != nil {
-		return &finding{err: signer.err}
+		return &staticResult{err: signer.err}
 	}
 	signed, err := parseForVerification(jws)
 	if err != nil {
-		return &finding{err: err}
+		return &staticResult{err: err}
 	}
 	payload, err := checkSignature(signed, signer.key)
 	if err != nil {
-		return &finding{chains: signer.chains, err: err}
+		return &staticResult{chains: signer.chains, err: err}
 	}
 	claims, err := parseClaims(payload)
-	return &finding{claims: claims, chains: signer.chains, err: err}
+	return &staticResult{claims: claims, chains: signer.chains, err: err}
 }
 
-// judge goes through the steps from the time on. The finding may be shared, the result is the caller's.
-func (f *finding) judge(terms *Terms, clusterUID string, now time.Time) Result {
+// resultFor performs the remaining steps. The staticResult may be shared; the Result belongs to the caller.
+func (r *staticResult) resultFor(terms *Terms, clusterUID string, now time.Time) Result {
 	var result Result
-	if len(f.chains) > 0 {
-		result.Chain = slices.Clone(f.chains[0].certificates)
+	if len(r.chains) > 0 {
+		result.Chain = slices.Clone(r.chains[0].certificates)
 	}
-	if f.err != nil {
-		failure := *f.err
+	if r.err != nil {
+		failure := *r.err
 		result.Err = &failure
 		return result
 	}
-	if result.Err, result.RecheckTime = checkIssued(f.claims, now); result.Err != nil {
+	if result.Err, result.RecheckTime = checkIssued(r.claims, now); result.Err != nil {
 		return result
 	}
-	result.Claims = cloneClaims(f.claims)
+	result.Claims = cloneClaims(r.claims)
 	var chosen *chain
-	chosen, result.Err = terms.choose(f.chains, f.claims, clusterUID)
+	chosen, result.Err = terms.choose(r.chains, r.claims, clusterUID)
 	result.Chain = slices.Clone(chosen.certificates)
 	return result
 }
 
-// choose returns the first chain under which the claims meet the terms, or the error of the first chain that got
-// furthest.
+// choose returns the first chain under which the claims meet the terms. Otherwise it returns the error of the first
+// chain that got furthest.
 func (t *Terms) choose(chains []*chain, claims *license.Claims, clusterUID string) (*chain, *Error) {
 	nested := slices.DeleteFunc(slices.Clone(chains), func(chain *chain) bool {
-		return checkNesting(chain, claims) !=
-			nil
+		return checkWithinValidity(chain, claims) != nil
 	})
 	if len(nested) == 0 {
-		return chains[0], checkNesting(chains[0], claims)
+		return chains[0], checkWithinValidity(chains[0], claims)
 	}
 	if err := t.checkAudience(claims); err != nil {
 		return nested[0], err
@@ -127,24 +125,20 @@ func (t *Terms) choose(chains []*chain, claims *license.Claims, clusterUID strin
 	return nested[0], t.checkChainRevocation(nested[0])
 }
 
-// checkNesting demands that the license was issued and ends within the validity of every certificate, so that whoever
-// finds an old signing key cannot issue anything with it.
-func checkNesting(chain *chain, claims *license.Claims) *Error {
+// checkWithinValidity requires that the license was issued and ends within the validity of every certificate, so that
+// nothing can be issued with the key of a certificate that has expired.
+func checkWithinValidity(chain *chain, claims *license.Claims) *Error {
 	for _, certificate := range chain.certificates {
 		switch {
 		case claims.IssuedTime.Before(certificate.NotBefore):
 			return fail(api.ReasonOutsideCertificateValidity,
-				"The license was issued at %s, before the certificate %s of its chain began: that is valid from %s "+
-					"to %s. Ask the vendor for a key issued within that time.",
-				instant(claims.IssuedTime), describe(certificate), instant(certificate.NotBefore),
-				instant(certificate.NotAfter))
+				"The license was issued at %s, but certificate %s is valid from %s. Ask the vendor for another key.",
+				formatTime(claims.IssuedTime), describe(certificate), formatTime(certificate.NotBefore))
 		case claims.GraceEnd().After(certificate.NotAfter):
 			return fail(api.ReasonOutsideCertificateValidity,
-				"The license and its grace period end at %s, after the certificate %s of its chain: that is valid "+
-					"from %s to %s. "+
-					"Ask the vendor for a key that ends earlier or is signed with a newer certificate.",
-				instant(claims.GraceEnd()), describe(certificate), instant(certificate.NotBefore),
-				instant(certificate.NotAfter))
+				"The grace period ends at %s, but certificate %s is valid until %s. "+
+					"Ask the vendor for a shorter license or a newer signer.",
+				formatTime(claims.GraceEnd()), describe(certificate), formatTime(certificate.NotAfter))
 		}
 	}
 	return nil
@@ -155,9 +149,8 @@ func checkCluster(claims *license.Claims, clusterUID string) *Error {
 		return nil
 	}
 	return fail(api.ReasonClusterMismatch,
-		"The key was issued for another cluster, %s, and this one is %s (uid of the namespace kube-system): ask the "+
-			"vendor for a key issued for this cluster.",
-		quoteFirst(claims.ClusterUIDs), quote(clusterUID))
+		"The key is for cluster %s, but this is %s (uid of namespace kube-system). Ask the vendor for a key for this "+
+			"cluster.", quoteSome(claims.ClusterUIDs), quote(clusterUID))
 }
 
 func cloneClaims(claims *license.Claims) *license.Claims {
