@@ -6,15 +6,22 @@ package controlplane
 import (
 	"bytes"
 	"context"
+	_ "embed" // for calicoPassthrough
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	k8syaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 )
+
+//go:embed calico_passthrough.yaml
+var calicoPassthrough []byte
 
 // The modules that have the CustomResourceDefinitions of others. Nobody imports them: they would only decide the
 // versions of what is imported.
@@ -47,6 +54,24 @@ func CalicoDefinitions(ctx context.Context) ([]*unstructured.Unstructured, error
 		definitions = append(definitions, definition)
 	}
 	return definitions, nil
+}
+
+// CalicoPassthrough returns the ClusterRole, and its binding, with which the Tigera operator grants every authenticated
+// user the rights on tiered policies that Kubernetes itself checks.
+func CalicoPassthrough() ([]*unstructured.Unstructured, error) {
+	var objects []*unstructured.Unstructured
+	documents := k8syaml.NewYAMLToJSONDecoder(bytes.NewReader(calicoPassthrough))
+	for {
+		object := &unstructured.Unstructured{}
+		err := documents.Decode(&object.Object)
+		if errors.Is(err, io.EOF) {
+			return objects, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading Calico's passthrough role: %w", err)
+		}
+		objects = append(objects, object)
+	}
 }
 
 // CalicoDefinition returns one of Calico's own CustomResourceDefinitions, that of felixconfigurations, say.

@@ -35,6 +35,20 @@ func (c *ControlPlane) InstallFolder(ctx context.Context, folder string) error {
 	return c.Install(ctx, objects...)
 }
 
+// InstallCalico installs the kinds of CalicoDefinitions and the role of CalicoPassthrough, as the Tigera operator does.
+// It may be called again.
+func (c *ControlPlane) InstallCalico(ctx context.Context) error {
+	definitions, err := CalicoDefinitions(ctx)
+	if err != nil {
+		return err
+	}
+	passthrough, err := CalicoPassthrough()
+	if err != nil {
+		return err
+	}
+	return c.Install(ctx, append(definitions, passthrough...)...)
+}
+
 // Install applies objects as an administrator would, then waits until the API server serves the kinds that they define.
 func (c *ControlPlane) Install(ctx context.Context, objects ...*unstructured.Unstructured) error {
 	scheme := runtime.NewScheme()

@@ -81,11 +81,7 @@ func (s *stage) startControlPlane() error {
 // traffic here, and nothing that would apply them to it.
 func (s *stage) installCalico() error {
 	done := s.out.progress("Installing Calico's own tiers and policies")
-	definitions, err := controlplane.CalicoDefinitions(s.ctx)
-	if err != nil {
-		return err
-	}
-	if err := s.plane.Install(s.ctx, definitions...); err != nil {
+	if err := s.plane.InstallCalico(s.ctx); err != nil {
 		return err
 	}
 	tier := &unstructured.Unstructured{

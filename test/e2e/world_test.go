@@ -137,7 +137,9 @@ func installTier(ctx context.Context, name string) []client.Object {
 	GinkgoHelper()
 	definitions, err := controlplane.CalicoDefinitions(ctx)
 	Expect(err).NotTo(HaveOccurred())
-	install(ctx, definitions...)
+	passthrough, err := controlplane.CalicoPassthrough()
+	Expect(err).NotTo(HaveOccurred())
+	install(ctx, append(definitions, passthrough...)...)
 	tier := calicoObject("Tier", name, map[string]any{"order": int64(100), "defaultAction": "Deny"})
 	tier.SetLabels(map[string]string{"of": name})
 	rules := []any{map[string]any{"action": "Deny"}}
@@ -273,27 +275,29 @@ func installable(ctx context.Context) {
 		"otherwise the operator is installed in this cluster already: make undeploy")
 }
 
-// install has the cluster serve kinds of others, unless it does already, and removes what it has installed when the
-// container of specs ends.
-func install(ctx context.Context, definitions ...*unstructured.Unstructured) {
+// install installs what others bring, kinds and roles, unless it is there already, and removes what it has installed
+// when the container of specs ends.
+func install(ctx context.Context, objects ...*unstructured.Unstructured) {
 	GinkgoHelper()
-	for _, definition := range definitions {
-		err := k8sClient.Create(ctx, definition.DeepCopy())
+	for _, object := range objects {
+		err := k8sClient.Create(ctx, object.DeepCopy())
 		if apierrors.IsAlreadyExists(err) {
 			continue
 		}
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(func(ctx SpecContext) {
-			Expect(client.IgnoreNotFound(k8sClient.Delete(ctx, definition.DeepCopy()))).To(Succeed())
+			Expect(client.IgnoreNotFound(k8sClient.Delete(ctx, object.DeepCopy()))).To(Succeed())
 			Eventually(func() bool {
-				return apierrors.IsNotFound(k8sClient.Get(ctx, client.ObjectKeyFromObject(definition),
-					definition.DeepCopy()))
+				return apierrors.IsNotFound(k8sClient.Get(ctx, client.ObjectKeyFromObject(object), object.DeepCopy()))
 			}).
 				Should(BeTrue(), "whoever installs it next does not take one for installed that is on its way out")
 		})
+		if object.GetKind() != "CustomResourceDefinition" {
+			continue
+		}
 		Eventually(func(g Gomega) {
 			var crd apiextensionsv1.CustomResourceDefinition
-			g.Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(definition), &crd)).To(Succeed())
+			g.Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(object), &crd)).To(Succeed())
 			g.Expect(crd.Status.Conditions).
 				To(ContainElement(And(HaveField("Type", apiextensionsv1.Established),
 					HaveField("Status", apiextensionsv1.ConditionTrue))))

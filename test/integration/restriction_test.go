@@ -396,6 +396,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 			}
 		}
 		Expect(k8sClient.Update(ctx, lesser)).To(Succeed())
+		withoutPassthrough(ctx)
 		restore := func(ctx context.Context) {
 			found := &rbacv1.ClusterRole{}
 			Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(role), found)).To(Succeed())
@@ -413,6 +414,17 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		Eventually(restrictionStoryOf(ctx, product), "30s").Should(HaveField("Ready", "Complete"),
 			"it tries again less and less often")
 		Expect(passPolicies(ctx, NewWithT(GinkgoT()), tier)).To(HaveLen(1))
+
+		By("doing all of its work with the rights of its own role")
+		operator.stop()
+		operator = startOperator(ctx)
+		pass := getPass(ctx, NewWithT(GinkgoT()), tier)
+		pass.SetAnnotations(nil)
+		Expect(k8sClient.Update(ctx, pass)).To(Succeed())
+		Eventually(func(g Gomega) map[string]string { return getPass(ctx, g, tier).GetAnnotations() }).
+			Should(HaveKeyWithValue("license-operator.io/products", product))
+		create(ctx, newKey(product, product, acme.issue(product, now(), 10*days, 0)))
+		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, tier) }).Should(BeEmpty())
 	})
 
 	It("is not written again by an operator that starts where all is well, nor while nothing changes",
@@ -616,6 +628,25 @@ func passWrites() int {
 		}
 	}
 	return writes
+}
+
+// withoutPassthrough takes every user's rights on policies away for the rest of the spec, so that the operator has no
+// more than those of its own role. It waits until those no longer include creating a policy.
+func withoutPassthrough(ctx context.Context) {
+	GinkgoHelper()
+	passthrough, err := controlplane.CalicoPassthrough()
+	Expect(err).NotTo(HaveOccurred())
+	for _, object := range passthrough {
+		Expect(k8sClient.Delete(ctx, object)).To(Succeed())
+	}
+	DeferCleanup(func(ctx SpecContext) { Expect(plane.Install(ctx, passthrough...)).To(Succeed()) })
+	config, err := plane.OperatorConfig(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	account, err := client.New(config, client.Options{})
+	Expect(err).NotTo(HaveOccurred())
+	Eventually(func() error {
+		return account.Create(ctx, newGlobalPolicy("any", "probe", "Deny"), client.DryRunAll)
+	}).Should(MatchError(apierrors.IsForbidden, "forbidden"))
 }
 
 // suspendLock takes the lock away for the rest of the spec.

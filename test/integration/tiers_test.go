@@ -48,16 +48,10 @@ func calicoObject(kind, namespace, name string, spec map[string]any) *unstructur
 	return o
 }
 
-// installCalico installs the kinds of Calico's tiers and policies, and removes them after the container.
+// installCalico installs the kinds of Calico's tiers and policies, as the Tigera operator does.
 func installCalico(ctx context.Context, on *controlplane.ControlPlane) {
 	GinkgoHelper()
-	definitions, err := controlplane.CalicoDefinitions(ctx)
-	Expect(err).NotTo(HaveOccurred())
-	copies := make([]*unstructured.Unstructured, 0, len(definitions))
-	for _, d := range definitions {
-		copies = append(copies, d.DeepCopy())
-	}
-	Expect(on.Install(ctx, copies...)).To(Succeed())
+	Expect(on.InstallCalico(ctx)).To(Succeed())
 }
 
 // newRestrictingProduct restricts the tiers with this label, 30 days after it is there without a license.
