@@ -6,6 +6,7 @@ package admission
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -37,11 +38,30 @@ func terms(mode api.RestrictionMode, labels ...string) *api.RestrictionSpec {
 // refusedToVendor is the guard's error, the whole of it.
 func refusedToVendor(product string) gomegatypes.GomegaMatcher {
 	return And(Satisfy(apierrors.IsForbidden),
-		MatchError(fmt.Sprintf("licensedproducts.license-operator.io %q is forbidden: "+
-			"ValidatingAdmissionPolicy 'license-operator-guard' with binding 'license-operator-guard' denied request: "+
-			`User "system:serviceaccount:default:vendor" may not add or tighten spec.restriction, since that takes `+
-			`the right to create globalnetworkpolicies.projectcalico.org. `+
-			"Mode Observe takes no such right.", product)))
+		MatchError(fmt.Sprintf("licensedproducts.license-operator.io %q is forbidden: %s", product,
+			lacking("vendor", "create tier.globalnetworkpolicies", "update tier.globalnetworkpolicies",
+				"delete tier.globalnetworkpolicies"))))
+}
+
+// lacking is how the guard refuses a user who lacks rights.
+func lacking(user string, rights ...string) string {
+	return "ValidatingAdmissionPolicy 'license-operator-guard' with binding 'license-operator-guard' denied request: " +
+		`User "system:serviceaccount:default:` + user + `" may not add or tighten spec.restriction: ` +
+		"the user lacks the rights to " + strings.Join(rights, ", ") + " in API group projectcalico.org, for all " +
+		"tiers (without resourceNames). Ask a cluster administrator to grant them or to make this change, or use " +
+		"mode Observe, which needs none."
+}
+
+// manifestOf is a product as a GitOps tool applies it.
+func manifestOf(product *api.LicensedProduct) runtime.ApplyConfiguration {
+	GinkgoHelper()
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(product)
+	Expect(err).NotTo(HaveOccurred())
+	delete(content, "status")
+	object := &unstructured.Unstructured{Object: content}
+	object.SetGroupVersionKind(api.GroupVersion.WithKind("LicensedProduct"))
+	object.SetManagedFields(nil)
+	return client.ApplyConfigurationFromUnstructured(object)
 }
 
 // makeProduct has the administrator make a product with that restriction, and deletes it after the spec.
@@ -144,18 +164,10 @@ var _ = Describe("The guard", func() {
 	It("asks nothing of a GitOps tool that applies what is there, and asks it of one that would tighten it",
 		func(ctx SpecContext) {
 			product := makeProduct(ctx, terms(defaultTierOnly, "licensed"))
-			manifest := func(restriction *api.RestrictionSpec) runtime.ApplyConfiguration {
+			applies := func(restriction *api.RestrictionSpec) error {
 				desired := newProduct(product.Name)
 				desired.Spec.Restriction = restriction
-				content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(desired)
-				Expect(err).NotTo(HaveOccurred())
-				delete(content, "status")
-				object := &unstructured.Unstructured{Object: content}
-				object.SetGroupVersionKind(api.GroupVersion.WithKind("LicensedProduct"))
-				return client.ApplyConfigurationFromUnstructured(object)
-			}
-			applies := func(restriction *api.RestrictionSpec) error {
-				return vendor.Apply(ctx, manifest(restriction), client.FieldOwner("gitops"), client.ForceOwnership)
+				return vendor.Apply(ctx, manifestOf(desired), client.FieldOwner("gitops"), client.ForceOwnership)
 			}
 			for range 2 {
 				Expect(applies(terms(defaultTierOnly, "licensed"))).To(Succeed())

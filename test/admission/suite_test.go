@@ -29,7 +29,8 @@ var (
 	admin client.Client
 	// engineer may do everything with policies, and nothing with products.
 	engineer *user
-	// vendor may do everything with products, and nothing with policies; owner may create policies besides.
+	// vendor may do everything with products, and nothing with policies but what every user may; owner may also write
+	// the policies of all tiers.
 	vendor, owner *user
 	anchors       string
 )
@@ -49,29 +50,36 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	plane, err = controlplane.Start(context.WithoutCancel(ctx), controlplane.Options{})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(plane.Stop()).To(Succeed()) })
-	definitions, err := controlplane.CalicoDefinitions(ctx)
-	Expect(err).NotTo(HaveOccurred())
-	Expect(plane.Install(ctx, definitions...)).To(Succeed())
+	Expect(plane.InstallCalico(ctx)).To(Succeed())
 	Expect(plane.InstallOperator(ctx)).To(Succeed())
 	admin, err = plane.NewClient()
 	Expect(err).NotTo(HaveOccurred())
 
-	everything := []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}
 	policies := rbacv1.PolicyRule{
 		APIGroups: []string{calicoGroup}, Verbs: everything,
 		Resources: []string{"globalnetworkpolicies", "networkpolicies", "stagedglobalnetworkpolicies",
 			"stagednetworkpolicies"},
 	}
-	products := rbacv1.PolicyRule{APIGroups: []string{api.GroupVersion.Group}, Verbs: everything,
-		Resources: []string{"licensedproducts"}}
-	creation := rbacv1.PolicyRule{APIGroups: []string{calicoGroup}, Verbs: []string{"create"},
-		Resources: []string{"globalnetworkpolicies"}}
 	engineer = newUser(ctx, "engineer", policies)
-	vendor = newUser(ctx, "vendor", products)
-	owner = newUser(ctx, "owner", products, creation)
+	vendor = newUser(ctx, "vendor", products())
+	owner = newUser(ctx, "owner", products(), mayWrite("globalnetworkpolicies", "tier.globalnetworkpolicies"))
 
 	awaitPolicies(ctx)
 })
+
+var everything = []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}
+
+// products is the right to do everything with products.
+func products() rbacv1.PolicyRule {
+	return rbacv1.PolicyRule{APIGroups: []string{api.GroupVersion.Group}, Verbs: everything,
+		Resources: []string{"licensedproducts"}}
+}
+
+// mayWrite is the right to create, update and delete resources of Calico's.
+func mayWrite(resources ...string) rbacv1.PolicyRule {
+	return rbacv1.PolicyRule{APIGroups: []string{calicoGroup}, Verbs: []string{"create", "update", "delete"},
+		Resources: resources}
+}
 
 // awaitPolicies waits until all three policies are in force. The API server may take 30 s to find the kind that they
 // read.
@@ -89,6 +97,8 @@ func awaitPolicies(ctx context.Context) {
 		g.Expect(engineer.Create(ctx, newPolicy(globalPolicy, "probe", tier), client.DryRunAll)).To(Succeed())
 		g.Expect(engineer.warnings()).To(ConsistOf(ContainSubstring("'license-operator-notice'")))
 	}).Should(Succeed(), "the notice")
+	Eventually(func() error { return vendor.Create(ctx, newPolicy(globalPolicy, "probe", tier), client.DryRunAll) }).
+		Should(Succeed(), "every user's rights")
 	product := newProduct(unique("product"))
 	product.Spec.Restriction = terms(readOnly)
 	Eventually(func() error { return vendor.Create(ctx, product.DeepCopy(), client.DryRunAll) }).Should(
