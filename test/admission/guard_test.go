@@ -6,7 +6,6 @@ package admission
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -37,19 +36,17 @@ func terms(mode api.RestrictionMode, labels ...string) *api.RestrictionSpec {
 
 // refusedToVendor is the guard's error, the whole of it.
 func refusedToVendor(product string) gomegatypes.GomegaMatcher {
-	return And(Satisfy(apierrors.IsForbidden),
-		MatchError(fmt.Sprintf("licensedproducts.license-operator.io %q is forbidden: %s", product,
-			lacking("vendor", "create tier.globalnetworkpolicies", "update tier.globalnetworkpolicies",
-				"delete tier.globalnetworkpolicies"))))
+	return And(Satisfy(apierrors.IsForbidden), MatchError(
+		fmt.Sprintf("licensedproducts.license-operator.io %q is forbidden: %s", product, denialOf("vendor"))))
 }
 
-// lacking is how the guard refuses a user who lacks rights.
-func lacking(user string, rights ...string) string {
+// denialOf is what the guard says to a user who lacks rights.
+func denialOf(user string) string {
 	return "ValidatingAdmissionPolicy 'license-operator-guard' with binding 'license-operator-guard' denied request: " +
-		`User "system:serviceaccount:default:` + user + `" may not add or tighten spec.restriction: ` +
-		"the user lacks the rights to " + strings.Join(rights, ", ") + " in API group projectcalico.org, for all " +
-		"tiers (without resourceNames). Ask a cluster administrator to grant them or to make this change, or use " +
-		"mode Observe, which needs none."
+		`User "system:serviceaccount:default:` + user + `" may not add or tighten spec.restriction: that needs the ` +
+		"rights to create, update and delete globalnetworkpolicies and tier.globalnetworkpolicies in API group " +
+		"projectcalico.org, for all tiers (without resourceNames). Ask a cluster administrator to grant them or to " +
+		"make this change, or use mode Observe, which needs none."
 }
 
 // manifestOf is a product as a GitOps tool applies it.
