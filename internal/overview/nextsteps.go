@@ -109,8 +109,8 @@ func (a *adviser) outdated() *Step {
 	if status.State == "" || status.ObservedGeneration < a.product.Generation {
 		return &Step{
 			Reason: StepStatusOutdated, Command: "kubectl license doctor",
-			Message: "The operator has not looked at these terms yet, so this is not how things stand. It does " +
-				"within seconds, if it runs.",
+			Message: "The operator has not reconciled this product yet, so its status is out of date. If the " +
+				"operator runs, it does so within seconds.",
 		}
 	}
 	boundary, what := a.missed()
@@ -119,8 +119,8 @@ func (a *adviser) outdated() *Step {
 	}
 	return &Step{
 		Reason: StepStatusOutdated, Command: "kubectl license doctor",
-		Message: fmt.Sprintf("By this machine's clock %s at %s, and the operator has not said so: it does not run, "+
-			"or a clock is wrong.", what, a.at(boundary)),
+		Message: fmt.Sprintf("By this machine's clock %s at %s, but the status does not show it: the operator is "+
+			"not running, or a clock is wrong.", what, a.at(boundary)),
 	}
 }
 
@@ -158,7 +158,7 @@ func (a *adviser) license() *Step {
 	status := &a.product.Status
 	switch status.State {
 	case api.LicensedProductUnlicensed:
-		return a.renewal(StepUnlicensed, "There is no license: no key verifies and has begun."+a.staged())
+		return a.renewal(StepUnlicensed, "No license: the product has no valid key."+a.staged())
 	case api.LicensedProductExpired:
 		return a.renewal(StepExpired, fmt.Sprintf("The license expired at %s, and its grace period ended at %s.%s",
 			a.at(status.ExpiryTime), a.at(status.GraceEndTime), a.staged()))
@@ -238,7 +238,7 @@ func (a *adviser) firstToBegin(after time.Time) *api.LicenseKey {
 func (a *adviser) renewal(reason, message string) *Step {
 	return &Step{
 		Reason:  reason,
-		Message: message + " " + a.fromVendor("Get a license") + " What the vendor has to know:",
+		Message: message + " " + a.fromVendor("Get a license") + " To get what the vendor needs:",
 		Command: "kubectl license request " + a.product.Name,
 	}
 }
@@ -267,10 +267,10 @@ func (a *adviser) invalidKeys() *Step {
 	case 0:
 		return nil
 	case 1:
-		message = fmt.Sprintf("LicenseKey %s does not verify and counts for nothing. %s", names[0], message)
+		message = fmt.Sprintf("LicenseKey %s is invalid and has no effect. %s", names[0], message)
 	default:
-		message = fmt.Sprintf("%d keys do not verify and count for nothing: %s. Mend them, or delete those that "+
-			"nobody needs.", len(names), text.List(names, maxNamedKeys))
+		message = fmt.Sprintf("%d keys are invalid and have no effect: %s. Correct them, or delete those that are "+
+			"not needed.", len(names), text.List(names, maxNamedKeys))
 	}
 	return &Step{
 		Reason: StepKeyInvalid, Message: message,
@@ -289,7 +289,7 @@ func (a *adviser) exceeded() *Step {
 	for i, e := range exceeded {
 		texts[i] = fmt.Sprintf("%d of %d %s", e.Used, e.Limit, e.Name)
 	}
-	return &Step{Reason: StepLimitExceeded, Message: fmt.Sprintf("More is in use than is licensed: %s. %s %s",
+	return &Step{Reason: StepLimitExceeded, Message: fmt.Sprintf("License limit exceeded: %s in use. %s %s",
 		strings.Join(texts, ", "), nothingIsBlocked, a.fromVendor("Use less, or get a larger license"))}
 }
 
@@ -305,7 +305,7 @@ func (a *adviser) nearLimit() *Step {
 	}
 	return &Step{Reason: StepNearLimit, Message: fmt.Sprintf("%d%% or more of what is licensed is in use: %s. %s %s",
 		a.thresholds.UsageWarningPercent, strings.Join(texts, ", "), nothingIsBlocked,
-		a.fromVendor("Should more be added, get a larger license"))}
+		a.fromVendor("To add more, get a larger license"))}
 }
 
 // effects are what a restriction does to the policies of its tiers, by its mode.
@@ -320,8 +320,8 @@ func (a *adviser) restriction() *Step {
 	case status.State == api.RestrictionActive && status.InForce != nil:
 		return &Step{
 			Reason: StepRestricted,
-			Message: fmt.Sprintf("A restriction is in force since %s %s, %s. A renewal lifts it; whoever owns the "+
-				"cluster can put it off:", a.at(status.InForce.SinceTime), ExtentText(status.InForce),
+			Message: fmt.Sprintf("A restriction is in force since %s %s, %s. A renewal ends it; a cluster "+
+				"administrator can pause it:", a.at(status.InForce.SinceTime), ExtentText(status.InForce),
 				effects[status.InForce.Mode]),
 			Command: fmt.Sprintf("kubectl license pause %s --for 72h --reason TEXT", a.product.Name),
 		}
@@ -330,8 +330,8 @@ func (a *adviser) restriction() *Step {
 	case status.State == api.RestrictionPaused && status.Pause != nil && status.EffectiveTime != nil:
 		return &Step{
 			Reason: StepRestrictionPaused,
-			Message: fmt.Sprintf("The restriction is paused until %s, with the reason: %s. Unless a license covers "+
-				"the product by then, it comes into force. What it will do:",
+			Message: fmt.Sprintf("The restriction is paused until %s, with the reason: %s. Then it takes effect "+
+				"unless the license is renewed. To see its effects:",
 				a.at(status.Pause.UntilTime), status.Pause.Reason),
 			Command: "kubectl license simulate " + a.product.Name,
 		}
@@ -350,8 +350,8 @@ func (a *adviser) scheduled(status *api.RestrictionStatus) *Step {
 	}
 	return &Step{
 		Reason: StepRestrictionComing,
-		Message: fmt.Sprintf("A restriction takes effect at %s, unless the product is licensed for longer by then. "+
-			"What it will do:", a.at(status.EffectiveTime)),
+		Message: fmt.Sprintf("A restriction takes effect at %s unless the license is renewed. To see its effects:",
+			a.at(status.EffectiveTime)),
 		Command: "kubectl license simulate " + a.product.Name,
 	}
 }

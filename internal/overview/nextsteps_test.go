@@ -71,7 +71,7 @@ func keyOf(product, name string, state api.LicenseKeyState, reason string) api.L
 
 func TestNextSteps(t *testing.T) {
 	const (
-		get        = "Get a license at https://acme.example/renew. What the vendor has to know:"
+		get        = "Get a license at https://acme.example/renew. To get what the vendor needs:"
 		request    = "kubectl license request acme-mesh"
 		doctor     = "kubectl license doctor"
 		isSimulate = "kubectl license simulate acme-mesh"
@@ -123,20 +123,20 @@ func TestNextSteps(t *testing.T) {
 			change: func(product *api.LicensedProduct) {
 				product.Status = api.LicensedProductStatus{ObservedGeneration: -1}
 			},
-			want: []Step{{StepStatusOutdated, "The operator has not looked at these terms yet, so this is not how " +
-				"things stand. It does within seconds, if it runs.", doctor}},
+			want: []Step{{StepStatusOutdated, "The operator has not reconciled this product yet, so its status is " +
+				"out of date. If the operator runs, it does so within seconds.", doctor}},
 		},
 		"terms that the operator has not seen": {
 			change: func(product *api.LicensedProduct) { product.Generation = 3 },
-			want: []Step{{StepStatusOutdated, "The operator has not looked at these terms yet, so this is not how " +
-				"things stand. It does within seconds, if it runs.", doctor}},
+			want: []Step{{StepStatusOutdated, "The operator has not reconciled this product yet, so its status is " +
+				"out of date. If the operator runs, it does so within seconds.", doctor}},
 		},
 		"an expiry that the operator has not seen": {
 			change: expire(api.LicensedProductValid, -1, 100, 100),
 			want: []Step{{
 				StepStatusOutdated,
-				"By this machine's clock the license expired at 2026-11-21T10:00:00Z (24 hours ago), and the " +
-					"operator has not said so: it does not run, or a clock is wrong.", doctor,
+				"By this machine's clock the license expired at 2026-11-21T10:00:00Z (24 hours ago), but the status " +
+					"does not show it: the operator is not running, or a clock is wrong.", doctor,
 			}},
 		},
 		"an expiry that the operator does not see, since its clock is behind": {
@@ -152,8 +152,8 @@ func TestNextSteps(t *testing.T) {
 			change: expire(api.LicensedProductGracePeriod, -31, -1, 100),
 			want: []Step{{
 				StepStatusOutdated,
-				"By this machine's clock the grace period ended at 2026-11-21T10:00:00Z (24 hours ago), and the " +
-					"operator has not said so: it does not run, or a clock is wrong.", doctor,
+				"By this machine's clock the grace period ended at 2026-11-21T10:00:00Z (24 hours ago), but the " +
+					"status does not show it: the operator is not running, or a clock is wrong.", doctor,
 			}},
 		},
 		"terms that cannot be used": {
@@ -168,7 +168,7 @@ func TestNextSteps(t *testing.T) {
 			change: func(product *api.LicensedProduct) {
 				product.Status = api.LicensedProductStatus{ObservedGeneration: 2, State: api.LicensedProductUnlicensed}
 			},
-			want: []Step{{StepUnlicensed, "There is no license: no key verifies and has begun. " + get, request}},
+			want: []Step{{StepUnlicensed, "No license: the product has no valid key. " + get, request}},
 		},
 		"never licensed, and a key to come": {
 			change: func(product *api.LicensedProduct) {
@@ -177,9 +177,8 @@ func TestNextSteps(t *testing.T) {
 			},
 			keys: []api.LicenseKey{later, staged},
 			want: []Step{{
-				StepUnlicensed, "There is no license: no key verifies and has begun. LicenseKey acme-mesh-2027 " +
-					"begins at 2026-11-25T10:00:00Z (in 3 days). " +
-					"Get a license from Acme. What the vendor has to know:", request,
+				StepUnlicensed, "No license: the product has no valid key. LicenseKey acme-mesh-2027 begins at " +
+					"2026-11-25T10:00:00Z (in 3 days). Get a license from Acme. To get what the vendor needs:", request,
 			}},
 		},
 		"a begin that the operator has not seen": {
@@ -191,11 +190,12 @@ func TestNextSteps(t *testing.T) {
 				{
 					StepStatusOutdated,
 					"By this machine's clock LicenseKey acme-mesh-2026 began at 2026-11-22T09:00:00Z (60 minutes " +
-						"ago), and the operator has not said so: it does not run, or a clock is wrong.", doctor,
+						"ago), but the status does not show it: the operator is not running, or a clock is wrong.",
+					doctor,
 				},
 				{
-					StepUnlicensed, "There is no license: no key verifies and has begun. LicenseKey acme-mesh-2027 " +
-						"begins at 2026-11-25T10:00:00Z (in 3 days). " + get, request,
+					StepUnlicensed, "No license: the product has no valid key. LicenseKey acme-mesh-2027 begins at " +
+						"2026-11-25T10:00:00Z (in 3 days). " + get, request,
 				},
 			},
 		},
@@ -204,15 +204,15 @@ func TestNextSteps(t *testing.T) {
 				product.Status = api.LicensedProductStatus{ObservedGeneration: 2, State: api.LicensedProductUnlicensed}
 			},
 			keys: []api.LicenseKey{begun(28 * time.Second)},
-			want: []Step{{StepUnlicensed, "There is no license: no key verifies and has begun. " + get, request}},
+			want: []Step{{StepUnlicensed, "No license: the product has no valid key. " + get, request}},
 		},
 		"a begin and an expiry that the operator has not seen": {
 			change: expire(api.LicensedProductValid, -1, 100, 100),
 			keys:   []api.LicenseKey{begun(25 * time.Hour)},
 			want: []Step{{
 				StepStatusOutdated,
-				"By this machine's clock the license expired at 2026-11-21T10:00:00Z (24 hours ago), and the " +
-					"operator has not said so: it does not run, or a clock is wrong.", doctor,
+				"By this machine's clock the license expired at 2026-11-21T10:00:00Z (24 hours ago), but the status " +
+					"does not show it: the operator is not running, or a clock is wrong.", doctor,
 			}},
 		},
 		"a begin that the operator does not see, since its clock is behind": {
@@ -277,32 +277,33 @@ func TestNextSteps(t *testing.T) {
 		"a key that does not verify": {
 			keys: []api.LicenseKey{keyOf("acme-mesh", "forged", api.LicenseKeyInvalid, api.ReasonSignatureInvalid)},
 			want: []Step{{
-				StepKeyInvalid, "LicenseKey forged (SignatureInvalid) does not verify and counts for nothing. It is " +
-					"wrong, \x1b[31mso wrong.", "kubectl license keys acme-mesh -o wide",
+				StepKeyInvalid,
+				"LicenseKey forged (SignatureInvalid) is invalid and has no effect. It is wrong, \x1b[31mso wrong.",
+				"kubectl license keys acme-mesh -o wide",
 			}},
 		},
 		"many that do not": {
 			keys: manyInvalid(1000),
 			want: []Step{{
-				StepKeyInvalid, "1000 keys do not verify and count for nothing: k0000 (LicenseRevoked), k0001 " +
-					"(LicenseRevoked), k0002 (LicenseRevoked) and 997 more. " +
-					"Mend them, or delete those that nobody needs.", "kubectl license keys acme-mesh -o wide",
+				StepKeyInvalid, "1000 keys are invalid and have no effect: k0000 (LicenseRevoked), k0001 " +
+					"(LicenseRevoked), k0002 (LicenseRevoked) and 997 more. Correct them, or delete those that are " +
+					"not needed.", "kubectl license keys acme-mesh -o wide",
 			}},
 		},
 		"a limit exceeded, and another near": {
 			change: use(101, 360),
 			want: []Step{
-				{StepLimitExceeded, "More is in use than is licensed: 101 of 100 nodes. Nothing is blocked. Use " +
-					"less, or get a larger license at https://acme.example/renew.", ""},
+				{StepLimitExceeded, "License limit exceeded: 101 of 100 nodes in use. Nothing is blocked. Use less, " +
+					"or get a larger license at https://acme.example/renew.", ""},
 				{StepNearLimit, "90% or more of what is licensed is in use: 360 of 400 cores. Nothing is blocked. " +
-					"Should more be added, get a larger license at https://acme.example/renew.", ""},
+					"To add more, get a larger license at https://acme.example/renew.", ""},
 			},
 		},
 		"a restriction to come": {
 			change: restrict(api.RestrictionStatus{State: api.RestrictionScheduled, EffectiveTime: inDays(59)}),
 			want: []Step{{
-				StepRestrictionComing, "A restriction takes effect at 2027-01-20T10:00:00Z (in 59 days), unless the " +
-					"product is licensed for longer by then. What it will do:", isSimulate,
+				StepRestrictionComing, "A restriction takes effect at 2027-01-20T10:00:00Z (in 59 days) unless the " +
+					"license is renewed. To see its effects:", isSimulate,
 			}},
 		},
 		"a restriction to come, some day": {
@@ -321,8 +322,8 @@ func TestNextSteps(t *testing.T) {
 			}}),
 			want: []Step{{
 				StepRestricted, "A restriction is in force since 2026-11-20T10:00:00Z (2 days ago) in 2 tiers with " +
-					"120 policies, which are not applied to pods. " +
-					"A renewal lifts it; whoever owns the cluster can put it off:",
+					"120 policies, which are not applied to pods. A renewal ends it; a cluster administrator can " +
+					"pause it:",
 				"kubectl license pause acme-mesh --for 72h --reason TEXT",
 			}},
 		},
@@ -333,8 +334,8 @@ func TestNextSteps(t *testing.T) {
 			}),
 			want: []Step{{
 				StepRestrictionPaused, "The restriction is paused until 2026-11-24T10:00:00Z (in 2 days), with the " +
-					"reason: Freeze. Unless a license covers the product by then, it comes into force. What it " +
-					"will do:", isSimulate,
+					"reason: Freeze. Then it takes effect unless the license is renewed. To see its effects:",
+				isSimulate,
 			}},
 		},
 		"a pause that is long over when a restriction comes": {
@@ -349,8 +350,8 @@ func TestNextSteps(t *testing.T) {
 				Pause: &api.RestrictionPause{SinceTime: inDays(-1), UntilTime: inDays(10), Reason: "Freeze"},
 			}),
 			want: []Step{{
-				StepRestrictionComing, "A restriction takes effect at 2026-12-02T10:00:00Z (in 10 days), unless the " +
-					"product is licensed for longer by then. What it will do:", isSimulate,
+				StepRestrictionComing, "A restriction takes effect at 2026-12-02T10:00:00Z (in 10 days) unless the " +
+					"license is renewed. To see its effects:", isSimulate,
 			}},
 		},
 		"a restriction that is bypassed": {

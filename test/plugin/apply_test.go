@@ -387,8 +387,8 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 		asked.answer(ctx, "y\n")
 		Expect(licenseOf("acme-mesh-1")).To(Equal("L-2"))
 		Expect(asked.ExitCode()).To(Equal(1))
-		Expect(asked.Err).To(gbytes.Say("error: LicenseKey acme-mesh-1 has changed meanwhile\n" +
-			"Nothing was applied. Run the command again: it then shows what there is now.\n"))
+		Expect(asked.Err).To(gbytes.Say("error: LicenseKey acme-mesh-1 has changed in the meantime\nNothing was " +
+			"applied. Run the command again: it then shows what there is now.\n"))
 
 		asked = a.begin(ctx, "apply", "key.yaml", "-o", "name")
 		colleague("colleague-again.yaml")

@@ -230,7 +230,7 @@ var _ = Describe("kubectl license doctor", Ordered, func() {
 
 		Expect(manager.Stop()).To(Succeed())
 		checked = checks(ctx, s)
-		Expect(checked["Leader"].Message).To(Equal("nobody leads: the one who did has stopped"))
+		Expect(checked["Leader"].Message).To(Equal("no leader: the lease was released"))
 		Expect(checked["Installations"].Message).
 			To(Equal("the operator leads in namespace default, and not in license-operator-system"))
 	})

@@ -67,7 +67,7 @@ func NewCommand(env command.Environment) *cobra.Command {
 		"product and the license ID)")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "apply without asking")
 	flags.Var(&o.dryRun, "dry-run", "change nothing: `MODE` client only shows what the key would change, server "+
-		"also asks the API server whether it would take it (none, client or server)")
+		"also validates it on the API server (none, client or server)")
 	output.AddFlag(cmd, &o.output, "text", output.JSON, output.YAML, output.Name)
 	wait.AddTimeoutFlag(cmd, &o.timeout)
 	command.CompleteFlag(cmd, "name")
@@ -99,8 +99,8 @@ func (o *options) validate() error {
 		return err
 	}
 	if o.File == files.StandardInput && !o.yes && o.dryRun == dryRunNone && !term.IsTerminal(o.In) {
-		return command.FailWithHint(sayYesBefore, "the key comes from the standard input, so there is nobody to say "+
-			"yes")
+		return command.FailWithHint(sayYesBefore,
+			"the key comes from standard input, so the command cannot ask for confirmation")
 	}
 	return nil
 }
@@ -163,11 +163,11 @@ func (o *options) read() (*input, error) {
 	}
 	key.name, key.ProductName = cmp.Or(key.name, o.name), cmp.Or(key.ProductName, o.product)
 	if key.Repaired {
-		term.Warnf(o.ErrOut, "the token in %s is not in one piece, as after a journey by mail: what is applied is the "+
-			"token put together again", o.SourceName())
+		term.Warnf(o.ErrOut, "the token in %s has line breaks or spaces, as from an email: applying it without them",
+			o.SourceName())
 	}
 	if len(key.left) > 0 {
-		term.Warnf(o.ErrOut, "only the key is applied, and nothing else that is in %s: %s", o.SourceName(),
+		term.Warnf(o.ErrOut, "applying only the key; ignored in %s: %s", o.SourceName(),
 			strings.Join(key.left, ", "))
 	}
 	return key, nil

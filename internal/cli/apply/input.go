@@ -70,7 +70,7 @@ func onlyKeyHolder(objects []manifest.Object) (holder *manifest.Object, left []s
 	if len(same) > 1 {
 		return nil, nil,
 			keyfile.Unreadable("Give one of them at a time.",
-				"there are several keys in it, %ss %s: this command applies one", holder.Kind, strings.Join(same, ", "))
+				"found several keys, %ss %s: this command applies one", holder.Kind, strings.Join(same, ", "))
 	}
 	return holder, left, nil
 }
@@ -90,10 +90,9 @@ func (c *input) readManifest(o *manifest.Object) error {
 			strings.TrimPrefix(manifest.DecodingProblem(err), "json: "))
 	}
 	if extra := unsuitable(&key); len(extra) > 0 {
-		return keyfile.Unreadable("Leave in metadata the name, labels and annotations, and take the rest out; or "+
-			"apply the "+
-			"manifest as it is: kubectl apply -f FILE",
-			"LicenseKey %s has %s, which a vendor does not send and this command does not apply", o.Name(),
+		return keyfile.Unreadable("Keep only name, labels and annotations in metadata, or apply the manifest as it "+
+			"is: kubectl apply -f FILE",
+			"LicenseKey %s has %s, which this command does not apply", o.Name(),
 			strings.Join(extra, ", "))
 	}
 	if ref := key.Spec.TokenSecretRef; ref != nil {
@@ -102,8 +101,8 @@ func (c *input) readManifest(o *manifest.Object) error {
 			"then apply the manifest as it is:\n"+
 			"  kubectl get secret %s -o yaml | kubectl license inspect -\n  kubectl apply -f FILE",
 			text.ShellQuote(ref.Name)),
-			"the token of LicenseKey %s is not in the manifest, but in the entry %s of Secret %s: it cannot be "+
-				"verified before it is applied", o.Name(), ref.Key, ref.Name)
+			"LicenseKey %s reads its token from the entry %s of Secret %s: it cannot be verified before it is applied",
+			o.Name(), ref.Key, ref.Name)
 	}
 	// They are shown before any API server has seen them, and no signature covers them.
 	for _, named := range []struct{ field, name string }{
@@ -232,17 +231,17 @@ func (c *input) fits(keys []api.LicenseKey) error {
 	const another = "Give the new key another name, in its manifest or with --name for a token alone."
 	switch existing := &keys[i].Spec; {
 	case existing.ProductName != c.ProductName:
-		return command.FailWithHint(another, "LicenseKey %s is there, for LicensedProduct %s, and cannot become one "+
-			"for %s", c.name, existing.ProductName, c.ProductName)
+		return command.FailWithHint(another, "LicenseKey %s exists for LicensedProduct %s and cannot be changed to %s",
+			c.name, existing.ProductName, c.ProductName)
 	case existing.TokenSecretRef != nil:
 		return command.FailWithHint("Put the new token into that Secret, in the namespace that license-operator runs "+
 			"in. Or: "+
 			strings.ToLower(another[:1])+another[1:],
-			"LicenseKey %s is there, and takes its token from the entry %s of Secret %s", c.name,
+			"LicenseKey %s exists and reads its token from the entry %s of Secret %s", c.name,
 			existing.TokenSecretRef.Key, existing.TokenSecretRef.Name)
 	case existing.Certificate != "" && c.Certificate == "":
-		return command.FailWithHint(another, "LicenseKey %s is there, with a spec.certificate that the new token "+
-			"comes without", c.name)
+		return command.FailWithHint(another,
+			"LicenseKey %s exists with a spec.certificate, which the new key does not have", c.name)
 	}
 	return nil
 }

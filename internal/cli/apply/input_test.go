@@ -69,11 +69,11 @@ func TestReadCandidate(t *testing.T) {
 		"a Secret": {text: secret, want: &input{Key: bare}},
 		"two Secrets": {
 			text: secret + "---\n" + secret,
-			err:  "there are several keys in it, Secrets license, license: this command applies one",
+			err:  "found several keys, Secrets license, license: this command applies one",
 		},
 		"two in lists": {
 			text: list(document, strings.Replace(document, "acme-mesh-1", "acme-mesh-2", 1)),
-			err:  "there are several keys in it, LicenseKeys acme-mesh-1, acme-mesh-2: this command applies one",
+			err:  "found several keys, LicenseKeys acme-mesh-1, acme-mesh-2: this command applies one",
 		},
 		"a field that is none": {
 			text: strings.Replace(document, "metadata:", "metadata:\n  label: {}", 1),
@@ -100,8 +100,8 @@ func TestReadCandidate(t *testing.T) {
 		},
 		"of a namespace, with a finalizer": {
 			text: strings.Replace(document, "metadata:", "metadata:\n  namespace: default\n  finalizers: [x]", 1),
-			err: "LicenseKey acme-mesh-1 has metadata.finalizers, metadata.namespace, which a vendor does not send " +
-				"and this command does not apply",
+			err: "LicenseKey acme-mesh-1 has metadata.finalizers, metadata.namespace, which this command does " +
+				"not apply",
 		},
 		"without a token": {
 			text: strings.Replace(document, token, `""`, 1),
@@ -111,7 +111,7 @@ func TestReadCandidate(t *testing.T) {
 			text: strings.Replace(document, "license-operator.io/v1alpha1", "projectcalico.org/v3", 1),
 			err:  "this is a LicenseKey of projectcalico.org/v3, not a LicenseKey of license-operator.io/v1alpha1",
 		},
-		"nothing": {text: "", err: "there is no license key in it"},
+		"nothing": {text: "", err: "no license key found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := readInput([]byte(test.text))

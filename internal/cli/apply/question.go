@@ -17,13 +17,13 @@ import (
 )
 
 // sayYesBefore is what there is to do where nobody can be asked.
-const sayYesBefore = "Apply it without a question: --yes"
+const sayYesBefore = "To apply it without confirmation: --yes"
 
 // ask has whoever sits there say yes.
 func (o *options) ask(ctx context.Context) error {
 	if !term.IsTerminal(o.In) {
 		return command.FailWithHint("Nothing was applied. "+sayYesBefore,
-			"the standard input is no terminal, so there is nobody to say yes")
+			"standard input is not a terminal, so the command cannot ask for confirmation")
 	}
 	_, _ = fmt.Fprint(o.ErrOut, "Apply it? [y/N] ")
 	answer, err := o.answer(ctx)
@@ -41,7 +41,7 @@ func (o *options) ask(ctx context.Context) error {
 		return nil
 	default:
 		return command.FailWithHint("To apply it, run the command again and answer y.",
-			"nothing was applied, since you did not say yes")
+			"nothing was applied: not confirmed")
 	}
 }
 

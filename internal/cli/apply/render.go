@@ -64,7 +64,7 @@ func (p *preview) tell(s term.Screen) error {
 
 func (p *preview) verificationText() string {
 	if p.ClusterUnknown {
-		return "it verifies, but for its cluster"
+		return "verified, except for its cluster"
 	}
 	return "it verifies"
 }
@@ -74,11 +74,11 @@ func (p *preview) changeText() string {
 	case p.Change == keyCreated:
 		return " (new)"
 	case p.Change == keyTokenReplaced && p.ReplacedLicenseID != "":
-		return fmt.Sprintf(" (is there, with license %s, which this one replaces)", p.ReplacedLicenseID)
+		return fmt.Sprintf(" (exists; its license %s is replaced)", p.ReplacedLicenseID)
 	case p.Change == keyTokenReplaced:
-		return " (is there, with another token, which this one replaces)"
+		return " (exists; its token is replaced)"
 	default:
-		return " (is there, with this token; its certificate, labels or annotations change)"
+		return " (exists with this token; its certificate, labels or annotations change)"
 	}
 }
 
@@ -176,7 +176,7 @@ func (p *preview) conclusion() string {
 	case p.After.isRestricted():
 		words += " The restriction stays in force."
 	case p.startsMeanwhile():
-		words += fmt.Sprintf(" The restriction comes into force at %s.", text.Time(p.RestrictionStartTime.Time))
+		words += fmt.Sprintf(" The restriction takes effect at %s.", text.Time(p.RestrictionStartTime.Time))
 	}
 	if p.ClusterUnknown {
 		words += " All of that, if the key is for this cluster."
@@ -191,24 +191,24 @@ func (p *preview) conclusionOfKey() string {
 	active := cmp.Or(p.After.ActiveLicenseKeyName, "no key")
 	switch {
 	case p.State == api.LicenseKeyNotYetValid && p.AtTakeover != nil && p.TakeoverTime.Time.Equal(p.claims.NotBefore):
-		return fmt.Sprintf("The key begins at %s and takes over then, by itself; until then %s is active.",
+		return fmt.Sprintf("The key becomes active at %s; until then %s is active.",
 			text.Time(p.claims.NotBefore), active)
 	case p.AtTakeover != nil:
-		return fmt.Sprintf("The key is not the active one for now: %s is, and this one takes over at %s, by itself.",
+		return fmt.Sprintf("The key is not active yet: %s is active, and this key takes over at %s.",
 			active, text.Time(p.TakeoverTime.Time))
 	case p.State == api.LicenseKeyExpired:
 		return fmt.Sprintf("The key changes nothing: it has expired, and its grace period ended at %s.",
 			text.Time(p.claims.GraceEnd()))
 	default:
-		return fmt.Sprintf("The key changes nothing: %s is the active key, and stays it for as long as this one "+
-			"could count.", active)
+		return fmt.Sprintf("The key changes nothing: %s is the active key and stays active until this one ends.",
+			active)
 	}
 }
 
 func (p *preview) conclusionOfActive() string {
 	switch {
 	case p.State == api.LicenseKeyExpired:
-		return fmt.Sprintf("The key licenses nothing any more: it has expired, and its grace period ended at %s.",
+		return fmt.Sprintf("The key has no effect: it has expired, and its grace period ended at %s.",
 			text.Time(p.claims.GraceEnd()))
 	case p.State == api.LicenseKeyGracePeriod:
 		return "The key is in force as soon as it is applied, but it has expired already and is in its grace period."
@@ -222,7 +222,7 @@ func (p *preview) conclusionOfActive() string {
 // warn tells of what somebody who says yes might have overlooked.
 func (p *preview) warn(out io.Writer) {
 	if p.ClusterUnknown {
-		term.Warnf(out, "the key is for certain clusters, and whether this is one of them cannot be seen from here: %v",
+		term.Warnf(out, "cannot check whether the key is for this cluster: %v",
 			p.clusterErr)
 	}
 	for _, limit := range p.exceeded() {
@@ -230,24 +230,22 @@ func (p *preview) warn(out io.Writer) {
 		if p.AtTakeover != nil {
 			consequence = fmt.Sprintf("will be over its limit from %s on", text.Time(p.TakeoverTime.Time))
 		}
-		term.Warnf(out, "%d %s are in use, and the key is for %d: that blocks nothing, but the product %s",
+		term.Warnf(out, "%d %s in use, but the key allows %d: nothing is blocked, but the product %s",
 			*p.used(limit.Name), limit.Name, *limit.Value, consequence)
 	}
 	switch before, after := p.Before.CoverageEndTime, p.After.CoverageEndTime; {
 	case license.Usable(p.Before.State) && !license.Usable(p.After.State):
-		term.Warnf(out, "without the token that is replaced, LicensedProduct %s is %s at once: to keep it until the "+
-			"new "+
-			"one takes over, apply that under another name", p.ProductName, p.After.State)
+		term.Warnf(out, "replacing this token makes LicensedProduct %s %s at once: apply the new key under another "+
+			"name to keep both", p.ProductName, p.After.State)
 	case license.Usable(p.Before.State) && before != nil && (after == nil || after.Before(before)):
 		term.Warnf(out, "LicensedProduct %s is covered for a shorter time than before, until %s instead of %s",
 			p.ProductName, timeText(after), timeText(before))
 	}
 	if p.twin != "" {
-		term.Warnf(out, "LicenseKey %s has the same license: two keys with it are worth no more than one", p.twin)
+		term.Warnf(out, "LicenseKey %s contains the same license; duplicates do not add up", p.twin)
 	}
 	for _, name := range p.stale {
-		term.Warnf(out, "the operator has not looked at LicenseKey %s as it is now: what it found before counts, if "+
-			"anything", name)
+		term.Warnf(out, "the operator has not reconciled the current LicenseKey %s yet: its last status is used", name)
 	}
 }
 

@@ -88,20 +88,20 @@ func (o *options) search(
 		}
 	}
 	const few = 5
-	const name = "Name the product that the key is for with --product: it then says why."
+	const name = "Name the product with --product to see why."
 	switch {
 	case len(all) == 0:
 		return nil, nil,
 			command.FailWithHint("Apply the LicensedProduct first that comes with the product.",
-				"there are no LicensedProducts in the cluster, and so nothing to verify the key against")
+				"no LicensedProducts found in the cluster, so the key cannot be verified")
 	case len(accepting) == 0:
 		return nil, nil,
 			command.ExitError(command.ExitUnverified, "Nothing was applied. "+name,
 				"the key does not verify against any of the LicensedProducts %s", text.List(all, few))
 	case len(accepting) > 1:
 		return nil, nil,
-			command.UsageError(o.command, "the key is good for several LicensedProducts, %s: say with --product for "+
-				"which", text.List(accepting, few))
+			command.UsageError(o.command, "the key is valid for several LicensedProducts, %s: name one with --product",
+				text.List(accepting, few))
 	}
 	return product, verified, nil
 }
@@ -114,7 +114,7 @@ func (o *options) verifyFor(
 	if err != nil {
 		return nil,
 			command.FailWithHint("See its condition Ready: kubectl describe lprod "+product.Name,
-				"the terms of LicensedProduct %s cannot be used: %v", product.Name, err)
+				"LicensedProduct %s has invalid terms: %v", product.Name, err)
 	}
 	trusted := license.ResolveTime(license.ClockReading{Now: o.now, Agreement: license.ClocksAgree}, product)
 	result := token.Verify(key.Token, key.Certificate, terms, clusterUID, trusted.Now)

@@ -42,14 +42,14 @@ func (o *options) await(ctx context.Context, key *input, found *preview) (*opera
 	case errors.Is(err, wait.ErrUnanswered):
 		return nil, said.disagreement(found, o.timeout)
 	case apierrors.IsForbidden(err):
-		return nil, command.FailWithHint("Ask whoever administers the cluster for get on licensekeys and "+
-			"licensedproducts of "+
-			"license-operator.io.",
-			"LicenseKey %s is applied, and whether it counts cannot be seen: %v", key.name, err)
+		return nil,
+			command.FailWithHint("Ask a cluster administrator for get on licensekeys and licensedproducts of "+
+				"license-operator.io.",
+				"LicenseKey %s is applied, but its status cannot be read: %v", key.name, err)
 	default:
 		return nil,
 			command.FailWithHint("Check the connection with: kubectl get lk "+key.name,
-				"LicenseKey %s is applied, and whether it counts cannot be seen: %v", key.name, err)
+				"LicenseKey %s is applied, but its status cannot be read: %v", key.name, err)
 	}
 }
 
@@ -71,11 +71,11 @@ func (v *operatorView) conditions() (ready, active *metav1.Condition) {
 
 // standing is what there is to say of a key that has been applied before.
 func (v *operatorView) standing() string {
-	text := fmt.Sprintf("Nothing to do: LicenseKey %s is there already, and has this token.", v.key.Name)
+	text := fmt.Sprintf("Nothing to do: LicenseKey %s already has this token.", v.key.Name)
 	ready, active := v.conditions()
 	switch {
 	case ready == nil || active == nil:
-		return text + " The operator has not looked at it yet."
+		return text + " The operator has not reconciled it yet."
 	case ready.Status != metav1.ConditionTrue:
 		return fmt.Sprintf("%s The operator does not accept it: %s. %s", text, ready.Reason, ready.Message)
 	default:
@@ -111,17 +111,18 @@ func (v *operatorView) disagreement(found *preview, timeout time.Duration) error
 		return command.FailWithHint("Is it running? kubectl get pods -A | grep license-operator\nIt takes the key up "+
 			"as soon as "+
 			"it can. "+see,
-			"LicenseKey %s is applied, but there is no answer from the operator within %s", name, timeout)
+			"LicenseKey %s is applied, but the operator did not update its status within %s", name, timeout)
 	case ready.Status != metav1.ConditionTrue:
 		return command.FailWithHint(see, "LicenseKey %s is applied, but the operator does not accept it: %s. %s", name,
 			ready.Reason, ready.Message)
 	case (active.Status == metav1.ConditionTrue) != found.Active:
-		return command.FailWithHint(see, "LicenseKey %s is applied and verified, but does not count as foretold: it "+
-			"is %s. %s", name, active.Reason, active.Message)
+		return command.FailWithHint(see,
+			"LicenseKey %s is applied and verified, but has another effect than shown: it is %s. %s", name,
+			active.Reason, active.Message)
 	default:
 		return command.FailWithHint("See more: kubectl describe lprod "+found.ProductName,
-			"LicenseKey %s is applied and verified, but LicensedProduct %s is not as foretold after %s: it is %s, "+
-				"its active key is %s", name, found.ProductName, timeout,
+			"LicenseKey %s is applied and verified, but LicensedProduct %s is not as shown after %s: it is %s, its "+
+				"active key is %s", name, found.ProductName, timeout,
 			v.product.Status.State, cmp.Or(v.product.Status.ActiveLicenseKeyName, "none"))
 	}
 }

@@ -90,12 +90,11 @@ func (c *input) explain(err error, tried bool) error {
 	case meta.IsNoMatchError(err), apierrors.IsNotFound(err):
 		return kubeclient.NotInstalled()
 	case apierrors.IsForbidden(err):
-		return command.FailWithHint("Nothing was applied. Ask whoever administers the cluster for create and patch on "+
-			"licensekeys.license-operator.io, or for doing this.", "%s", message)
+		return command.FailWithHint("Nothing was applied. Ask a cluster administrator for create and patch on "+
+			"licensekeys.license-operator.io, or to do this for you.", "%s", message)
 	case apierrors.IsInvalid(err):
-		return command.FailWithHint("Nothing was applied. Mend what it names, in the manifest if there is one, and "+
-			"apply the "+
-			"key again.", "%s", message)
+		return command.FailWithHint("Nothing was applied. Correct the fields that it names, and apply the key again.",
+			"%s", message)
 	case !tried && isUnanswered(err):
 		return c.explainSilence(err, message)
 	default:
@@ -107,7 +106,7 @@ func (c *input) explain(err error, tried bool) error {
 // overtaken is the failure where the LicenseKey of the name is not the one any more that was shown.
 func (c *input) overtaken() error {
 	return command.FailWithHint("Nothing was applied. Run the command again: it then shows what there is now.",
-		"LicenseKey %s has changed meanwhile", c.name)
+		"LicenseKey %s has changed in the meantime", c.name)
 }
 
 func (c *input) explainConflicts(others conflicts, message string) error {
@@ -132,9 +131,9 @@ func isUnanswered(err error) bool {
 }
 
 func (c *input) explainSilence(err error, message string) error {
-	next := "See whether it has been, and then apply it again if need be: kubectl get lk " + c.name
+	next := "Check it, and apply it again if necessary: kubectl get lk " + c.name
 	if errors.Is(err, context.Canceled) {
-		return command.FailWithHint(next, "interrupted: it is not known whether LicenseKey %s was applied", c.name)
+		return command.FailWithHint(next, "interrupted: LicenseKey %s may or may not have been applied", c.name)
 	}
-	return command.FailWithHint(next, "it is not known whether LicenseKey %s was applied: %s", c.name, message)
+	return command.FailWithHint(next, "LicenseKey %s may or may not have been applied: %s", c.name, message)
 }

@@ -35,9 +35,9 @@ func TestExplainWrite(t *testing.T) {
 		}
 		return apierrors.NewApplyConflict(causes, "Apply failed with conflicts")
 	}
-	const see = "See whether it has been, and then apply it again if need be: kubectl get lk key"
+	const see = "Check it, and apply it again if necessary: kubectl get lk key"
 	unknown := func(err error) *command.Failure {
-		return command.FailWithHint(see, "it is not known whether LicenseKey key was applied: %v", err)
+		return command.FailWithHint(see, "LicenseKey key may or may not have been applied: %v", err)
 	}
 	hung := &url.Error{Op: "Patch", URL: "https://api", Err: context.DeadlineExceeded}
 	for name, test := range map[string]struct {
@@ -47,7 +47,7 @@ func TestExplainWrite(t *testing.T) {
 	}{
 		"interrupted": {
 			err:  fmt.Errorf("request: %w", context.Canceled),
-			want: command.FailWithHint(see, "interrupted: it is not known whether LicenseKey key was applied"),
+			want: command.FailWithHint(see, "interrupted: LicenseKey key may or may not have been applied"),
 		},
 		"a request timeout": {err: hung, want: unknown(hung)},
 		"a connection lost": {err: errors.New("EOF"), want: unknown(errors.New("EOF"))},
@@ -71,8 +71,7 @@ func TestExplainWrite(t *testing.T) {
 				field.ErrorList{
 					field.Invalid(field.NewPath("metadata", "labels"), "a b", "no label"),
 				}),
-			want: command.FailWithHint("Nothing was applied. Mend what it names, in the manifest if there is one, "+
-				"and apply the "+
+			want: command.FailWithHint("Nothing was applied. Correct the fields that it names, and apply the "+
 				"key again.",
 				`LicenseKey.license-operator.io "key" is invalid: metadata.labels: Invalid value: "a b": no label`),
 		},
@@ -95,13 +94,12 @@ func TestExplainWrite(t *testing.T) {
 		"it has changed": {
 			err: apierrors.NewConflict(resource, "key", errors.New("the object has been modified")),
 			want: command.FailWithHint("Nothing was applied. Run the command again: it then shows what there is now.",
-				"LicenseKey key has changed meanwhile"),
+				"LicenseKey key has changed in the meantime"),
 		},
 		"a token in the answer": {
 			err: apierrors.NewForbidden(resource, "key", errors.New("no eyJh.eyJi.c2ln here")),
-			want: command.FailWithHint("Nothing was applied. Ask whoever administers the cluster for create and "+
-				"patch on "+
-				"licensekeys.license-operator.io, or for doing this.",
+			want: command.FailWithHint("Nothing was applied. Ask a cluster administrator for create and patch on "+
+				"licensekeys.license-operator.io, or to do this for you.",
 				`licensekeys.license-operator.io "key" is forbidden: no <token> here`),
 		},
 	} {

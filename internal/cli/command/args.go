@@ -42,7 +42,7 @@ func UnknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	message := fmt.Sprintf("there is no command %q in '%s'", args[0], cmd.CommandPath())
+	message := fmt.Sprintf("unknown command %q for '%s'", args[0], cmd.CommandPath())
 	cmd.SuggestionsMinimumDistance = 2
 	if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
 		message += fmt.Sprintf("; did you mean %s?", strings.Join(similar, " or "))

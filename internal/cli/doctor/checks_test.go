@@ -171,27 +171,18 @@ func TestHealthyInstallation(t *testing.T) {
 	if err := checks.print(term.Screen{Writer: &text}, ""); err != nil {
 		t.Fatal(err)
 	}
-	want := "ok   CRDs            licensedproducts and licensekeys are served and stored as v1alpha1, with the fields " +
-		`that this plugin knows
-ok   Kubernetes      v1.36.3
-ok   Versions        plugin and operator are v1.2.0
-ok   Pods            2 pods are ready in namespace licensing
-ok   Leader          operator-2_1234 leads
-ok   Installations   there is no other
-ok   Admission       3 ValidatingAdmissionPolicies are in place, and bound
-ok   Restrictions    1 restriction is in force, all that is needed is in place
-ok   TierRights      ServiceAccount operator in namespace licensing may do what restrictions take
-ok   CalicoAPI       Service calico-api in namespace calico-system serves the tiers, and may read LicensedProducts
-ok   Alerts          each product has its PrometheusRule
-ok   Rules           1 PrometheusRule is selected
-ok   Scraping        ServiceMonitor operator is selected
-ok   Clock           this machine's clock and the API server's agree to within a minute
-ok   OperatorClock   no product says that the operator's clock is wrong
-ok   Products        the terms of 1 product are accepted
-ok   Keys            1 key verifies
-
-All is well.
-`
+	want := "ok   CRDs            licensedproducts and licensekeys are served and stored as v1alpha1, with the " +
+		"fields that this plugin knows\nok   Kubernetes      v1.36.3\nok   Versions        plugin and operator are " +
+		"v1.2.0\nok   Pods            2 pods are ready in namespace licensing\nok   Leader          operator-2_1234 " +
+		"leads\nok   Installations   there is no other\nok   Admission       3 ValidatingAdmissionPolicies are in " +
+		"place, and bound\nok   Restrictions    1 restriction is in force, all that is needed is in place\nok   " +
+		"TierRights      ServiceAccount operator in namespace licensing may do what restrictions take\nok   " +
+		"CalicoAPI       Service calico-api in namespace calico-system serves the tiers, and may read " +
+		"LicensedProducts\nok   Alerts          each product has its PrometheusRule\nok   Rules           1 " +
+		"PrometheusRule is selected\nok   Scraping        ServiceMonitor operator is selected\nok   Clock           " +
+		"this machine's clock and the API server's agree to within a minute\nok   OperatorClock   no product " +
+		"reports clock skew\nok   Products        the terms of 1 product are accepted\nok   Keys            1 key " +
+		"verifies\n\nAll is well.\n"
 	if diff := cmp.Diff(want, text.String()); diff != "" {
 		t.Error(diff)
 	}
@@ -217,7 +208,7 @@ func TestChecks(t *testing.T) {
 		"app.kubernetes.io/name=license-operator,control-plane=controller-manager"
 	const selectRules = "Start the operator with --alerts-labels or --alerts-namespace so that one selects them, or " +
 		"change what it selects: docs/monitoring.md"
-	const correctClock = "Correct the clock that is wrong. A pause, say, begins and ends by this machine's clock."
+	const correctClock = "Correct the wrong clock. For example, the plugin sets pauses by this machine's clock."
 	for name, test := range map[string]struct {
 		change func(i *snapshot)
 		// want are the checks that are other than those of a healthy installation.
@@ -244,14 +235,14 @@ func TestChecks(t *testing.T) {
 				"this plugin is v1.2.0; there are no pods of the operator in namespace licensing to compare it with"),
 			problem("Pods",
 				"Name its namespace with -n, or see why there are none: kubectl get deployments,events -n licensing",
-				"the operator has no pods in namespace licensing: nobody follows licenses, and what is restricted "+
-					"stays so"),
-			problem("Leader", logs, "nobody leads in namespace licensing: it has no lease license-operator.io"),
+				"no pods of the operator in namespace licensing: licenses are not tracked, and restrictions stay "+
+					"in force"),
+			problem("Leader", logs, "no leader in namespace licensing: lease license-operator.io not found"),
 			problem("Admission", applyAdmission, "there is no ValidatingAdmissionPolicy license-operator-lock, "+
 				"license-operator-notice, license-operator-guard"),
 			notChecked("Restrictions", "", "the cluster has nothing of the kind: cannot read it"),
-			good("Alerts", "there is no prometheus-operator, and so there are no PrometheusRules; "+
-				"docs/monitoring.md tells how to be alerted without"),
+			good("Alerts", "prometheus-operator not found, so there are no PrometheusRules; for alerts without it "+
+				"see docs/monitoring.md"),
 			notChecked("OperatorClock", "", "the cluster has nothing of the kind: cannot read it"),
 			notChecked("Products", "", "the cluster has nothing of the kind: cannot read it"),
 			notChecked("Keys", "", "the cluster has nothing of the kind: cannot read it"),
@@ -313,7 +304,7 @@ func TestChecks(t *testing.T) {
 		"Kubernetes of a fork": {
 			func(i *snapshot) { i.server.value = "\x1b[2J" },
 			[]check{warning("Kubernetes", "Compare it with what the operator needs, Kubernetes 1.30.",
-				`the API server calls its version "\x1b[2J", which tells nothing`)},
+				"the API server reports an unknown version, \"\\x1b[2J\"")},
 		},
 		"the version is hidden": {
 			func(i *snapshot) { i.server = notRead[string](forbidden) },
@@ -356,25 +347,25 @@ func TestChecks(t *testing.T) {
 		"nobody has ever led": {
 			func(i *snapshot) { i.lease.value = nil },
 			[]check{problem("Leader", logs,
-				"nobody leads in namespace licensing: it has no lease license-operator.io")},
+				"no leader in namespace licensing: lease license-operator.io not found")},
 		},
 		"the leader has stopped": {
 			func(i *snapshot) { i.lease.value.holder = "" },
-			[]check{problem("Leader", logs, "nobody leads: the one who did has stopped")},
+			[]check{problem("Leader", logs, "no leader: the lease was released")},
 		},
 		"the leader is gone": {
 			func(i *snapshot) { i.lease.value.age = time.Hour },
-			[]check{problem("Leader", logs, "nobody leads: operator-2_1234 has not renewed the lease for 60 minutes")},
+			[]check{problem("Leader", logs, "no leader: operator-2_1234 has not renewed the lease for 60 minutes")},
 		},
 		"a leader without a pod": {
 			func(i *snapshot) { i.lease.value.holder = "operator_1" },
 			[]check{warning("Leader", "See where it runs. If its pods have other labels than config/ gives them, "+
 				"others do not find them either.",
-				"operator_1 leads, which is none of the operator's pods in namespace licensing")},
+				"leader operator_1 is not one of the operator's pods in namespace licensing")},
 		},
 		"the leader's pod is gone": {func(i *snapshot) {
 			i.lease.value.holder, i.lease.value.age = "operator_1", 8*time.Second
-		}, []check{warning("Leader", "Look again then. If nobody has taken over: "+logs,
+		}, []check{warning("Leader", "Check again then. If there is still no leader: "+logs,
 			"operator_1 led, and its pod is gone; another takes over within 15 seconds")}},
 		"one that is not elected": {func(i *snapshot) {
 			i.pods.value = i.pods.value[:1]
@@ -437,7 +428,7 @@ func TestChecks(t *testing.T) {
 		}, []check{
 			notChecked("Versions", askForIt, "you may not read it"),
 			notChecked("Pods", askForIt, "you may not read it"),
-			good("Installations", "no other holds a lease; who may not read it sees no more"),
+			good("Installations", "no other installation found (incomplete: missing permission to read it)"),
 		}},
 		"it runs elsewhere": {func(i *snapshot) {
 			i.namespace = "other"
@@ -448,7 +439,7 @@ func TestChecks(t *testing.T) {
 			problem("Pods", "Look there: kubectl license doctor -n licensing",
 				"the operator has no pods in namespace other, and has some in licensing"),
 			problem("Leader", strings.ReplaceAll(logs, "licensing", "other"),
-				"nobody leads in namespace other: it has no lease license-operator.io"),
+				"no leader in namespace other: lease license-operator.io not found"),
 			problem("Installations", "Look there: kubectl license doctor -n licensing",
 				"the operator leads in namespace licensing, and not in other"),
 			good("TierRights", "ServiceAccount operator in namespace other may do what restrictions take"),
@@ -460,9 +451,9 @@ func TestChecks(t *testing.T) {
 				"this plugin is v1.2.0; there are no pods of the operator in namespace licensing to compare it with"),
 			problem("Pods",
 				"Name its namespace with -n, or see why there are none: kubectl get deployments,events -n licensing",
-				"the operator has no pods in namespace licensing: nobody follows licenses, and what is restricted "+
-					"stays so"),
-			problem("Leader", logs, "nobody leads in namespace licensing: it has no lease license-operator.io"),
+				"no pods of the operator in namespace licensing: licenses are not tracked, and restrictions stay "+
+					"in force"),
+			problem("Leader", logs, "no leader in namespace licensing: lease license-operator.io not found"),
 		}},
 		"a namespace that a shell would take apart": {func(i *snapshot) {
 			i.namespace = "a b"
@@ -472,9 +463,9 @@ func TestChecks(t *testing.T) {
 				"this plugin is v1.2.0; there are no pods of the operator in namespace a b to compare it with"),
 			problem("Pods",
 				"Name its namespace with -n, or see why there are none: kubectl get deployments,events -n 'a b'",
-				"the operator has no pods in namespace a b: nobody follows licenses, and what is restricted stays so"),
+				"no pods of the operator in namespace a b: licenses are not tracked, and restrictions stay in force"),
 			problem("Leader", strings.ReplaceAll(logs, "licensing", "'a b'"),
-				"nobody leads in namespace a b: it has no lease license-operator.io"),
+				"no leader in namespace a b: lease license-operator.io not found"),
 			good("TierRights", "ServiceAccount operator in namespace a b may do what restrictions take"),
 		}},
 		"a second one leads": {
@@ -552,18 +543,18 @@ func TestChecks(t *testing.T) {
 		}, []check{
 			problem("Restrictions",
 				"See the line Admission. Where that is ok, what is told of the lock in docs/restriction.md helps.",
-				"changes in restricted tiers are not refused for a, c (LockNotInForce): Message of a."),
+				"changes in restricted tiers are not rejected for a, c (LockNotInForce): Message of a."),
 			good("Products", "the terms of 3 products are accepted"),
 		}},
 		"a bypass": {func(i *snapshot) {
 			i.products.value[0] = seenProduct("a",
 				isFalse("RestrictionReady", "Bypassed"))
 		}, []check{warning("Restrictions", "See which: kubectl license simulate a",
-			"policies go on being applied in spite of the restriction of a (Bypassed): Message of a.")}},
+			"some policies are still applied despite the restriction of a (Bypassed): Message of a.")}},
 		"a restriction fails": {func(i *snapshot) {
 			i.products.value[0] = seenProduct("a", isFalse("RestrictionReady", "ApplyFailed"))
-		}, []check{problem("Restrictions", "The operator tries again, less and less often. See its log.",
-			"not everything could be done for a (ApplyFailed): Message of a.")}},
+		}, []check{problem("Restrictions", "The operator retries with growing delays. See its log.",
+			"the restriction of a (ApplyFailed): Message of a. is only partly applied")}},
 		"a right is missing": {func(i *snapshot) {
 			i.products.value[0] = seenProduct("a", isFalse("RestrictionReady", "Forbidden"))
 		}, []check{problem("Restrictions", applyDefault,
@@ -572,7 +563,7 @@ func TestChecks(t *testing.T) {
 			i.products.value[0] = seenProduct("a",
 				isFalse("RestrictionReady", "Applying"))
 		}, []check{
-			warning("Restrictions", soon, "not everything has been done yet for a (Applying): Message of a."),
+			warning("Restrictions", soon, "the restriction of a (Applying): Message of a. is still being applied"),
 		}},
 		"nobody says whether it is complete": {func(i *snapshot) {
 			meta.RemoveStatusCondition(&i.products.value[0].conditions, "RestrictionReady")
@@ -593,7 +584,7 @@ func TestChecks(t *testing.T) {
 		}, []check{
 			warning("Restrictions", "See the lines TierRights and CalicoAPI, and what docs/restriction.md tells of "+
 				"the condition RestrictionReady.",
-				"it is not known whether all is in place for a (APINotInstalled): Message of a."),
+				"cannot check the restriction of a (APINotInstalled): Message of a."),
 			good("Products", "the terms of 2 products are accepted"),
 		}},
 		"nothing is asked for in a cluster without tiers": {func(i *snapshot) {
@@ -648,7 +639,7 @@ func TestChecks(t *testing.T) {
 			i.products.value[0] = seenProduct("a",
 				isFalse("AlertsReady", "ApplyFailed"))
 		}, []check{problem("Alerts",
-			"The operator tries again, less and less often. See its log.",
+			"The operator retries with growing delays. See its log.",
 			"the operator could not write the PrometheusRule of a (ApplyFailed): Message of a.")}},
 		"rules are still to come": {func(i *snapshot) {
 			i.products.value[0] = seenProduct("b", isFalse("AlertsReady", "APINotInstalled"))
@@ -660,7 +651,7 @@ func TestChecks(t *testing.T) {
 				"there are no PrometheusRules yet for a, b"),
 			good("Rules", "the operator has written no PrometheusRules"),
 			warning("Products", "The operator does within a second. If it does not, see the lines Pods and Leader.",
-				"nobody has looked at 1 of 2 products yet: a"),
+				"1 of 2 products not reconciled yet: a"),
 		}},
 		"nobody selects": {func(i *snapshot) {
 			i.selectors.value = []selectingServer{
@@ -669,12 +660,12 @@ func TestChecks(t *testing.T) {
 				selecting("PrometheusAgent", everything, everything, labeled("release", "stack"), everything),
 			}
 		}, []check{
-			warning("Rules", selectRules, "nobody selects PrometheusRule licensing/acme-mesh: Prometheus "+
-				"monitoring/k8s takes those with release=stack in its own namespace; "+
-				"ThanosRuler monitoring/k8s takes any in namespaces with team=sre"),
+			warning("Rules", selectRules, "no Prometheus selects PrometheusRule licensing/acme-mesh: Prometheus "+
+				"monitoring/k8s takes those with release=stack in its own namespace; ThanosRuler monitoring/k8s "+
+				"takes any in namespaces with team=sre"),
 			warning("Scraping", "Label it so that one selects it (kubectl label servicemonitor -n licensing "+
 				"operator …), or change what it selects: docs/monitoring.md",
-				"nobody selects ServiceMonitor licensing/operator: Prometheus monitoring/k8s takes none; "+
+				"no Prometheus selects ServiceMonitor licensing/operator: Prometheus monitoring/k8s takes none; "+
 					"PrometheusAgent monitoring/k8s takes those with release=stack in any namespace"),
 		}},
 		"its own namespace": {func(i *snapshot) {
@@ -683,11 +674,12 @@ func TestChecks(t *testing.T) {
 			i.selectors.value = []selectingServer{s}
 		}, nil},
 		"no server": {func(i *snapshot) { i.selectors.value = nil }, []check{
-			warning("Rules", "Give the rules to whoever evaluates them: docs/monitoring.md",
-				"prometheus-operator runs no Prometheus and no ThanosRuler: nobody is known to evaluate the alerts"),
-			warning("Scraping", "Have it scraped by whoever does it here: docs/monitoring.md",
-				"prometheus-operator runs no Prometheus and no PrometheusAgent: nobody is known to scrape the "+
-					"operator"),
+			warning("Rules", "Load the rules into the Prometheus that evaluates them: docs/monitoring.md",
+				"prometheus-operator runs neither a Prometheus nor a ThanosRuler, so nothing is known to evaluate "+
+					"the alerts"),
+			warning("Scraping", "Let the Prometheus of this cluster scrape it: docs/monitoring.md",
+				"prometheus-operator runs neither a Prometheus nor a PrometheusAgent, so nothing is known to scrape "+
+					"the operator"),
 		}},
 		"no ServiceMonitor": {
 			func(i *snapshot) { i.monitors.value = nil },
@@ -712,9 +704,9 @@ func TestChecks(t *testing.T) {
 			[]check{problem("Clock", correctClock, "this machine's clock is 60 minutes behind the API server's")},
 		},
 		"an API server without a clock": {func(i *snapshot) { i.clocks.server = time.Time{} }, []check{
-			notChecked("Leader", "", "operator-2_1234 holds the lease; whether it still does cannot be told, since "+
-				"the API server does not say what time it is"),
-			notChecked("Clock", "", "the API server does not say what time it is"),
+			notChecked("Leader", "",
+				"operator-2_1234 holds the lease; its age is unknown, since the API server does not report its time"),
+			notChecked("Clock", "", "the API server does not report its time"),
 		}},
 		"the operator's clock is wrong": {func(i *snapshot) {
 			i.products.value = append(i.products.value,
@@ -723,7 +715,7 @@ func TestChecks(t *testing.T) {
 		}, []check{
 			good("Restrictions", "2 restrictions are in force, all that is needed is in place"),
 			problem("OperatorClock", "Correct the clocks of the nodes, and of the control plane. If a clock was "+
-				"ahead once: kubectl license clock reset b", "it cannot be believed, for b: Message of b."),
+				"ahead once: kubectl license clock reset b", "clock skew detected for b: Message of b."),
 			good("Products", "the terms of 2 products are accepted"),
 		}},
 		"terms are not accepted": {func(i *snapshot) {
@@ -742,7 +734,7 @@ func TestChecks(t *testing.T) {
 			i.products.value, i.keys.value, i.rules.value = nil, nil,
 				nil
 		}, []check{
-			good("Restrictions", "none is in force"), good("Alerts", "there is no product to alert of"),
+			good("Restrictions", "none is in force"), good("Alerts", "no products, so no alerts"),
 			good("Rules", "the operator has written no PrometheusRules"),
 			good("Products", "there are no LicensedProducts"), good("Keys", "there are no LicenseKeys"),
 		}},
@@ -754,7 +746,7 @@ func TestChecks(t *testing.T) {
 		"a key that nobody has looked at": {
 			func(i *snapshot) { i.keys.value[0].ready = nil },
 			[]check{warning("Keys", "The operator does within a second. If it does not, see the lines Pods and Leader.",
-				"nobody has looked at 1 of 1 key yet: acme-mesh-2027")},
+				"1 of 1 key not reconciled yet: acme-mesh-2027")},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -900,8 +892,8 @@ func unreadyPods(i *snapshot, count int, reason string) {
 func TestWithoutPrometheusOperator(t *testing.T) {
 	i := healthy(t)
 	i.rules = notRead[[]metav1.PartialObjectMetadata](&meta.NoKindMatchError{})
-	want := []check{good("Alerts", "there is no prometheus-operator, and so there are no PrometheusRules; "+
-		"docs/monitoring.md tells how to be alerted without")}
+	want := []check{good("Alerts", "prometheus-operator not found, so there are no PrometheusRules; for alerts "+
+		"without it see docs/monitoring.md")}
 	if diff := cmp.Diff(want, i.checkMonitoring()); diff != "" {
 		t.Error(diff)
 	}

@@ -33,7 +33,7 @@ func NewCommand(env command.Environment) *cobra.Command {
 	o := &options{Environment: env, connection: kubeclient.NewFlags()}
 	cmd := &cobra.Command{
 		Use:     "doctor [flags]",
-		Short:   "Check an installation of the operator, and say how to mend it",
+		Short:   "Check an installation of the operator, and show how to fix it",
 		Long:    long,
 		Example: example,
 		Args:    command.NoArguments,

@@ -40,27 +40,27 @@ func (i *snapshot) checkLeader() check {
 	lease := i.lease.value
 	switch {
 	case lease == nil:
-		return problem(name, seeLogs, "nobody leads in namespace %s: it has no lease %s", i.namespace,
+		return problem(name, seeLogs, "no leader in namespace %s: lease %s not found", i.namespace,
 			operator.LeaseName)
 	case lease.holder == "":
-		return problem(name, seeLogs, "nobody leads: the one who did has stopped")
+		return problem(name, seeLogs, "no leader: the lease was released")
 	case i.clocks.server.IsZero():
-		return notChecked(name, "", "%s holds the lease; whether it still does cannot be told, since the API server "+
-			"does not say what time it is", lease.holder)
+		return notChecked(name, "",
+			"%s holds the lease; its age is unknown, since the API server does not report its time", lease.holder)
 	case lease.isStale():
-		return problem(name, seeLogs, "nobody leads: %s has not renewed the lease for %s", lease.holder,
+		return problem(name, seeLogs, "no leader: %s has not renewed the lease for %s", lease.holder,
 			ageText(lease.age))
 	case i.pods.err != nil:
 		return good(name, "%s leads", lease.holder)
 	case slices.ContainsFunc(i.pods.value, func(pod corev1.Pod) bool { return holds(&pod, lease.holder) }):
 		return good(name, "%s leads", lease.holder)
 	case lease.age > freshRenewal:
-		return warning(name, "Look again then. If nobody has taken over: "+seeLogs,
+		return warning(name, "Check again then. If there is still no leader: "+seeLogs,
 			"%s led, and its pod is gone; another takes over within %s", lease.holder, ageText(lease.valid))
 	default:
 		return warning(name, "See where it runs. If its pods have other labels than config/ gives them, others do "+
 			"not find them either.",
-			"%s leads, which is none of the operator's pods in namespace %s", lease.holder, i.namespace)
+			"leader %s is not one of the operator's pods in namespace %s", lease.holder, i.namespace)
 	}
 }
 
@@ -150,7 +150,7 @@ func (i *snapshot) checkInstallations() check {
 		return warning(name, "Remove all but one: a second one that leads undoes the first one's work.",
 			"there are pods of the operator in namespace %s as well", someNames(elsewhere))
 	case i.podsEverywhere.err != nil:
-		return good(name, "no other holds a lease; who may not %s sees no more", i.podsEverywhere.right)
+		return good(name, "no other installation found (incomplete: missing permission to %s)", i.podsEverywhere.right)
 	default:
 		return good(name, "there is no other")
 	}

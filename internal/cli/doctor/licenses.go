@@ -58,9 +58,9 @@ func (i *snapshot) checkOperatorClock() check {
 	if len(skewed) > 0 {
 		return problem(name, "Correct the clocks of the nodes, and of the control plane. If a clock was ahead once: "+
 			"kubectl license clock reset "+text.ShellQuote(skewed[0]),
-			"it cannot be believed, for %s: %s", someNames(skewed), message)
+			"clock skew detected for %s: %s", someNames(skewed), message)
 	}
-	return good(name, "no product says that the operator's clock is wrong")
+	return good(name, "no product reports clock skew")
 }
 
 func (i *snapshot) checkProducts() check {
@@ -87,7 +87,7 @@ func (i *snapshot) checkProducts() check {
 			"the terms of %d of %s are not accepted: %s", len(refused), text.Plural(all, "product"), someNames(refused))
 	case unseen != nil:
 		return warning(name, "The operator does within a second. If it does not, see the lines Pods and Leader.",
-			"nobody has looked at %d of %s yet: %s", len(unseen.names), text.Plural(all,
+			"%d of %s not reconciled yet: %s", len(unseen.names), text.Plural(all,
 				"product"), someNames(unseen.names))
 	default:
 		return good(name, "the terms of %s accepted", text.Count(all, "product are", "products are"))
@@ -117,7 +117,7 @@ func (i *snapshot) checkKeys() check {
 			text.Count(all, "key does", "keys do"), someNames(refused))
 	case len(unseen) > 0:
 		return warning(name, "The operator does within a second. If it does not, see the lines Pods and Leader.",
-			"nobody has looked at %d of %s yet: %s", len(unseen), text.Plural(all, "key"), someNames(unseen))
+			"%d of %s not reconciled yet: %s", len(unseen), text.Plural(all, "key"), someNames(unseen))
 	default:
 		return good(name, "%s", text.Count(all, "key verifies", "keys verify"))
 	}

@@ -20,8 +20,8 @@ import (
 // does not have it.
 func (i *snapshot) checkMonitoring() []check {
 	if kubeclient.IsNotServed(i.rules.err) {
-		return []check{good("Alerts", "there is no prometheus-operator, and so there are no PrometheusRules; "+
-			"docs/monitoring.md tells how to be alerted without")}
+		return []check{good("Alerts", "prometheus-operator not found, so there are no PrometheusRules; for alerts "+
+			"without it see docs/monitoring.md")}
 	}
 	return []check{i.checkAlerts(), i.checkRules(), i.checkScraping()}
 }
@@ -40,10 +40,10 @@ func (i *snapshot) checkAlerts() check {
 		return problem(name, "Grant it in that namespace what config/rbac grants it in its own: docs/monitoring.md",
 			"the operator may not write the PrometheusRule of %s", says(api.ReasonForbidden))
 	case missing[api.ReasonApplyFailed] != nil:
-		return problem(name, "The operator tries again, less and less often. See its log.",
+		return problem(name, "The operator retries with growing delays. See its log.",
 			"the operator could not write the PrometheusRule of %s", says(api.ReasonApplyFailed))
 	case len(i.products.value) == 0:
-		return good(name, "there is no product to alert of")
+		return good(name, "no products, so no alerts")
 	case len(missing) > 0:
 		var names []string
 		for _, shared := range missing {
@@ -80,10 +80,11 @@ func (i *snapshot) checkRules() check {
 		"what it selects: docs/monitoring.md"
 	switch {
 	case len(servers) == 0:
-		return warning(name, "Give the rules to whoever evaluates them: docs/monitoring.md",
-			"prometheus-operator runs no Prometheus and no ThanosRuler: nobody is known to evaluate the alerts")
+		return warning(name, "Load the rules into the Prometheus that evaluates them: docs/monitoring.md",
+			"prometheus-operator runs neither a Prometheus nor a ThanosRuler, so nothing is known to evaluate "+
+				"the alerts")
 	case len(unselected) > 0:
-		return warning(name, fix, "nobody selects PrometheusRule %s: %s", someNames(unselected),
+		return warning(name, fix, "no Prometheus selects PrometheusRule %s: %s", someNames(unselected),
 			wants(servers, rulesOf))
 	default:
 		return good(name, "%s selected", text.Count(int64(len(i.rules.value)), "PrometheusRule is",
@@ -112,8 +113,9 @@ func (i *snapshot) checkScraping() check {
 		return c
 	}
 	if len(servers) == 0 {
-		return warning(name, "Have it scraped by whoever does it here: docs/monitoring.md",
-			"prometheus-operator runs no Prometheus and no PrometheusAgent: nobody is known to scrape the operator")
+		return warning(name, "Let the Prometheus of this cluster scrape it: docs/monitoring.md",
+			"prometheus-operator runs neither a Prometheus nor a PrometheusAgent, so nothing is known to scrape the "+
+				"operator")
 	}
 	for n := range i.monitors.value {
 		if monitor := &i.monitors.value[n]; i.isSelected(monitor, servers, monitorsOf) {
@@ -124,7 +126,7 @@ func (i *snapshot) checkScraping() check {
 	return warning(name, fmt.Sprintf("Label it so that one selects it (kubectl label servicemonitor -n %s %s …), or "+
 		"change what it selects: docs/monitoring.md", text.ShellQuote(monitor.Namespace),
 		text.ShellQuote(monitor.Name)),
-		"nobody selects ServiceMonitor %s/%s: %s", monitor.Namespace, monitor.Name, wants(servers, monitorsOf))
+		"no Prometheus selects ServiceMonitor %s/%s: %s", monitor.Namespace, monitor.Name, wants(servers, monitorsOf))
 }
 
 // selectionOf is how a server selects objects.

@@ -56,7 +56,7 @@ func (i *snapshot) checkKubernetes() check {
 	switch {
 	case err != nil:
 		return warning(name, "Compare it with what the operator needs, Kubernetes 1.30.",
-			"the API server calls its version %q, which tells nothing", i.server.value)
+			"the API server reports an unknown version, %q", i.server.value)
 	case server.LessThan(minKubernetes):
 		return problem(name, "Upgrade to Kubernetes 1.30 or later. Before, licenses are followed, and changes in "+
 			"restricted tiers are not refused.",
@@ -159,7 +159,7 @@ func (i *snapshot) checkPods() check {
 		return problem(name,
 			"Name its namespace with -n, or see why there are none: kubectl get deployments,events -n "+
 				text.ShellQuote(i.namespace),
-			"the operator has no pods in namespace %s: nobody follows licenses, and what is restricted stays so",
+			"no pods of the operator in namespace %s: licenses are not tracked, and restrictions stay in force",
 			i.namespace)
 	case len(waiting) == all:
 		return problem(name, "See why: kubectl describe pods -n "+text.ShellQuote(i.namespace)+", and their logs.",
@@ -187,14 +187,14 @@ func (i *snapshot) podsElsewhere() []string {
 func (i *snapshot) checkClock() check {
 	const name = "Clock"
 	if i.clocks.server.IsZero() {
-		return notChecked(name, "", "the API server does not say what time it is")
+		return notChecked(name, "", "the API server does not report its time")
 	}
 	apart := i.clocks.here.Sub(i.clocks.server)
 	way := "ahead of"
 	if apart < 0 {
 		way = "behind"
 	}
-	const fix = "Correct the clock that is wrong. A pause, say, begins and ends by this machine's clock."
+	const fix = "Correct the wrong clock. For example, the plugin sets pauses by this machine's clock."
 	switch {
 	case apart.Abs() > license.ClockTolerance:
 		return problem(name, fix, "this machine's clock is %s %s the API server's", ageText(apart.Abs()), way)

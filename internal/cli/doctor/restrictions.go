@@ -228,18 +228,18 @@ func (i *snapshot) checkRestrictions() check {
 	case unready[api.ReasonLockNotInForce] != nil:
 		return problem(name,
 			"See the line Admission. Where that is ok, what is told of the lock in docs/restriction.md helps.",
-			"changes in restricted tiers are not refused for %s", says(api.ReasonLockNotInForce))
+			"changes in restricted tiers are not rejected for %s", says(api.ReasonLockNotInForce))
 	case unready[api.ReasonForbidden] != nil:
 		return problem(name, i.mended(), "the operator lacks a permission for %s", says(api.ReasonForbidden))
 	case unready[api.ReasonApplyFailed] != nil:
-		return problem(name, "The operator tries again, less and less often. See its log.",
-			"not everything could be done for %s", says(api.ReasonApplyFailed))
+		return problem(name, "The operator retries with growing delays. See its log.",
+			"the restriction of %s is only partly applied", says(api.ReasonApplyFailed))
 	case unready[api.ReasonBypassed] != nil:
 		return warning(name,
 			"See which: kubectl license simulate "+text.ShellQuote(unready[api.ReasonBypassed].names[0]),
-			"policies go on being applied in spite of the restriction of %s", says(api.ReasonBypassed))
+			"some policies are still applied despite the restriction of %s", says(api.ReasonBypassed))
 	case unready[api.ReasonApplying] != nil:
-		return warning(name, soon, "not everything has been done yet for %s", says(api.ReasonApplying))
+		return warning(name, soon, "the restriction of %s is still being applied", says(api.ReasonApplying))
 	case incomplete[reasonAbsent] != nil:
 		return warning(name, soon,
 			"the operator has not said yet whether all is in place that the restriction of %s needs",
@@ -248,7 +248,7 @@ func (i *snapshot) checkRestrictions() check {
 		reason := slices.Min(slices.Collect(maps.Keys(incomplete)))
 		return warning(name, "See the lines TierRights and CalicoAPI, and what docs/restriction.md tells of the "+
 			"condition RestrictionReady.",
-			"it is not known whether all is in place for %s (%s): %s", someNames(incomplete[reason].names), reason,
+			"cannot check the restriction of %s (%s): %s", someNames(incomplete[reason].names), reason,
 			incomplete[reason].message)
 	case len(restricted) > 0:
 		return good(name, "%s, all that is needed is in place",

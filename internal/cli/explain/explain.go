@@ -72,7 +72,7 @@ func (o *options) run(ctx context.Context) error {
 	selector, err := usage.Selector(product)
 	if err != nil {
 		return command.FailWithHint("Nothing is counted for it until its vendor mends the terms.",
-			"spec.usage.nodeSelector of LicensedProduct %s is none: %v", o.product, err)
+			"LicensedProduct %s has an invalid nodeSelector: %v", o.product, err)
 	}
 	var nodes []seenNode
 	newPage := func() *corev1.NodeList { return &corev1.NodeList{} }

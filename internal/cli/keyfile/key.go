@@ -62,7 +62,7 @@ func Read(data []byte) (Key, error) {
 		return Key{}, Unreadable(AskForKey, "this is a %s of %s, not a %s of %s",
 			objects[0].Kind, objects[0].APIVersion, manifest.KindLicenseKey, api.GroupVersion)
 	}
-	return Key{}, Unreadable(AskForKey, "there is no license key in it")
+	return Key{}, Unreadable(AskForKey, "no license key found")
 }
 
 // Text is what was read without what may be around it.

@@ -130,10 +130,10 @@ func TestReadKeyRefuses(t *testing.T) {
 	token, manifest := clitest.Key(t)
 	head := "apiVersion: license-operator.io/v1alpha1\nkind: LicenseKey\nmetadata: {name: k}\n"
 	for name, test := range map[string]struct{ text, want string }{
-		"nothing":             {"", "there is no license key in it"},
-		"white space":         {" \n\t", "there is no license key in it"},
-		"prose":               {"Dear customer,\nplease find attached.", "there is no license key in it"},
-		"YAML without a kind": {"a: b\n", "there is no license key in it"},
+		"nothing":             {"", "no license key found"},
+		"white space":         {" \n\t", "no license key found"},
+		"prose":               {"Dear customer,\nplease find attached.", "no license key found"},
+		"YAML without a kind": {"a: b\n", "no license key found"},
 		"something else": {
 			"apiVersion: v1\nkind: ConfigMap\ndata:\n  t: " + token,
 			"this is a ConfigMap of v1, not a LicenseKey of license-operator.io/v1alpha1",
@@ -164,7 +164,7 @@ func TestReadKeyRefuses(t *testing.T) {
 			"apiVersion: v1\nkind: Secret\ndata: 1\n",
 			"the Secret cannot be read as one",
 		},
-		"an empty list": {"apiVersion: v1\nkind: List\nitems: []\n", "there is no license key in it"},
+		"an empty list": {"apiVersion: v1\nkind: List\nitems: []\n", "no license key found"},
 		"UTF-16":        {"\xff\xfe" + manifest, "this is UTF-16 text, as Windows writes it"},
 	} {
 		_, err := Read([]byte(test.text))

@@ -50,7 +50,7 @@ func ListError(resource string, err error) error {
 	case IsNotServed(err) && (resource == Products || resource == Keys):
 		return NotInstalled()
 	case apierrors.IsForbidden(err):
-		return command.FailWithHint("Ask whoever administers the cluster for list on "+resource+", or for doing this.",
+		return command.FailWithHint("Ask a cluster administrator for list on "+resource+", or to do this for you.",
 			"%v", err)
 	case apierrors.IsUnauthorized(err):
 		return NotLoggedIn(err)
@@ -68,7 +68,7 @@ func ProductError(name, verb, rights string, err error) error {
 	case apierrors.IsNotFound(err):
 		return NoSuchProduct(name)
 	case apierrors.IsForbidden(err):
-		return command.FailWithHint(fmt.Sprintf("Ask whoever administers the cluster for %s on %s, or for doing this.",
+		return command.FailWithHint(fmt.Sprintf("Ask a cluster administrator for %s on %s, or to do this for you.",
 			rights, Products), "%v", err)
 	case apierrors.IsUnauthorized(err):
 		return NotLoggedIn(err)

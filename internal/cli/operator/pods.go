@@ -52,7 +52,7 @@ func ReadyPods(ctx context.Context, reader client.Reader, namespace string) ([]t
 	case len(waiting) == 0:
 		return nil, command.FailWithHint("Say which namespace it runs in with --namespace; kubectl get pods -A | grep "+
 			"license-operator may find it.",
-			"there is no pod of license-operator in namespace %s", namespace)
+			"no pods of license-operator in namespace %s", namespace)
 	default:
 		return nil, command.FailWithHint("Wait until one is ready, or see why none is: kubectl describe pods -n "+
 			text.ShellQuote(namespace),
@@ -61,8 +61,8 @@ func ReadyPods(ctx context.Context, reader client.Reader, namespace string) ([]t
 }
 
 func askForForwarding(namespace string) string {
-	return fmt.Sprintf("Ask whoever administers the cluster for list on pods and create on pods/portforward in "+
-		"namespace %s, or for doing this.", namespace)
+	return fmt.Sprintf("Ask a cluster administrator for list on pods and create on pods/portforward in namespace "+
+		"%s, or for doing this.", namespace)
 }
 
 // WhyNotReady says of a pod why it cannot be talked to; nothing of one that can.

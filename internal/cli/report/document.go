@@ -75,7 +75,7 @@ func unpack(data []byte) ([]byte, error) {
 	case path.Clean(entry.Name) != licensereport.ArchivedName:
 		return nil, fmt.Errorf("the archive has %q in it instead of a file %s", entry.Name, licensereport.ArchivedName)
 	case entry.Typeflag != tar.TypeReg:
-		return nil, fmt.Errorf("%s in the archive is no regular file", licensereport.ArchivedName)
+		return nil, fmt.Errorf("%s in the archive is not a regular file", licensereport.ArchivedName)
 	}
 	document, err := files.ReadFromUpTo(archive, "its "+licensereport.ArchivedName, sizeLimit)
 	if err != nil {

@@ -183,7 +183,7 @@ func (o *options) receive(response *http.Response) (*received, error) {
 	const next = "Try again. Is the operator as new as this plugin?"
 	kind, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	if err != nil || kind != contentTypes[o.output] {
-		return nil, command.FailWithHint(next, "the operator's answer is no report: its type is %q, not %s",
+		return nil, command.FailWithHint(next, "the operator's answer is not a report: its type is %q, not %s",
 			response.Header.Get("Content-Type"), contentTypes[o.output])
 	}
 	body, err := files.ReadFromUpTo(response.Body, "the report", sizeLimit)
@@ -192,7 +192,7 @@ func (o *options) receive(response *http.Response) (*received, error) {
 	}
 	document, err := readDocument(body)
 	if err != nil {
-		return nil, command.FailWithHint(next, "the operator's answer is no report: %v", err)
+		return nil, command.FailWithHint(next, "the operator's answer is not a report: %v", err)
 	}
 	if !document.matches() {
 		return nil, command.FailWithHint(next, "the report did not arrive as it was made: its checksum does not match")

@@ -134,7 +134,7 @@ func (o *options) complete() error {
 func (o *options) completeIdentity() error {
 	given := strings.TrimSpace(*o.connection.BearerToken)
 	if given == "" && o.command.Flags().Changed("token") {
-		return command.UsageError(o.command, "--token is empty: has the command failed that makes it?")
+		return command.UsageError(o.command, "--token is empty")
 	}
 	*o.connection.BearerToken = ""
 	var err error
@@ -148,7 +148,7 @@ func (o *options) completeIdentity() error {
 			"who you want to be taken for does not reach the operator, which knows you by a token alone")
 	case !rest.IsConfigTransportTLS(*o.config) && !kubeclient.IsLoopback(o.config.Host):
 		return command.FailWithHint("Use an https:// address of the API server.",
-			"%s is no secure connection: the token could be read on its way", o.config.Host)
+			"%s is not a secure connection: the token could be read in transit", o.config.Host)
 	case o.config.Insecure:
 		term.Warnf(o.ErrOut, "the API server's certificate is not verified, and so nobody vouches for where the "+
 			"token goes")

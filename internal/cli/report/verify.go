@@ -49,14 +49,14 @@ func (o *verifyOptions) run() error {
 	document, err := readDocument(data)
 	if err != nil {
 		return command.FailWithHint("Give the file that 'kubectl license report' has written.",
-			"%s is no license report: %v", files.SourceName(o.file), err)
+			"%s is not a license report: %v", files.SourceName(o.file), err)
 	}
 	if err := document.write(o.Out); err != nil {
 		return err
 	}
 	if !document.matches() {
-		return command.ExitError(command.ExitUnverified, "Ask whoever made it for the file once more, or for a new "+
-			"one.", "the checksum does not match: something in the report was changed, or lost, since it was made")
+		return command.ExitError(command.ExitUnverified, "Ask its author to send the file again, or for a new one.",
+			"the checksum does not match: something in the report was changed, or lost, since it was made")
 	}
 	_, err = fmt.Fprintln(o.Out,
 		"\n"+term.Wrap("The report is as it was made. That does not prove who wrote it: anybody can compute a "+

@@ -63,7 +63,7 @@ func (n *renderer) sparedPods() string {
 	if n.SparedNamespace == "" {
 		return ""
 	}
-	return fmt.Sprintf(" The pods of namespace %s, the operator's own, are spared.", n.SparedNamespace)
+	return fmt.Sprintf(" The pods in the operator's namespace %s are exempt.", n.SparedNamespace)
 }
 
 // say writes running text after an indent.

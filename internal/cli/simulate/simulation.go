@@ -203,8 +203,7 @@ func (s *simulator) findCaps() {
 func (s *simulator) noteKeys(isShown func(string) bool) {
 	for i := range s.cluster.keys {
 		if key := &s.cluster.keys[i]; key.Status.ObservedGeneration != key.Generation && isShown(key.Spec.ProductName) {
-			s.notef("the operator has not looked at LicenseKey %s as it is now: what it found before counts, if "+
-				"anything", key.Name)
+			s.notef("the operator has not reconciled the current LicenseKey %s yet: its last status is used", key.Name)
 		}
 	}
 }
@@ -267,7 +266,7 @@ func (s *simulator) noteProduct(c *timeline.Timeline) {
 			"a moment", product.Name)
 	}
 	if _, err := restriction.TierSelectorOf(product); err != nil {
-		s.notef("the tierSelector of LicensedProduct %s is no label selector, and selects nothing: %v", product.Name,
+		s.notef("LicensedProduct %s has an invalid tierSelector, which selects nothing: %v", product.Name,
 			err)
 	}
 	if _, err := restriction.PauseOf(product); err != nil {

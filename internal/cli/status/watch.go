@@ -116,7 +116,7 @@ func (w *productWatch) once(ctx context.Context) error {
 
 func explainWatch(err error) error {
 	if apierrors.IsForbidden(err) {
-		return command.FailWithHint("Ask whoever administers the cluster for watch on "+kubeclient.Products+
+		return command.FailWithHint("Ask a cluster administrator for watch on "+kubeclient.Products+
 			", or leave out --watch.", "%v", err)
 	}
 	return command.FailWithHint("Check the connection with: kubectl get lprod --watch", "cannot watch %s: %v",
