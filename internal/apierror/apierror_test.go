@@ -29,6 +29,10 @@ var (
 	policies = schema.GroupResource{Group: "projectcalico.org", Resource: "globalnetworkpolicies"}
 )
 
+func unexpected(code int) error {
+	return apierrors.NewGenericServerResponse(code, "get", tiers, "a", "", 0, true)
+}
+
 func forbidden(resource schema.GroupResource, name, text string) error {
 	return apierrors.NewForbidden(resource, name, errors.New(text))
 }
@@ -48,10 +52,12 @@ func TestSame(t *testing.T) {
 		"none":                 {nil, nil, true},
 		"none and one":         {nil, io.EOF, false},
 		"a refusal by another": {forbidden(tiers, "a", "no"), forbidden(tiers, "b", "not today"), true},
-		"wrapped":              {fmt.Errorf("writing a: %w", forbidden(tiers, "a", "no")), forbidden(tiers, "a", "no"), true},
-		"of another kind":      {forbidden(tiers, "a", "no"), forbidden(policies, "a", "no"), false},
-		"another reason":       {forbidden(tiers, "a", "no"), apierrors.NewNotFound(tiers, "a"), false},
-		"another code":         {apierrors.NewGenericServerResponse(502, "get", tiers, "a", "", 0, true), apierrors.NewGenericServerResponse(503, "get", tiers, "a", "", 0, true), false},
+		"wrapped": {
+			fmt.Errorf("writing: %w", forbidden(tiers, "a", "no")), forbidden(tiers, "a", "no"), true,
+		},
+		"of another kind": {forbidden(tiers, "a", "no"), forbidden(policies, "a", "no"), false},
+		"another reason":  {forbidden(tiers, "a", "no"), apierrors.NewNotFound(tiers, "a"), false},
+		"another code":    {unexpected(502), unexpected(599), false},
 		"a permission, and a webhook": {
 			&MissingPermissionError{Err: forbidden(tiers, "a", "no")}, forbidden(tiers, "a", "no"), false,
 		},
@@ -59,15 +65,19 @@ func TestSame(t *testing.T) {
 			fmt.Errorf("writing: %w", &MissingPermissionError{Err: forbidden(tiers, "a", "no")}),
 			&MissingPermissionError{Err: forbidden(tiers, "b", "no")}, true,
 		},
-		"connections from two ports":   {broken(40001, syscall.ECONNRESET), broken(40002, syscall.ECONNRESET), true},
-		"reset, and refused":           {broken(40001, syscall.ECONNRESET), broken(40001, syscall.ECONNREFUSED), false},
-		"a deadline":                   {fmt.Errorf("a: %w", context.DeadlineExceeded), context.DeadlineExceeded, true},
-		"a deadline, and an end":       {context.Canceled, context.DeadlineExceeded, false},
-		"two ends of a stream":         {io.EOF, io.ErrUnexpectedEOF, false},
-		"text alone, the same":         {errors.New("held"), fmt.Errorf("deleting: %w", errors.New("held")), true},
-		"text alone, another":          {errors.New("held"), errors.New("altered"), false},
-		"joined in another order":      {errors.Join(io.EOF, forbidden(tiers, "a", "no")), errors.Join(forbidden(tiers, "b", "no"), io.EOF), true},
-		"joined, and one fewer":        {errors.Join(io.EOF, forbidden(tiers, "a", "no")), forbidden(tiers, "a", "no"), false},
+		"connections from two ports": {broken(40001, syscall.ECONNRESET), broken(40002, syscall.ECONNRESET), true},
+		"reset, and refused":         {broken(40001, syscall.ECONNRESET), broken(40001, syscall.ECONNREFUSED), false},
+		"a deadline":                 {fmt.Errorf("a: %w", context.DeadlineExceeded), context.DeadlineExceeded, true},
+		"a deadline, and an end":     {context.Canceled, context.DeadlineExceeded, false},
+		"two ends of a stream":       {io.EOF, io.ErrUnexpectedEOF, false},
+		"text alone, the same":       {errors.New("held"), fmt.Errorf("deleting: %w", errors.New("held")), true},
+		"text alone, another":        {errors.New("held"), errors.New("altered"), false},
+		"joined in another order": {
+			errors.Join(io.EOF, forbidden(tiers, "a", "no")), errors.Join(forbidden(tiers, "b", "no"), io.EOF), true,
+		},
+		"joined, and one fewer": {
+			errors.Join(io.EOF, forbidden(tiers, "a", "no")), forbidden(tiers, "a", "no"), false,
+		},
 		"a wrapper that wraps nothing": {&url.Error{}, &url.Error{Op: "Get"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -101,12 +111,18 @@ func TestOfRead(t *testing.T) {
 }
 
 func TestOfWrite(t *testing.T) {
-	create := authorizationv1.ResourceAttributes{Verb: "create", Group: "projectcalico.org", Resource: "globalnetworkpolicies", Name: "a"}
+	create := authorizationv1.ResourceAttributes{
+		Verb: "create", Group: "projectcalico.org", Resource: "globalnetworkpolicies", Name: "a",
+	}
 	getTier := authorizationv1.ResourceAttributes{Verb: "get", Group: "projectcalico.org", Resource: "tiers"}
-	askedCreate := map[string]any{"verb": "create", "group": "projectcalico.org", "resource": "globalnetworkpolicies", "name": "a"}
+	askedCreate := map[string]any{
+		"verb": "create", "group": "projectcalico.org", "resource": "globalnetworkpolicies", "name": "a",
+	}
 	askedGetTier := map[string]any{"verb": "get", "group": "projectcalico.org", "resource": "tiers"}
 	refusal := fmt.Errorf("writing: %w", forbidden(policies, "a", "no"))
-	allowed, denied := map[string]any{"allowed": true}, map[string]any{"allowed": false, "evaluationError": "a role is missing"}
+	allowed := map[string]any{"allowed": true}
+	denied := map[string]any{"allowed": false, "evaluationError": "a role is missing"}
+	unanswered := errors.New("no connection")
 	for name, test := range map[string]struct {
 		err     error
 		answers []any // of the API server; an error or a status
@@ -119,9 +135,11 @@ func TestOfWrite(t *testing.T) {
 		"the other one":           {refusal, []any{allowed, denied}, []any{askedCreate, askedGetTier}, true},
 		"a webhook refuses":       {refusal, []any{allowed, allowed}, []any{askedCreate, askedGetTier}, false},
 		"nobody answers": {
-			refusal, []any{errors.New("no connection"), errors.New("no connection")}, []any{askedCreate, askedGetTier}, false,
+			refusal, []any{unanswered, unanswered}, []any{askedCreate, askedGetTier}, false,
 		},
-		"an answer without a status": {refusal, []any{map[string]any{}, allowed}, []any{askedCreate, askedGetTier}, false},
+		"an answer without a status": {
+			refusal, []any{map[string]any{}, allowed}, []any{askedCreate, askedGetTier}, false,
+		},
 		"an answer of another kind": {
 			refusal, []any{map[string]any{"allowed": "no"}, allowed}, []any{askedCreate, askedGetTier}, false,
 		},
@@ -130,10 +148,11 @@ func TestOfWrite(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			client := fake.NewSimpleDynamicClient(runtime.NewScheme())
 			var asked []any
-			client.PrependReactor("create", "selfsubjectaccessreviews", func(action clienttesting.Action) (bool, runtime.Object, error) {
+			answer := func(action clienttesting.Action) (bool, runtime.Object, error) {
 				review := action.(clienttesting.CreateAction).GetObject().(*unstructured.Unstructured).DeepCopy()
-				if review.GetAPIVersion() != "authorization.k8s.io/v1" || review.GetKind() != "SelfSubjectAccessReview" {
-					t.Errorf("created a %s of %s", review.GetKind(), review.GetAPIVersion())
+				want := authorizationv1.SchemeGroupVersion.WithKind("SelfSubjectAccessReview")
+				if review.GroupVersionKind() != want {
+					t.Errorf("created a %s", review.GroupVersionKind())
 				}
 				attributes, _, _ := unstructured.NestedMap(review.Object, "spec", "resourceAttributes")
 				answer := test.answers[len(asked)]
@@ -143,7 +162,8 @@ func TestOfWrite(t *testing.T) {
 				}
 				review.Object["status"] = answer
 				return true, review, nil
-			})
+			}
+			client.PrependReactor("create", "selfsubjectaccessreviews", answer)
 			got := NewReviewer(client).OfWrite(t.Context(), test.err, create, getTier)
 			if IsPermissionMissing(got) != test.want || !errors.Is(got, test.err) {
 				t.Errorf("got %#v", got)

@@ -77,7 +77,9 @@ func (r *Reviewer) isAllowed(ctx context.Context, permission *authorizationv1.Re
 	if err != nil {
 		return false, fmt.Errorf("encoding an access review: %w", err)
 	}
-	review := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"resourceAttributes": attributes}}}
+	review := &unstructured.Unstructured{Object: map[string]any{
+		"spec": map[string]any{"resourceAttributes": attributes},
+	}}
 	review.SetGroupVersionKind(authorizationv1.SchemeGroupVersion.WithKind("SelfSubjectAccessReview"))
 	answer, err := r.reviews.Create(ctx, review, metav1.CreateOptions{})
 	if err != nil {
