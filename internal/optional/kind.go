@@ -143,7 +143,8 @@ func (k *Kind) begin(ctx context.Context) context.Context {
 	return ctx
 }
 
-// SetDefined says whether a definition brings the kind. The kind disappears when all have been looked at, and none does.
+// SetDefined says whether a definition brings the kind. The kind disappears when all have been looked at, and none
+// does.
 func (k *Kind) SetDefined(by Definition, isDefined bool) {
 	if k.setDefined(by, isDefined) {
 		k.options.KindChanged()

@@ -54,7 +54,9 @@ func (l *pagedList) page(ctx context.Context, options metav1.ListOptions) (runti
 	if err != nil {
 		return nil, err
 	}
-	kept := &metav1.List{ListMeta: metav1.ListMeta{ResourceVersion: page.GetResourceVersion(), Continue: page.GetContinue()}}
+	kept := &metav1.List{ListMeta: metav1.ListMeta{
+		ResourceVersion: page.GetResourceVersion(), Continue: page.GetContinue(),
+	}}
 	for i := range page.Items {
 		kept.Items = append(kept.Items, runtime.RawExtension{Object: &listedObject{l.transform(&page.Items[i])}})
 	}

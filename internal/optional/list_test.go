@@ -99,7 +99,8 @@ func TestPagedList(t *testing.T) {
 func TestPagedListThatExpires(t *testing.T) {
 	server := &pages{count: 5, expires: true}
 	objects := &pagedList{objects: server, transform: observe}
-	if _, err := objects.list(t.Context(), metav1.ListOptions{}); !apierrors.IsResourceExpired(err) || len(server.asked) != 2 {
+	_, err := objects.list(t.Context(), metav1.ListOptions{})
+	if !apierrors.IsResourceExpired(err) || len(server.asked) != 2 {
 		t.Errorf("got %v after %d requests", err, len(server.asked))
 	}
 }

@@ -164,9 +164,11 @@ func (k *Kind) notify(object any) {
 	}
 }
 
-// log logs a failure, unless it is the last that was logged. A watch that ends because it is old is no failure.
+// log logs a failure, unless it is the last that was logged. That a watch or a list is too old is not a failure, and a
+// kind that is not served is reported where its objects are needed.
 func (k *Kind) log(ctx context.Context, err error) {
-	if errors.Is(err, io.EOF) || apierrors.IsResourceExpired(err) || apierrors.IsGone(err) || errors.Is(err, ErrNotServed) {
+	isOld := errors.Is(err, io.EOF) || apierrors.IsResourceExpired(err) || apierrors.IsGone(err)
+	if isOld || errors.Is(err, ErrNotServed) {
 		return
 	}
 	k.mu.Lock()
