@@ -8,6 +8,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/license-operator/license-operator/internal/text"
 )
 
 // maxMessage limits the message of a condition, in bytes. The API refuses a whole status for one message that is too
@@ -21,7 +23,7 @@ func Conditions(
 ) []metav1.Condition {
 	for i := range conditions {
 		c := &conditions[i]
-		c.ObservedGeneration, c.LastTransitionTime, c.Message = generation, now, Truncate(c.Message, maxMessage)
+		c.ObservedGeneration, c.LastTransitionTime, c.Message = generation, now, text.Truncate(c.Message, maxMessage)
 		if was := meta.FindStatusCondition(before, c.Type); was != nil && was.Status == c.Status {
 			c.LastTransitionTime = was.LastTransitionTime
 		}
@@ -45,13 +47,5 @@ func ConditionStatus(isTrue bool) metav1.ConditionStatus {
 	return metav1.ConditionFalse
 }
 
-// Truncate shortens a text to a number of bytes, and ends it with an ellipsis if it did.
-func Truncate(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	return strings.ToValidUTF8(text[:limit-3], "") + "..."
-}
-
 // SingleLine is the text of an error on one line, as part of a sentence: joined errors have a line each.
-func SingleLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+func SingleLine(err error) string { return text.SingleLine(strings.ReplaceAll(err.Error(), "\n", "; ")) }

@@ -6,7 +6,7 @@ package reconcile
 import (
 	"time"
 
-	"k8s.io/client-go/util/workqueue"
+	"github.com/go-logr/logr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -28,17 +28,30 @@ type Options struct {
 	Retry backoff.Policy
 }
 
-// NewController returns a builder of a controller with that name, which the caller completes.
+// NewController returns a builder of a controller with that name, which the caller completes. Its reconciler returns
+// its failures: the controller counts them in its metrics, tries the request again, and logs a failure when it begins.
 func NewController(mgr ctrl.Manager, name string, options Options) *builder.Builder {
-	if options.Workers == 0 {
-		options.Workers = defaultWorkers
+	return ctrl.NewControllerManagedBy(mgr).Named(name).WithOptions(options.of(name, mgr.GetLogger()))
+}
+
+// of returns the options of the controller with that name.
+func (o Options) of(name string, log logr.Logger) controller.Options {
+	if o.Workers == 0 {
+		o.Workers = defaultWorkers
 	}
-	if options.Retry == (backoff.Policy{}) {
-		options.Retry = defaultRetry
+	if o.Retry == (backoff.Policy{}) {
+		o.Retry = defaultRetry
 	}
-	return ctrl.NewControllerManagedBy(mgr).Named(name).WithOptions(controller.Options{
-		MaxConcurrentReconciles: options.Workers,
-		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](
-			options.Retry.First, options.Retry.Last),
-	})
+	failures := newFailures(o.Retry)
+	return controller.Options{
+		MaxConcurrentReconciles: o.Workers,
+		RateLimiter:             failures,
+		LogConstructor: func(request *ctrl.Request) logr.Logger {
+			log := log.WithValues("controller", name)
+			if request == nil {
+				return log
+			}
+			return failures.logger(log.WithValues("name", request.Name), *request)
+		},
+	}
 }

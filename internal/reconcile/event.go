@@ -7,6 +7,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
+
+	"github.com/license-operator/license-operator/internal/text"
 )
 
 // Event is a transition of an object, to be recorded once the transition is written.
@@ -26,6 +28,6 @@ func Record(recorder events.EventRecorder, of runtime.Object, all []Event) {
 		if e.Warning {
 			eventType = corev1.EventTypeWarning
 		}
-		recorder.Eventf(of, nil, eventType, e.Reason, "Evaluate", "%s", Truncate(e.Note, maxNote))
+		recorder.Eventf(of, nil, eventType, e.Reason, "Evaluate", "%s", text.Truncate(e.Note, maxNote))
 	}
 }

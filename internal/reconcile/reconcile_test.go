@@ -82,7 +82,9 @@ func TestConditions(t *testing.T) {
 		{Type: "Gone", Status: metav1.ConditionTrue, LastTransitionTime: first, ObservedGeneration: 1},
 	}
 	got := Conditions(before, second, 2,
-		metav1.Condition{Type: "Same", Status: metav1.ConditionTrue, Reason: "New", Message: strings.Repeat("é", 3000)},
+		metav1.Condition{
+			Type: "Same", Status: metav1.ConditionTrue, Reason: "New", Message: strings.Repeat("é", 3000),
+		},
 		metav1.Condition{Type: "Changed", Status: metav1.ConditionFalse},
 		metav1.Condition{Type: "New", Status: metav1.ConditionUnknown})
 	want := []metav1.Condition{
@@ -101,23 +103,6 @@ func TestConditions(t *testing.T) {
 	}
 	if diff := cmp.Diff(metav1.Condition{}, FindCondition(got, "Gone")); diff != "" {
 		t.Errorf("not found: -want +got:\n%s", diff)
-	}
-}
-
-func TestTruncate(t *testing.T) {
-	for _, test := range []struct {
-		text  string
-		limit int
-		want  string
-	}{
-		{"", 5, ""},
-		{"exact", 5, "exact"},
-		{"longer", 5, "lo..."},
-		{"ééé", 5, "é..."},
-	} {
-		if got := Truncate(test.text, test.limit); got != test.want {
-			t.Errorf("Truncate(%q, %d) = %q, want %q", test.text, test.limit, got, test.want)
-		}
 	}
 }
 
