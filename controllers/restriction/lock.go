@@ -6,23 +6,29 @@ package restriction
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/license-operator/license-operator/internal/apierror"
 	"github.com/license-operator/license-operator/internal/backoff"
 	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction/calico/enforcement"
 )
 
-// lockRetry is when the lock is tested again after it did not reject: soon at first, since the API server learns of a
-// restriction within a second, and of a new kind within half a minute.
-var lockRetry = backoff.Policy{First: 250 * time.Millisecond, Last: 5 * time.Minute}
-
 // lockPatience is how many tests may fail, within some 30 seconds, before the lock counts as missing.
 const lockPatience = 8
+
+var (
+	// lockRetry is when the lock is tested again after it did not reject: soon at first, since the API server learns of
+	// a restriction within a second, and of a new kind within half a minute.
+	lockRetry = backoff.Policy{First: 250 * time.Millisecond, Last: 5 * time.Minute}
+	// missingLockRetry goes on from there: then it is a failure.
+	missingLockRetry = backoff.Policy{First: lockRetry.Delay(lockPatience), Last: lockRetry.Last}
+)
 
 // errNotTested is what is known of a lock before its first test.
 var errNotTested = errors.New("admission policy not tested yet")
@@ -63,7 +69,9 @@ func (r *lockReconciler) Reconcile(ctx context.Context, request ctrl.Request) (c
 	if len(notices) == 0 || proof.err == nil {
 		return ctrl.Result{}, nil
 	}
-	proof.err = r.enforcer.Probe(ctx, tier, notices...)
+	if err := r.enforcer.Probe(ctx, tier, notices...); !apierror.Same(err, proof.err) {
+		proof.err = err // the same failure reads the same
+	}
 	proof.attempts++
 	r.state.proofs.Set(tier, proof)
 	if proof.err == nil {
@@ -76,12 +84,13 @@ func (r *lockReconciler) Reconcile(ctx context.Context, request ctrl.Request) (c
 			logf.FromContext(ctx).Error(err, "Failed to apply the admission policies")
 		}
 	}
+	if !proof.isMissing() {
+		return ctrl.Result{RequeueAfter: lockRetry.Delay(proof.attempts)}, nil
+	}
 	if proof.attempts == lockPatience {
-		logf.FromContext(ctx).Error(proof.err, "Admission policies are not enforced, testing again with growing delays",
-			"tier", tier)
 		r.planTrigger.Add(reconcile.All, reconcile.CacheDelay)
 	}
-	return ctrl.Result{RequeueAfter: lockRetry.Delay(proof.attempts)}, nil
+	return ctrl.Result{}, fmt.Errorf("admission policies are not enforced: %w", proof.err)
 }
 
 // proofFor is what is known of the lock in a tier, for the products that have these notices.
@@ -103,5 +112,7 @@ func (r *lockReconciler) request(notices map[string][]string) {
 }
 
 func (r *lockReconciler) setup(mgr ctrl.Manager) error {
-	return reconcile.NewController(mgr, "lock", reconcile.Options{}).WatchesRawSource(r.trigger).Complete(r)
+	return reconcile.NewController(mgr, "lock", reconcile.Options{Retry: missingLockRetry}).
+		WatchesRawSource(r.trigger).
+		Complete(r)
 }

@@ -78,32 +78,36 @@ func (r *passPolicyReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 
 func (r *passPolicyReconciler) do(ctx context.Context, action *tierAction) error {
 	if action.pass != nil {
-		verb := "create"
+		verbs := []string{"create"}
 		if action.existing != nil {
-			verb = "update"
+			verbs = []string{"get", "update"}
 		}
 		if err := r.enforcer.Ensure(ctx, action.pass, action.owners, action.existing); err != nil {
-			return r.reviewer.OfWrite(ctx, err, needed(verb, action.pass.Name)...)
+			return r.reviewer.OfWrite(ctx, err, needed(action.pass.Tier, verbs...)...)
 		}
 	}
 	var errs []error
 	for name, existing := range action.deletes {
 		if err := r.enforcer.Delete(ctx, name, existing); err != nil {
-			errs = append(errs, r.reviewer.OfWrite(ctx, err, needed("delete", name)...))
+			errs = append(errs, r.reviewer.OfWrite(ctx, err, needed(existing.Tier, "delete")...))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// needed are the permissions on a policy that the API server checks, and those that Calico checks.
-func needed(verb, name string) []authorizationv1.ResourceAttributes {
-	resource := calico.GlobalNetworkPolicies
-	ordinary := authorizationv1.ResourceAttributes{
-		Group: resource.Group, Version: resource.Version, Resource: resource.Resource, Verb: verb, Name: name,
+// needed are the permissions for policies in a tier: those that the API server checks, and those that Calico checks.
+func needed(tier string, verbs ...string) []authorizationv1.ResourceAttributes {
+	permission := func(resource, name, verb string) authorizationv1.ResourceAttributes {
+		return authorizationv1.ResourceAttributes{
+			Group: calico.Version.Group, Version: calico.Version.Version, Resource: resource, Verb: verb, Name: name,
+		}
 	}
-	tiered := ordinary
-	tiered.Resource = "tier." + resource.Resource
-	return []authorizationv1.ResourceAttributes{ordinary, tiered}
+	all := []authorizationv1.ResourceAttributes{permission(calico.Tiers.Resource, tier, "get")}
+	for _, verb := range verbs {
+		policies := calico.GlobalNetworkPolicies.Resource
+		all = append(all, permission(policies, "", verb), permission("tier."+policies, "", verb))
+	}
+	return all
 }
 
 // request forgets the results of actions that a new plan does not ask for, and requests those that are new.
