@@ -19,7 +19,10 @@ import (
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/controllers/alertrule"
+	"github.com/license-operator/license-operator/controllers/definition"
 	"github.com/license-operator/license-operator/controllers/licensing"
+	"github.com/license-operator/license-operator/controllers/node"
 	"github.com/license-operator/license-operator/controllers/restriction"
 	"github.com/license-operator/license-operator/internal/alerting"
 	"github.com/license-operator/license-operator/internal/assess"
@@ -58,9 +61,9 @@ func CacheOptions(namespace string) cache.Options {
 		DefaultTransform:            cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.Secret{}: {Namespaces: map[string]cache.Config{namespace: {}}, Transform: boundSecret},
-			&corev1.Node{}:   {Transform: countedNode},
-			definitionMetadata(optional.CustomResourceDefinition): {Transform: existence},
-			definitionMetadata(optional.APIService):               {Transform: existence},
+			&corev1.Node{}:   {Transform: node.Counted},
+			definition.Metadata(optional.CustomResourceDefinition): {Transform: definition.Existence},
+			definition.Metadata(optional.APIService):               {Transform: definition.Existence},
 		},
 	}
 }
@@ -69,8 +72,8 @@ func CacheOptions(namespace string) cache.Options {
 // what the operator may not read. The reader is one that asks the API server.
 func CheckReadable(ctx context.Context, reader client.Reader, namespace string) error {
 	crds, apiServices := &metav1.PartialObjectMetadataList{}, &metav1.PartialObjectMetadataList{}
-	crds.SetGroupVersionKind(definitionMetadata(optional.CustomResourceDefinition).GroupVersionKind())
-	apiServices.SetGroupVersionKind(definitionMetadata(optional.APIService).GroupVersionKind())
+	crds.SetGroupVersionKind(definition.Metadata(optional.CustomResourceDefinition).GroupVersionKind())
+	apiServices.SetGroupVersionKind(definition.Metadata(optional.APIService).GroupVersionKind())
 	for _, needed := range []struct {
 		list    client.ObjectList
 		options []client.ListOption
@@ -111,14 +114,14 @@ func boundSecret(object any) (any, error) {
 func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	products, plans := reconcile.NewTrigger(), reconcile.NewTrigger(reconcile.All)
 	assessments := &reconcile.Board[*assess.Assessment]{}
-	nodes := newNodeReconciler(mgr.GetClient(), products, plans)
-	rules, err := newRuleReconciler(mgr, options.Alerts, products)
+	nodes := node.New(mgr.GetClient(), products, plans)
+	rules, err := alertrule.New(mgr, alertrule.Options{Options: options.Alerts, ProductTrigger: products})
 	if err != nil {
-		return fmt.Errorf("creating a client for PrometheusRules: %w", err)
+		return err
 	}
 	restrictions, err := restriction.New(mgr, restriction.Options{
 		Namespace: options.Namespace, MaxMode: options.MaxRestriction,
-		ManageAdmissionPolicies: options.ManageAdmissionPolicies, Nodes: nodes.tally, Assessments: assessments,
+		ManageAdmissionPolicies: options.ManageAdmissionPolicies, Nodes: nodes.Counter(), Assessments: assessments,
 		Trigger: plans, ProductTrigger: products,
 	})
 	if err != nil {
@@ -127,15 +130,15 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 	clockChanges := make(chan event.GenericEvent, 1)
 	licenses := licensing.New(mgr, licensing.Options{
 		Clock: options.Clock, ClockChanges: clockChanges, Namespace: options.Namespace, ClusterUID: options.ClusterUID,
-		Usage: nodes.tally, Alerts: rules, Restrictions: restrictions, Assessments: assessments, Trigger: products,
+		Usage: nodes.Counter(), Alerts: rules, Restrictions: restrictions, Assessments: assessments, Trigger: products,
 		PlanTrigger: plans,
 	})
 	for _, setup := range []func() error{
 		func() error { return licenses.SetupWithManager(ctx, mgr) },
-		func() error { return nodes.setup(ctx, mgr) },
-		func() error { return rules.setup(mgr) },
+		func() error { return nodes.SetupWithManager(ctx, mgr) },
+		func() error { return rules.SetupWithManager(mgr) },
 		func() error { return restrictions.SetupWithManager(mgr) },
-		func() error { return setupDefinitions(mgr, append(restrictions.Kinds(), rules.kind)...) },
+		func() error { return definition.SetupWithManager(mgr, append(restrictions.Kinds(), rules.Kind())...) },
 		func() error {
 			return mgr.Add(metrics.NewCollector(ctrlmetrics.Registry, mgr.GetClient(), options.Clock))
 		},

@@ -11,12 +11,15 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/license-operator/license-operator/test/controlplane"
 )
@@ -212,6 +215,28 @@ var _ = Describe("The alerts of a product", Ordered, func() {
 		Eventually(alertsReady(ctx, "forbidden")).Should(Equal("RuleApplied"))
 	})
 
+	It("say so where a quota refuses them, and come once it does not", func(ctx SpecContext) {
+		before := reconcileErrors("prometheusrule")
+		quota := &corev1.ResourceQuota{
+			ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.OperatorNamespace, Name: "no-rules"},
+			Spec: corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{
+				"count/prometheusrules.monitoring.coreos.com": resource.MustParse("0"),
+			}},
+		}
+		create(ctx, quota)
+		Eventually(func(g Gomega) {
+			probe := newRule(unique("probe"))
+			probe.Object["spec"] = map[string]any{"groups": []any{}}
+			g.Expect(k8sClient.Create(ctx, probe, client.DryRunAll)).To(Satisfy(apierrors.IsForbidden))
+		}).Should(Succeed(), "the quota takes a moment")
+		create(ctx, newProduct("over-quota"))
+		Eventually(alertsReady(ctx, "over-quota")).Should(Equal("ApplyFailed"), "no permission would help")
+		Eventually(func() float64 { return reconcileErrors("prometheusrule") }).Should(BeNumerically(">", before))
+		Expect(k8sClient.Delete(ctx, quota)).To(Succeed())
+		Eventually(alertsReady(ctx, "over-quota"), "30s").Should(Equal("RuleApplied"),
+			"it retries with growing delays")
+	})
+
 	It("wait while the kind is there and not served, and come back with it", func(ctx SpecContext) {
 		serve := func(served bool) {
 			GinkgoHelper()
@@ -279,6 +304,22 @@ var _ = Describe("The alerts of a product", Ordered, func() {
 		Eventually(productSummary(ctx, name)).Should(Equal(summary{"Valid", "TermsAccepted", name}))
 	})
 })
+
+// reconcileErrors are how many reconciles of a controller the metrics count as failed.
+func reconcileErrors(controller string) (count float64) {
+	GinkgoHelper()
+	families, err := ctrlmetrics.Registry.Gather()
+	Expect(err).NotTo(HaveOccurred())
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			if family.GetName() == "controller_runtime_reconcile_errors_total" &&
+				metric.GetLabel()[0].GetValue() == controller {
+				count += metric.GetCounter().GetValue()
+			}
+		}
+	}
+	return count
+}
 
 // ruleWrites are how often the operator has written any rule.
 func ruleWrites() int {

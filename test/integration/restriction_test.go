@@ -387,6 +387,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 	})
 
 	It("says what it may not do, and is complete once it may", func(ctx SpecContext) {
+		before := reconcileErrors("passpolicy")
 		role := &rbacv1.ClusterRole{}
 		Expect(k8sClient.Get(ctx, client.ObjectKey{Name: "license-operator-manager-role"}, role)).To(Succeed())
 		lesser := role.DeepCopy()
@@ -410,6 +411,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 				map[string]string{"of": product})))
 		Eventually(restrictionStoryOf(ctx, product)).Should(And(HaveField("Restricted", "DefaultTierOnly"),
 			HaveField("Ready", "Forbidden")))
+		Eventually(func() float64 { return reconcileErrors("passpolicy") }).Should(BeNumerically(">", before))
 		restore(ctx)
 		Eventually(restrictionStoryOf(ctx, product), "30s").Should(HaveField("Ready", "Complete"),
 			"it tries again less and less often")
