@@ -6,11 +6,9 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"strings"
@@ -24,15 +22,14 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/config"
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/controllers"
-	"github.com/license-operator/license-operator/internal/access"
 	"github.com/license-operator/license-operator/internal/alerting"
 	"github.com/license-operator/license-operator/internal/clock"
+	"github.com/license-operator/license-operator/internal/server"
 	"github.com/license-operator/license-operator/internal/version"
 )
 
@@ -68,21 +65,12 @@ func run(ctx context.Context, s settings) error {
 	// due late.
 	restConfig.QPS = -1
 
-	ready := &readiness{}
-	ready.listens.Store(s.metricsBindAddress == "0")
 	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme: newScheme(),
 		Cache:  controllers.CacheOptions(s.namespace),
-		Metrics: metricsserver.Options{
-			BindAddress:    s.metricsBindAddress,
-			SecureServing:  true,
-			FilterProvider: access.Filter,
-			ListenConfig:   net.ListenConfig{Control: ready.listening},
-			// HTTP/2 lets one connection ask for hundreds of things at once, before it has said who it is. Nobody who
-			// comes here has a use for that.
-			TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }},
-		},
-		HealthProbeBindAddress:        s.healthProbeBindAddress,
+		// Both are servers of the operator's own: see addServers.
+		Metrics:                       metricsserver.Options{BindAddress: "0"},
+		HealthProbeBindAddress:        "0",
 		LeaderElection:                s.leaderElect,
 		LeaderElectionID:              "license-operator.io",
 		LeaderElectionNamespace:       s.namespace,
@@ -107,10 +95,8 @@ func run(ctx context.Context, s settings) error {
 	}); err != nil {
 		return err
 	}
-	ready.caches, ready.reader = mgr.GetCache(), mgr.GetClient()
-	if err := errors.Join(mgr.AddHealthzCheck("healthz", healthz.Ping),
-		mgr.AddReadyzCheck("readyz", ready.check)); err != nil {
-		return fmt.Errorf("adding the probes: %w", err)
+	if err := addServers(ctx, mgr, s, operatorClock, clusterUID); err != nil {
+		return err
 	}
 	ctrl.Log.Info("Starting license-operator", "version", version.Get(), "namespace", s.namespace, "clusterUID",
 		clusterUID)
@@ -156,8 +142,9 @@ const environmentPrefix = "LICENSE_OPERATOR_"
 func parseSettings(args []string, lookupEnv func(string) (string, bool)) (settings, error) {
 	var s settings
 	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
-	flags.StringVar(&s.metricsBindAddress, "metrics-bind-address", ":8443", "the address that metrics and the "+
-		"license report are served on, with TLS, authentication and authorization; 0 serves none")
+	flags.StringVar(&s.metricsBindAddress, "metrics-bind-address", fmt.Sprintf(":%d", server.SecurePort),
+		"the address that metrics and the license report are served on, with TLS, authentication and authorization; "+
+			"0 serves none")
 	flags.StringVar(&s.healthProbeBindAddress, "health-probe-bind-address", ":8081",
 		"the address that /healthz and /readyz are served on; 0 serves none")
 	flags.BoolVar(&s.leaderElect, "leader-elect", true, "elect a leader among replicas; only the leader acts")

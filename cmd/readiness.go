@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,30 +19,23 @@ import (
 // syncPatience is how long a probe waits for the caches. A kubelet waits for a second, and asks again.
 const syncPatience = 500 * time.Millisecond
 
-// readiness tells whether this replica, leader or not, has read everything and answers: whether it could take over at
-// once and gives reports. Once it is ready it stays so, since what it knows is as good as the API server lets it be,
-// and nobody would gain anything by not asking it.
+// readiness tells whether this replica, leader or not, has read everything: whether it could take over at once and
+// gives reports. That it listens needs no check: it does so before it answers the first probe. Once it is ready it
+// stays so, since what it knows is as good as the API server lets it be, and nobody would gain anything by not asking
+// it.
 type readiness struct {
 	// caches are those of the manager, and reader reads from them and fails for kinds that are not in them yet.
-	caches interface{ WaitForCacheSync(context.Context) bool }
-	reader client.Reader
-	// listens tells whether metrics and reports are served; it is true from the beginning where none are.
-	listens atomic.Bool
+	caches  interface{ WaitForCacheSync(context.Context) bool }
+	reader  client.Reader
 	reached atomic.Bool
 }
 
-var (
-	errNotServing = errors.New("metrics and the license report are not served yet")
-	errNotSynced  = errors.New("not everything has been read from the API server yet")
-)
+var errNotSynced = errors.New("not everything has been read from the API server yet")
 
 // check is a healthz.Checker.
 func (r *readiness) check(request *http.Request) error {
 	if r.reached.Load() {
 		return nil
-	}
-	if !r.listens.Load() {
-		return errNotServing
 	}
 	ctx, cancel := context.WithTimeout(request.Context(), syncPatience)
 	defer cancel()
@@ -57,12 +49,5 @@ func (r *readiness) check(request *http.Request) error {
 		return errNotSynced
 	}
 	r.reached.Store(true)
-	return nil
-}
-
-// listening takes note of a socket that is about to be listened on, as the Control of a net.ListenConfig. If that fails
-// the manager ends.
-func (r *readiness) listening(string, string, syscall.RawConn) error {
-	r.listens.Store(true)
 	return nil
 }

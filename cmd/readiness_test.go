@@ -6,7 +6,6 @@ package main
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -45,13 +44,6 @@ func TestReadiness(t *testing.T) {
 			t.Errorf("got %v, want %v", err, want)
 		}
 	}
-	probe(errNotServing)
-
-	listener, err := (&net.ListenConfig{Control: r.listening}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
 	probe(errNotSynced)
 	caches.products = true
 	probe(errNotSynced)

@@ -30,7 +30,6 @@ import (
 	"github.com/license-operator/license-operator/internal/metrics"
 	"github.com/license-operator/license-operator/internal/optional"
 	"github.com/license-operator/license-operator/internal/reconcile"
-	"github.com/license-operator/license-operator/internal/report"
 	"github.com/license-operator/license-operator/internal/token"
 )
 
@@ -142,7 +141,6 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 		func() error {
 			return mgr.Add(metrics.NewCollector(ctrlmetrics.Registry, mgr.GetClient(), options.Clock))
 		},
-		func() error { return setupReport(mgr, options) },
 		func() error { return mgr.Add(watchClock(mgr, options.Clock, clockChanges)) },
 	} {
 		if err := setup(); err != nil {
@@ -150,18 +148,6 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 		}
 	}
 	return nil
-}
-
-// setupReport serves the license report beside the metrics.
-func setupReport(mgr ctrl.Manager, options Options) error {
-	reports, err := report.NewHandler(report.Options{
-		Log: mgr.GetLogger().WithName("report"), Cache: mgr.GetClient(), API: mgr.GetAPIReader(),
-		Config: mgr.GetConfig(), HTTPClient: mgr.GetHTTPClient(), Clock: options.Clock, ClusterUID: options.ClusterUID,
-	})
-	if err != nil {
-		return err
-	}
-	return mgr.AddMetricsServerExtraHandler(report.Path, reports)
 }
 
 // watchClock requests an assessment of every product when the clock was set, or is confirmed or disputed. One entry in

@@ -27,7 +27,6 @@ import (
 	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 )
 
 const (
@@ -44,9 +43,9 @@ const (
 	maxToken = 16 << 10
 )
 
-// Filter is a FilterProvider of controller-runtime's metrics server: it returns what is put around a handler. A request
-// comes through with a bearer token (RFC 6750) of the API server's audience, whose user may do the request's method, in
-// lower case, to its path. The others are answered, in text that says what to do, with
+// Filter returns what is put around a handler. A request comes through with a bearer token (RFC 6750) of the API
+// server's audience, whose user may do the request's method, in lower case, to its path. The others are answered, in
+// text that says what to do, with
 //
 //   - 401 where there is no such token, or the API server does not know it;
 //   - 403 where the user may not;
@@ -55,7 +54,7 @@ const (
 //
 // All handlers that one such filter is put around share what it remembers. The user that config is for needs the right
 // to create tokenreviews and subjectaccessreviews. Filter fails where config makes no client.
-func Filter(config *rest.Config, httpClient *http.Client) (metricsserver.Filter, error) {
+func Filter(config *rest.Config, httpClient *http.Client) (func(logr.Logger, http.Handler) http.Handler, error) {
 	g, err := newGate(config, httpClient, clock.RealClock{})
 	if err != nil {
 		return nil, err
@@ -90,8 +89,8 @@ func newGate(config *rest.Config, httpClient *http.Client, c clock.PassiveClock)
 	}, nil
 }
 
-// filter implements metricsserver.Filter.
-func (g *gate) filter(log logr.Logger, next http.Handler) (http.Handler, error) {
+// filter is what Filter returns.
+func (g *gate) filter(log logr.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if refused := g.judge(r, log); refused != nil {
 			// Not above debug level: callers could fill the log.
@@ -100,7 +99,7 @@ func (g *gate) filter(log logr.Logger, next http.Handler) (http.Handler, error) 
 			return
 		}
 		next.ServeHTTP(w, r)
-	}), nil
+	})
 }
 
 // refusal is the answer to who is not let through.

@@ -7,13 +7,11 @@ import (
 	"crypto/tls"
 	"io"
 	"net/http"
-	"path/filepath"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/gbytes"
 	authenticationv1 "k8s.io/api/authentication/v1"
-	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -72,33 +70,9 @@ var _ = Describe("Access to the metrics", Ordered, func() {
 	}
 
 	BeforeAll(func(ctx SpecContext) {
-		// The suite's own operator acts on the same objects, and by a clock of its own: this one must not lead.
-		lease := &coordinationv1.Lease{
-			ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.OperatorNamespace, Name: "license-operator.io"},
-			Spec: coordinationv1.LeaseSpec{
-				HolderIdentity: new("the suite"), LeaseDurationSeconds: new(int32(24 * 60 * 60)),
-				AcquireTime: new(metav1.NowMicro()), RenewTime: new(metav1.NowMicro()),
-			},
-		}
-		Expect(k8sClient.Create(ctx, lease)).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) { Expect(k8sClient.Delete(ctx, lease)).To(Succeed()) })
-
 		log = gbytes.NewBuffer()
 		before = reviews()
-		var err error
-		manager, err = plane.StartManager(ctx, controlplane.ManagerOptions{
-			Binary: filepath.Join(binaries, "cmd"), Log: io.MultiWriter(log, GinkgoWriter),
-		})
-		Expect(err).NotTo(HaveOccurred())
-		DeferCleanup(manager.Kill)
-		Expect(manager.WaitReady(ctx)).To(Succeed())
-		Eventually(func() error {
-			response, err := scrapers.Get(manager.MetricsURL())
-			if err == nil {
-				err = response.Body.Close()
-			}
-			return err
-		}).Should(Succeed())
+		manager = startStandby(ctx, io.MultiWriter(log, GinkgoWriter))
 	})
 	AfterAll(func() { scrapers.CloseIdleConnections() })
 
@@ -165,7 +139,7 @@ var _ = Describe("Access to the metrics", Ordered, func() {
 		Expect(manager.Stop()).To(Succeed())
 		// What it says of itself, that is: of caches that had no time to fill before the end there may be more.
 		Expect(string(log.Contents())).NotTo(Or(
-			MatchRegexp(`"level":"(error|panic)"[^\n]*"logger":"controller-runtime\.metrics"`),
+			MatchRegexp(`"level":"(error|panic)"[^\n]*"logger":"server`),
 			ContainSubstring("Turned a caller away"), ContainSubstring("panic")))
 	})
 })
