@@ -25,15 +25,13 @@ import (
 )
 
 const (
-	noToken = "There is no bearer token: send one header \"Authorization: Bearer TOKEN\" with the token of a " +
-		"ServiceAccount (kubectl create token makes one).\n"
-	unknownToken = "The API server does not know the bearer token: it has expired, its account is gone, or it is " +
-		"for another cluster or audience. Send a new one.\n"
-	notAllowed = "User \"stranger\" has no right to \"get\" on nonResourceURL \"/metrics\": bind it to a " +
-		"ClusterRole that grants that.\n"
-	tooMany = "Too many callers come at once whom the operator has to ask the API server about: try again in a " +
-		"second.\n"
-	cannotAsk = "The operator cannot ask the API server who you are and what you may: its log says why. Try again.\n"
+	noToken = "No valid bearer token: send one header \"Authorization: Bearer TOKEN\" with the token of a " +
+		"ServiceAccount (kubectl create token).\n"
+	unknownToken = "The API server rejected the bearer token: it has expired, its account was deleted, or it is for " +
+		"another cluster or audience. Send a new one.\n"
+	notAllowed = "User \"stranger\" cannot get nonResourceURL \"/metrics\": bind it to a ClusterRole that allows it.\n"
+	tooMany    = "Too many requests: retry in 1 second.\n"
+	cannotAsk  = "Cannot ask the API server for authentication and authorization: see the operator's log, then retry.\n"
 )
 
 // answer is all of a response that matters.
@@ -53,9 +51,9 @@ var (
 		Body: unknownToken}
 	withoutToken = answer{Code: http.StatusUnauthorized, Challenge: "Bearer", Type: "text/plain; charset=utf-8",
 		Body: noToken}
-	denied      = plain(http.StatusForbidden, notAllowed)
-	unavailable = plain(http.StatusServiceUnavailable, cannotAsk)
-	throttled   = answer{Code: http.StatusTooManyRequests, RetryAfter: "1", Type: "text/plain; charset=utf-8",
+	denied    = plain(http.StatusForbidden, notAllowed)
+	notAsked  = plain(http.StatusServiceUnavailable, cannotAsk)
+	throttled = answer{Code: http.StatusTooManyRequests, RetryAfter: "1", Type: "text/plain; charset=utf-8",
 		Body: tooMany}
 )
 
@@ -311,17 +309,17 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-func TestVerdictsAreRemembered(t *testing.T) {
+func TestDecisionsAreCached(t *testing.T) {
 	const moment = time.Nanosecond
 	t.Run("allowed", func(t *testing.T) {
 		w := newWorld(t)
 		w.expect(t, "first", w.get("Bearer good"), passed, 1, 1)
 		w.expect(t, "again", w.get("Bearer good"), passed, 1, 1)
-		w.pass(knownFor - moment)
+		w.pass(authenticatedFor - moment)
 		w.expect(t, "for a minute", w.get("Bearer good"), passed, 1, 1)
 		w.pass(moment)
 		w.expect(t, "the token anew", w.get("Bearer good"), passed, 2, 1)
-		w.pass(allowedFor - knownFor - moment)
+		w.pass(allowedFor - authenticatedFor - moment)
 		w.expect(t, "the right for five minutes", w.get("Bearer good"), passed, 3, 1)
 		w.pass(moment)
 		w.expect(t, "the right anew", w.get("Bearer good"), passed, 3, 2)
@@ -330,12 +328,12 @@ func TestVerdictsAreRemembered(t *testing.T) {
 		w := newWorld(t)
 		w.expect(t, "first", w.get("Bearer bad"), unauthenticated, 1, 0)
 		w.users["bad"] = authenticationv1.UserInfo{Username: "scraper"}
-		w.pass(unknownFor - moment)
+		w.pass(unauthenticatedFor - moment)
 		w.expect(t, "for ten seconds", w.get("Bearer bad"), unauthenticated, 1, 0)
 		w.pass(moment)
 		w.expect(t, "known since", w.get("Bearer bad"), passed, 2, 1)
 		delete(w.users, "bad")
-		w.pass(knownFor)
+		w.pass(authenticatedFor)
 		w.expect(t, "no longer", w.get("Bearer bad"), unauthenticated, 3, 1)
 		w.expect(t, "and that is remembered", w.get("Bearer bad"), unauthenticated, 3, 1)
 	})
@@ -363,7 +361,7 @@ func TestVerdictsAreRemembered(t *testing.T) {
 		report.Header.Set("Authorization", "Bearer good")
 		w.expect(t, "another path", w.do(report), passed, 2, 3)
 		w.users["other"] = authenticationv1.UserInfo{Username: "scraper", Groups: []string{"more"}}
-		w.pass(knownFor)
+		w.pass(authenticatedFor)
 		w.expect(t, "another group", w.get("Bearer other"), passed, 3, 4)
 	})
 }
@@ -387,7 +385,7 @@ func TestQuestions(t *testing.T) {
 	}
 }
 
-func TestOddVerdicts(t *testing.T) {
+func TestOddAnswers(t *testing.T) {
 	t.Run("a user without a name", func(t *testing.T) {
 		w := newWorld(t)
 		w.users["good"] = authenticationv1.UserInfo{}
@@ -414,7 +412,7 @@ func TestOddVerdicts(t *testing.T) {
 	t.Run("an empty answer", func(t *testing.T) {
 		w := newWorld(t)
 		w.instead["tokenreviews"] = func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusCreated) }
-		w.expect(t, "answer", w.get("Bearer good"), unavailable, 1, 0)
+		w.expect(t, "answer", w.get("Bearer good"), notAsked, 1, 0)
 	})
 	t.Run("another kind in answer", func(t *testing.T) {
 		w := newWorld(t)
@@ -430,10 +428,9 @@ func TestOddVerdicts(t *testing.T) {
 
 func TestWhereTheAPIServerCannotBeAsked(t *testing.T) {
 	const (
-		forbiddenAdvice    = "apply config/rbac: its ClusterRole metrics-auth-role lets the operator ask"
-		unauthorizedAdvice = "see whether the operator's ServiceAccount is there, then delete the pod: it gets a " +
-			"new token"
-		unreachableAdvice = "see whether the API server is well and reached from the operator's pod"
+		forbiddenAdvice    = "apply config/rbac: its ClusterRole metrics-auth-role allows the operator to ask"
+		unauthorizedAdvice = "check that the operator's ServiceAccount exists, then delete the pod to get a new token"
+		unavailableAdvice  = "check that the API server is healthy and reachable from the operator's pod"
 	)
 	for _, test := range []struct {
 		code   int
@@ -442,20 +439,20 @@ func TestWhereTheAPIServerCannotBeAsked(t *testing.T) {
 	}{
 		{http.StatusForbidden, metav1.StatusReasonForbidden, forbiddenAdvice},
 		{http.StatusUnauthorized, metav1.StatusReasonUnauthorized, unauthorizedAdvice},
-		{http.StatusTooManyRequests, metav1.StatusReasonTooManyRequests, unreachableAdvice},
-		{http.StatusInternalServerError, metav1.StatusReasonInternalError, unreachableAdvice},
-		{http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, unreachableAdvice},
-		{http.StatusGatewayTimeout, metav1.StatusReasonTimeout, unreachableAdvice},
-		{http.StatusNotFound, metav1.StatusReasonNotFound, unreachableAdvice},
+		{http.StatusTooManyRequests, metav1.StatusReasonTooManyRequests, unavailableAdvice},
+		{http.StatusInternalServerError, metav1.StatusReasonInternalError, unavailableAdvice},
+		{http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, unavailableAdvice},
+		{http.StatusGatewayTimeout, metav1.StatusReasonTimeout, unavailableAdvice},
+		{http.StatusNotFound, metav1.StatusReasonNotFound, unavailableAdvice},
 	} {
 		for i, resource := range []string{"tokenreviews", "subjectaccessreviews"} {
 			t.Run(fmt.Sprint(resource, test.code), func(t *testing.T) {
 				w := newWorld(t)
 				w.failing(resource, test.code, test.reason)
-				w.expect(t, "first", w.get("Bearer good"), unavailable, 1, i)
+				w.expect(t, "first", w.get("Bearer good"), notAsked, 1, i)
 				group := []string{"authentication.k8s.io", "authorization.k8s.io"}[i]
 				line := fmt.Sprintf(
-					`{"logger":"","msg":"Cannot ask the API server about callers, who are answered with 503: %s",`+
+					`{"logger":"","msg":"Failed to authenticate or authorize requests, answered 503: %s",`+
 						`"error":"%s: %s","resource":"%s.%s"}`,
 					test.advice, resource, test.reason, resource, group)
 				if diff := cmp.Diff([]string{line}, w.log.loud()); diff != "" {
@@ -464,7 +461,7 @@ func TestWhereTheAPIServerCannotBeAsked(t *testing.T) {
 				for range 3 {
 					w.get("Bearer good")
 				}
-				w.pass(complaintEvery - time.Nanosecond)
+				w.pass(logEvery - time.Nanosecond)
 				w.get("Bearer good")
 				if diff := cmp.Diff([]string{line}, w.log.loud()); diff != "" {
 					t.Errorf("log of five minutes (-want +got):\n%s", diff)
@@ -482,7 +479,7 @@ func TestWhereTheAPIServerCannotBeAsked(t *testing.T) {
 		}
 	}
 
-	t.Run("trouble of two kinds has a line each", func(t *testing.T) {
+	t.Run("two kinds of errors have a line each", func(t *testing.T) {
 		w := newWorld(t)
 		for range 3 {
 			w.failing("tokenreviews", http.StatusForbidden, metav1.StatusReasonForbidden)
@@ -499,17 +496,17 @@ func TestWhereTheAPIServerCannotBeAsked(t *testing.T) {
 		w.expect(t, "before", w.get("Bearer good"), passed, 1, 1)
 		w.failing("tokenreviews", http.StatusForbidden, metav1.StatusReasonForbidden)
 		w.expect(t, "meanwhile", w.get("Bearer good"), passed, 1, 1)
-		w.pass(knownFor)
-		w.expect(t, "no longer", w.get("Bearer good"), unavailable, 2, 1)
-		w.expect(t, "which is not remembered", w.get("Bearer good"), unavailable, 3, 1)
+		w.pass(authenticatedFor)
+		w.expect(t, "no longer", w.get("Bearer good"), notAsked, 2, 1)
+		w.expect(t, "which is not remembered", w.get("Bearer good"), notAsked, 3, 1)
 	})
 	t.Run("nobody listens", func(t *testing.T) {
 		w := newWorld(t)
 		gone := httptest.NewServer(http.NotFoundHandler())
 		gone.Close()
 		w.connect(t, gone.URL)
-		w.expect(t, "answer", w.get("Bearer good"), unavailable, 0, 0)
-		if got := w.log.loud(); len(got) != 1 || !strings.Contains(got[0], unreachableAdvice) {
+		w.expect(t, "answer", w.get("Bearer good"), notAsked, 0, 0)
+		if got := w.log.loud(); len(got) != 1 || !strings.Contains(got[0], unavailableAdvice) {
 			t.Errorf("logged %q", got)
 		}
 	})
@@ -520,7 +517,7 @@ func TestWhereTheAPIServerCannotBeAsked(t *testing.T) {
 			_, _ = r.Body.Read(make([]byte, 1<<10))
 			<-r.Context().Done()
 		}
-		w.expect(t, "answer", w.get("Bearer good"), unavailable, 1, 0)
+		w.expect(t, "answer", w.get("Bearer good"), notAsked, 1, 0)
 		if got := w.log.loud(); len(got) != 1 || !strings.Contains(got[0], "deadline exceeded") {
 			t.Errorf("logged %q", got)
 		}
@@ -531,14 +528,14 @@ func TestTokensAreNotLogged(t *testing.T) {
 	const secret = "eyJhbGciOiJSUzI1NiJ9.c2VjcmV0.c2lnbmF0dXJl"
 	w := newWorld(t)
 	w.expect(t, "the review's error names it", w.get("Bearer "+secret), unauthenticated, 1, 0)
-	w.pass(unknownFor)
+	w.pass(unauthenticatedFor)
 	w.instead["tokenreviews"] = func(rw http.ResponseWriter, r *http.Request) {
 		var review authenticationv1.TokenReview
 		_ = json.NewDecoder(r.Body).Decode(&review)
 		rw.WriteHeader(http.StatusBadGateway)
 		_, _ = fmt.Fprintf(rw, "cannot forward %q", review.Spec.Token)
 	}
-	w.expect(t, "a proxy's error names it", w.get("Bearer "+secret), unavailable, 2, 0)
+	w.expect(t, "a proxy's error names it", w.get("Bearer "+secret), notAsked, 2, 0)
 	if all := w.log.all(); strings.Contains(all, secret) || strings.Count(all, "[token]") != 3 {
 		t.Errorf("logged:\n%s", all)
 	}
@@ -566,7 +563,7 @@ func TestTheSameIsAskedOnce(t *testing.T) {
 		go func() { answers <- w.get("Bearer good") }()
 	}
 	cancel()
-	if diff := cmp.Diff(unavailable, <-first); diff != "" {
+	if diff := cmp.Diff(notAsked, <-first); diff != "" {
 		t.Errorf("who asked first and left (-want +got):\n%s", diff)
 	}
 	close(release)
@@ -581,7 +578,7 @@ func TestTheSameIsAskedOnce(t *testing.T) {
 	}
 }
 
-func TestStrangersAreBounded(t *testing.T) {
+func TestUnknownCallersAreLimited(t *testing.T) {
 	w := newWorld(t)
 	w.expect(t, "one who is known", w.get("Bearer good"), passed, 1, 1)
 	n := 0
@@ -636,7 +633,7 @@ func TestStrangersAreBounded(t *testing.T) {
 		t.Errorf("logged %q", loud)
 	}
 	for _, c := range []int{len(w.gate.tokens.no.Keys()), len(w.gate.tokens.yes.Keys()), len(w.gate.rights.no.Keys())} {
-		if c > maxAnswers {
+		if c > maxDecisions {
 			t.Errorf("%d answers are remembered", c)
 		}
 	}
