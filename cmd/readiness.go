@@ -19,12 +19,11 @@ import (
 // syncPatience is how long a probe waits for the caches. A kubelet waits for a second, and asks again.
 const syncPatience = 500 * time.Millisecond
 
-// readiness tells whether this replica, leader or not, has read everything: whether it could take over at once and
-// gives reports. That it listens needs no check: it does so before it answers the first probe. Once it is ready it
-// stays so, since what it knows is as good as the API server lets it be, and nobody would gain anything by not asking
-// it.
+// readiness reports whether this replica, leader or not, has read everything, so that it could take over at once and
+// make reports. It listens before it answers the first probe: that needs no check. Once ready it stays ready, since an
+// API server that is away makes no other replica a better one.
 type readiness struct {
-	// caches are those of the manager, and reader reads from them and fails for kinds that are not in them yet.
+	// caches are the manager's, and reader reads from them; it fails for kinds that are not in them yet.
 	caches  interface{ WaitForCacheSync(context.Context) bool }
 	reader  client.Reader
 	reached atomic.Bool

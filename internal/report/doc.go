@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package report makes the license report: what is licensed and what is in use, for an administrator to share with a
-// vendor. It is made on request alone, from what the statuses of products and keys say at that moment, and goes to
-// whoever asked and nowhere else.
+// vendor. It is made only on request, from the statuses of products and keys at that moment, and goes to the caller and
+// nowhere else.
 package report
 
 // Path is where the operator serves the report, on its secure endpoint.

@@ -27,6 +27,7 @@ import (
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/clock"
+	"github.com/license-operator/license-operator/internal/text"
 	"github.com/license-operator/license-operator/internal/version"
 )
 
@@ -35,6 +36,7 @@ const (
 	productParameter = "product"
 	formatParameter  = "format"
 	everyProduct     = "*"
+	usage            = "use ?product=NAME or ?product=*, and &format=json or &format=tar"
 )
 
 // Formats of a report.
@@ -49,15 +51,15 @@ const (
 )
 
 const (
-	// maxAtOnce bounds how many reports are in memory. To make one of 1,000 products takes some 15 MB.
+	// maxAtOnce is how many reports are in memory. One of 1,000 products takes some 15 MB.
 	maxAtOnce = 2
 	// waitTimeout is how long a request waits for its turn, and for the caches and the API server after that.
 	waitTimeout = 15 * time.Second
-	// writeTimeout is how long a caller may take to read a report. It is less than others wait, so that those who do
-	// not read at all keep nobody out.
+	// writeTimeout is how long a caller may take to read a report. It is less than waitTimeout: a caller that does not
+	// read at all does not cost others their turn.
 	writeTimeout = 10 * time.Second
-	// complainEvery is how often the log has a line while the same trouble lasts.
-	complainEvery = 5 * time.Minute
+	// logEvery is how often an error is logged that lasts.
+	logEvery = 5 * time.Minute
 	// maxAccept bounds the header Accept, in bytes. Browsers send some 200.
 	maxAccept = 4 << 10
 	// maxNames bounds how many products an answer names.
@@ -66,9 +68,8 @@ const (
 	maxQuoted = 253
 )
 
-// Handler serves the report at Path, to callers that whoever puts it there has let through. It answers on every
-// replica, from the cache and what the API server says of the cluster at that moment, keeps nothing, and has no more
-// than a few reports in memory at a time.
+// Handler serves the report at Path; it leaves authorization to what wraps it. It answers on every replica, from the
+// cache and from what the API server says at that moment, stores nothing, and makes a few reports at a time.
 type Handler struct {
 	log        logr.Logger
 	cache      client.Reader
@@ -77,8 +78,8 @@ type Handler struct {
 	clusterUID string
 	system     SystemInfo
 	turns      *semaphore.Weighted
-	// complaints bounds what the log says of the same trouble.
-	complaints rate.Sometimes
+	// errorLog limits how often errors are logged.
+	errorLog rate.Sometimes
 }
 
 // Options of NewHandler.
@@ -86,17 +87,16 @@ type Options struct {
 	Log logr.Logger
 	// Cache reads products and keys, and API asks the API server.
 	Cache, API client.Reader
-	// Config and HTTPClient are for what the API server says that is no object.
+	// Config and HTTPClient are for the API server's version.
 	Config     *rest.Config
 	HTTPClient *http.Client
 	// Clock is the operator's.
 	Clock *clock.Clock
-	// ClusterUID is the uid of the namespace kube-system.
+	// ClusterUID is the UID of namespace kube-system.
 	ClusterUID string
 }
 
-// NewHandler returns a Handler. It fails where the configuration makes no client, and where this machine does not say
-// its name.
+// NewHandler returns a Handler. It fails if the configuration makes no client, or the machine's name cannot be read.
 func NewHandler(o Options) (*Handler, error) {
 	config := rest.CopyConfig(o.Config)
 	config.QPS, config.RateLimiter = -1, nil
@@ -106,12 +106,12 @@ func NewHandler(o Options) (*Handler, error) {
 	}
 	system, err := thisSystem()
 	if err != nil {
-		return nil, fmt.Errorf("finding out what the license report says of this machine: %w", err)
+		return nil, fmt.Errorf("reading the system information for the license report: %w", err)
 	}
 	return &Handler{
 		log: o.Log, cache: o.Cache, surveyor: &surveyor{reader: o.API, version: apiServer},
 		clock: o.Clock, clusterUID: o.ClusterUID, system: system, turns: semaphore.NewWeighted(maxAtOnce),
-		complaints: newComplaints(),
+		errorLog: newErrorLog(),
 	}, nil
 }
 
@@ -127,7 +127,7 @@ func thisSystem() (SystemInfo, error) {
 	return SystemInfo{Cores: runtime.NumCPU(), Hostname: hostname, Uname: system}, nil
 }
 
-func newComplaints() rate.Sometimes { return rate.Sometimes{First: 1, Interval: complainEvery} }
+func newErrorLog() rate.Sometimes { return rate.Sometimes{First: 1, Interval: logEvery} }
 
 // refusal is why there is no report, for the caller.
 type refusal struct {
@@ -161,15 +161,14 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case ok:
 	case isStarting(err):
-		refused = refuse(http.StatusServiceUnavailable,
-			"The operator has just started, and has yet to read what there is: try again in some seconds.")
+		refused = refuse(http.StatusServiceUnavailable, "The operator is starting: retry in a few seconds.")
 	default:
 		refused = refuse(http.StatusServiceUnavailable,
-			"The operator cannot read all that the report needs: its log says why. Try again.")
+			"Failed to make the report: see the operator's log, then retry.")
 		if r.Context().Err() == nil {
-			h.complaints.Do(func() {
-				h.log.Error(err, "Cannot make license reports: callers are answered with 503; see whether the API "+
-					"server is well and lets the operator list what config/rbac says")
+			h.errorLog.Do(func() {
+				h.log.Error(err, "Failed to make license reports, answered 503: check that the API server is healthy "+
+					"and that config/rbac is applied")
 			})
 		}
 	}
@@ -198,24 +197,18 @@ type request struct {
 
 func read(r *http.Request) (request, error) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return request{}, refuse(http.StatusMethodNotAllowed, "The report is there to be read: use GET.")
+		return request{}, refuse(http.StatusMethodNotAllowed, "Method not allowed: use GET.")
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return request{},
-			refuse(http.StatusBadRequest,
-				"The query is malformed: give ?product=NAME or ?product=*, and &format=json or &format=tar.")
+		return request{}, refuse(http.StatusBadRequest, "Malformed query: %s.", usage)
 	}
 	for _, parameter := range slices.Sorted(maps.Keys(query)) {
 		if parameter != productParameter && parameter != formatParameter {
-			return request{},
-				refuse(http.StatusBadRequest,
-					"There is no parameter %s: give ?product=NAME or ?product=*, and &format=json or &format=tar.",
-					quoted(parameter))
+			return request{}, refuse(http.StatusBadRequest, "Unknown parameter %s: %s.", quoted(parameter), usage)
 		}
 		if len(query[parameter]) > 1 {
-			return request{}, refuse(http.StatusBadRequest, "The parameter %s is there more than once: give it once.",
-				parameter)
+			return request{}, refuse(http.StatusBadRequest, "Duplicate parameter %s: use it once.", parameter)
 		}
 	}
 	format, err := formatOf(r, query)
@@ -230,7 +223,7 @@ func formatOf(r *http.Request, query url.Values) (string, error) {
 	if query.Has(formatParameter) {
 		format := query.Get(formatParameter)
 		if format != formatJSON && format != formatTar {
-			return "", refuse(http.StatusNotAcceptable, "There is no format %s: give &format=json or &format=tar.",
+			return "", refuse(http.StatusNotAcceptable, "Unknown format %s: use &format=json or &format=tar.",
 				quoted(format))
 		}
 		return format, nil
@@ -249,8 +242,8 @@ func formatOf(r *http.Request, query url.Values) (string, error) {
 			return formatJSON, nil
 		}
 	}
-	return "", refuse(http.StatusNotAcceptable, "The report is %s or %s: accept one of them.", contentTypeJSON,
-		contentTypeTar)
+	return "", refuse(http.StatusNotAcceptable, "The report is %s or %s: accept one of them.",
+		contentTypeJSON, contentTypeTar)
 }
 
 // quality is how much a content type is wanted: that of the most specific of the ranges that it is in (RFC 9110,
@@ -271,8 +264,7 @@ func quality(ranges []goautoneg.Accept, contentType string) float64 {
 // give makes the report and writes it. Both are one turn: a report stays in memory until it is read.
 func (h *Handler) give(ctx context.Context, w http.ResponseWriter, asked request) error {
 	if err := h.turns.Acquire(ctx, 1); err != nil {
-		return refuse(http.StatusServiceUnavailable,
-			"Other reports are being made, and take long: try again in some seconds.")
+		return refuse(http.StatusServiceUnavailable, "Too many reports at once: retry in a few seconds.")
 	}
 	defer h.turns.Release(1)
 	facts, err := h.gather(ctx, asked.product)
@@ -304,7 +296,7 @@ func (h *Handler) give(ctx context.Context, w http.ResponseWriter, asked request
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
 	if _, err := w.Write(content); err != nil {
-		h.log.V(1).Info("A caller did not read a license report to its end", "error", err)
+		h.log.V(1).Info("Client did not read the whole license report", "error", err)
 	}
 	return nil
 }
@@ -348,34 +340,26 @@ func choose(products []api.LicensedProduct, asked string) ([]*api.LicensedProduc
 	slices.SortFunc(chosen, func(a, b *api.LicensedProduct) int { return strings.Compare(a.Name, b.Name) })
 	switch {
 	case asked == "" && len(chosen) > 1:
-		return nil, refuse(http.StatusBadRequest, "There are several products, and a report is for the vendor of "+
-			"one: give ?product=NAME, or ?product=* for all. The cluster has: %s.", names(products))
+		return nil, refuse(http.StatusBadRequest, "More than one product: use ?product=NAME, or ?product=* for "+
+			"all. Products: %s.", names(products))
 	case asked != "" && asked != everyProduct && len(chosen) == 0 && len(products) == 0:
-		return nil, refuse(http.StatusNotFound, "There is no LicensedProduct %s, and no other either.", quoted(asked))
+		return nil, refuse(http.StatusNotFound, "LicensedProduct %s not found: there are none.", quoted(asked))
 	case asked != "" && asked != everyProduct && len(chosen) == 0:
-		return nil, refuse(http.StatusNotFound, "There is no LicensedProduct %s. The cluster has: %s.", quoted(asked),
+		return nil, refuse(http.StatusNotFound, "LicensedProduct %s not found. Products: %s.", quoted(asked),
 			names(products))
 	}
 	return chosen, nil
 }
 
-// names are those of the products, the first of them where there are many.
+// names are those of the products, the first of them if there are many.
 func names(products []api.LicensedProduct) string {
 	all := make([]string, len(products))
 	for i := range products {
 		all[i] = products[i].Name
 	}
 	slices.Sort(all)
-	if more := len(all) - maxNames; more > 0 {
-		return fmt.Sprintf("%s, and %d more", strings.Join(all[:maxNames], ", "), more)
-	}
-	return strings.Join(all, ", ")
+	return text.List(all, maxNames)
 }
 
-// quoted is a text of unknown origin, in quotes and no longer than any name.
-func quoted(text string) string {
-	if len(text) > maxQuoted {
-		text = strings.ToValidUTF8(text[:maxQuoted], "") + "…"
-	}
-	return fmt.Sprintf("%q", text)
-}
+// quoted is a text of unknown origin, in quotes and no longer than a name.
+func quoted(unknown string) string { return text.Quote(unknown, maxQuoted) }

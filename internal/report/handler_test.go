@@ -32,7 +32,7 @@ func answerOf(asked request, err error) answer {
 
 func TestReadRequest(t *testing.T) {
 	const (
-		whatToGive   = "give ?product=NAME or ?product=*, and &format=json or &format=tar."
+		whatToUse    = "use ?product=NAME or ?product=*, and &format=json or &format=tar."
 		whatToAccept = "The report is application/json or application/x-tar: accept one of them."
 	)
 	long := strings.Repeat("x", 300)
@@ -46,7 +46,7 @@ func TestReadRequest(t *testing.T) {
 		"all products, as a tar": {query: "product=*&format=tar", want: answer{Product: "*", Format: "tar"}},
 		"HEAD":                   {method: http.MethodHead, want: answer{Format: "json"}},
 		"POST": {method: http.MethodPost,
-			want: answer{Code: 405, Text: "The report is there to be read: use GET."}},
+			want: answer{Code: 405, Text: "Method not allowed: use GET."}},
 		"a browser": {accept: []string{"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"},
 			want: answer{Format: "json"}},
 		"accepting a tar": {accept: []string{"application/x-tar"}, want: answer{Format: "tar"}},
@@ -66,20 +66,20 @@ func TestReadRequest(t *testing.T) {
 			want: answer{Format: "json"}},
 		"in capitals": {accept: []string{"Application/X-TAR"}, want: answer{Format: "tar"}},
 		"an unknown format": {query: "format=xml",
-			want: answer{Code: 406, Text: `There is no format "xml": give &format=json or &format=tar.`}},
+			want: answer{Code: 406, Text: `Unknown format "xml": use &format=json or &format=tar.`}},
 		"an empty format": {query: "format=",
-			want: answer{Code: 406, Text: `There is no format "": give &format=json or &format=tar.`}},
+			want: answer{Code: 406, Text: `Unknown format "": use &format=json or &format=tar.`}},
 		"a hostile format": {query: "format=%1b%5b31m" + long,
 			want: answer{Code: 406,
-				Text: `There is no format "\x1b[31m` + long[:248] + `…": give &format=json or &format=tar.`}},
+				Text: `Unknown format "\x1b[31m` + long[:245] + `...": use &format=json or &format=tar.`}},
 		"an unknown parameter": {query: "prodct=a",
-			want: answer{Code: 400, Text: `There is no parameter "prodct": ` + whatToGive}},
+			want: answer{Code: 400, Text: `Unknown parameter "prodct": ` + whatToUse}},
 		"two products": {query: "product=a&product=b",
-			want: answer{Code: 400, Text: "The parameter product is there more than once: give it once."}},
+			want: answer{Code: 400, Text: "Duplicate parameter product: use it once."}},
 		"no query": {query: "product=%zz",
-			want: answer{Code: 400, Text: "The query is malformed: " + whatToGive}},
+			want: answer{Code: 400, Text: "Malformed query: " + whatToUse}},
 		"semicolons": {query: "product=a;format=tar",
-			want: answer{Code: 400, Text: "The query is malformed: " + whatToGive}},
+			want: answer{Code: 400, Text: "Malformed query: " + whatToUse}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			method := test.method
@@ -121,15 +121,15 @@ func TestChoose(t *testing.T) {
 		"all, of none":   {named(), "*", ""},
 		"all, sorted":    {named("c", "a", "b"), "*", "a b c"},
 		"one of several": {named("c", "a", "b"), "b", "b"},
-		"several": {named("c", "a"), "", "400 There are several products, and a report is for the vendor " +
-			"of one: give ?product=NAME, or ?product=* for all. The cluster has: a, c."},
-		"unknown":          {named("c", "a"), "x", `404 There is no LicensedProduct "x". The cluster has: a, c.`},
-		"unknown, of one":  {named("a"), "x", `404 There is no LicensedProduct "x". The cluster has: a.`},
-		"unknown, of none": {named(), "x", `404 There is no LicensedProduct "x", and no other either.`},
+		"several": {named("c", "a"), "", "400 More than one product: use ?product=NAME, or ?product=* " +
+			"for all. Products: a, c."},
+		"unknown":          {named("c", "a"), "x", `404 LicensedProduct "x" not found. Products: a, c.`},
+		"unknown, of one":  {named("a"), "x", `404 LicensedProduct "x" not found. Products: a.`},
+		"unknown, of none": {named(), "x", `404 LicensedProduct "x" not found: there are none.`},
 		"unknown, of very many": {named(many...), "x",
-			`404 There is no LicensedProduct "x". The cluster has: ` + strings.Join(listed, ", ") + ", and 10 more."},
+			`404 LicensedProduct "x" not found. Products: ` + strings.Join(listed, ", ") + " and 10 more."},
 		"hostile": {named("a"), "\x1b[2J\n",
-			`404 There is no LicensedProduct "\x1b[2J\n". The cluster has: a.`},
+			`404 LicensedProduct "\x1b[2J\n" not found. Products: a.`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			chosen, err := choose(test.products, test.asked)

@@ -6,14 +6,13 @@ package report
 import (
 	"cmp"
 	"encoding/pem"
-	"strings"
 	"time"
-	"unicode"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/text"
 	"github.com/license-operator/license-operator/internal/token"
 )
 
@@ -120,7 +119,7 @@ type MonthlyPeak struct {
 	Usage map[string]int64 `json:"usage"`
 }
 
-// Restriction is what the terms ask for, and what the cluster owner's brakes make of it. Tiers are counted, not named.
+// Restriction is what the terms ask for, and what the cluster owner allows of it. Tiers are counted, not named.
 type Restriction struct {
 	State api.RestrictionState `json:"state,omitempty"`
 	// AskedMode is that of the terms, Ceiling the strongest that the cluster owner allows, and Mode what comes of both.
@@ -187,13 +186,13 @@ func Make(facts *Facts) *Report {
 		r.Products = append(r.Products, productOf(product, facts.Keys))
 	}
 	if !facts.OfAll {
-		r.settleOn(facts.Products)
+		r.setProduct(facts.Products)
 	}
 	return r
 }
 
-// settleOn fills in what a report says of the one product that it is about.
-func (r *Report) settleOn(products []*api.LicensedProduct) {
+// setProduct sets what a report says of the one product that it is about.
+func (r *Report) setProduct(products []*api.LicensedProduct) {
 	r.License, r.Counters = &License{LicenseKey: unlicensed}, &Counters{}
 	if len(products) > 0 {
 		p := &r.Products[0]
@@ -215,7 +214,7 @@ func (r *Report) settleOn(products []*api.LicensedProduct) {
 func productOf(product *api.LicensedProduct, keys map[string]*api.LicenseKey) Product {
 	status := &product.Status
 	p := Product{
-		Name: product.Name, Vendor: inOneLine(product.Spec.Vendor),
+		Name: product.Name, Vendor: text.SingleLine(product.Spec.Vendor),
 		CreationTime: metav1.NewTime(product.CreationTimestamp.UTC()), State: status.State, LicenseKey: unlicensed,
 		ExpiryTime: inUTC(status.ExpiryTime), GraceEndTime: inUTC(status.GraceEndTime),
 		CoverageEndTime: inUTC(status.CoverageEndTime),
@@ -311,18 +310,7 @@ func fingerprintsIn(text string) []string {
 	}
 }
 
-// inOneLine is a text of a person's without what breaks lines and what does not print, which programs that ought to
-// write the same JSON write in different ways.
-func inOneLine(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, text)
-}
-
-// inUTC is a time as it is to be written: a client sees the time zone of whoever wrote the object.
+// inUTC is a time as it is to be written: a client sees the time zone in which it was written.
 func inUTC(t *metav1.Time) *metav1.Time {
 	if t == nil {
 		return nil

@@ -139,7 +139,7 @@ func TestReport(t *testing.T) {
 	noneOfAll.OfAll = true
 	poor := factsOf(fresh())
 	poor.Cluster = Cluster{Version: "v1.37.2",
-		Warnings: []string{"rbac_users: missing, since the operator has no right to list rolebindings and " +
+		Warnings: []string{"rbac_users: missing, since the operator is not allowed to list rolebindings and " +
 			"clusterrolebindings."}}
 	unknown := mesh()
 	unknown.Status = api.LicensedProductStatus{}

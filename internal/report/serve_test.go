@@ -55,7 +55,7 @@ func (s server) ServerVersionWithContext(context.Context) (*apiversion.Info, err
 func newTestHandler(log logr.Logger, cached client.Reader) *Handler {
 	return &Handler{
 		log: log, cache: cached, surveyor: &surveyor{reader: empty(), version: server{}},
-		turns: semaphore.NewWeighted(maxAtOnce), complaints: newComplaints(),
+		turns: semaphore.NewWeighted(maxAtOnce), errorLog: newErrorLog(),
 		clock: clock.New(func() clock.Sample { return clock.Sample{Wall: present} }),
 	}
 }
@@ -73,7 +73,7 @@ func TestNobodyGetsAnEmptyReport(t *testing.T) {
 		t.Errorf("got %d: %s", w.Code, w.Body)
 	}
 	if lines > 0 {
-		t.Errorf("%d lines in the log, for what is nobody's trouble", lines)
+		t.Errorf("%d lines in the log, for an error that is nobody's", lines)
 	}
 }
 
@@ -85,7 +85,7 @@ func TestTroubleIsLoggedNowAndThen(t *testing.T) {
 	for range 1000 {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, Path, http.NoBody))
-		if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "its log says why") {
+		if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "see the operator's log") {
 			t.Fatalf("got %d: %s", w.Code, w.Body)
 		}
 	}
@@ -100,7 +100,7 @@ func TestAnOperatorThatStartsSaysSo(t *testing.T) {
 		h := newTestHandler(funcr.New(func(string, string) { lines++ }, funcr.Options{}), failing(err))
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, Path, http.NoBody))
-		if lines > 0 || w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "just started") {
+		if lines > 0 || w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "is starting") {
 			t.Errorf("%T: %d lines, and %d: %s", err, lines, w.Code, w.Body)
 		}
 	}
@@ -203,9 +203,9 @@ func TestWhatTheOperatorMayNotAskIsMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Cluster{Warnings: []string{
-		"kubernetes_version and db_version: missing, since the operator has no right to get /version.",
-		"workspaces_count: missing, since the operator has no right to list namespaces.",
-		"rbac_users: missing, since the operator has no right to list rolebindings and clusterrolebindings.",
+		"kubernetes_version and db_version: missing, since the operator is not allowed to get /version.",
+		"workspaces_count: missing, since the operator is not allowed to list namespaces.",
+		"rbac_users: missing, since the operator is not allowed to list rolebindings and clusterrolebindings.",
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

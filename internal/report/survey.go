@@ -13,10 +13,10 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/tools/pager"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/license-operator/license-operator/internal/paging"
 )
 
 // surveyTimeout is how long the API server may take for all of it.
@@ -55,70 +55,75 @@ func (s *surveyor) ask(ctx context.Context) (cluster Cluster, err error) {
 	version, err := s.version.ServerVersionWithContext(ctx)
 	if err == nil {
 		cluster.Version = version.GitVersion
-	} else if err := cluster.lacks("kubernetes_version and db_version", "get /version", err); err != nil {
+	} else if err := cluster.warnMissing("kubernetes_version and db_version", "get /version", err); err != nil {
 		return Cluster{}, err
 	}
 	namespaces, err := s.countNamespaces(ctx)
 	if err == nil {
 		cluster.Namespaces = &namespaces
-	} else if err := cluster.lacks("workspaces_count", "list namespaces", err); err != nil {
+	} else if err := cluster.warnMissing("workspaces_count", "list namespaces", err); err != nil {
 		return Cluster{}, err
 	}
 	users, err := s.countUsers(ctx)
 	if err == nil {
 		cluster.Users = &users
-	} else if err := cluster.lacks("rbac_users", "list rolebindings and clusterrolebindings", err); err != nil {
+	} else if err := cluster.warnMissing("rbac_users", "list rolebindings and clusterrolebindings", err); err != nil {
 		return Cluster{}, err
 	}
 	return cluster, nil
 }
 
-// lacks warns of fields that are missing since the operator lacks a right. Where the error is another one it is
-// returned.
-func (c *Cluster) lacks(fields, right string, err error) error {
+// warnMissing warns of fields that are missing since the operator lacks a right. It returns any other error.
+func (c *Cluster) warnMissing(fields, right string, err error) error {
 	if !apierrors.IsForbidden(err) {
 		return fmt.Errorf("asking the API server to %s: %w", right, err)
 	}
 	// Not the error itself: it names the operator's account and namespace.
-	c.Warnings = append(c.Warnings, fmt.Sprintf("%s: missing, since the operator has no right to %s.", fields, right))
+	c.Warnings = append(c.Warnings, fmt.Sprintf("%s: missing, since the operator is not allowed to %s.", fields, right))
 	return nil
 }
 
 func (s *surveyor) countNamespaces(ctx context.Context) (count int64, err error) {
-	kind := metav1.TypeMeta{APIVersion: "v1", Kind: "NamespaceList"}
-	err = paging.Each(ctx,
-		s.reader, func() *metav1.PartialObjectMetadataList { return &metav1.PartialObjectMetadataList{TypeMeta: kind} },
-		func(page *metav1.PartialObjectMetadataList) { count += int64(len(page.Items)) })
+	namespaces := &metav1.PartialObjectMetadataList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "NamespaceList"}}
+	err = s.each(ctx, namespaces, func(runtime.Object) error {
+		count++
+		return nil
+	})
 	return count, err
 }
 
-// countUsers counts everybody once who is bound to a role, anywhere.
+// countUsers counts once everybody who is bound to a role, anywhere.
 func (s *surveyor) countUsers(ctx context.Context) (int64, error) {
 	users := map[rbacv1.Subject]struct{}{}
-	add := func(subjects []rbacv1.Subject) {
+	add := func(binding runtime.Object) error {
+		var subjects []rbacv1.Subject
+		switch b := binding.(type) {
+		case *rbacv1.ClusterRoleBinding:
+			subjects = b.Subjects
+		case *rbacv1.RoleBinding:
+			subjects = b.Subjects
+		}
 		for _, subject := range subjects {
 			users[canonical(subject)] = struct{}{}
 		}
+		return nil
 	}
-	if err := paging.Each(ctx,
-		s.reader, func() *rbacv1.ClusterRoleBindingList { return &rbacv1.ClusterRoleBindingList{} },
-		func(page *rbacv1.ClusterRoleBindingList) {
-			for i := range page.Items {
-				add(page.Items[i].Subjects)
-			}
-		}); err != nil {
-		return 0, err
-	}
-	if err := paging.Each(ctx,
-		s.reader, func() *rbacv1.RoleBindingList { return &rbacv1.RoleBindingList{} },
-		func(page *rbacv1.RoleBindingList) {
-			for i := range page.Items {
-				add(page.Items[i].Subjects)
-			}
-		}); err != nil {
-		return 0, err
+	for _, bindings := range []client.ObjectList{&rbacv1.ClusterRoleBindingList{}, &rbacv1.RoleBindingList{}} {
+		if err := s.each(ctx, bindings, add); err != nil {
+			return 0, err
+		}
 	}
 	return int64(len(users)), nil
+}
+
+// each visits the objects of a kind, page by page; empty is a list of that kind.
+func (s *surveyor) each(ctx context.Context, empty client.ObjectList, visit func(runtime.Object) error) error {
+	pages := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		page := empty.DeepCopyObject().(client.ObjectList)
+		return page, s.reader.List(ctx, page, client.Limit(options.Limit), client.Continue(options.Continue))
+	})
+	pages.PageBufferSize = 0 // the report has bounds on its memory
+	return pages.EachListItem(ctx, metav1.ListOptions{}, visit)
 }
 
 // canonical is a subject in the one way to write it: a service account can also be named as the user that it is.

@@ -4,8 +4,9 @@
 // Package server has the operator's HTTP servers: one for metrics and the license report, over TLS and to callers that
 // may read them, and one for the kubelet's probes.
 //
-// Whoever reaches their ports costs little: sizes, times and the number of connections are bounded from the first byte
-// on, before anybody is authenticated. A connection is closed with the first answer unless its caller was let in.
+// Anybody in the cluster reaches their ports. So sizes, times and the number of connections have limits from the first
+// byte on, before a caller is authenticated, and a connection is closed with the first answer unless its caller was let
+// in.
 package server
 
 import (
@@ -145,8 +146,7 @@ func oneAnswer(next http.Handler) http.Handler {
 	})
 }
 
-// letIn keeps the connections of requests that get here: nobody else takes their place, and they may go on to further
-// requests.
+// letIn keeps the connection of a request that gets here: it is not closed for another one, and may have more requests.
 func letIn(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body == http.NoBody {

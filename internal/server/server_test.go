@@ -371,7 +371,7 @@ func TestConnectionsHaveALimit(t *testing.T) {
 			silent[i] = s.connect(t)
 		}
 		start := time.Now()
-		// One more takes the place of the one that has waited longest, and of nobody else.
+		// One more takes the place of the one that has waited longest, and of no other.
 		late := s.dial(t)
 		silent[0].waitClosed()
 		late.send(friend + end)

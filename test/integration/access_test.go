@@ -81,7 +81,7 @@ var _ = Describe("Access to the metrics", Ordered, func() {
 			got := scrape(ctx, authorization)
 			Expect(got.code).To(Equal(http.StatusUnauthorized), authorization)
 			Expect(got.challenge).To(Equal("Bearer"))
-			Expect(got.body).To(HavePrefix("There is no bearer token: "))
+			Expect(got.body).To(HavePrefix("No valid bearer token: "))
 		}
 		Expect(reviews()).To(Equal(before))
 	})
@@ -92,15 +92,15 @@ var _ = Describe("Access to the metrics", Ordered, func() {
 			got := scrape(ctx, "Bearer "+unknown)
 			Expect(got.code).To(Equal(http.StatusUnauthorized))
 			Expect(got.challenge).To(Equal("Bearer"))
-			Expect(got.body).To(HavePrefix("The API server does not know the bearer token: "))
+			Expect(got.body).To(HavePrefix("The API server rejected the bearer token: "))
 		}
 	})
 
 	It("is refused to whom it was not granted", func(ctx SpecContext) {
 		Expect(scrape(ctx, "Bearer "+token(ctx, false))).To(Equal(answer{
 			code: http.StatusForbidden,
-			body: "User \"system:serviceaccount:default:scraper-without-rights\" has no right to \"get\" on " +
-				"nonResourceURL \"/metrics\": bind it to a ClusterRole that grants that.\n",
+			body: "User \"system:serviceaccount:default:scraper-without-rights\" cannot get " +
+				"nonResourceURL \"/metrics\": bind it to a ClusterRole that allows it.\n",
 		}))
 	})
 
@@ -140,6 +140,6 @@ var _ = Describe("Access to the metrics", Ordered, func() {
 		// What it says of itself, that is: of caches that had no time to fill before the end there may be more.
 		Expect(string(log.Contents())).NotTo(Or(
 			MatchRegexp(`"level":"(error|panic)"[^\n]*"logger":"server`),
-			ContainSubstring("Turned a caller away"), ContainSubstring("panic")))
+			ContainSubstring("Request rejected"), ContainSubstring("panic")))
 	})
 })

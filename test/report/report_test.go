@@ -105,8 +105,8 @@ var _ = Describe("The license report", Ordered, func() {
 			Expect(get(ctx, call{replica: replica, token: "nonsense"}).code).To(Equal(http.StatusUnauthorized))
 			got = get(ctx, call{replica: replica, token: stranger})
 			Expect(got.code).To(Equal(http.StatusForbidden))
-			Expect(got.body).To(Equal("User \"system:serviceaccount:default:stranger\" has no right to \"get\" on " +
-				"nonResourceURL \"/license/report\": bind it to a ClusterRole that grants that.\n"))
+			Expect(got.body).To(Equal("User \"system:serviceaccount:default:stranger\" cannot get nonResourceURL " +
+				"\"/license/report\": bind it to a ClusterRole that allows it.\n"))
 			got = get(ctx, call{replica: replica, token: reader, method: http.MethodPost})
 			Expect(got.code).To(Equal(http.StatusForbidden), "the role is for get alone")
 		}
@@ -166,12 +166,12 @@ var _ = Describe("The license report", Ordered, func() {
 		for replica := range replicas {
 			got := get(ctx, call{replica: replica, token: reader})
 			Expect(got.code).To(Equal(http.StatusBadRequest))
-			Expect(got.body).To(Equal("There are several products, and a report is for the vendor of one: give " +
-				"?product=NAME, or ?product=* for all. The cluster has: covered, keyless, over.\n"))
+			Expect(got.body).To(Equal("More than one product: use ?product=NAME, or ?product=* for all. " +
+				"Products: covered, keyless, over.\n"))
 			got = get(ctx, call{replica: replica, token: reader, query: "product=coverd"})
 			Expect(got.code).To(Equal(http.StatusNotFound))
 			Expect(got.body).
-				To(Equal("There is no LicensedProduct \"coverd\". The cluster has: covered, keyless, over.\n"))
+				To(Equal("LicensedProduct \"coverd\" not found. Products: covered, keyless, over.\n"))
 
 			r := decoded(get(ctx, call{replica: replica, token: reader, query: "product=covered"}).body)
 			Expect(r.LicenseKey).To(Equal("L-covered"))
@@ -223,7 +223,7 @@ var _ = Describe("The license report", Ordered, func() {
 		}
 		got := get(ctx, call{token: reader, query: "format=xml"})
 		Expect(got.code).To(Equal(http.StatusNotAcceptable))
-		Expect(got.body).To(Equal("There is no format \"xml\": give &format=json or &format=tar.\n"))
+		Expect(got.body).To(Equal("Unknown format \"xml\": use &format=json or &format=tar.\n"))
 	})
 
 	It("costs a few requests, whatever the number of nodes and callers, and nothing but those", func(ctx SpecContext) {
@@ -343,8 +343,8 @@ var _ = Describe("The license report", Ordered, func() {
 			var r report.Report
 			g.Expect(json.NewDecoder(bytes.NewBufferString(got.body)).Decode(&r)).To(Succeed())
 			g.Expect(r.Warnings).
-				To(Equal([]string{"rbac_users: missing, since the operator has no right to list rolebindings and " +
-					"clusterrolebindings."}))
+				To(Equal([]string{"rbac_users: missing, since the operator is not allowed to list rolebindings " +
+					"and clusterrolebindings."}))
 			g.Expect(r.RBACUsers).To(BeNil())
 			g.Expect(r.WorkspacesCount).NotTo(BeNil())
 		}).Should(Succeed(), "the API server hears of a role in its own time")
@@ -361,9 +361,9 @@ var _ = Describe("The license report", Ordered, func() {
 				Expect(got.code).To(Equal(http.StatusServiceUnavailable))
 				Expect(got.header.Get("Retry-After")).To(Equal("5"))
 				Expect(got.body).
-					To(Equal("The operator cannot read all that the report needs: its log says why. Try again.\n"))
+					To(Equal("Failed to make the report: see the operator's log, then retry.\n"))
 			}
-			Expect(strings.Count(replicas[0].LogTail(100), "Cannot make license reports")).To(Equal(1))
+			Expect(strings.Count(replicas[0].LogTail(100), "Failed to make license reports")).To(Equal(1))
 			Expect(plane.StartAPIServer(ctx)).To(Succeed())
 			Eventually(func(g Gomega) {
 				got, err := call{token: reader}.do(ctx)
