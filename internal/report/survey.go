@@ -13,10 +13,10 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/tools/pager"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/license-operator/license-operator/internal/paging"
 )
 
 // surveyTimeout is how long the API server may take for all of it.
@@ -84,46 +84,28 @@ func (c *Cluster) warnMissing(fields, right string, err error) error {
 }
 
 func (s *surveyor) countNamespaces(ctx context.Context) (count int64, err error) {
-	namespaces := &metav1.PartialObjectMetadataList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "NamespaceList"}}
-	err = s.each(ctx, namespaces, func(runtime.Object) error {
-		count++
-		return nil
-	})
+	list := &metav1.PartialObjectMetadataList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "NamespaceList"}}
+	err = paging.Each(ctx, s.reader, list, func(*metav1.PartialObjectMetadata) { count++ })
 	return count, err
 }
 
 // countUsers counts once everybody who is bound to a role, anywhere.
 func (s *surveyor) countUsers(ctx context.Context) (int64, error) {
 	users := map[rbacv1.Subject]struct{}{}
-	add := func(binding runtime.Object) error {
-		var subjects []rbacv1.Subject
-		switch b := binding.(type) {
-		case *rbacv1.ClusterRoleBinding:
-			subjects = b.Subjects
-		case *rbacv1.RoleBinding:
-			subjects = b.Subjects
-		}
+	add := func(subjects []rbacv1.Subject) {
 		for _, subject := range subjects {
 			users[canonical(subject)] = struct{}{}
 		}
-		return nil
 	}
-	for _, bindings := range []client.ObjectList{&rbacv1.ClusterRoleBindingList{}, &rbacv1.RoleBindingList{}} {
-		if err := s.each(ctx, bindings, add); err != nil {
-			return 0, err
-		}
+	if err := paging.Each(ctx, s.reader, &rbacv1.ClusterRoleBindingList{},
+		func(b *rbacv1.ClusterRoleBinding) { add(b.Subjects) }); err != nil {
+		return 0, err
+	}
+	if err := paging.Each(ctx, s.reader, &rbacv1.RoleBindingList{},
+		func(b *rbacv1.RoleBinding) { add(b.Subjects) }); err != nil {
+		return 0, err
 	}
 	return int64(len(users)), nil
-}
-
-// each visits the objects of a kind, page by page; empty is a list of that kind.
-func (s *surveyor) each(ctx context.Context, empty client.ObjectList, visit func(runtime.Object) error) error {
-	pages := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-		page := empty.DeepCopyObject().(client.ObjectList)
-		return page, s.reader.List(ctx, page, client.Limit(options.Limit), client.Continue(options.Continue))
-	})
-	pages.PageBufferSize = 0 // the report has bounds on its memory
-	return pages.EachListItem(ctx, metav1.ListOptions{}, visit)
 }
 
 // canonical is a subject in the one way to write it: a service account can also be named as the user that it is.

@@ -92,20 +92,15 @@ func (x *collector) readMonitoring(ctx context.Context, i *snapshot) {
 func (x *collector) listSelecting(ctx context.Context, kind schema.GroupVersionKind) ([]selectingServer, error) {
 	var all []selectingServer
 	var unreadable error
-	newPage := func() *unstructured.UnstructuredList {
-		page := &unstructured.UnstructuredList{}
-		page.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
-		return page
-	}
-	err := paging.Each(ctx, x.client, newPage, func(page *unstructured.UnstructuredList) {
-		for n := range page.Items {
-			server := selectingServer{}
-			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(page.Items[n].Object, &server); err != nil {
-				unreadable = err
-			}
-			server.Kind = kind.Kind
-			all = append(all, server)
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+	err := paging.Each(ctx, x.client, list, func(object *unstructured.Unstructured) {
+		server := selectingServer{}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &server); err != nil {
+			unreadable = err
 		}
+		server.Kind = kind.Kind
+		all = append(all, server)
 	})
 	return all, cmp.Or(err, unreadable)
 }
@@ -115,14 +110,9 @@ func (x *collector) listMetadata(
 	ctx context.Context, kind string, options ...client.ListOption,
 ) ([]metav1.PartialObjectMetadata, error) {
 	var all []metav1.PartialObjectMetadata
-	newPage := func() *metav1.PartialObjectMetadataList {
-		page := &metav1.PartialObjectMetadataList{}
-		page.SetGroupVersionKind(schema.GroupVersionKind{Group: monitoring, Version: "v1", Kind: kind + "List"})
-		return page
-	}
-	err := paging.Each(ctx, x.client, newPage, func(page *metav1.PartialObjectMetadataList) {
-		all = append(all,
-			page.Items...)
-	}, options...)
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(schema.GroupVersionKind{Group: monitoring, Version: "v1", Kind: kind + "List"})
+	add := func(object *metav1.PartialObjectMetadata) { all = append(all, *object) }
+	err := paging.Each(ctx, x.client, list, add, options...)
 	return all, err
 }

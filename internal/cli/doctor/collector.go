@@ -125,25 +125,16 @@ func (x *collector) readKinds(ctx context.Context, i *snapshot) {
 	}
 	i.products = readWith("list licensedproducts.license-operator.io", func() ([]productFacts, error) {
 		var facts []productFacts
-		newPage := func() *api.LicensedProductList { return &api.LicensedProductList{} }
-		err := paging.Each(ctx, x.client, newPage, func(page *api.LicensedProductList) {
-			for n := range page.Items {
-				product := &page.Items[n]
-				facts = append(facts,
-					productFacts{product.Name, product.Status.Conditions, restriction.StatusOf(product).InForce != nil})
-			}
+		err := paging.Each(ctx, x.client, &api.LicensedProductList{}, func(product *api.LicensedProduct) {
+			facts = append(facts,
+				productFacts{product.Name, product.Status.Conditions, restriction.StatusOf(product).InForce != nil})
 		})
 		return facts, err
 	})
 	i.keys = readWith("list licensekeys.license-operator.io", func() ([]keyFacts, error) {
 		var facts []keyFacts
-		newPage := func() *api.LicenseKeyList { return &api.LicenseKeyList{} }
-		err := paging.Each(ctx, x.client, newPage, func(page *api.LicenseKeyList) {
-			for n := range page.Items {
-				key := &page.Items[n]
-				facts = append(facts,
-					keyFacts{key.Name, meta.FindStatusCondition(key.Status.Conditions, api.ConditionReady)})
-			}
+		err := paging.Each(ctx, x.client, &api.LicenseKeyList{}, func(key *api.LicenseKey) {
+			facts = append(facts, keyFacts{key.Name, meta.FindStatusCondition(key.Status.Conditions, api.ConditionReady)})
 		})
 		return facts, err
 	})
@@ -248,26 +239,15 @@ func (x *collector) readLock(ctx context.Context, i *snapshot) {
 	i.policies = readWith("list validatingadmissionpolicies.admissionregistration.k8s.io",
 		func() ([]admissionregistrationv1.ValidatingAdmissionPolicy, error) {
 			var all []admissionregistrationv1.ValidatingAdmissionPolicy
-			newPage := func() *admissionregistrationv1.ValidatingAdmissionPolicyList {
-				return &admissionregistrationv1.ValidatingAdmissionPolicyList{}
-			}
-			err := paging.Each(ctx, x.client,
-				newPage, func(page *admissionregistrationv1.ValidatingAdmissionPolicyList) {
-					all = append(all,
-						page.Items...)
-				})
+			err := paging.Each(ctx, x.client, &admissionregistrationv1.ValidatingAdmissionPolicyList{},
+				func(policy *admissionregistrationv1.ValidatingAdmissionPolicy) { all = append(all, *policy) })
 			return all, err
 		})
 	i.bindings = readWith("list validatingadmissionpolicybindings.admissionregistration.k8s.io",
 		func() ([]admissionregistrationv1.ValidatingAdmissionPolicyBinding, error) {
 			var all []admissionregistrationv1.ValidatingAdmissionPolicyBinding
-			newPage := func() *admissionregistrationv1.ValidatingAdmissionPolicyBindingList {
-				return &admissionregistrationv1.ValidatingAdmissionPolicyBindingList{}
-			}
-			err := paging.Each(ctx, x.client,
-				newPage, func(page *admissionregistrationv1.ValidatingAdmissionPolicyBindingList) {
-					all = append(all, page.Items...)
-				})
+			err := paging.Each(ctx, x.client, &admissionregistrationv1.ValidatingAdmissionPolicyBindingList{},
+				func(b *admissionregistrationv1.ValidatingAdmissionPolicyBinding) { all = append(all, *b) })
 			return all, err
 		})
 }

@@ -75,12 +75,8 @@ func (o *options) run(ctx context.Context) error {
 			"LicensedProduct %s has an invalid nodeSelector: %v", o.product, err)
 	}
 	var nodes []seenNode
-	newPage := func() *corev1.NodeList { return &corev1.NodeList{} }
-	if err := paging.Each(ctx, o.client, newPage, func(page *corev1.NodeList) {
-		for i := range page.Items {
-			nodes = append(nodes, newSeenNode(&page.Items[i]))
-		}
-	}); err != nil {
+	add := func(node *corev1.Node) { nodes = append(nodes, newSeenNode(node)) }
+	if err := paging.Each(ctx, o.client, &corev1.NodeList{}, add); err != nil {
 		return kubeclient.ListError("nodes", err)
 	}
 	return explain(product, selector, nodes).print(term.NewScreen(o.Out), o.output)
