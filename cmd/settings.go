@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
-	"github.com/license-operator/license-operator/internal/server"
+	"github.com/license-operator/license-operator/internal/report"
 	"github.com/license-operator/license-operator/internal/version"
 )
 
@@ -58,7 +58,7 @@ func parseSettings(args []string, lookupEnv func(string) (string, bool)) (settin
 func (s *settings) flags() *flag.FlagSet {
 	*s = settings{maxRestriction: api.RestrictionDefaultTierOnly}
 	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
-	flags.StringVar(&s.metricsBindAddress, "metrics-bind-address", fmt.Sprintf(":%d", server.SecurePort),
+	flags.StringVar(&s.metricsBindAddress, "metrics-bind-address", fmt.Sprintf(":%d", report.DefaultPort),
 		"address for metrics and the license report, with TLS, authentication and authorization; 0 disables both")
 	flags.StringVar(&s.healthProbeBindAddress, "health-probe-bind-address", ":8081",
 		"address for the probes /healthz and /readyz; 0 disables them")

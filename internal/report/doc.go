@@ -6,5 +6,10 @@
 // nowhere else.
 package report
 
-// Path is where the operator serves the report, on its secure endpoint.
-const Path = "/license/report"
+// Where the operator serves the report, and metrics beside it.
+const (
+	Path = "/license/report"
+	// PortName is the name of the container port, and DefaultPort its number unless --metrics-bind-address changes it.
+	PortName    = "https"
+	DefaultPort = 8443
+)

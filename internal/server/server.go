@@ -26,9 +26,6 @@ import (
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 )
 
-// SecurePort is the default port of metrics and the license report.
-const SecurePort = 8443
-
 // MetricsPath is where metrics are served.
 const MetricsPath = "/metrics"
 

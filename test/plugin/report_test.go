@@ -241,8 +241,8 @@ var _ = Describe("kubectl license report", Ordered, func() {
 			To(MatchRegexp(
 				`^error: pod e-deaf does not answer: (error forwarding port 8443 to pod .*: connection ` +
 					`refused|EOF|Stream reset)\n` +
-					`See what it has to say: kubectl logs -n report-elsewhere e-deaf\n` +
-					`It has to serve on port 8443, which is --metrics-bind-address' default\.\n$`))
+					`See its log: kubectl logs -n report-elsewhere e-deaf\n` +
+					`Its --metrics-bind-address has to be port 8443\.\n$`))
 
 		// The next one answers.
 		_, err = kubelet.AddPod(ctx, namespace, "f-hears", labels, map[int32]string{securePort: address})

@@ -16,8 +16,6 @@ import (
 const (
 	DefaultNamespace = "license-operator-system"
 	LeaseName        = "license-operator.io"
-	// SecurePort is that of the pods on which metrics and the report are served.
-	SecurePort = 8443
 )
 
 // PodLabels are the labels of the operator's pods, whatever names they have.

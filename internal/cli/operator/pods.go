@@ -17,13 +17,21 @@ import (
 
 	"github.com/license-operator/license-operator/internal/cli/command"
 	"github.com/license-operator/license-operator/internal/cli/kubeclient"
+	"github.com/license-operator/license-operator/internal/report"
 	"github.com/license-operator/license-operator/internal/text"
 )
+
+// Pod is a pod of the operator.
+type Pod struct {
+	types.NamespacedName
+	// Port is the one on which it serves the report.
+	Port int32
+}
 
 // ReadyPods are the pods of the operator that can answer; any can, whether it leads or not. There is at least one.
 // No other namespace is looked at: what is sent to these pods must not go to one that somebody else has given the
 // operator's labels.
-func ReadyPods(ctx context.Context, reader client.Reader, namespace string) ([]types.NamespacedName, error) {
+func ReadyPods(ctx context.Context, reader client.Reader, namespace string) ([]Pod, error) {
 	var pods corev1.PodList
 	if err := reader.List(ctx, &pods, client.InNamespace(namespace), PodLabels); err != nil {
 		switch {
@@ -36,14 +44,14 @@ func ReadyPods(ctx context.Context, reader client.Reader, namespace string) ([]t
 			"cannot list pods in namespace %s: %v", namespace, err)
 	}
 	slices.SortFunc(pods.Items, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
-	var ready []types.NamespacedName
+	var ready []Pod
 	var waiting []string
 	for i := range pods.Items {
 		pod := &pods.Items[i]
 		if reason := WhyNotReady(pod); reason != "" {
 			waiting = append(waiting, pod.Name+" "+reason)
 		} else {
-			ready = append(ready, client.ObjectKeyFromObject(pod))
+			ready = append(ready, Pod{client.ObjectKeyFromObject(pod), reportPort(pod)})
 		}
 	}
 	switch {
@@ -58,6 +66,18 @@ func ReadyPods(ctx context.Context, reader client.Reader, namespace string) ([]t
 			text.ShellQuote(namespace),
 			"no pod of license-operator in namespace %s is ready: %s", namespace, strings.Join(waiting, ", "))
 	}
+}
+
+// reportPort is the port that the pod names, or the default.
+func reportPort(pod *corev1.Pod) int32 {
+	for i := range pod.Spec.Containers {
+		for _, port := range pod.Spec.Containers[i].Ports {
+			if port.Name == report.PortName {
+				return port.ContainerPort
+			}
+		}
+	}
+	return report.DefaultPort
 }
 
 func askForForwarding(namespace string) string {

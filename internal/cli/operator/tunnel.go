@@ -29,7 +29,7 @@ import (
 type tunnel struct {
 	httpstream.Stream
 	connection httpstream.Connection
-	pod        types.NamespacedName
+	pod        Pod
 
 	// refused is closed once the other end has nothing more to say about why it cannot forward; refusal is what it
 	// said.
@@ -42,8 +42,8 @@ var _ net.Conn = &tunnel{}
 // maxRefusal bounds how much of what the other end says is read, in bytes.
 const maxRefusal = 4 << 10
 
-// OpenTunnel opens one to the operator's secure port.
-func OpenTunnel(config *rest.Config, pod types.NamespacedName) (net.Conn, error) {
+// OpenTunnel opens one to the port of a pod.
+func OpenTunnel(config *rest.Config, pod Pod) (net.Conn, error) {
 	connection, err := dialPod(config, pod)
 	if err != nil {
 		return nil, err
@@ -57,7 +57,7 @@ func OpenTunnel(config *rest.Config, pod types.NamespacedName) (net.Conn, error)
 
 // dialPod asks the API server to forward: by a WebSocket, or by SPDY where it, or a proxy before it, does not take
 // that.
-func dialPod(config *rest.Config, pod types.NamespacedName) (httpstream.Connection, error) {
+func dialPod(config *rest.Config, pod Pod) (httpstream.Connection, error) {
 	server, _, err := rest.DefaultServerUrlFor(config)
 	if err != nil {
 		return nil, err
@@ -88,10 +88,9 @@ func dialPod(config *rest.Config, pod types.NamespacedName) (httpstream.Connecti
 	case apierrors.IsForbidden(answer) && err != nil:
 		return nil, command.FailWithHint(askForForwarding(pod.Namespace), "cannot forward to pod %s: %v", pod.Name, err)
 	case err != nil:
-		return nil,
-			command.FailWithHint(fmt.Sprintf("Does this work? kubectl port-forward -n %s %s :%d",
-				text.ShellQuote(pod.Namespace),
-				text.ShellQuote(pod.Name), SecurePort), "cannot forward to pod %s: %v", pod.Name, err)
+		return nil, command.FailWithHint(fmt.Sprintf("Does this work? kubectl port-forward -n %s %s :%d",
+			text.ShellQuote(pod.Namespace), text.ShellQuote(pod.Name), pod.Port),
+			"cannot forward to pod %s: %v", pod.Name, err)
 	case protocol != portforward.PortForwardProtocolV1Name:
 		return nil,
 			errors.Join(fmt.Errorf("cannot forward to pod %s: the API server wants protocol %q", pod.Name, protocol),
@@ -125,7 +124,7 @@ func (t *tunnel) open() error {
 func (t *tunnel) stream(kind string) (httpstream.Stream, error) {
 	headers := http.Header{}
 	headers.Set(corev1.StreamType, kind)
-	headers.Set(corev1.PortHeader, strconv.Itoa(SecurePort))
+	headers.Set(corev1.PortHeader, strconv.Itoa(int(t.pod.Port)))
 	headers.Set(corev1.PortForwardRequestIDHeader, "0") // there is but one
 	return t.connection.CreateStream(headers)
 }
@@ -162,7 +161,7 @@ func (t *tunnel) Close() error { return t.connection.Close() }
 func (t *tunnel) LocalAddr() net.Addr { return podAddress{} }
 
 // RemoteAddr implements net.Conn.
-func (t *tunnel) RemoteAddr() net.Addr { return podAddress(t.pod) }
+func (t *tunnel) RemoteAddr() net.Addr { return podAddress(t.pod.NamespacedName) }
 
 // SetDeadline implements net.Conn; there are none: closing ends whatever waits.
 func (t *tunnel) SetDeadline(time.Time) error { return nil }

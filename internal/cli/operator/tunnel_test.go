@@ -46,12 +46,12 @@ func withoutWebSockets(t *testing.T, refused int, forward forwarder) *rest.Confi
 	return &rest.Config{Host: server.URL + "/clusters/one"}
 }
 
-var operatorZero = types.NamespacedName{Namespace: "operators", Name: "operator-0"}
+var operatorZero = Pod{types.NamespacedName{Namespace: "operators", Name: "operator-0"}, 9443}
 
 func TestTunnelWithoutWebSockets(t *testing.T) {
 	for _, refused := range []int{http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound} {
 		config := withoutWebSockets(t, refused, func(port int32, stream io.ReadWriteCloser) error {
-			if port != SecurePort {
+			if port != operatorZero.Port {
 				t.Errorf("forwarded to port %d", port)
 			}
 			_, err := io.Copy(stream, io.LimitReader(stream, 5))
@@ -98,7 +98,7 @@ func TestTunnelThatCannotBe(t *testing.T) {
 
 func TestTunnelToNowhere(t *testing.T) {
 	config := withoutWebSockets(t, http.StatusBadRequest, nil)
-	_, err := OpenTunnel(config, types.NamespacedName{Namespace: "operators", Name: "gone"})
+	_, err := OpenTunnel(config, Pod{types.NamespacedName{Namespace: "operators", Name: "gone"}, 8443})
 	var known *command.Failure
 	if !errors.As(err, &known) || known.Hint != "Does this work? kubectl port-forward -n operators gone :8443" ||
 		!strings.HasPrefix(known.Message, "cannot forward to pod gone: unable to upgrade connection: ") {

@@ -61,8 +61,7 @@ func (o *options) fetch(ctx context.Context) (*received, error) {
 	}
 	for i, pod := range pods {
 		operator := operatorClient(func(context.Context, string, string) (net.Conn, error) {
-			return operator.OpenTunnel(o.config,
-				pod)
+			return operator.OpenTunnel(o.config, pod)
 		})
 		var received *received
 		received, err = o.askInTime(ctx, operator, end.Sub(o.Now())/time.Duration(len(pods)-i))
@@ -70,7 +69,7 @@ func (o *options) fetch(ctx context.Context) (*received, error) {
 		if !errors.As(err, &silent) {
 			return received, err
 		}
-		err = o.atPod(pod.Name, silent)
+		err = o.atPod(pod, silent)
 		if i < len(pods)-1 {
 			term.Warnf(o.ErrOut, "%v; asking pod %s", err, pods[i+1].Name)
 		}
@@ -97,15 +96,14 @@ func (n *noAnswerError) Error() string { return n.cause.Error() }
 func (n *noAnswerError) Unwrap() error { return n.cause }
 
 // atPod says which pod could not be talked to, and keeps what has been put into words already.
-func (o *options) atPod(pod string, silent *noAnswerError) error {
+func (o *options) atPod(pod operator.Pod, silent *noAnswerError) error {
 	var known *command.Failure
 	if errors.As(silent, &known) {
 		return known
 	}
-	return command.FailWithHint(fmt.Sprintf("See what it has to say: kubectl logs -n %s %s\nIt has to serve on port "+
-		"%d, which is "+
-		"--metrics-bind-address' default.", text.ShellQuote(o.namespace), text.ShellQuote(pod), operator.SecurePort),
-		"pod %s does not answer: %v", pod, silent)
+	return command.FailWithHint(fmt.Sprintf("See its log: kubectl logs -n %s %s\nIts --metrics-bind-address has to be "+
+		"port %d.", text.ShellQuote(pod.Namespace), text.ShellQuote(pod.Name), pod.Port),
+		"pod %s does not answer: %v", pod.Name, silent)
 }
 
 // operatorClient speaks HTTPS over the connections that dial makes, one for each request. It takes any certificate,

@@ -17,7 +17,7 @@ import (
 )
 
 // refusedUser finds the user in what the operator says to somebody who may not.
-var refusedUser = regexp.MustCompile(`^User ("(?:[^"\\]|\\.)*") has no right`)
+var refusedUser = regexp.MustCompile(`^User ("(?:[^"\\]|\\.)*") cannot `)
 
 // readerRole is the ClusterRole that config/ installs for those who may read the report.
 const readerRole = "license-operator-license-report-reader"

@@ -178,28 +178,28 @@ func TestReportIsRefused(t *testing.T) {
 		{"cut off", "", reply{http.StatusOK, asJSON, document[:40]}},
 		{
 			"a token that is not known", "",
-			reply{http.StatusUnauthorized, nil, "The API server does not know the bearer token."},
+			reply{http.StatusUnauthorized, nil, "The API server rejected the bearer token."},
 		},
 		{
 			"a user", "",
 			reply{
 				http.StatusForbidden, nil,
-				"User \"jane@example.com\" has no right to \"get\" on nonResourceURL \"/license/report\".\n",
+				"User \"jane@example.com\" cannot get nonResourceURL \"/license/report\".\n",
 			},
 		},
 		{
 			"a user with a hostile name", "",
-			reply{http.StatusForbidden, nil, `User "$(rm -rf ~) \"'\x1b[2J" has no right to "get".`},
+			reply{http.StatusForbidden, nil, `User "$(rm -rf ~) \"'\x1b[2J" cannot get it.`},
 		},
 		{
 			"an account", "",
-			reply{http.StatusForbidden, nil, `User "system:serviceaccount:tools:Report_Er" has no right to "get".`},
+			reply{http.StatusForbidden, nil, `User "system:serviceaccount:tools:Report_Er" cannot get it.`},
 		},
 		{"nobody in particular", "", reply{http.StatusForbidden, nil, "Forbidden"}},
-		{"several products", "", reply{http.StatusBadRequest, nil, "There are several products."}},
-		{"no such product", "acme", reply{http.StatusNotFound, nil, `There is no LicensedProduct "acme".`}},
+		{"several products", "", reply{http.StatusBadRequest, nil, "More than one product."}},
+		{"no such product", "acme", reply{http.StatusNotFound, nil, `LicensedProduct "acme" not found.`}},
 		{"an operator that is older", "acme", reply{http.StatusNotFound, nil, "404 page not found\n"}},
-		{"too many", "", reply{http.StatusTooManyRequests, map[string]string{"Retry-After": "1"}, "Too many callers."}},
+		{"too many", "", reply{http.StatusTooManyRequests, map[string]string{"Retry-After": "1"}, "Too many requests."}},
 		{"busy", "", reply{http.StatusServiceUnavailable, map[string]string{"Retry-After": "5"}, "Busy."}},
 		{
 			"busy, for how long is unsaid", "",
