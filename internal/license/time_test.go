@@ -48,7 +48,7 @@ func TestResolveTime(t *testing.T) {
 			{clock: 26 - 59*second, agreement: agree, wantState: expired, wantNow: 26, wantMark: 26, wantNext: 26},
 			{clock: 26.5, agreement: agree, wantState: expired, wantNow: 26.5, wantMark: 26},
 		},
-		"behind the mark by exactly a minute is no skew": {
+		"a minute behind the mark is not reported": {
 			{clock: 20, agreement: agree, wantState: grace, wantNow: 20, wantMark: 20},
 			{clock: 20 - 60*second, agreement: agree, wantState: grace, wantNow: 20, wantMark: 20},
 			{clock: 20 - 61*second, agreement: agree, wantState: grace, wantNow: 20, wantMark: 20,
@@ -85,7 +85,7 @@ func TestResolveTime(t *testing.T) {
 			{clock: 24.6, agreement: license.ClocksUnknown, reset: "1", wantState: expired, wantNow: 25.6,
 				wantMark: 25.6, wantSkew: behindMark},
 		},
-		"a request that is too long is none": {
+		"a request that is too long is ignored": {
 			{clock: 25.6, agreement: agree, wantState: expired, wantNow: 25.6, wantMark: 25.6},
 			{clock: 24.6, agreement: agree, reset: strings.Repeat("x", 65), wantState: expired, wantNow: 25.6,
 				wantMark: 25.6, wantSkew: behindMark},

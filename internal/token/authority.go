@@ -42,7 +42,7 @@ type Authority struct {
 // name has 1 to 48 characters and no control characters.
 func NewAuthority(vendor string, now time.Time) (*Authority, error) {
 	if err := checkName(vendor, maxVendorLength); err != nil {
-		return nil, fmt.Errorf("vendor name: %w", err)
+		return nil, fmt.Errorf("vendor name %w", err)
 	}
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -91,7 +91,7 @@ func ParseAuthority(certificatePEM, keyPEM []byte) (*Authority, error) {
 // years from now, but no longer than the authority.
 func (a *Authority) NewSigner(name string, now time.Time) (*Signer, error) {
 	if err := checkName(name, maxNameLength); err != nil {
-		return nil, fmt.Errorf("signer name: %w", err)
+		return nil, fmt.Errorf("signer name %w", err)
 	}
 	issuer := a.chain[0]
 	begin := now.UTC().Truncate(time.Second)
@@ -145,9 +145,9 @@ func createCertificate(
 func checkName(name string, maxLength int) error {
 	switch {
 	case strings.TrimSpace(name) == "" || utf8.RuneCountInString(name) > maxLength:
-		return fmt.Errorf("it must have 1 to %d characters", maxLength)
+		return fmt.Errorf("must have 1 to %d characters", maxLength)
 	case strings.ContainsFunc(name, text.IsDeceptive):
-		return errors.New("it contains a control character, a line separator, a bidirectional control or U+FFFD")
+		return errors.New("contains a control character, a line separator, a bidirectional control or U+FFFD")
 	default:
 		return nil
 	}

@@ -143,11 +143,11 @@ func TestAuthorityErrors(t *testing.T) {
 		err  error
 		want string
 	}{
-		"no vendor":   {newNamed(" "), "vendor name: it must have 1 to 48 characters"},
-		"long vendor": {newNamed(strings.Repeat("ü", 49)), "vendor name: it must have 1 to 48 characters"},
-		"hostile vendor": {newNamed("a\nb"), "vendor name: it contains a control character, a line separator, a " +
+		"no vendor":   {newNamed(" "), "vendor name must have 1 to 48 characters"},
+		"long vendor": {newNamed(strings.Repeat("ü", 49)), "vendor name must have 1 to 48 characters"},
+		"hostile vendor": {newNamed("a\nb"), "vendor name contains a control character, a line separator, a " +
 			"bidirectional control or U+FFFD"},
-		"no name": {newSigner("", now), "signer name: it must have 1 to 64 characters"},
+		"no name": {newSigner("", now), "signer name must have 1 to 64 characters"},
 		"the root's name": {newSigner("Acme License Root CA", now),
 			`certificate "CN=Acme License Root CA,O=Acme" is self-signed: a signer needs a certificate from a CA`},
 		"too early": {newSigner("x", now.Add(-time.Second)),

@@ -287,7 +287,7 @@ func parseElement(value asn1.RawValue, signed bool) *node {
 		var child asn1.RawValue
 		rest, err := asn1.Unmarshal(inner, &child)
 		if err != nil {
-			return parsed // The content is no ASN.1.
+			return parsed // The content is not ASN.1.
 		}
 		children = append(children, parseElement(child, false))
 		inner = rest

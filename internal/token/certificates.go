@@ -78,7 +78,7 @@ func parseBlock(block *pem.Block) (*x509.Certificate, error) {
 	switch {
 	case strings.HasSuffix(block.Type, pemTypePrivateKey):
 		return nil,
-			errors.New("is a private key, which is compromised now: remove it")
+			errors.New("is a private key: remove it, and consider it compromised")
 	case block.Type != pemTypeCertificate:
 		return nil, fmt.Errorf("is %s, not CERTIFICATE", quote(block.Type))
 	}

@@ -55,9 +55,8 @@ func newChainSigner(key crypto.Signer, chain []*x509.Certificate) (*Signer, erro
 		return nil, fmt.Errorf("certificate %s is self-signed: a signer needs a certificate from a CA", describe(leaf))
 	}
 	if algorithmOf(leaf.PublicKey) == "" {
-		return nil,
-			fmt.Errorf("certificate %s has a key that is %s: only Ed25519, ECDSA P-256 and RSA can sign license keys",
-				describe(leaf), describeKey(leaf.PublicKey))
+		return nil, fmt.Errorf("certificate %s has an unsuitable key (%s): only Ed25519, ECDSA P-256 and RSA keys "+
+			"can sign license keys", describe(leaf), describeKey(leaf.PublicKey))
 	}
 	if err := checkKeyPair(key, leaf); err != nil {
 		return nil, err
@@ -170,7 +169,7 @@ func parseKey(keyPEM []byte) (crypto.Signer, error) {
 	}
 	key, ok := parsed.(crypto.Signer)
 	if !ok {
-		return nil, errors.New("it is not a key that signs")
+		return nil, errors.New("it is not a signing key")
 	}
 	return key, nil
 }

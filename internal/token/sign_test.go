@@ -268,8 +268,8 @@ func TestParseSignerRefuses(t *testing.T) {
 
 	for name, test := range map[string]struct{ certificates, key, want string }{
 		"no certificate": {"", key, "signer's certificates: no PEM block of type CERTIFICATE"},
-		"key first": {key + chain, key, "signer's certificates: block 1 is a private key, which is " +
-			"compromised now: remove it"},
+		"key first": {key + chain, key, "signer's certificates: block 1 is a private key: remove it, " +
+			"and consider it compromised"},
 		"out of order": {pemOf(w.signer.certificate, w.root.certificate), key,
 			`signer's certificates: certificate 1, "CN=Acme Signer", was not issued by the next one, ` +
 				`"CN=Acme Root": its issuer is "CN=Acme Issuing CA"`},
@@ -287,7 +287,7 @@ func TestParseSignerRefuses(t *testing.T) {
 		"PKCS#1": {chain, block("RSA PRIVATE KEY"), "signer's key: it is not a PEM block of type PRIVATE " +
 			"KEY: convert a key in another format with openssl pkcs8 -topk8 -nocrypt"},
 		"garbage":           {chain, block("PRIVATE KEY"), "signer's key: it is not a private key in PKCS#8"},
-		"key for agreement": {chain, agreement, "signer's key: it is not a key that signs"},
+		"key for agreement": {chain, agreement, "signer's key: it is not a signing key"},
 		"key of another": {chain, keyPEM(t, w.root),
 			`the private key does not belong to certificate "CN=Acme Signer"`},
 		"key of a CA": {pemOf(chainOf(w.root)...), keyPEM(t, w.root),
@@ -295,8 +295,8 @@ func TestParseSignerRefuses(t *testing.T) {
 		"for servers": {pemOf(chainOf(server)...), keyPEM(t, server),
 			`certificate "CN=Server" has extended key usages, but neither codeSigning nor any`},
 		"P-384": {pemOf(chainOf(p384)...), keyPEM(t, p384),
-			`certificate "CN=P-384" has a key that is ECDSA P-384: only Ed25519, ECDSA P-256 and RSA can sign ` +
-				`license keys`},
+			`certificate "CN=P-384" has an unsuitable key (ECDSA P-384): only Ed25519, ECDSA P-256 and RSA keys ` +
+				`can sign license keys`},
 		"self-signed": {pemOf(selfSigned.certificate), keyPEM(t, selfSigned),
 			`certificate "CN=Self-signed" is self-signed: a signer needs a certificate from a CA`},
 		"eleven of a chain": {pemOf(repeated(w.root.certificate, 11)...), key,

@@ -52,7 +52,7 @@ func describeKey(key crypto.PublicKey) string {
 	case *rsa.PublicKey:
 		return fmt.Sprintf("RSA with %d bits", key.N.BitLen())
 	default:
-		return "an unsupported one"
+		return "unsupported type"
 	}
 }
 
@@ -72,7 +72,7 @@ func checkAlgorithm(algorithm string) *Error {
 func checkKeyType(algorithm string, key crypto.PublicKey) *Error {
 	if string(algorithmOf(key)) != algorithm {
 		return fail(api.ReasonAlgorithmNotAllowed,
-			"Algorithm %s does not match the type of the signer's key, %s. Ask the vendor for another key.",
+			"Algorithm %s does not match the signer's key (%s). Ask the vendor for another key.",
 			quote(algorithm), describeKey(key))
 	}
 	return nil

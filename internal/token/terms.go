@@ -33,7 +33,7 @@ type Terms struct {
 
 // NewTerms reads a product's spec. Its error is part of a sentence of at most 1024 bytes. It says which PEM block of
 // the trust anchors is invalid and why: text around the blocks, not a certificate, a private key, not a CA, an RSA key
-// outside 2048 to 4096 bits. Or it says that there is no certificate, that there are more than 64, or that the text is
+// outside 2048 to 4096 bits. Or it says that certificates are missing, that there are more than 64, or that the text is
 // larger than MaxTrustAnchorsBytes. Duplicates are accepted. An invalid revocation is an error too, since it must not
 // be ignored.
 func NewTerms(product *api.LicensedProduct) (*Terms, error) {

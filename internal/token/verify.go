@@ -149,8 +149,8 @@ func checkCluster(claims *license.Claims, clusterUID string) *Error {
 		return nil
 	}
 	return fail(api.ReasonClusterMismatch,
-		"The key is for cluster %s, but this is %s (uid of namespace kube-system). Ask the vendor for a key for this "+
-			"cluster.", quoteSome(claims.ClusterUIDs), quote(clusterUID))
+		"The key is for %s, but this cluster is %s (uid of kube-system). Ask the vendor for another key.",
+		quoteSome(claims.ClusterUIDs), quote(clusterUID))
 }
 
 func cloneClaims(claims *license.Claims) *license.Claims {

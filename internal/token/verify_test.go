@@ -288,7 +288,7 @@ const (
 	notTrusted    = "Certificate chain not trusted: "
 	cannotBeUsed  = "Invalid license: "
 	allowedOnly   = " is not allowed. Ask the vendor for a key signed with EdDSA (Ed25519), ES256 or RS256."
-	otherType     = " does not match the type of the signer's key, "
+	otherType     = " does not match the signer's key "
 	anotherKey    = ". Ask the vendor for another key."
 	// anotherProduct ends messages about the audience.
 	anotherProduct = ". Ask the vendor for a key for this product."
@@ -400,15 +400,15 @@ func TestVerifyRefusesAlgorithms(t *testing.T) {
 			headerPlus(members{"alg": "\n\x1b[2J\u202e" + strings.Repeat("x", 5000)}), toJSON(t, w.payload())),
 			`Algorithm "\n\x1b[2J\u202e` + strings.Repeat("x", 55) + `..."` + allowedOnly},
 		"ES256, Ed25519": {sealed(t, w.signer.key, headerPlus(members{"alg": "ES256"}), toJSON(t, w.payload())),
-			`Algorithm "ES256"` + otherType + "Ed25519" + anotherKey},
+			`Algorithm "ES256"` + otherType + "(Ed25519)" + anotherKey},
 		"EdDSA, RSA": {sealed(t, rsaKey(), toJSON(t, headerOf(rsaSigner).plus(members{"alg": "EdDSA"})),
 			toJSON(t, w.payload())),
-			`Algorithm "EdDSA"` + otherType + "RSA with 2048 bits" + anotherKey},
+			`Algorithm "EdDSA"` + otherType + "(RSA with 2048 bits)" + anotherKey},
 		"ES256, P-384": {sealed(t, p384.key, toJSON(t, headerOf(p384).plus(members{"alg": "ES256"})),
 			toJSON(t, w.payload())),
-			`Algorithm "ES256"` + otherType + "ECDSA P-384" + anotherKey},
+			`Algorithm "ES256"` + otherType + "(ECDSA P-384)" + anotherKey},
 		"RS256, Ed25519": {sealed(t, w.signer.key, headerPlus(members{"alg": "RS256"}), toJSON(t, w.payload())),
-			`Algorithm "RS256"` + otherType + "Ed25519" + anotherKey},
+			`Algorithm "RS256"` + otherType + "(Ed25519)" + anotherKey},
 		"Ed25519 (RFC 9864)": {sealed(t, w.signer.key, headerPlus(members{"alg": "Ed25519"}), toJSON(t, w.payload())),
 			`Algorithm "Ed25519"` + allowedOnly},
 	} {
@@ -544,7 +544,7 @@ func TestVerifyRefusesChains(t *testing.T) {
 			message: "spec.certificate: more than 10 certificates."},
 		"certificate a key": {token: withHeader(absent),
 			certificate: pemOf(w.signer.certificate) + keyPEM(t, w.signer), message: "spec.certificate: block 2 " +
-				"is a private key, which is compromised now: remove it."},
+				"is a private key: remove it, and consider it compromised."},
 		"certificate another leaf": {token: w.token(t), certificate: pemOf(chainOf(selfSigned)...),
 			message: `the first certificate of spec.certificate, "CN=Self-signed", is not the first one of x5c, ` +
 				`"CN=Acme Signer".`},
@@ -973,8 +973,7 @@ func TestVerifyRefusesLicenses(t *testing.T) {
 		"another cluster": {
 			func(q *question) { q.clusterUID = "0d1b" },
 			api.ReasonClusterMismatch,
-			`The key is for cluster "` + clusterUID + `", but this is "0d1b" (uid of namespace kube-system). ` +
-				`Ask the vendor for a key for this cluster.`,
+			`The key is for "` + clusterUID + `", but this cluster is "0d1b" (uid of kube-system)` + anotherKey,
 		},
 		"license revoked": {
 			revoking(api.Revocation{LicenseID: "other"}, api.Revocation{LicenseID: "2026-0001"}),
@@ -997,7 +996,7 @@ func TestVerifyRefusesLicenses(t *testing.T) {
 	}
 }
 
-// TestVerifyOrder breaks a key in every way at once and mends it step by step: each time the earliest fault is the
+// TestVerifyOrder breaks a key in every way at once and repairs it step by step: each time the earliest fault is the
 // reason.
 func TestVerifyOrder(t *testing.T) {
 	w := newWorld(t)
@@ -1015,7 +1014,7 @@ func TestVerifyOrder(t *testing.T) {
 
 	steps := []struct {
 		reason string
-		mend   func()
+		repair func()
 	}{
 		{api.ReasonTokenMalformed, func() { header = header.plus(members{"crit": absent}) }},
 		{api.ReasonAlgorithmNotAllowed, func() { header = header.plus(members{"alg": "EdDSA"}) }},
@@ -1037,7 +1036,7 @@ func TestVerifyOrder(t *testing.T) {
 		if got := answerOf(Verify(token, "", termsOf(t, product), clusters, now)).reason; got != step.reason {
 			t.Errorf("step %d: got %q, want %q", i, got, step.reason)
 		}
-		step.mend()
+		step.repair()
 	}
 
 	// The algorithm comes before the chain where the signer's key decides, too.
@@ -1113,7 +1112,7 @@ func TestErrorsHaveCauses(t *testing.T) {
 
 func TestTextForMessages(t *testing.T) {
 	for got, want := range map[string]string{
-		describeKey(nil):                          "an unsupported one",
+		describeKey(nil):                          "unsupported type",
 		quote("a\x00\u202e\xff\""):                `"a\x00\u202e\xff\""`,
 		printable(errors.New("a\x00\u202e\xffü")): `a\x00\u202e\ufffdü`,
 	} {

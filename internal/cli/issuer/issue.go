@@ -271,7 +271,7 @@ var claimFlags = strings.NewReplacer(
 	"claim sub ", "--customer ",
 	"claim aud ", "--product or --audience ",
 	"claim jti ", "--id ",
-	"claim exp, ", "--expires, ",
+	"claim exp ", "--expires ",
 	"claims exp and grace_period ", "--expires and --grace ",
 	"claim grace_period ", "--grace ",
 	"claim features", "--feature",
