@@ -42,8 +42,10 @@ func recorded(e license.Evaluation) api.LicensedProductStatus {
 }
 
 // comparable compares all of an evaluation but the time, which has tests of its own.
-var comparable = cmp.Options{cmpopts.IgnoreFields(license.Evaluation{}, "Time"),
-	cmpopts.IgnoreUnexported(license.Evaluation{})}
+var comparable = cmp.Options{
+	cmpopts.IgnoreFields(license.Evaluation{}, "Time"),
+	cmpopts.IgnoreUnexported(license.Evaluation{}),
+}
 
 func TestEvaluate(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -89,8 +91,10 @@ func TestEvaluate(t *testing.T) {
 				State: api.LicensedProductValid, ActiveKeyName: "k", Expiry: at(10.5), GraceEnd: at(11.5),
 				UsableUntil: at(11.5), CoverageEnd: at(11.5),
 				Features: []string{"b", "a"},
-				Limits: []api.Limit{{Name: "cores", Value: new(int64(0))},
-					{Name: "nodes", Value: new(int64(100))}},
+				Limits: []api.Limit{
+					{Name: "cores", Value: new(int64(0))},
+					{Name: "nodes", Value: new(int64(100))},
+				},
 				EffectiveTime: at(11.5), Basis: api.RestrictionBasisCoverageEnd, NextBoundary: at(10.5),
 			},
 		},
@@ -348,7 +352,8 @@ func TestRecord(t *testing.T) {
 		"everything": {evaluation, others(), full},
 		"nothing":    {license.Evaluation{}, *full.DeepCopy(), others()},
 		"first time": {
-			license.Evaluation{State: api.LicensedProductUnlicensed}, api.LicensedProductStatus{},
+			license.Evaluation{State: api.LicensedProductUnlicensed},
+			api.LicensedProductStatus{},
 			api.LicensedProductStatus{State: api.LicensedProductUnlicensed, Restriction: &api.RestrictionStatus{}},
 		},
 	} {

@@ -119,8 +119,10 @@ func TestEvaluationIsIdempotent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		clock := license.ClockReading{
 			Now: drawTime(t, "now", epoch, epoch.Add(100*time.Hour)),
-			Agreement: rapid.SampledFrom([]license.ClockAgreement{license.ClocksUnknown, license.ClocksAgree,
-				license.ClocksDisagree}).Draw(t, "agreement"),
+			Agreement: rapid.SampledFrom([]license.ClockAgreement{
+				license.ClocksUnknown, license.ClocksAgree,
+				license.ClocksDisagree,
+			}).Draw(t, "agreement"),
 		}
 		// The recorded past may be in the future: the clock may have been set back.
 		p, keys := drawPast(t, epoch.Add(100*time.Hour)), drawKeys(t)

@@ -43,16 +43,20 @@ func TestResolveTime(t *testing.T) {
 		},
 		"a clock set back a month revives nothing": {
 			{clock: 26, agreement: agree, wantState: expired, wantNow: 26, wantMark: 26},
-			{clock: -4, agreement: agree, wantState: expired, wantNow: 26, wantMark: 26, wantSkew: behindMark,
-				wantNext: 26 - 60*second},
+			{
+				clock: -4, agreement: agree, wantState: expired, wantNow: 26, wantMark: 26, wantSkew: behindMark,
+				wantNext: 26 - 60*second,
+			},
 			{clock: 26 - 59*second, agreement: agree, wantState: expired, wantNow: 26, wantMark: 26, wantNext: 26},
 			{clock: 26.5, agreement: agree, wantState: expired, wantNow: 26.5, wantMark: 26},
 		},
 		"a minute behind the mark is not reported": {
 			{clock: 20, agreement: agree, wantState: grace, wantNow: 20, wantMark: 20},
 			{clock: 20 - 60*second, agreement: agree, wantState: grace, wantNow: 20, wantMark: 20},
-			{clock: 20 - 61*second, agreement: agree, wantState: grace, wantNow: 20, wantMark: 20,
-				wantSkew: behindMark},
+			{
+				clock: 20 - 61*second, agreement: agree, wantState: grace, wantNow: 20, wantMark: 20,
+				wantSkew: behindMark,
+			},
 		},
 		"a node's clock a day ahead, corrected: what it brought on goes with it": {
 			{clock: 24.5, agreement: agree, wantState: grace, wantNow: 24.5, wantMark: 24.5},
@@ -70,25 +74,33 @@ func TestResolveTime(t *testing.T) {
 			{clock: 24.6, agreement: agree, wantState: expired, wantNow: 25.6, wantMark: 25.6, wantSkew: behindMark},
 			{clock: 24.6, agreement: agree, reset: "1", wantState: grace, wantNow: 24.6, wantMark: 24.6},
 			{clock: 24.7, agreement: agree, reset: "1", wantState: grace, wantNow: 24.7, wantMark: 24.6},
-			{clock: 24.5, agreement: agree, reset: "1", wantState: grace, wantNow: 24.6, wantMark: 24.6,
-				wantSkew: behindMark},
+			{
+				clock: 24.5, agreement: agree, reset: "1", wantState: grace, wantNow: 24.6, wantMark: 24.6,
+				wantSkew: behindMark,
+			},
 			{clock: 24.5, agreement: agree, reset: "2", wantState: grace, wantNow: 24.5, wantMark: 24.5},
 		},
 		"no reset while the clocks disagree": {
 			{clock: 25.6, agreement: agree, wantState: expired, wantNow: 25.6, wantMark: 25.6},
-			{clock: 15, agreement: disagree, reset: "1", wantState: expired, wantNow: 25.6, wantMark: 25.6,
-				wantSkew: nodeClock},
+			{
+				clock: 15, agreement: disagree, reset: "1", wantState: expired, wantNow: 25.6, wantMark: 25.6,
+				wantSkew: nodeClock,
+			},
 			{clock: 24.6, agreement: agree, reset: "1", wantState: grace, wantNow: 24.6, wantMark: 24.6},
 		},
 		"no reset before the API server has told its time": {
 			{clock: 25.6, agreement: agree, wantState: expired, wantNow: 25.6, wantMark: 25.6},
-			{clock: 24.6, agreement: license.ClocksUnknown, reset: "1", wantState: expired, wantNow: 25.6,
-				wantMark: 25.6, wantSkew: behindMark},
+			{
+				clock: 24.6, agreement: license.ClocksUnknown, reset: "1", wantState: expired, wantNow: 25.6,
+				wantMark: 25.6, wantSkew: behindMark,
+			},
 		},
 		"a request that is too long is ignored": {
 			{clock: 25.6, agreement: agree, wantState: expired, wantNow: 25.6, wantMark: 25.6},
-			{clock: 24.6, agreement: agree, reset: strings.Repeat("x", 65), wantState: expired, wantNow: 25.6,
-				wantMark: 25.6, wantSkew: behindMark},
+			{
+				clock: 24.6, agreement: agree, reset: strings.Repeat("x", 65), wantState: expired, wantNow: 25.6,
+				wantMark: 25.6, wantSkew: behindMark,
+			},
 		},
 		"an API server that has not told its time yet moves no mark and disputes nothing": {
 			{clock: 18, agreement: license.ClocksUnknown, wantState: valid, wantNow: 18, wantMark: 0, wantNext: 20},

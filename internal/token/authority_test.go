@@ -148,18 +148,30 @@ func TestAuthorityErrors(t *testing.T) {
 		"hostile vendor": {newNamed("a\nb"), "vendor name contains a control character, a line separator, a " +
 			"bidirectional control or U+FFFD"},
 		"no name": {newSigner("", now), "signer name must have 1 to 64 characters"},
-		"the root's name": {newSigner("Acme License Root CA", now),
-			`certificate "CN=Acme License Root CA,O=Acme" is self-signed: a signer needs a certificate from a CA`},
-		"too early": {newSigner("x", now.Add(-time.Second)),
-			"the authority is not valid now (2026-11-22T11:59:59Z)" + validity},
-		"too late": {newSigner("x", now.AddDate(20, 0, 0)),
-			"the authority is not valid now (2046-11-22T12:00:00Z)" + validity},
-		"no CA": {parse(pemOf(chainOf(w.signer)...), keyPEM(t, w.signer)),
-			`certificate "CN=Acme Signer" is not a CA (basic constraints)`},
-		"key of another": {parse(pemOf(w.root.certificate), keyPEM(t, w.signer)),
-			`the private key does not belong to certificate "CN=Acme Root"`},
-		"no certificate": {parse("", keyPEM(t, w.root)),
-			"authority's certificate: no PEM block of type CERTIFICATE"},
+		"the root's name": {
+			newSigner("Acme License Root CA", now),
+			`certificate "CN=Acme License Root CA,O=Acme" is self-signed: a signer needs a certificate from a CA`,
+		},
+		"too early": {
+			newSigner("x", now.Add(-time.Second)),
+			"the authority is not valid now (2026-11-22T11:59:59Z)" + validity,
+		},
+		"too late": {
+			newSigner("x", now.AddDate(20, 0, 0)),
+			"the authority is not valid now (2046-11-22T12:00:00Z)" + validity,
+		},
+		"no CA": {
+			parse(pemOf(chainOf(w.signer)...), keyPEM(t, w.signer)),
+			`certificate "CN=Acme Signer" is not a CA (basic constraints)`,
+		},
+		"key of another": {
+			parse(pemOf(w.root.certificate), keyPEM(t, w.signer)),
+			`the private key does not belong to certificate "CN=Acme Root"`,
+		},
+		"no certificate": {
+			parse("", keyPEM(t, w.root)),
+			"authority's certificate: no PEM block of type CERTIFICATE",
+		},
 		"no key": {parse(pemOf(w.root.certificate), ""), "authority's key: it is not well-formed PEM"},
 		"a public key too": {parse(pemOf(w.root.certificate), pemOf(w.root.certificate)), "authority's key: it is " +
 			"not a PEM block of type PRIVATE KEY: convert a key in another format with openssl pkcs8 -topk8 -nocrypt"},

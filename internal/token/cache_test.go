@@ -66,8 +66,10 @@ func TestUnchangedKeysCostNoCryptography(t *testing.T) {
 			result.Err.Reason != api.ReasonClusterMismatch {
 			t.Fatal(result.Err)
 		}
-		for token, reason := range map[string]string{bad: api.ReasonTokenMalformed,
-			untrusted: api.ReasonUntrustedCertificate} {
+		for token, reason := range map[string]string{
+			bad:       api.ReasonTokenMalformed,
+			untrusted: api.ReasonUntrustedCertificate,
+		} {
 			if result := verifier.Verify(token, "", terms, "", now); result.Err == nil || result.Err.Reason != reason {
 				t.Fatal(result.Err)
 			}
@@ -115,15 +117,19 @@ func TestEveryInputCounts(t *testing.T) {
 	other := newWorld(t)
 	verifier := NewVerifier()
 	bare := sealed(t, w.signer.key, toJSON(t, w.header().plus(members{"x5c": absent})), toJSON(t, w.payload()))
-	good := question{token: bare, certificate: pemOf(chainOf(w.signer)...), product: w.product, clusterUID: clusterUID,
-		now: now}
+	good := question{
+		token: bare, certificate: pemOf(chainOf(w.signer)...), product: w.product, clusterUID: clusterUID,
+		now: now,
+	}
 	for name, test := range map[string]struct {
 		change func(*question)
 		reason string
 	}{
 		"token": {func(q *question) { q.token = q.token[:len(q.token)-4] + "AAAA" }, api.ReasonSignatureInvalid},
-		"certificate": {func(q *question) { q.certificate = pemOf(chainOf(other.signer)...) },
-			api.ReasonUntrustedCertificate},
+		"certificate": {
+			func(q *question) { q.certificate = pemOf(chainOf(other.signer)...) },
+			api.ReasonUntrustedCertificate,
+		},
 		"no certificate": {func(q *question) { q.certificate = "" }, api.ReasonUntrustedCertificate},
 		"anchors":        {func(q *question) { q.product = other.product }, api.ReasonUntrustedCertificate},
 		"audience":       {func(q *question) { q.product.Spec.Audience = "acme-storage" }, api.ReasonAudienceMismatch},
@@ -131,13 +137,16 @@ func TestEveryInputCounts(t *testing.T) {
 		"cluster":        {func(q *question) { q.clusterUID = "another" }, api.ReasonClusterMismatch},
 		"license revoked": {
 			func(q *question) { q.product.Spec.Revocations = []api.Revocation{{LicenseID: "2026-0001"}} },
-			api.ReasonLicenseRevoked},
+			api.ReasonLicenseRevoked,
+		},
 		"signer revoked": {func(q *question) {
 			q.product.Spec.Revocations = []api.Revocation{{CertificateSHA256: hexOf(w.signer)}}
 		}, api.ReasonCertificateRevoked},
 		"time": {func(q *question) { q.now = now.AddDate(-1, 0, 0) }, api.ReasonClaimsInvalid},
-		"moved border": {func(q *question) { q.token, q.certificate = q.token+q.certificate[:1], q.certificate[1:] },
-			api.ReasonTokenMalformed},
+		"moved border": {
+			func(q *question) { q.token, q.certificate = q.token+q.certificate[:1], q.certificate[1:] },
+			api.ReasonTokenMalformed,
+		},
 	} {
 		changed := good
 		changed.product = good.product.DeepCopy()

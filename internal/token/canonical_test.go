@@ -42,19 +42,18 @@ func (c *chainTest) present(t testing.TB, der []byte, payload string) (token, ce
 	if c.signer != c.subject {
 		chain = [][]byte{c.signer.certificate.Raw, der}
 	}
-	var header any = absent
+	header := headerOf(c.signer).plus(members{"x5c": absent})
+	for _, der := range chain {
+		certificate += string(pem.EncodeToMemory(&pem.Block{Type: pemTypeCertificate, Bytes: der}))
+	}
 	if c.inX5C {
 		var entries []string
 		for _, der := range chain {
 			entries = append(entries, base64.StdEncoding.EncodeToString(der))
 		}
-		header = entries
-	} else {
-		for _, der := range chain {
-			certificate += string(pem.EncodeToMemory(&pem.Block{Type: pemTypeCertificate, Bytes: der}))
-		}
+		header["x5c"], certificate = entries, ""
 	}
-	return sealed(t, c.signer.key, toJSON(t, headerOf(c.signer).plus(members{"x5c": header})), payload), certificate
+	return sealed(t, c.signer.key, toJSON(t, header), payload), certificate
 }
 
 // reasonWith is the outcome for the subject in an encoding when a fingerprint is revoked; an empty one is none.

@@ -181,8 +181,10 @@ func TestOpenSSL(t *testing.T) {
 				t.Fatalf("%v\n%s", err, output)
 			}
 			read := func(name string) string { return readPage(t, filepath.Join(directory, name)) }
-			product := &api.LicensedProduct{Spec: api.LicensedProductSpec{Audience: "acme-mesh",
-				TrustAnchors: read("ca.crt")}}
+			product := &api.LicensedProduct{Spec: api.LicensedProductSpec{
+				Audience:     "acme-mesh",
+				TrustAnchors: read("ca.crt"),
+			}}
 			result := Verify(read("token"), "", termsOf(t, product), "", time.Now())
 			if result.Err != nil || result.Claims.Customer != "Initech" || result.Claims.Limits["nodes"] != 100 {
 				t.Errorf("got %+v (%v)", result.Claims, result.Err)

@@ -24,8 +24,10 @@ func TestPeekUnverified(t *testing.T) {
 	}{
 		"good":            {token: token, claims: w.claims(), chain: chainOf(w.signer)},
 		"wrong signature": {token: token[:len(token)-4] + "AAAA", claims: w.claims(), chain: chainOf(w.signer)},
-		"chain beside it": {token: bare, certificate: pemOf(w.signer.certificate), claims: w.claims(),
-			chain: chainOf(w.signer)[:1]},
+		"chain beside it": {
+			token: bare, certificate: pemOf(w.signer.certificate), claims: w.claims(),
+			chain: chainOf(w.signer)[:1],
+		},
 		"no chain":           {token: bare, claims: w.claims()},
 		"chain not readable": {token: bare, certificate: "?", claims: w.claims()},
 		"not a token":        {token: "hunter2", reason: api.ReasonTokenMalformed},

@@ -183,26 +183,46 @@ func TestSignErrors(t *testing.T) {
 		change func(*license.Claims)
 		want   string
 	}{
-		"no customer": {func(c *license.Claims) { c.Customer = "" },
-			"invalid license: claim sub must have 1 to 256 characters"},
-		"no audience": {func(c *license.Claims) { c.Audience = nil },
-			"invalid license: claim aud must be an array of 1 to 16 strings"},
-		"empty audience": {func(c *license.Claims) { c.Audience = []string{} },
-			"invalid license: claim aud must be an array of 1 to 16 strings"},
-		"negative limit": {func(c *license.Claims) { c.Limits["nodes"] = -1 },
-			"invalid license: claim limits.nodes must be from 0 to 9223372036854775807"},
-		"negative grace": {func(c *license.Claims) { c.GracePeriod = -time.Second },
-			"invalid license: claim grace_period must be from 0 to 315360000"},
-		"not UTF-8": {func(c *license.Claims) { c.Customer = "\xff" },
-			`invalid license: encoding the claims: jsontext: invalid UTF-8 within "/sub" after offset 20`},
-		"no times": {func(c *license.Claims) { c.IssuedTime = time.Time{} },
-			"invalid license: claim iat must be from 0 to 253402300799"},
-		"half a second": {func(c *license.Claims) { c.Expiry = c.Expiry.Add(time.Second / 2) },
-			"invalid license: claims iat, nbf and exp must be whole seconds"},
-		"half a grace": {func(c *license.Claims) { c.GracePeriod = time.Second / 2 },
-			"invalid license: claim grace_period must be whole seconds"},
-		"exp before nbf": {func(c *license.Claims) { c.NotBefore = c.Expiry.Add(time.Second) },
-			"invalid license: claim exp (2027-10-23T12:00:00Z) is before claim nbf (2027-10-23T12:00:01Z)"},
+		"no customer": {
+			func(c *license.Claims) { c.Customer = "" },
+			"invalid license: claim sub must have 1 to 256 characters",
+		},
+		"no audience": {
+			func(c *license.Claims) { c.Audience = nil },
+			"invalid license: claim aud must be an array of 1 to 16 strings",
+		},
+		"empty audience": {
+			func(c *license.Claims) { c.Audience = []string{} },
+			"invalid license: claim aud must be an array of 1 to 16 strings",
+		},
+		"negative limit": {
+			func(c *license.Claims) { c.Limits["nodes"] = -1 },
+			"invalid license: claim limits.nodes must be from 0 to 9223372036854775807",
+		},
+		"negative grace": {
+			func(c *license.Claims) { c.GracePeriod = -time.Second },
+			"invalid license: claim grace_period must be from 0 to 315360000",
+		},
+		"not UTF-8": {
+			func(c *license.Claims) { c.Customer = "\xff" },
+			`invalid license: encoding the claims: jsontext: invalid UTF-8 within "/sub" after offset 20`,
+		},
+		"no times": {
+			func(c *license.Claims) { c.IssuedTime = time.Time{} },
+			"invalid license: claim iat must be from 0 to 253402300799",
+		},
+		"half a second": {
+			func(c *license.Claims) { c.Expiry = c.Expiry.Add(time.Second / 2) },
+			"invalid license: claims iat, nbf and exp must be whole seconds",
+		},
+		"half a grace": {
+			func(c *license.Claims) { c.GracePeriod = time.Second / 2 },
+			"invalid license: claim grace_period must be whole seconds",
+		},
+		"exp before nbf": {
+			func(c *license.Claims) { c.NotBefore = c.Expiry.Add(time.Second) },
+			"invalid license: claim exp (2027-10-23T12:00:00Z) is before claim nbf (2027-10-23T12:00:01Z)",
+		},
 		"too early": {
 			func(c *license.Claims) { c.IssuedTime = now.Add(-365*day - time.Second) },
 			`the license would be issued at 2025-11-22T11:59:59Z, but certificate "CN=Acme Signer" is valid from ` +
@@ -270,12 +290,16 @@ func TestParseSignerRefuses(t *testing.T) {
 		"no certificate": {"", key, "signer's certificates: no PEM block of type CERTIFICATE"},
 		"key first": {key + chain, key, "signer's certificates: block 1 is a private key: remove it, " +
 			"and consider it compromised"},
-		"out of order": {pemOf(w.signer.certificate, w.root.certificate), key,
+		"out of order": {
+			pemOf(w.signer.certificate, w.root.certificate), key,
 			`signer's certificates: certificate 1, "CN=Acme Signer", was not issued by the next one, ` +
-				`"CN=Acme Root": its issuer is "CN=Acme Issuing CA"`},
-		"RSA 1024": {pemOf(rsa1024.certificate), key,
+				`"CN=Acme Root": its issuer is "CN=Acme Issuing CA"`,
+		},
+		"RSA 1024": {
+			pemOf(rsa1024.certificate), key,
 			`signer's certificates: certificate 1, "CN=RSA", has an RSA key with 1024 bits, but 2048 to 4096 ` +
-				`are required`},
+				`are required`,
+		},
 		"not canonical": {
 			pemOf(&x509.Certificate{Raw: partsOf(t, w.signer.certificate).encode(null)}), key,
 			`signer's certificates: certificate 1, "CN=Acme Signer", is not canonical DER`,
@@ -288,19 +312,31 @@ func TestParseSignerRefuses(t *testing.T) {
 			"KEY: convert a key in another format with openssl pkcs8 -topk8 -nocrypt"},
 		"garbage":           {chain, block("PRIVATE KEY"), "signer's key: it is not a private key in PKCS#8"},
 		"key for agreement": {chain, agreement, "signer's key: it is not a signing key"},
-		"key of another": {chain, keyPEM(t, w.root),
-			`the private key does not belong to certificate "CN=Acme Signer"`},
-		"key of a CA": {pemOf(chainOf(w.root)...), keyPEM(t, w.root),
-			`certificate "CN=Acme Root" is a CA, but a CA must not sign license keys`},
-		"for servers": {pemOf(chainOf(server)...), keyPEM(t, server),
-			`certificate "CN=Server" has extended key usages, but neither codeSigning nor any`},
-		"P-384": {pemOf(chainOf(p384)...), keyPEM(t, p384),
+		"key of another": {
+			chain, keyPEM(t, w.root),
+			`the private key does not belong to certificate "CN=Acme Signer"`,
+		},
+		"key of a CA": {
+			pemOf(chainOf(w.root)...), keyPEM(t, w.root),
+			`certificate "CN=Acme Root" is a CA, but a CA must not sign license keys`,
+		},
+		"for servers": {
+			pemOf(chainOf(server)...), keyPEM(t, server),
+			`certificate "CN=Server" has extended key usages, but neither codeSigning nor any`,
+		},
+		"P-384": {
+			pemOf(chainOf(p384)...), keyPEM(t, p384),
 			`certificate "CN=P-384" has an unsuitable key (ECDSA P-384): only Ed25519, ECDSA P-256 and RSA keys ` +
-				`can sign license keys`},
-		"self-signed": {pemOf(selfSigned.certificate), keyPEM(t, selfSigned),
-			`certificate "CN=Self-signed" is self-signed: a signer needs a certificate from a CA`},
-		"eleven of a chain": {pemOf(repeated(w.root.certificate, 11)...), key,
-			"signer's certificates: more than 10 certificates"},
+				`can sign license keys`,
+		},
+		"self-signed": {
+			pemOf(selfSigned.certificate), keyPEM(t, selfSigned),
+			`certificate "CN=Self-signed" is self-signed: a signer needs a certificate from a CA`,
+		},
+		"eleven of a chain": {
+			pemOf(repeated(w.root.certificate, 11)...), key,
+			"signer's certificates: more than 10 certificates",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			signer, err := ParseSigner([]byte(test.certificates), []byte(test.key))
@@ -334,8 +370,10 @@ func TestPayloadNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := slices.Sorted(maps.Keys(members))
-	want := []string{claimAudience, claimClusterUIDs, claimExpiry, claimFeatures, claimGracePeriod, claimIssuedAt,
-		claimIssuer, claimID, claimLimits, claimNotBefore, claimSubject}
+	want := []string{
+		claimAudience, claimClusterUIDs, claimExpiry, claimFeatures, claimGracePeriod, claimIssuedAt,
+		claimIssuer, claimID, claimLimits, claimNotBefore, claimSubject,
+	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

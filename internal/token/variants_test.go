@@ -153,11 +153,13 @@ var anyVariants = []variant{
 		name: "appended-inside", description: "an element appended inside the certificate's SEQUENCE", lenient: true,
 		make:   func(p certificateParts, _ crypto.PublicKey) []byte { return p.encode(null) },
 		reason: api.ReasonUntrustedCertificate,
-	}, {
+	},
+	{
 		name: "appended-garbage", description: "a byte appended inside the certificate's SEQUENCE, not ASN.1",
 		lenient: true, make: func(p certificateParts, _ crypto.PublicKey) []byte { return p.encode([]byte{0xff}) },
 		reason: api.ReasonUntrustedCertificate,
-	}, {
+	},
+	{
 		name: "unused-bit", description: "a BIT STRING with an unused bit around the certificate's signature",
 		lenient: true, make: func(p certificateParts, _ crypto.PublicKey) []byte { return p.withUnusedBit(0) },
 		reason: api.ReasonUntrustedCertificate,
@@ -362,15 +364,13 @@ func publishedRSAKey(t testing.TB) *rsa.PrivateKey {
 	if err != nil {
 		t.Fatal(err)
 	}
-	block, _ := pem.Decode(text)
-	if block == nil {
-		t.Fatal("not PEM")
+	if block, _ := pem.Decode(text); block != nil {
+		if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
+			return key
+		}
 	}
-	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
+	t.Fatal("not a key in PEM")
+	return nil
 }
 
 // issuerKeys has a key for each kind of issuer.

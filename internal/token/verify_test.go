@@ -229,8 +229,10 @@ func TestVerifyAccepts(t *testing.T) {
 		"other revocations": {
 			change: func(q *question) {
 				q.product = w.product.DeepCopy()
-				q.product.Spec.Revocations = []api.Revocation{{LicenseID: "2026-0002"},
-					{CertificateSHA256: hexOf(reissued)}}
+				q.product.Spec.Revocations = []api.Revocation{
+					{LicenseID: "2026-0002"},
+					{CertificateSHA256: hexOf(reissued)},
+				}
 			},
 			want: answer{claims: w.claims(), chain: acmeChain},
 		},
@@ -307,8 +309,10 @@ func TestVerifyRefusesTokens(t *testing.T) {
 		"empty":       {"", "The token is empty" + asIssued},
 		"white space": {" \n ", "The token is empty" + asIssued},
 		"1 MB":        {strings.Repeat("A", 1<<20), "The token is larger than 16384 bytes" + asIssued},
-		"one byte too large": {good + strings.Repeat("A", MaxTokenBytes+1-len(good)),
-			"The token is larger than 16384 bytes" + asIssued},
+		"one byte too large": {
+			good + strings.Repeat("A", MaxTokenBytes+1-len(good)),
+			"The token is larger than 16384 bytes" + asIssued,
+		},
 		"truncated, one part":  {parts[0][:40], notThreeParts + asIssued},
 		"truncated, two parts": {parts[0] + "." + parts[1][:9], notThreeParts + asIssued},
 		"five parts":           {good + ".e30.e30", notThreeParts + asIssued},
@@ -317,46 +321,78 @@ func TestVerifyRefusesTokens(t *testing.T) {
 		"empty header":         {"." + parts[1] + "." + parts[2], "The token's header is empty" + asIssued},
 		"empty payload":        {parts[0] + ".." + parts[2], "The token's payload is empty" + asIssued},
 		"empty signature":      {parts[0] + "." + parts[1] + ".", "The token's signature is empty" + asIssued},
-		"padding": {good + "==",
-			"The token's signature" + notBase64URL + asIssued},
-		"standard alphabet": {parts[0] + ".++//." + parts[2],
-			"The token's payload" + notBase64URL + asIssued},
-		"another spelling": {good[:len(good)-1] + otherSpelling(good[len(good)-1]),
-			"The token's signature" + notBase64URL + asIssued},
+		"padding": {
+			good + "==",
+			"The token's signature" + notBase64URL + asIssued,
+		},
+		"standard alphabet": {
+			parts[0] + ".++//." + parts[2],
+			"The token's payload" + notBase64URL + asIssued,
+		},
+		"another spelling": {
+			good[:len(good)-1] + otherSpelling(good[len(good)-1]),
+			"The token's signature" + notBase64URL + asIssued,
+		},
 		"wrapped by mail": {good[:76] + "\r\n" + good[76:], whiteSpace + asIssued},
-		"NUL": {"\x00." + parts[1] + "." + parts[2],
-			"The token's header" + notBase64URL + asIssued},
+		"NUL": {
+			"\x00." + parts[1] + "." + parts[2],
+			"The token's header" + notBase64URL + asIssued,
+		},
 		"header not JSON": {header("alg: EdDSA"), "The token's header is not valid JSON" + asIssued},
-		"header not UTF-8": {header("{\"alg\":\"EdDSA\",\"x\":\"\xff\"}"),
-			"The token's header is not valid JSON" + asIssued},
+		"header not UTF-8": {
+			header("{\"alg\":\"EdDSA\",\"x\":\"\xff\"}"),
+			"The token's header is not valid JSON" + asIssued,
+		},
 		"half a surrogate": {header(`{"alg":"EdDSA","x":"\ud800"}`), "The token's header is not valid JSON" + asIssued},
 		"header an array":  {header(`["EdDSA"]`), "The token's header is not a JSON object" + asIssued},
 		"header null":      {header(`null`), "The token's header is not a JSON object" + asIssued},
 		"two headers":      {header(`{"alg":"EdDSA"}{}`), "The token's header is not valid JSON" + asIssued},
-		"duplicate header": {header(`{"alg":"EdDSA","alg":"EdDSA"}`),
-			`The token's header has the member "alg" twice` + asIssued},
-		"duplicate below": {header(`{"alg":"EdDSA","jwk":{"a":1,"\u0061":2}}`),
-			`The token's header has the member "a" twice` + asIssued},
-		"nested too deep": {header(strings.Repeat(`{"a":`, 17) + "1" + strings.Repeat("}", 17)),
-			"The token's header is nested deeper than 16 levels" + asIssued},
-		"no alg": {headerPlus(members{"alg": absent}),
-			"The token's header has no alg, or one that is not a string" + documented},
-		"alg not a string": {headerPlus(members{"alg": []string{"EdDSA"}}),
-			"The token's header has no alg, or one that is not a string" + documented},
+		"duplicate header": {
+			header(`{"alg":"EdDSA","alg":"EdDSA"}`),
+			`The token's header has the member "alg" twice` + asIssued,
+		},
+		"duplicate below": {
+			header(`{"alg":"EdDSA","jwk":{"a":1,"\u0061":2}}`),
+			`The token's header has the member "a" twice` + asIssued,
+		},
+		"nested too deep": {
+			header(strings.Repeat(`{"a":`, 17) + "1" + strings.Repeat("}", 17)),
+			"The token's header is nested deeper than 16 levels" + asIssued,
+		},
+		"no alg": {
+			headerPlus(members{"alg": absent}),
+			"The token's header has no alg, or one that is not a string" + documented,
+		},
+		"alg not a string": {
+			headerPlus(members{"alg": []string{"EdDSA"}}),
+			"The token's header has no alg, or one that is not a string" + documented,
+		},
 		"kid not a string": {headerPlus(members{"kid": 7}), headerForm},
 		"jwk not a key":    {headerPlus(members{"jwk": members{"kty": "none"}}), headerForm},
-		"crit": {headerPlus(members{"crit": []string{"exp"}, "exp": 1}),
-			"The token's header contains crit, which license keys do not support" + documented},
-		"crit that is known": {headerPlus(members{"crit": []string{"b64"}, "b64": true}),
-			"The token's header contains crit, which license keys do not support" + documented},
-		"crit empty": {headerPlus(members{"crit": []string{}}),
-			"The token's header contains crit, which license keys do not support" + documented},
-		"crit null": {headerPlus(members{"crit": nil}),
-			"The token's header contains crit, which license keys do not support" + documented},
-		"b64": {headerPlus(members{"b64": false}),
-			"The token's header contains b64, which license keys do not support" + documented},
-		"a manifest": {"apiVersion: license-operator.io/v1alpha1\nkind: LicenseKey\n",
-			whiteSpace + asIssued},
+		"crit": {
+			headerPlus(members{"crit": []string{"exp"}, "exp": 1}),
+			"The token's header contains crit, which license keys do not support" + documented,
+		},
+		"crit that is known": {
+			headerPlus(members{"crit": []string{"b64"}, "b64": true}),
+			"The token's header contains crit, which license keys do not support" + documented,
+		},
+		"crit empty": {
+			headerPlus(members{"crit": []string{}}),
+			"The token's header contains crit, which license keys do not support" + documented,
+		},
+		"crit null": {
+			headerPlus(members{"crit": nil}),
+			"The token's header contains crit, which license keys do not support" + documented,
+		},
+		"b64": {
+			headerPlus(members{"b64": false}),
+			"The token's header contains b64, which license keys do not support" + documented,
+		},
+		"a manifest": {
+			"apiVersion: license-operator.io/v1alpha1\nkind: LicenseKey\n",
+			whiteSpace + asIssued,
+		},
 		"a certificate instead": {pemOf(w.root.certificate), whiteSpace + asIssued},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -390,27 +426,45 @@ func TestVerifyRefusesAlgorithms(t *testing.T) {
 			`Algorithm "HS256"` + allowedOnly,
 		},
 		"PS256": {pssSealed(t, rsaSigner, toJSON(t, w.payload())), `Algorithm "PS256"` + allowedOnly},
-		"ES384": {sealed(t, p384.key, toJSON(t, headerOf(p384).plus(members{"alg": "ES384"})), toJSON(t, w.payload())),
-			`Algorithm "ES384"` + allowedOnly},
-		"wrong case": {sealed(t, w.signer.key, headerPlus(members{"alg": "eddsa"}), toJSON(t, w.payload())),
-			`Algorithm "eddsa"` + allowedOnly},
-		"empty": {sealed(t, w.signer.key, headerPlus(members{"alg": ""}), toJSON(t, w.payload())),
-			`Algorithm ""` + allowedOnly},
-		"hostile": {sealed(t, w.signer.key,
-			headerPlus(members{"alg": "\n\x1b[2J\u202e" + strings.Repeat("x", 5000)}), toJSON(t, w.payload())),
-			`Algorithm "\n\x1b[2J\u202e` + strings.Repeat("x", 55) + `..."` + allowedOnly},
-		"ES256, Ed25519": {sealed(t, w.signer.key, headerPlus(members{"alg": "ES256"}), toJSON(t, w.payload())),
-			`Algorithm "ES256"` + otherType + "(Ed25519)" + anotherKey},
-		"EdDSA, RSA": {sealed(t, rsaKey(), toJSON(t, headerOf(rsaSigner).plus(members{"alg": "EdDSA"})),
-			toJSON(t, w.payload())),
-			`Algorithm "EdDSA"` + otherType + "(RSA with 2048 bits)" + anotherKey},
-		"ES256, P-384": {sealed(t, p384.key, toJSON(t, headerOf(p384).plus(members{"alg": "ES256"})),
-			toJSON(t, w.payload())),
-			`Algorithm "ES256"` + otherType + "(ECDSA P-384)" + anotherKey},
-		"RS256, Ed25519": {sealed(t, w.signer.key, headerPlus(members{"alg": "RS256"}), toJSON(t, w.payload())),
-			`Algorithm "RS256"` + otherType + "(Ed25519)" + anotherKey},
-		"Ed25519 (RFC 9864)": {sealed(t, w.signer.key, headerPlus(members{"alg": "Ed25519"}), toJSON(t, w.payload())),
-			`Algorithm "Ed25519"` + allowedOnly},
+		"ES384": {
+			sealed(t, p384.key, toJSON(t, headerOf(p384).plus(members{"alg": "ES384"})), toJSON(t, w.payload())),
+			`Algorithm "ES384"` + allowedOnly,
+		},
+		"wrong case": {
+			sealed(t, w.signer.key, headerPlus(members{"alg": "eddsa"}), toJSON(t, w.payload())),
+			`Algorithm "eddsa"` + allowedOnly,
+		},
+		"empty": {
+			sealed(t, w.signer.key, headerPlus(members{"alg": ""}), toJSON(t, w.payload())),
+			`Algorithm ""` + allowedOnly,
+		},
+		"hostile": {
+			sealed(t, w.signer.key,
+				headerPlus(members{"alg": "\n\x1b[2J\u202e" + strings.Repeat("x", 5000)}), toJSON(t, w.payload())),
+			`Algorithm "\n\x1b[2J\u202e` + strings.Repeat("x", 55) + `..."` + allowedOnly,
+		},
+		"ES256, Ed25519": {
+			sealed(t, w.signer.key, headerPlus(members{"alg": "ES256"}), toJSON(t, w.payload())),
+			`Algorithm "ES256"` + otherType + "(Ed25519)" + anotherKey,
+		},
+		"EdDSA, RSA": {
+			sealed(t, rsaKey(), toJSON(t, headerOf(rsaSigner).plus(members{"alg": "EdDSA"})),
+				toJSON(t, w.payload())),
+			`Algorithm "EdDSA"` + otherType + "(RSA with 2048 bits)" + anotherKey,
+		},
+		"ES256, P-384": {
+			sealed(t, p384.key, toJSON(t, headerOf(p384).plus(members{"alg": "ES256"})),
+				toJSON(t, w.payload())),
+			`Algorithm "ES256"` + otherType + "(ECDSA P-384)" + anotherKey,
+		},
+		"RS256, Ed25519": {
+			sealed(t, w.signer.key, headerPlus(members{"alg": "RS256"}), toJSON(t, w.payload())),
+			`Algorithm "RS256"` + otherType + "(Ed25519)" + anotherKey,
+		},
+		"Ed25519 (RFC 9864)": {
+			sealed(t, w.signer.key, headerPlus(members{"alg": "Ed25519"}), toJSON(t, w.payload())),
+			`Algorithm "Ed25519"` + allowedOnly,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked := w.question(t)
@@ -510,44 +564,70 @@ func TestVerifyRefusesChains(t *testing.T) {
 		product            *api.LicensedProduct
 		message            string
 	}{
-		"no certificates": {token: withHeader(absent),
-			message: "no certificates in spec.certificate or x5c of the token."},
-		"x5c null": {token: withHeader(nil),
-			message: "x5c of the token is not a list of certificates."},
-		"x5c empty": {token: withHeader([]string{}),
-			message: "x5c of the token is not a list of certificates."},
-		"x5c a string": {token: withHeader("MII"),
-			message: "x5c of the token is not a list of certificates."},
+		"no certificates": {
+			token:   withHeader(absent),
+			message: "no certificates in spec.certificate or x5c of the token.",
+		},
+		"x5c null": {
+			token:   withHeader(nil),
+			message: "x5c of the token is not a list of certificates.",
+		},
+		"x5c empty": {
+			token:   withHeader([]string{}),
+			message: "x5c of the token is not a list of certificates.",
+		},
+		"x5c a string": {
+			token:   withHeader("MII"),
+			message: "x5c of the token is not a list of certificates.",
+		},
 		"x5c of numbers": {token: withHeader([]int{1}), message: "x5c entry 1 is not a string."},
 		"x5c in base64url": {
 			token:   withHeader([]string{base64.RawURLEncoding.EncodeToString(w.signer.certificate.Raw)}),
-			message: "x5c entry 1 is not standard base64 with padding."},
+			message: "x5c entry 1 is not standard base64 with padding.",
+		},
 		"x5c wrapped": {
 			token:   withHeader([]string{x5c(w.signer.certificate)[0][:64] + "\n" + x5c(w.signer.certificate)[0][64:]}),
-			message: "x5c entry 1 contains line breaks."},
-		"x5c of garbage": {token: withHeader([]string{"AAAA"}),
-			message: "x5c entry 1 is not a certificate (x509: malformed certificate)."},
-		"x5c too long": {token: sealedBy(w.signer, repeated(w.root.certificate, 11)...),
-			message: "x5c of the token has more than 10 certificates."},
+			message: "x5c entry 1 contains line breaks.",
+		},
+		"x5c of garbage": {
+			token:   withHeader([]string{"AAAA"}),
+			message: "x5c entry 1 is not a certificate (x509: malformed certificate).",
+		},
+		"x5c too long": {
+			token:   sealedBy(w.signer, repeated(w.root.certificate, 11)...),
+			message: "x5c of the token has more than 10 certificates.",
+		},
 		"x5c not canonical": {
 			token: sealedBy(w.signer, w.signer.certificate,
 				&x509.Certificate{Raw: partsOf(t, w.intermediate.certificate).encode(null)}),
 			message: `certificate 2, "CN=Acme Issuing CA", is not canonical DER.`,
 		},
-		"certificate garbage": {token: withHeader(absent), certificate: "hello",
-			message: "spec.certificate: block 1 is preceded by text that is not PEM."},
-		"certificate white space": {token: withHeader(absent), certificate: " \n",
-			message: "spec.certificate: no PEM block of type CERTIFICATE."},
-		"certificate too large": {token: w.token(t), certificate: strings.Repeat(" ", MaxCertificateBytes+1),
-			message: "spec.certificate is larger than 32768 bytes."},
-		"certificate too long": {token: withHeader(absent), certificate: pemOf(repeated(w.root.certificate, 11)...),
-			message: "spec.certificate: more than 10 certificates."},
-		"certificate a key": {token: withHeader(absent),
+		"certificate garbage": {
+			token: withHeader(absent), certificate: "hello",
+			message: "spec.certificate: block 1 is preceded by text that is not PEM.",
+		},
+		"certificate white space": {
+			token: withHeader(absent), certificate: " \n",
+			message: "spec.certificate: no PEM block of type CERTIFICATE.",
+		},
+		"certificate too large": {
+			token: w.token(t), certificate: strings.Repeat(" ", MaxCertificateBytes+1),
+			message: "spec.certificate is larger than 32768 bytes.",
+		},
+		"certificate too long": {
+			token: withHeader(absent), certificate: pemOf(repeated(w.root.certificate, 11)...),
+			message: "spec.certificate: more than 10 certificates.",
+		},
+		"certificate a key": {
+			token:       withHeader(absent),
 			certificate: pemOf(w.signer.certificate) + keyPEM(t, w.signer), message: "spec.certificate: block 2 " +
-				"is a private key: remove it, and consider it compromised."},
-		"certificate another leaf": {token: w.token(t), certificate: pemOf(chainOf(selfSigned)...),
+				"is a private key: remove it, and consider it compromised.",
+		},
+		"certificate another leaf": {
+			token: w.token(t), certificate: pemOf(chainOf(selfSigned)...),
 			message: `the first certificate of spec.certificate, "CN=Self-signed", is not the first one of x5c, ` +
-				`"CN=Acme Signer".`},
+				`"CN=Acme Signer".`,
+		},
 		"incomplete":     {token: sealedBy(w.signer, w.signer.certificate), message: incomplete},
 		"another vendor": {token: sealedBy(otherVendor, chainOf(otherVendor)...), message: incomplete},
 		"an impostor":    {token: sealedBy(sameName, chainOf(sameName)...), message: incomplete},
@@ -576,24 +656,42 @@ func TestVerifyRefusesChains(t *testing.T) {
 			message: `certificate 3, "CN=Acme Root", was not issued by the next one, "CN=Odd Signer": ` +
 				`its issuer is "CN=Acme Root".`,
 		},
-		"a CA as signer": {token: sealedBy(isCA, chainOf(isCA)...),
-			message: `the signer, "CN=Odd CA", is a CA, but a CA must not sign license keys.`},
-		"no digitalSignature": {token: sealedBy(noSignature, chainOf(noSignature)...),
-			message: `the signer, "CN=Odd Signer", does not have key usage digitalSignature.`},
-		"no key usage": {token: sealedBy(noUsage, chainOf(noUsage)...),
-			message: `the signer, "CN=Odd Signer", does not have key usage digitalSignature.`},
-		"serverAuth only": {token: sealedBy(serverOnly, chainOf(serverOnly)...),
-			message: `the signer, "CN=Odd Signer", has extended key usages, but neither codeSigning nor any.`},
-		"unknown extended key usage": {token: sealedBy(unknownUse, chainOf(unknownUse)...),
-			message: `the signer, "CN=Odd Signer", has extended key usages, but neither codeSigning nor any.`},
-		"critical extension": {token: sealedBy(critical, chainOf(critical)...),
-			message: "a certificate has an unknown critical extension."},
-		"RSA 1024": {token: sealedBy(rsa1024, chainOf(rsa1024)...),
-			message: `certificate 1, "CN=RSA Signer", has an RSA key with 1024 bits, but 2048 to 4096 are required.`},
-		"RSA 4104": {token: sealedBy(rsa4104, chainOf(rsa4104)...),
-			message: `certificate 1, "CN=RSA Signer", has an RSA key with 4104 bits, but 2048 to 4096 are required.`},
-		"RSA 8192 above": {token: sealedBy(underRSA8192, underRSA8192.certificate, bigCA.certificate),
-			message: `certificate 2, "CN=Big CA", has an RSA key with 8192 bits, but 2048 to 4096 are required.`},
+		"a CA as signer": {
+			token:   sealedBy(isCA, chainOf(isCA)...),
+			message: `the signer, "CN=Odd CA", is a CA, but a CA must not sign license keys.`,
+		},
+		"no digitalSignature": {
+			token:   sealedBy(noSignature, chainOf(noSignature)...),
+			message: `the signer, "CN=Odd Signer", does not have key usage digitalSignature.`,
+		},
+		"no key usage": {
+			token:   sealedBy(noUsage, chainOf(noUsage)...),
+			message: `the signer, "CN=Odd Signer", does not have key usage digitalSignature.`,
+		},
+		"serverAuth only": {
+			token:   sealedBy(serverOnly, chainOf(serverOnly)...),
+			message: `the signer, "CN=Odd Signer", has extended key usages, but neither codeSigning nor any.`,
+		},
+		"unknown extended key usage": {
+			token:   sealedBy(unknownUse, chainOf(unknownUse)...),
+			message: `the signer, "CN=Odd Signer", has extended key usages, but neither codeSigning nor any.`,
+		},
+		"critical extension": {
+			token:   sealedBy(critical, chainOf(critical)...),
+			message: "a certificate has an unknown critical extension.",
+		},
+		"RSA 1024": {
+			token:   sealedBy(rsa1024, chainOf(rsa1024)...),
+			message: `certificate 1, "CN=RSA Signer", has an RSA key with 1024 bits, but 2048 to 4096 are required.`,
+		},
+		"RSA 4104": {
+			token:   sealedBy(rsa4104, chainOf(rsa4104)...),
+			message: `certificate 1, "CN=RSA Signer", has an RSA key with 4104 bits, but 2048 to 4096 are required.`,
+		},
+		"RSA 8192 above": {
+			token:   sealedBy(underRSA8192, underRSA8192.certificate, bigCA.certificate),
+			message: `certificate 2, "CN=Big CA", has an RSA key with 8192 bits, but 2048 to 4096 are required.`,
+		},
 		"issuer not a CA": {
 			token: sealedBy(underNotCA, chainOf(underNotCA)...),
 			message: `certificate 1, "CN=Odd Signer", was not issued by the next one, "CN=Odd CA": the next ` +
@@ -604,18 +702,28 @@ func TestVerifyRefusesChains(t *testing.T) {
 			message: `certificate 1, "CN=Odd Signer", was not issued by the next one, "CN=Odd CA": the next ` +
 				`one is not a CA (key usage keyCertSign).`,
 		},
-		"issuer for servers": {token: sealedBy(underServerCA, chainOf(underServerCA)...),
-			message: "a CA must not issue certificates for code signing (extended key usage)."},
-		"path too long": {token: sealedBy(tooLong, chainOf(tooLong)...),
-			message: `too many CAs below "CN=Odd CA" (path length).`},
-		"name not permitted": {token: sealedBy(unconstrained, chainOf(unconstrained)...),
+		"issuer for servers": {
+			token:   sealedBy(underServerCA, chainOf(underServerCA)...),
+			message: "a CA must not issue certificates for code signing (extended key usage).",
+		},
+		"path too long": {
+			token:   sealedBy(tooLong, chainOf(tooLong)...),
+			message: `too many CAs below "CN=Odd CA" (path length).`,
+		},
+		"name not permitted": {
+			token: sealedBy(unconstrained, chainOf(unconstrained)...),
 			message: `x509: a root or intermediate certificate is not authorized to sign for this name: DNS name ` +
-				`"evil.example" is not permitted by any constraint.`},
-		"too deep": {token: withHeader(absent), certificate: pemOf(chainOf(deep)...),
-			message: "spec.certificate: more than 10 certificates."},
-		"leaf an anchor": {token: sealedBy(anchored, anchored.certificate), product: productWith(anchored),
+				`"evil.example" is not permitted by any constraint.`,
+		},
+		"too deep": {
+			token: withHeader(absent), certificate: pemOf(chainOf(deep)...),
+			message: "spec.certificate: more than 10 certificates.",
+		},
+		"leaf an anchor": {
+			token: sealedBy(anchored, anchored.certificate), product: productWith(anchored),
 			message: `the signer, "CN=Acme Signer", is itself a trust anchor: a chain needs at least two ` +
-				`certificates.`},
+				`certificates.`,
+		},
 		"anchor of another key": {token: w.token(t), product: productWith(anchored), message: incomplete},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -722,15 +830,21 @@ func TestVerifyRefusesClaims(t *testing.T) {
 		"null":          {"null", "the payload is not a JSON object."},
 		"trailing data": {plus(members{}) + "{}", "the payload is not valid JSON."},
 		"not UTF-8":     {raw(`"x":"` + "\xff" + `"`), "the payload is not valid JSON."},
-		"nested too deep": {raw(`"x":` + strings.Repeat("[", 16) + strings.Repeat("]", 16)),
-			"the payload is nested deeper than 16 levels."},
-		"nested absurdly": {strings.Repeat("[", 5000) + strings.Repeat("]", 5000),
-			"the payload is nested deeper than 16 levels."},
+		"nested too deep": {
+			raw(`"x":` + strings.Repeat("[", 16) + strings.Repeat("]", 16)),
+			"the payload is nested deeper than 16 levels.",
+		},
+		"nested absurdly": {
+			strings.Repeat("[", 5000) + strings.Repeat("]", 5000),
+			"the payload is nested deeper than 16 levels.",
+		},
 		"duplicate exp":       {raw(`"exp":1`), `the payload has the member "exp" twice.`},
 		"duplicate by escape": {raw(`"\u0065xp":1`), `the payload has the member "exp" twice.`},
 		"duplicate unknown":   {raw(`"x":{"y":[{"z":1,"z":1}]}`), `the payload has the member "z" twice.`},
-		"duplicate limit": {strings.Replace(plus(members{}), `"nodes"`, `"cores":1,"nodes"`, 1),
-			`the payload has the member "cores" twice.`},
+		"duplicate limit": {
+			strings.Replace(plus(members{}), `"nodes"`, `"cores":1,"nodes"`, 1),
+			`the payload has the member "cores" twice.`,
+		},
 		"no sub":       {without("sub"), "claim sub is missing."},
 		"no aud":       {without("aud"), "claim aud is missing."},
 		"no jti":       {without("jti"), "claim jti is missing."},
@@ -740,28 +854,36 @@ func TestVerifyRefusesClaims(t *testing.T) {
 		"sub null":     {plus(members{"sub": nil}), "claim sub must be a string."},
 		"sub a number": {plus(members{"sub": 1}), "claim sub must be a string."},
 		"sub empty":    {plus(members{"sub": ""}), "claim sub must have 1 to 256 characters."},
-		"sub too long": {plus(members{"sub": strings.Repeat("ü", 257)}),
-			"claim sub must have 1 to 256 characters."},
+		"sub too long": {
+			plus(members{"sub": strings.Repeat("ü", 257)}),
+			"claim sub must have 1 to 256 characters.",
+		},
 		"sub with a newline":   {plus(members{"sub": "a\nb"}), "claim sub" + deceptive},
 		"sub with DEL":         {plus(members{"sub": "a\x7f"}), "claim sub" + deceptive},
 		"sub with C1":          {plus(members{"sub": "a\u009b"}), "claim sub" + deceptive},
 		"sub with a separator": {plus(members{"sub": "a\u2028b"}), "claim sub" + deceptive},
 		"sub with an override": {plus(members{"sub": "a\u202eb"}), "claim sub" + deceptive},
-		"sub half a surrogate": {strings.Replace(plus(members{}), "Initech", `\ud800`, 1),
-			"the payload is not valid JSON."},
+		"sub half a surrogate": {
+			strings.Replace(plus(members{}), "Initech", `\ud800`, 1),
+			"the payload is not valid JSON.",
+		},
 		"half a surrogate, unknown claim": {raw(`"x":"\udc00"`), "the payload is not valid JSON."},
 		"sub with U+FFFD":                 {plus(members{"sub": "a\ufffd"}), "claim sub" + deceptive},
 		"iss empty":                       {plus(members{"iss": ""}), "claim iss must have 1 to 256 characters."},
 		"iss null":                        {plus(members{"iss": nil}), "claim iss must be a string."},
-		"jti too long": {plus(members{"jti": strings.Repeat("1", 254)}),
-			"claim jti must have 1 to 253 characters."},
+		"jti too long": {
+			plus(members{"jti": strings.Repeat("1", 254)}),
+			"claim jti must have 1 to 253 characters.",
+		},
 		"aud null":       {plus(members{"aud": nil}), "claim aud must be a string."},
 		"aud an object":  {plus(members{"aud": members{}}), "claim aud must be a string."},
 		"aud empty":      {plus(members{"aud": []string{}}), "claim aud must be an array of 1 to 16 strings."},
 		"aud too many":   {plus(members{"aud": names(17)}), "claim aud must be an array of 1 to 16 strings."},
 		"aud of numbers": {plus(members{"aud": []any{"acme-mesh", 1}}), "claim aud[1] must be a string."},
-		"aud of nothing": {plus(members{"aud": []any{"acme-mesh", ""}}),
-			"claim aud[1] must have 1 to 253 characters."},
+		"aud of nothing": {
+			plus(members{"aud": []any{"acme-mesh", ""}}),
+			"claim aud[1] must have 1 to 253 characters.",
+		},
 		"exp fractional":       {plus(members{"exp": 1900000000.5}), "claim exp must be an integer."},
 		"exp with exponent":    {`{"exp":19e8,` + without("exp")[1:], "claim exp must be an integer."},
 		"exp fraction of zero": {`{"exp":1900000000.0,` + without("exp")[1:], "claim exp must be an integer."},
@@ -770,68 +892,122 @@ func TestVerifyRefusesClaims(t *testing.T) {
 		"exp null":             {plus(members{"exp": nil}), "claim exp must be an integer."},
 		"exp true":             {plus(members{"exp": true}), "claim exp must be an integer."},
 		"exp negative":         {plus(members{"exp": -1}), "claim exp must be from 0 to 253402300799."},
-		"exp absurd": {`{"exp":1` + strings.Repeat("0", 400) + `,` + without("exp")[1:],
-			"claim exp must be from 0 to 253402300799."},
+		"exp absurd": {
+			`{"exp":1` + strings.Repeat("0", 400) + `,` + without("exp")[1:],
+			"claim exp must be from 0 to 253402300799.",
+		},
 		"exp in milliseconds": {plus(members{"exp": now.UnixMilli()}), "claim exp must be from 0 to 253402300799."},
 		"exp in year 10000":   {plus(members{"exp": 253402300800}), "claim exp must be from 0 to 253402300799."},
-		"grace to year 10000": {plus(members{"exp": 253402300799, "grace_period": 1}),
-			"claims exp and grace_period end after 9999-12-31T23:59:59Z."},
+		"grace to year 10000": {
+			plus(members{"exp": 253402300799, "grace_period": 1}),
+			"claims exp and grace_period end after 9999-12-31T23:59:59Z.",
+		},
 		"iat negative":   {plus(members{"iat": -1}), "claim iat must be from 0 to 253402300799."},
 		"nbf null":       {plus(members{"nbf": nil}), "claim nbf must be an integer."},
 		"nbf fractional": {plus(members{"nbf": 0.5}), "claim nbf must be an integer."},
-		"exp before iat": {plus(members{"nbf": absent, "exp": now.Add(-31 * day).Unix()}),
-			"claim exp (2026-10-22T12:00:00Z) is before claim iat (2026-10-23T12:00:00Z)."},
-		"exp before nbf": {plus(members{"nbf": now.Add(day).Unix(), "exp": now.Unix()}),
-			"claim exp (2026-11-22T12:00:00Z) is before claim nbf (2026-11-23T12:00:00Z)."},
+		"exp before iat": {
+			plus(members{"nbf": absent, "exp": now.Add(-31 * day).Unix()}),
+			"claim exp (2026-10-22T12:00:00Z) is before claim iat (2026-10-23T12:00:00Z).",
+		},
+		"exp before nbf": {
+			plus(members{"nbf": now.Add(day).Unix(), "exp": now.Unix()}),
+			"claim exp (2026-11-22T12:00:00Z) is before claim nbf (2026-11-23T12:00:00Z).",
+		},
 		"grace negative": {plus(members{"grace_period": -1}), "claim grace_period must be from 0 to 315360000."},
-		"grace too long": {plus(members{"grace_period": 315360001}),
-			"claim grace_period must be from 0 to 315360000."},
+		"grace too long": {
+			plus(members{"grace_period": 315360001}),
+			"claim grace_period must be from 0 to 315360000.",
+		},
 		"grace textual": {plus(members{"grace_period": "30d"}), "claim grace_period must be an integer."},
-		"features a string": {plus(members{"features": "tiers"}),
-			"claim features must be an array of 0 to 128 strings."},
-		"features null": {plus(members{"features": nil}),
-			"claim features must be an array of 0 to 128 strings."},
-		"features too many": {plus(members{"features": names(129)}),
-			"claim features must be an array of 0 to 128 strings."},
+		"features a string": {
+			plus(members{"features": "tiers"}),
+			"claim features must be an array of 0 to 128 strings.",
+		},
+		"features null": {
+			plus(members{"features": nil}),
+			"claim features must be an array of 0 to 128 strings.",
+		},
+		"features too many": {
+			plus(members{"features": names(129)}),
+			"claim features must be an array of 0 to 128 strings.",
+		},
 		"features of objects": {plus(members{"features": []any{members{}}}), "claim features[0] must be a string."},
-		"features twice": {plus(members{"features": []string{"tiers", "tiers"}}),
-			`claim features contains "tiers" twice.`},
-		"feature too long": {plus(members{"features": []string{strings.Repeat("f", 129)}}),
-			"claim features[0] must have 1 to 128 characters."},
-		"limits an array": {plus(members{"limits": []int{1}}),
-			"claim limits must be an object of at most 64 integers."},
-		"limits null": {plus(members{"limits": nil}),
-			"claim limits must be an object of at most 64 integers."},
-		"limits too many": {plus(members{"limits": limits(65)}),
-			"claim limits must be an object of at most 64 integers."},
-		"limit negative": {plus(members{"limits": members{"nodes": -1}}),
-			"claim limits.nodes must be from 0 to 9223372036854775807."},
-		"limit absurd": {plus(members{"limits": members{"nodes": 1e30}}),
-			"claim limits.nodes must be an integer."},
-		"limit too large": {plus(members{"limits": members{"nodes": uint64(1) << 63}}),
-			"claim limits.nodes must be from 0 to 9223372036854775807."},
-		"limit fractional": {plus(members{"limits": members{"nodes": 1.5}}),
-			"claim limits.nodes must be an integer."},
-		"limit textual": {plus(members{"limits": members{"nodes": "100"}}),
-			"claim limits.nodes must be an integer."},
-		"limit null": {plus(members{"limits": members{"nodes": nil}}),
-			"claim limits.nodes must be an integer."},
-		"limit name": {plus(members{"limits": members{"": 1}}),
-			`claim limits has an invalid name, ""` + limitNames},
-		"limit name hostile": {plus(members{"limits": members{"\nnodes": 1}}),
-			`claim limits has an invalid name, "\nnodes"` + limitNames},
-		"first of wrong limits": {plus(members{"limits": members{"d": "", "c": "", "b": "", "a": ""}}),
-			"claim limits.a must be an integer."},
-		"clusters empty": {plus(members{"cluster_uids": []string{}}),
-			"claim cluster_uids must be an array of 1 to 64 strings."},
-		"clusters null": {plus(members{"cluster_uids": nil}),
-			"claim cluster_uids must be an array of 1 to 64 strings."},
-		"clusters a string": {plus(members{"cluster_uids": clusterUID}),
-			"claim cluster_uids must be an array of 1 to 64 strings."},
-		"clusters too many": {plus(members{"cluster_uids": names(65)}),
-			"claim cluster_uids must be an array of 1 to 64 strings."},
-		"cluster too long": {plus(members{"cluster_uids": []string{strings.Repeat("c", 64)}}),
-			"claim cluster_uids[0] must have 1 to 63 characters."},
+		"features twice": {
+			plus(members{"features": []string{"tiers", "tiers"}}),
+			`claim features contains "tiers" twice.`,
+		},
+		"feature too long": {
+			plus(members{"features": []string{strings.Repeat("f", 129)}}),
+			"claim features[0] must have 1 to 128 characters.",
+		},
+		"limits an array": {
+			plus(members{"limits": []int{1}}),
+			"claim limits must be an object of at most 64 integers.",
+		},
+		"limits null": {
+			plus(members{"limits": nil}),
+			"claim limits must be an object of at most 64 integers.",
+		},
+		"limits too many": {
+			plus(members{"limits": limits(65)}),
+			"claim limits must be an object of at most 64 integers.",
+		},
+		"limit negative": {
+			plus(members{"limits": members{"nodes": -1}}),
+			"claim limits.nodes must be from 0 to 9223372036854775807.",
+		},
+		"limit absurd": {
+			plus(members{"limits": members{"nodes": 1e30}}),
+			"claim limits.nodes must be an integer.",
+		},
+		"limit too large": {
+			plus(members{"limits": members{"nodes": uint64(1) << 63}}),
+			"claim limits.nodes must be from 0 to 9223372036854775807.",
+		},
+		"limit fractional": {
+			plus(members{"limits": members{"nodes": 1.5}}),
+			"claim limits.nodes must be an integer.",
+		},
+		"limit textual": {
+			plus(members{"limits": members{"nodes": "100"}}),
+			"claim limits.nodes must be an integer.",
+		},
+		"limit null": {
+			plus(members{"limits": members{"nodes": nil}}),
+			"claim limits.nodes must be an integer.",
+		},
+		"limit name": {
+			plus(members{"limits": members{"": 1}}),
+			`claim limits has an invalid name, ""` + limitNames,
+		},
+		"limit name hostile": {
+			plus(members{"limits": members{"\nnodes": 1}}),
+			`claim limits has an invalid name, "\nnodes"` + limitNames,
+		},
+		"first of wrong limits": {
+			plus(members{"limits": members{"d": "", "c": "", "b": "", "a": ""}}),
+			"claim limits.a must be an integer.",
+		},
+		"clusters empty": {
+			plus(members{"cluster_uids": []string{}}),
+			"claim cluster_uids must be an array of 1 to 64 strings.",
+		},
+		"clusters null": {
+			plus(members{"cluster_uids": nil}),
+			"claim cluster_uids must be an array of 1 to 64 strings.",
+		},
+		"clusters a string": {
+			plus(members{"cluster_uids": clusterUID}),
+			"claim cluster_uids must be an array of 1 to 64 strings.",
+		},
+		"clusters too many": {
+			plus(members{"cluster_uids": names(65)}),
+			"claim cluster_uids must be an array of 1 to 64 strings.",
+		},
+		"cluster too long": {
+			plus(members{"cluster_uids": []string{strings.Repeat("c", 64)}}),
+			"claim cluster_uids[0] must have 1 to 63 characters.",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked := w.question(t)
@@ -944,13 +1120,19 @@ func TestVerifyRefusesLicenses(t *testing.T) {
 		reason, message string
 	}{
 		"issued before the signer": {early("signer"), api.ReasonOutsideCertificateValidity, before("Acme Signer")},
-		"issued before the intermediate": {early("intermediate"), api.ReasonOutsideCertificateValidity,
-			before("Acme Issuing CA")},
+		"issued before the intermediate": {
+			early("intermediate"), api.ReasonOutsideCertificateValidity,
+			before("Acme Issuing CA"),
+		},
 		"issued before the anchor": {early("root"), api.ReasonOutsideCertificateValidity, before("Acme Root")},
-		"grace period outlives the signer": {late("signer"), api.ReasonOutsideCertificateValidity,
-			after("Acme Signer")},
-		"grace period outlives the CA": {late("intermediate"), api.ReasonOutsideCertificateValidity,
-			after("Acme Issuing CA")},
+		"grace period outlives the signer": {
+			late("signer"), api.ReasonOutsideCertificateValidity,
+			after("Acme Signer"),
+		},
+		"grace period outlives the CA": {
+			late("intermediate"), api.ReasonOutsideCertificateValidity,
+			after("Acme Issuing CA"),
+		},
 		"grace period outlives the anchor": {late("root"), api.ReasonOutsideCertificateValidity, after("Acme Root")},
 		"another product": {
 			func(q *question) { q.product = w.product.DeepCopy(); q.product.Name = "acme-storage" },
@@ -979,12 +1161,18 @@ func TestVerifyRefusesLicenses(t *testing.T) {
 			revoking(api.Revocation{LicenseID: "other"}, api.Revocation{LicenseID: "2026-0001"}),
 			api.ReasonLicenseRevoked, `The vendor revoked license "2026-0001". Ask the vendor for another key.`,
 		},
-		"signer revoked": {revoking(api.Revocation{CertificateSHA256: hexOf(w.signer)}), api.ReasonCertificateRevoked,
-			revoked("Acme Signer")},
-		"intermediate revoked": {revoking(api.Revocation{CertificateSHA256: strings.ToUpper(hexOf(w.intermediate))}),
-			api.ReasonCertificateRevoked, revoked("Acme Issuing CA")},
-		"anchor revoked": {revoking(api.Revocation{CertificateSHA256: colons(hexOf(w.root))}),
-			api.ReasonCertificateRevoked, revoked("Acme Root")},
+		"signer revoked": {
+			revoking(api.Revocation{CertificateSHA256: hexOf(w.signer)}), api.ReasonCertificateRevoked,
+			revoked("Acme Signer"),
+		},
+		"intermediate revoked": {
+			revoking(api.Revocation{CertificateSHA256: strings.ToUpper(hexOf(w.intermediate))}),
+			api.ReasonCertificateRevoked, revoked("Acme Issuing CA"),
+		},
+		"anchor revoked": {
+			revoking(api.Revocation{CertificateSHA256: colons(hexOf(w.root))}),
+			api.ReasonCertificateRevoked, revoked("Acme Root"),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked := w.question(t)
@@ -1020,11 +1208,15 @@ func TestVerifyOrder(t *testing.T) {
 		{api.ReasonAlgorithmNotAllowed, func() { header = header.plus(members{"alg": "EdDSA"}) }},
 		{api.ReasonUntrustedCertificate, func() { header = header.plus(members{"x5c": x5c(chainOf(short)...)}) }},
 		{api.ReasonSignatureInvalid, func() { signedWith = short.key }},
-		{api.ReasonClaimsInvalid,
-			func() { badClaims = payload.plus(members{"iat": now.Add(12 * time.Hour).Unix(), "nbf": absent}) }},
+		{
+			api.ReasonClaimsInvalid,
+			func() { badClaims = payload.plus(members{"iat": now.Add(12 * time.Hour).Unix(), "nbf": absent}) },
+		},
 		{api.ReasonClaimsInvalid, func() { badClaims = payload }},
-		{api.ReasonOutsideCertificateValidity,
-			func() { badClaims = payload.plus(members{"exp": now.Unix(), "grace_period": 0}) }},
+		{
+			api.ReasonOutsideCertificateValidity,
+			func() { badClaims = payload.plus(members{"exp": now.Unix(), "grace_period": 0}) },
+		},
 		{api.ReasonAudienceMismatch, func() { product.Spec.Audience = "acme-storage" }},
 		{api.ReasonClusterMismatch, func() { clusters = "another" }},
 		{api.ReasonLicenseRevoked, func() { product.Spec.Revocations = product.Spec.Revocations[1:] }},
@@ -1053,8 +1245,10 @@ func TestMessagesAreSafe(t *testing.T) {
 	hostile := strings.Repeat("\x1b]0;pwned\a\u202e", 40)
 	signer := newEntity(t, w.root, ed25519Key(t), signerTemplate(hostile))
 	header := headerOf(signer)
-	names := []string{strings.Repeat("\U000e0001", 253), strings.Repeat("\U000e0002", 253),
-		strings.Repeat("\U000e0003", 253)}
+	names := []string{
+		strings.Repeat("\U000e0001", 253), strings.Repeat("\U000e0002", 253),
+		strings.Repeat("\U000e0003", 253),
+	}
 	claims := w.payload().plus(members{"aud": names})
 	for name, token := range map[string]string{
 		"algorithm": sealed(t, signer.key, toJSON(t, header.plus(members{"alg": hostile})), "{}"),
