@@ -15,6 +15,7 @@ import (
 	"github.com/license-operator/license-operator/internal/assess"
 	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/text"
 	"github.com/license-operator/license-operator/internal/usage"
 )
 
@@ -160,7 +161,7 @@ func withinLimitsCondition(found *assess.Assessment, used []api.Usage) metav1.Co
 		within.Status, within.Reason = metav1.ConditionFalse, api.ReasonLimitExceeded
 		var excesses []string
 		for _, e := range exceeded {
-			excesses = append(excesses, fmt.Sprintf("%d of %d %s", e.Used, e.Limit, e.Name))
+			excesses = append(excesses, e.String())
 		}
 		within.Message = fmt.Sprintf("License limit exceeded: %s in use. Nothing is blocked. Reduce use or get a "+
 			"larger license. %s", strings.Join(excesses, ", "), renewal(found.Product))
@@ -168,7 +169,7 @@ func withinLimitsCondition(found *assess.Assessment, used []api.Usage) metav1.Co
 		within.Message = "Use is within the license limits."
 	case found.Evaluation.Limits != nil:
 		within.Reason = api.ReasonNoLimits
-		within.Message = fmt.Sprintf("The license has no limit for %s or %s.", api.UsageNodes, api.UsageCores)
+		within.Message = fmt.Sprintf("The license has no limit for %s.", text.Or(usage.Names()))
 	default:
 		within.Reason = api.ReasonNoLimits
 		within.Message = "No license, so no limits."

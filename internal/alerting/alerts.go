@@ -11,9 +11,11 @@ import (
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/usage"
 )
 
-// The names of the alerts. Each has a page of that name in docs/runbooks.
+// The names of the alerts but for those of limits, which package usage has. Each has a page of that name in
+// docs/runbooks.
 const (
 	LicenseExpiring            = "LicenseExpiring"
 	LicenseInGracePeriod       = "LicenseInGracePeriod"
@@ -21,22 +23,22 @@ const (
 	LicenseKeyInvalid          = "LicenseKeyInvalid"
 	LicenseMissing             = "LicenseMissing"
 	LicenseRestrictionBypassed = "LicenseRestrictionBypassed"
-	LicenseNodesNearLimit      = "LicenseNodesNearLimit"
-	LicenseNodesExceeded       = "LicenseNodesExceeded"
-	LicenseCoresNearLimit      = "LicenseCoresNearLimit"
-	LicenseCoresExceeded       = "LicenseCoresExceeded"
 	LicenseClockSkewed         = "LicenseClockSkewed"
 	LicenseMetricsAbsent       = "LicenseMetricsAbsent"
 )
 
-// AlertNames are the names of all alerts, in the order of the rule. LicenseRestrictionBypassed is in the rules of
-// products in mode DefaultTierOnly alone.
-var AlertNames = []string{
-	LicenseExpiring, LicenseInGracePeriod, LicenseExpired,
-	LicenseKeyInvalid, LicenseMissing, LicenseRestrictionBypassed,
-	LicenseNodesNearLimit, LicenseNodesExceeded, LicenseCoresNearLimit, LicenseCoresExceeded,
-	LicenseClockSkewed, LicenseMetricsAbsent,
-}
+// AlertNames are the names of all alerts, in the order of the rule. LicenseRestrictionBypassed is only in the rules of
+// products whose mode suspends policies.
+var AlertNames = func() []string {
+	names := []string{
+		LicenseExpiring, LicenseInGracePeriod, LicenseExpired,
+		LicenseKeyInvalid, LicenseMissing, LicenseRestrictionBypassed,
+	}
+	for _, kind := range usage.Kinds() {
+		names = append(names, kind.NearLimitAlert(), kind.ExceededAlert())
+	}
+	return append(names, LicenseClockSkewed, LicenseMetricsAbsent)
+}()
 
 const (
 	warning  = "warning"
@@ -104,14 +106,6 @@ func alertsOf(product *api.LicensedProduct, maxRestriction api.RestrictionMode) 
 	if url := product.Spec.RenewalURL; url != "" {
 		s.renewal = fmt.Sprintf("Get a license at %s and apply it as a LicenseKey", verbatim(url))
 	}
-	nodes := countable{
-		nearLimit: LicenseNodesNearLimit, exceeded: LicenseNodesExceeded,
-		used: "license_nodes_used", limit: "license_nodes_limit", unit: "nodes",
-	}
-	cores := countable{
-		nearLimit: LicenseCoresNearLimit, exceeded: LicenseCoresExceeded,
-		used: "license_cores_used", limit: "license_cores_limit", unit: "CPU cores",
-	}
 	alerts := []alert{
 		s.expiringSoon(), s.expiringNow(), s.inGracePeriod(), s.expired(),
 		s.keyInvalidWhileCovered(), s.keyInvalid(), s.missing(), s.missingTooLong(),
@@ -119,10 +113,10 @@ func alertsOf(product *api.LicensedProduct, maxRestriction api.RestrictionMode) 
 	if mode.Suspends() {
 		alerts = append(alerts, s.restrictionBypassed())
 	}
-	return append(alerts,
-		s.nearLimit(nodes), s.exceeded(nodes), s.nearLimit(cores), s.exceeded(cores),
-		s.clockSkewed(), s.metricsAbsent(),
-	)
+	for _, kind := range usage.Kinds() {
+		alerts = append(alerts, s.nearLimit(&kind), s.exceeded(&kind))
+	}
+	return append(alerts, s.clockSkewed(), s.metricsAbsent())
 }
 
 // modeOf is the mode that a restriction of the product is going to have, as far as its terms and the cluster owner say;
@@ -336,46 +330,36 @@ and on (product)
 	}
 }
 
-// countable is something that licenses limit, and that the operator counts.
-type countable struct {
-	// nearLimit, exceeded: the names of the alerts.
-	nearLimit, exceeded string
-	// used, limit: the metrics.
-	used, limit string
-	// unit in texts, in the plural.
-	unit string
-}
-
 const nothingIsBlocked = "Nothing is blocked, below the limit or above it: new nodes join, and every feature works."
 
 // nearLimit has the share of the limit that is in use as its value. A limit of zero has no share: one is beyond it, or
 // uses nothing.
-func (s *subject) nearLimit(c countable) alert {
+func (s *subject) nearLimit(k *usage.Kind) alert {
 	return alert{
-		name: c.nearLimit, severity: warning, pending: "15m",
+		name: k.NearLimitAlert(), severity: warning, pending: "15m",
 		expr: fmt.Sprintf(`100 * %s
   / %s
   >= %d
-  <= 100`, figure(c.used, s.name), figure(c.limit, s.name), s.UsageWarningPercent),
+  <= 100`, figure(k.UsedMetric(), s.name), figure(k.LimitMetric(), s.name), s.UsageWarningPercent),
 		summary: fmt.Sprintf("%s uses %d%% or more of the %s that its license allows", s.name, s.UsageWarningPercent,
-			c.unit),
+			k.Unit),
 		description: fmt.Sprintf("Of the %s that the license of %s allows, {{ printf \"%%.1f\" $value }}%% are in "+
 			"use.\n%s\nShould more be added, the license has to grow. %s.",
-			c.unit, s.nameAndVendor, nothingIsBlocked, s.renewal),
+			k.Unit, s.nameAndVendor, nothingIsBlocked, s.renewal),
 	}
 }
 
 // exceeded has as its value how much more is in use than the license allows.
-func (s *subject) exceeded(c countable) alert {
+func (s *subject) exceeded(k *usage.Kind) alert {
 	return alert{
-		name: c.exceeded, severity: warning, pending: "15m",
+		name: k.ExceededAlert(), severity: warning, pending: "15m",
 		expr: fmt.Sprintf(`%s
   - %s
-  > 0`, figure(c.used, s.name), figure(c.limit, s.name)),
-		summary: fmt.Sprintf("%s uses more %s than its license allows", s.name, c.unit),
+  > 0`, figure(k.UsedMetric(), s.name), figure(k.LimitMetric(), s.name)),
+		summary: fmt.Sprintf("%s uses more %s than its license allows", s.name, k.Unit),
 		description: fmt.Sprintf("%s uses more %s than its license allows, by {{ printf \"%%.0f\" $value "+
 			"}}.\n%s\nShould it stay so, the license has to grow. %s.",
-			s.nameAndVendor, c.unit, nothingIsBlocked, s.renewal),
+			s.nameAndVendor, k.Unit, nothingIsBlocked, s.renewal),
 	}
 }
 

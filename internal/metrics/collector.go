@@ -19,6 +19,7 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/clock"
 	"github.com/license-operator/license-operator/internal/license"
+	"github.com/license-operator/license-operator/internal/usage"
 )
 
 // Collector computes the metrics of all products and keys when it is asked for them, from the cache: no series outlives
@@ -119,8 +120,8 @@ func (e emitter) product(product *api.LicensedProduct, key *api.LicenseKey, now 
 		e.activeKey(product, key, now, labels{label(licenseKeyLabel, status.ActiveLicenseKeyName), name})
 	}
 	of := labels{name}
-	for _, counted := range counts {
-		e.count(counted.countDescs, usageOf(status.Usage, counted.name), limitOf(status.Limits, counted.name), of)
+	for i := range counts {
+		e.count(&counts[i], usage.AmountOf(status, counts[i].Name), of)
 	}
 	e.time(coverageEndDesc, status.CoverageEndTime, of)
 	e.restriction(status.Restriction, of)
@@ -159,34 +160,16 @@ func (e emitter) restriction(status *api.RestrictionStatus, of labels) {
 	e.gauge(restrictionBypassesDesc, bypasses, of)
 }
 
-func (e emitter) count(descs countDescs, used, limit *int64, of labels) {
-	if used != nil {
-		e.gauge(descs.used, float64(*used), of)
+func (e emitter) count(descs *countDescs, amount usage.Amount, of labels) {
+	if amount.Used != nil {
+		e.gauge(descs.used, float64(*amount.Used), of)
 	}
-	if limit != nil {
-		e.gauge(descs.limit, float64(*limit), of)
+	if amount.Limit != nil {
+		e.gauge(descs.limit, float64(*amount.Limit), of)
 	}
-	if used != nil && limit != nil {
-		e.gauge(descs.available, float64(*limit)-float64(*used), of)
+	if amount.Used != nil && amount.Limit != nil {
+		e.gauge(descs.available, float64(*amount.Limit)-float64(*amount.Used), of)
 	}
-}
-
-func usageOf(usage []api.Usage, name string) *int64 {
-	for i := range usage {
-		if usage[i].Name == name {
-			return usage[i].Value
-		}
-	}
-	return nil
-}
-
-func limitOf(limits []api.Limit, name string) *int64 {
-	for i := range limits {
-		if limits[i].Name == name {
-			return limits[i].Value
-		}
-	}
-	return nil
 }
 
 func daysBetween(from, to time.Time) float64 {

@@ -4,10 +4,13 @@
 package metrics
 
 import (
+	"strings"
+
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/usage"
 )
 
 // The labels. A label's value never changes with time, but for license_info's: a series is of the same thing for as
@@ -84,40 +87,31 @@ var (
 		[]string{productLabel, licenseKeyLabel, stateLabel}, nil)
 )
 
-// countDescs are the descriptors of one thing that the operator counts.
-type countDescs struct{ used, limit, available *prometheus.Desc }
-
-// counts are what the operator counts, by the name that it has in status.usage and status.limits. A limit of another
-// name has no metric: who knows what it is?
-var counts = []struct {
-	name string
-	countDescs
-}{
-	{api.UsageNodes, countDescs{
-		used: prometheus.NewDesc("license_nodes_used",
-			"Nodes that count as use of the product, ready or not.",
-			[]string{productLabel}, nil),
-		limit: prometheus.NewDesc("license_nodes_limit",
-			"Nodes that the product's active license key allows; absent where it sets no such limit.",
-			[]string{productLabel}, nil),
-		available: prometheus.NewDesc("license_nodes_available",
-			"Nodes that may still be added within the limit; negative when it is exceeded, which blocks nothing. "+
-				"Absent where there is no limit.",
-			[]string{productLabel}, nil),
-	}},
-	{api.UsageCores, countDescs{
-		used: prometheus.NewDesc("license_cores_used",
-			"CPU cores of the nodes that count as use of the product, rounded up.",
-			[]string{productLabel}, nil),
-		limit: prometheus.NewDesc("license_cores_limit",
-			"CPU cores that the product's active license key allows; absent where it sets no such limit.",
-			[]string{productLabel}, nil),
-		available: prometheus.NewDesc("license_cores_available",
-			"CPU cores that may still be added within the limit; negative when it is exceeded, which blocks "+
-				"nothing. Absent where there is no limit.",
-			[]string{productLabel}, nil),
-	}},
+// countDescs are the descriptors of a kind that is counted.
+type countDescs struct {
+	usage.Kind
+	used, limit, available *prometheus.Desc
 }
+
+// counts are the descriptors of all kinds. A limit of another name has no metric: its unit is unknown.
+var counts = func() []countDescs {
+	var all []countDescs
+	for _, kind := range usage.Kinds() {
+		desc := func(name, help string) *prometheus.Desc {
+			unit := strings.ToUpper(kind.Unit[:1]) + kind.Unit[1:]
+			return prometheus.NewDesc(name, unit+" "+help, []string{productLabel}, nil)
+		}
+		all = append(all, countDescs{
+			Kind: kind,
+			used: desc(kind.UsedMetric(), kind.Scope+"."),
+			limit: desc(kind.LimitMetric(),
+				"that the product's active license key allows; absent where it sets no such limit."),
+			available: desc(kind.AvailableMetric(), "that may still be added within the limit; negative when it is "+
+				"exceeded, which blocks nothing. Absent where there is no limit."),
+		})
+	}
+	return all
+}()
 
 // Of the product.
 var (

@@ -8,12 +8,14 @@ import (
 	"encoding/pem"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/text"
 	"github.com/license-operator/license-operator/internal/token"
+	"github.com/license-operator/license-operator/internal/usage"
 )
 
 // unlicensed is the license key of a product that has none, as Kong's reports call it.
@@ -79,12 +81,28 @@ type Counters struct {
 	Buckets []Bucket `json:"buckets"`
 }
 
-// Bucket is the most that was ever in use at a time in a month.
+// Bucket has the peaks of a month: the most that was in use at a time.
 type Bucket struct {
 	// Bucket is the month in UTC, as in 2027-03.
-	Bucket    string `json:"bucket"`
-	PeakNodes *int64 `json:"peak_nodes,omitempty"`
-	PeakCores *int64 `json:"peak_cores,omitempty"`
+	Bucket string
+	// Peaks by the name of what is counted, in JSON as peak_NAME beside the month.
+	Peaks map[string]int64
+}
+
+// MarshalJSONTo implements json.MarshalerTo. The peaks are in the order in which the operator counts.
+func (b Bucket) MarshalJSONTo(out *jsontext.Encoder) error {
+	tokens := []jsontext.Token{jsontext.BeginObject, jsontext.String("bucket"), jsontext.String(b.Bucket)}
+	for _, name := range usage.Names() {
+		if peak, ok := b.Peaks[name]; ok {
+			tokens = append(tokens, jsontext.String("peak_"+name), jsontext.Int(peak))
+		}
+	}
+	for _, t := range append(tokens, jsontext.EndObject) {
+		if err := out.WriteToken(t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Product is what there is to say of one product, all of it from its status and that of its active key.
@@ -201,11 +219,7 @@ func (r *Report) setProduct(products []*api.LicensedProduct) {
 			r.License.ExpirationDate = p.ExpiryTime.UTC().Format(time.DateOnly)
 		}
 		for _, peak := range products[0].Status.MonthlyPeaks {
-			usage := countsOf(peak.Usage)
-			r.Counters.Buckets = append(r.Counters.Buckets, Bucket{
-				Bucket: peak.Month, PeakNodes: countOf(usage, api.UsageNodes),
-				PeakCores: countOf(usage, api.UsageCores),
-			})
+			r.Counters.Buckets = append(r.Counters.Buckets, Bucket{Bucket: peak.Month, Peaks: countsOf(peak.Usage)})
 		}
 	}
 	r.LicenseKey = r.License.LicenseKey
@@ -276,22 +290,14 @@ func restrictionOf(product *api.LicensedProduct) *Restriction {
 	return r
 }
 
-func countsOf(usage []api.Usage) map[string]int64 {
-	counts := make(map[string]int64, len(usage))
-	for _, u := range usage {
+func countsOf(used []api.Usage) map[string]int64 {
+	counts := make(map[string]int64, len(used))
+	for _, u := range used {
 		if u.Value != nil {
 			counts[u.Name] = exact(*u.Value)
 		}
 	}
 	return counts
-}
-
-func countOf(counts map[string]int64, name string) *int64 {
-	count, ok := counts[name]
-	if !ok {
-		return nil
-	}
-	return &count
 }
 
 func exact(value int64) int64 { return min(value, maxExact) }

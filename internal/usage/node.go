@@ -11,32 +11,37 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+
+	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// MaxNodeCores is the capacity up to which a node's word is taken. No machine has a million cores: a node that claims
-// more, or less than none, counts as a node without any, so that one that is out of its mind does not spoil a peak that
-// stands for a year.
+// MaxNodeCores is the highest capacity that is accepted from a node. No machine has a million cores: a node that claims
+// more, or a negative number, counts as a node without any, so that a faulty one cannot spoil a peak that is kept for
+// years.
 const MaxNodeCores = 1_000_000
 
 const millicoresPerCore = 1000
 
-// Node is what is counted of a node, ready or not: its labels, by which it is selected, and its CPU capacity. There is
-// one for each node of the cluster, and a tenth of a corev1.Node with as much in it.
+// Node is what is counted of a node, ready or not, and the labels that it is selected by. The operator keeps one for
+// each node in the cluster; it takes a tenth of the memory of a corev1.Node.
 type Node struct {
 	name, resourceVersion string
 	labels                labelSet
-	millicores            int64
+	parts                 parts
 }
 
-// NodeOf is what is counted of node.
+// NodeOf returns what is counted of node.
 func NodeOf(node *corev1.Node) *Node {
-	return &Node{name: node.Name, resourceVersion: node.ResourceVersion, labels: labelsOf(node),
-		millicores: millicoresOf(node)}
+	n := &Node{name: node.Name, resourceVersion: node.ResourceVersion, labels: labelsOf(node)}
+	for i := range kinds {
+		n.parts[i] = kinds[i].of(node)
+	}
+	return n
 }
 
 func millicoresOf(node *corev1.Node) int64 {
 	capacity := node.Status.Capacity.Cpu()
-	// First of all: what is beyond an int64 of millicores has no value in them.
+	// This comes first: a quantity beyond an int64 of millicores has no value in them.
 	if capacity.Sign() < 0 || capacity.CmpInt64(MaxNodeCores) > 0 {
 		return 0
 	}
@@ -51,7 +56,7 @@ func (n *Node) Labels() labels.Labels { return n.labels }
 
 // Millicores is what counts of the node's CPU capacity, in thousandths of a core: 0 where it states none, or one that
 // no machine has.
-func (n *Node) Millicores() int64 { return n.millicores }
+func (n *Node) Millicores() int64 { return n.parts[indexOf(api.UsageCores)] }
 
 // RunsWindows tells whether the node's kubelet has labeled it so.
 func (n *Node) RunsWindows() bool {
@@ -60,7 +65,7 @@ func (n *Node) RunsWindows() bool {
 
 // CountsAs tells whether it makes no difference to any count which of the two versions of a node it is.
 func (n *Node) CountsAs(other *Node) bool {
-	return n.millicores == other.millicores && slices.Equal(n.labels, other.labels)
+	return n.parts == other.parts && slices.Equal(n.labels, other.labels)
 }
 
 // GetObjectMeta implements metav1.ObjectMetaAccessor, for caches: it has the name and the resource version, and to

@@ -56,8 +56,8 @@ func Raise(peaks []api.MonthlyPeak, at time.Time, used []api.Usage) []api.Monthl
 func highest(peak, used []api.Usage) []api.Usage {
 	raised := slices.Clone(used)
 	for i := range raised {
-		if before, ok := find(peak, raised[i].Name); ok && before > *raised[i].Value {
-			raised[i].Value = &before
+		if before := Of(peak, raised[i].Name); before != nil && *before > *raised[i].Value {
+			raised[i].Value = new(*before)
 		}
 	}
 	return raised
