@@ -164,7 +164,7 @@ func TestRestrictionStatus(t *testing.T) {
 			s.InForce = &api.RestrictionInForce{
 				Mode: mode, ModeReason: reason, SinceTime: on(since), Tiers: tiersOf(mode, "platform", "security"),
 				Policies: counted(3, 1, 2),
-				Message:  notice + rfc3339(day(since)) + ". Renew at https://acme.example/renew",
+				Message:  notice + rfc3339(day(since)) + ". Get a license at https://acme.example/renew",
 			}
 		}
 	}
@@ -361,7 +361,7 @@ func TestRestrictionStatus(t *testing.T) {
 				SparedNamespace: "license-operator-system",
 				InForce: &api.RestrictionInForce{
 					Mode: readOnly, SinceTime: on(0),
-					Message: notice + "2026-01-01T00:00:00Z. Renew at https://acme.example/renew",
+					Message: notice + "2026-01-01T00:00:00Z. Get a license at https://acme.example/renew",
 				},
 			},
 			restricted: restricted(isTrue, "ReadOnly", "Since 2026-01-01T00:00:00Z"+frozen),
@@ -428,10 +428,10 @@ func TestRestrictionStatus(t *testing.T) {
 			product: restricting(readOnly, restrictedBefore, func(p *api.LicensedProduct) { p.Spec.RenewalURL = "" }),
 			day:     40, outcome: planned(readOnly, true),
 			want: status(api.RestrictionActive, inForce(readOnly, "", 35), func(s *api.RestrictionStatus) {
-				s.InForce.Message = notice + "2026-02-05T00:00:00Z. Ask Acme for a license"
+				s.InForce.Message = notice + "2026-02-05T00:00:00Z. Get a license from Acme"
 			}),
 			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z, policies in restricted tiers "+
-				"can only be read and deleted. Ask Acme for a license and apply it as a LicenseKey."),
+				"can only be read and deleted. Get a license from Acme and apply it as a LicenseKey."),
 			ready: complete,
 		},
 		"in force by a status that another has written: it is made anew": {

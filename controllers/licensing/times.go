@@ -4,13 +4,13 @@
 package licensing
 
 import (
-	"fmt"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/assess"
+	"github.com/license-operator/license-operator/internal/license"
 )
 
 // transitionTime is the instant that a transition found by this assessment is stamped with, in whole seconds as the API
@@ -19,13 +19,8 @@ func transitionTime(found *assess.Assessment) metav1.Time {
 	return metav1.NewTime(found.Time.Now.UTC().Truncate(time.Second))
 }
 
-// renewal tells where to renew.
-func renewal(product *api.LicensedProduct) string {
-	if product.Spec.RenewalURL == "" {
-		return fmt.Sprintf("Ask %s for a license and apply it as a LicenseKey.", product.Spec.Vendor)
-	}
-	return fmt.Sprintf("Get a license at %s and apply it as a LicenseKey.", product.Spec.RenewalURL)
-}
+// renewal says where to renew, as a sentence.
+func renewal(product *api.LicensedProduct) string { return license.RenewalHint(product) + "." }
 
 // rfc3339 is a time as messages have it.
 func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -446,10 +446,10 @@ func TestNoticesIn(t *testing.T) {
 		a.products = append(a.products, product{Product: p})
 	}
 	want := []string{
-		`No license covers LicensedProduct "mesh" (Acme): restricted since 2026-01-02T00:00:00Z. Ask Acme for a ` +
-			`license`,
-		`No license covers LicensedProduct "zeta" (Zeta): restricted since 2026-01-03T00:00:00Z. Ask Zeta for a ` +
-			`license`,
+		`No license covers LicensedProduct "mesh" (Acme): restricted since 2026-01-02T00:00:00Z. Get a license ` +
+			"from Acme",
+		`No license covers LicensedProduct "zeta" (Zeta): restricted since 2026-01-03T00:00:00Z. Get a license ` +
+			"from Zeta",
 	}
 	if diff := cmp.Diff(want, a.noticesIn("security")); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

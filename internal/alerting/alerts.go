@@ -10,6 +10,7 @@ import (
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/usage"
 )
@@ -99,12 +100,9 @@ func alertsOf(product *api.LicensedProduct, maxRestriction api.RestrictionMode) 
 	s := &subject{
 		name:          product.Name,
 		nameAndVendor: fmt.Sprintf("%s (%s)", product.Name, vendor),
-		renewal:       fmt.Sprintf("Ask %s for a license and apply it as a LicenseKey", vendor),
+		renewal:       verbatim(license.RenewalHint(product)),
 		effect:        effects[mode],
 		AlertsSpec:    Thresholds(product),
-	}
-	if url := product.Spec.RenewalURL; url != "" {
-		s.renewal = fmt.Sprintf("Get a license at %s and apply it as a LicenseKey", verbatim(url))
 	}
 	alerts := []alert{
 		s.expiringSoon(), s.expiringNow(), s.inGracePeriod(), s.expired(),

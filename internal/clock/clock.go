@@ -79,17 +79,22 @@ func (c *Clock) ObserveServer(now time.Time) {
 	c.server, c.serverAt = now, s.Elapsed
 }
 
-// WrapTransport returns a RoundTripper that observes the API server's clock in the Date header (RFC 9110, section
-// 6.6.1) of every response that passes, and so asks for nothing of its own: lease renewals alone tell every few
-// seconds. It suits rest.Config.Wrap.
+// WrapTransport returns a RoundTripper that observes the API server's clock in every response, and so makes no requests
+// of its own: lease renewals alone tell it every few seconds. It suits rest.Config.Wrap.
 func (c *Clock) WrapTransport(next http.RoundTripper) http.RoundTripper {
+	return ObserveDates(next, c.ObserveServer)
+}
+
+// ObserveDates returns a RoundTripper that calls observe with the Date header (RFC 9110, section 6.6.1) of every
+// response, errors included. A response without one is ignored.
+func ObserveDates(next http.RoundTripper, observe func(time.Time)) http.RoundTripper {
 	return roundTripper(func(request *http.Request) (*http.Response, error) {
 		response, err := next.RoundTrip(request)
 		if err != nil {
 			return response, err
 		}
 		if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
-			c.ObserveServer(date)
+			observe(date)
 		}
 		return response, nil
 	})

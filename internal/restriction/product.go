@@ -90,11 +90,7 @@ const maxNotice = 2000
 // Notice is the message for people whose request is rejected by a restriction that has been in force since then: which
 // product, since when, and where to renew. It is one line.
 func (p *Product) Notice(since time.Time) string {
-	next := fmt.Sprintf("Ask %s for a license", p.Vendor)
-	if p.RenewalURL != "" {
-		next = "Renew at " + p.RenewalURL
-	}
 	notice := fmt.Sprintf("No license covers LicensedProduct %q (%s): restricted since %s. %s",
-		p.Name, p.Vendor, since.UTC().Format(time.RFC3339), next)
+		p.Name, p.Vendor, since.UTC().Format(time.RFC3339), license.FromVendor("Get a license", p.Vendor, p.RenewalURL))
 	return text.Truncate(text.SingleLine(notice), maxNotice)
 }

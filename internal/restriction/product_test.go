@@ -359,29 +359,29 @@ func TestNotice(t *testing.T) {
 		"with a URL": {
 			restriction.Product{Name: "acme-mesh", Vendor: "Acme", RenewalURL: "https://acme.example/renew"},
 			`No license covers LicensedProduct "acme-mesh" (Acme): restricted since ` + since +
-				`. Renew at https://acme.example/renew`,
+				`. Get a license at https://acme.example/renew`,
 		},
 		"without": {
 			restriction.Product{Name: "acme-mesh", Vendor: "Acme"},
 			`No license covers LicensedProduct "acme-mesh" (Acme): restricted since ` + since +
-				`. Ask Acme for a license`,
+				`. Get a license from Acme`,
 		},
 		"a vendor in quotes": {
 			restriction.Product{Name: "acme-mesh", Vendor: `"Acme" & 'Söhne' %d \n`},
 			`No license covers LicensedProduct "acme-mesh" ("Acme" & 'Söhne' %d \n): restricted since ` + since +
-				`. Ask "Acme" & 'Söhne' %d \n for a license`,
+				`. Get a license from "Acme" & 'Söhne' %d \n`,
 		},
 		"a vendor of several lines": {
 			restriction.Product{Name: "acme-mesh", Vendor: "Acme\r\nInc.\u0085\u2028\x1b[2J\u202e",
 				RenewalURL: "mailto:sales@acme.example"},
 			`No license covers LicensedProduct "acme-mesh" (Acme  Inc.   [2J ): restricted since ` + since +
-				`. Renew at mailto:sales@acme.example`,
+				`. Get a license at mailto:sales@acme.example`,
 		},
 		"a URL that ends in what the API server trims": {
 			restriction.Product{Name: "acme-mesh", Vendor: "Acme",
 				RenewalURL: "https://acme.example/renew\u0085\u00a0\u2003"},
 			`No license covers LicensedProduct "acme-mesh" (Acme): restricted since ` + since +
-				`. Renew at https://acme.example/renew`,
+				`. Get a license at https://acme.example/renew`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

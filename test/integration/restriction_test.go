@@ -134,7 +134,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		inForce(ctx, api.RestrictionReadOnly, tier)
 		Expect(passPolicies(ctx, NewWithT(GinkgoT()), tier)).To(BeEmpty())
 		Expect(k8sClient.Create(ctx, newGlobalPolicy(tier, "another", "Allow"))).
-			To(MatchError(ContainSubstring("Renew at https://acme.example/renew")))
+			To(MatchError(ContainSubstring("Get a license at https://acme.example/renew")))
 	})
 
 	It("holds a tier for as long as any product does", func(ctx SpecContext) {

@@ -79,7 +79,7 @@ func TestTexts(t *testing.T) {
 				t.Parallel()
 				renewal := "Get a license at " + test.renewalURL + " and apply"
 				if test.renewalURL == "" {
-					renewal = "Ask " + test.vendor + " for a license and apply"
+					renewal = "Get a license from " + test.vendor + " and apply"
 				}
 				of := func(keys ...license.Key) *subject {
 					s := product(test.name, 1, keys...).using(10, 10).restricting(mode,
