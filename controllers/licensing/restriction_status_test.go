@@ -237,9 +237,9 @@ func TestRestrictionStatus(t *testing.T) {
 			want: api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
 				Basis: api.RestrictionBasisNeverLicensed},
 			restricted: restricted(isFalse, "NotRequested",
-				`The product has no restriction. The annotation license-operator.io/restriction-pause pauses `+
-					`nothing: "72h" is not two instants with a slash between them, as in `+
-					`2027-03-01T08:00:00Z/2027-03-04T08:00:00Z (kubectl license pause sets it).`),
+				`The product has no restriction. The annotation license-operator.io/restriction-pause is `+
+					`ignored: "72h" is not START/END, such as 2027-03-01T08:00:00Z/2027-03-04T08:00:00Z `+
+					`(to set it: kubectl license pause).`),
 		},
 		"observed by its terms": {
 			product: restricting(observe), day: 40, outcome: planned(observe, false),
@@ -420,8 +420,8 @@ func TestRestrictionStatus(t *testing.T) {
 			outcome: planned(defaultTierOnly, true),
 			want:    status(api.RestrictionActive, inForce(defaultTierOnly, "", 35)),
 			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-02-05T00:00:00Z"+stopped+
-				` The annotation license-operator.io/restriction-pause pauses nothing: "2026-02-10" is no instant `+
-				`as RFC 3339 has them, as in 2027-03-01T08:00:00Z (kubectl license pause sets it).`),
+				` The annotation license-operator.io/restriction-pause is ignored: "2026-02-10" is not a time in `+
+				`RFC 3339, such as 2027-03-01T08:00:00Z (to set it: kubectl license pause).`),
 			ready: complete,
 		},
 		"in force, and the product has no renewal URL": {

@@ -15,7 +15,7 @@ import (
 	"github.com/license-operator/license-operator/internal/usage"
 )
 
-// The names of the alerts but for those of limits, which package usage has. Each has a page of that name in
+// The names of the alerts except those for limits, which package usage defines. Each has a page of that name in
 // docs/runbooks.
 const (
 	LicenseExpiring            = "LicenseExpiring"
@@ -46,16 +46,17 @@ const (
 	critical = "critical"
 )
 
-// alert is one alert of a product, with one severity. One that has two is two of these that never fire together.
+// alert is one alert of a product, with one severity. An alert with two severities is two of these, of which at most
+// one fires at a time.
 type alert struct {
 	name     string
 	severity string
-	// expr yields a series while the alert is to fire. Its labels become the alert's, and its value is what the
-	// annotations call $value.
+	// expr yields a series while the alert fires. Its labels become the alert's, and its value is $value in
+	// annotations.
 	expr string
 	// pending is how long expr has to hold before the alert fires.
 	pending monitoringv1.Duration
-	// summary is one line, description what to know in the night. Both are templates.
+	// summary is one line; description says what to know and do at night. Both are templates.
 	summary, description string
 }
 
@@ -63,22 +64,16 @@ type alert struct {
 type subject struct {
 	// name in expressions and texts.
 	name string
-	// nameAndVendor, the first time that a text mentions the product, and renewal, which tells where to get a license.
-	nameAndVendor, renewal string
-	// effect is what the product's restriction does while it is in force; empty: nothing is ever restricted.
+	// nameAndVendor is for the first time that a text mentions the product.
+	nameAndVendor string
+	// renewal and larger say where to get a license, and a larger one.
+	renewal, larger string
+	// effect is what the product's restriction does while it is in force; empty if nothing is ever restricted.
 	effect string
 	api.AlertsSpec
 }
 
-// effects are what a restriction does while it is in force, by its mode. Those in other modes do nothing.
-var effects = map[api.RestrictionMode]string{
-	api.RestrictionReadOnly: "policies in the tiers that it restricts can be neither created nor changed, and those " +
-		"that are there go on being applied",
-	api.RestrictionDefaultTierOnly: "policies in the tiers that it restricts are no longer applied to pods, and " +
-		"those in the default tier still are",
-}
-
-// Thresholds are those of a product's alerts, with the defaults where its terms do not say.
+// Thresholds returns those of a product's alerts, with the defaults for what its terms leave open.
 func Thresholds(product *api.LicensedProduct) api.AlertsSpec {
 	var spec api.AlertsSpec
 	if product.Spec.Alerts != nil {
@@ -91,18 +86,21 @@ func Thresholds(product *api.LicensedProduct) api.AlertsSpec {
 	}
 }
 
-// alertsOf are the alerts of a product, where no mode is stronger than maxRestriction. Of those that tell how its
-// license stands, one at most fires at a time: LicenseExpiring, LicenseInGracePeriod, LicenseExpired, LicenseMissing
-// each belong to another state, or severity.
+// alertsOf returns the alerts of a product, if no mode is stronger than maxRestriction. Of LicenseExpiring,
+// LicenseInGracePeriod, LicenseExpired and LicenseMissing at most one fires at a time, with one severity: each is for
+// another state.
 func alertsOf(product *api.LicensedProduct, maxRestriction api.RestrictionMode) []alert {
 	mode := modeOf(product, maxRestriction)
-	vendor := verbatim(product.Spec.Vendor)
 	s := &subject{
 		name:          product.Name,
-		nameAndVendor: fmt.Sprintf("%s (%s)", product.Name, vendor),
+		nameAndVendor: fmt.Sprintf("%s (%s)", product.Name, verbatim(product.Spec.Vendor)),
 		renewal:       verbatim(license.RenewalHint(product)),
-		effect:        effects[mode],
-		AlertsSpec:    Thresholds(product),
+		larger: verbatim(license.FromVendor(
+			"get a larger license", product.Spec.Vendor, product.Spec.RenewalURL)),
+		AlertsSpec: Thresholds(product),
+	}
+	if effect := restriction.Effect(mode); effect != "" {
+		s.effect = "policies in the restricted tiers " + effect
 	}
 	alerts := []alert{
 		s.expiringSoon(), s.expiringNow(), s.inGracePeriod(), s.expired(),
@@ -117,8 +115,7 @@ func alertsOf(product *api.LicensedProduct, maxRestriction api.RestrictionMode) 
 	return append(alerts, s.clockSkewed(), s.metricsAbsent())
 }
 
-// modeOf is the mode that a restriction of the product is going to have, as far as its terms and the cluster owner say;
-// empty: none.
+// modeOf returns the mode that a restriction of the product would have, by its terms and maxRestriction; empty if none.
 func modeOf(product *api.LicensedProduct, maxRestriction api.RestrictionMode) api.RestrictionMode {
 	if product.Spec.Restriction == nil {
 		return ""
@@ -133,13 +130,13 @@ const (
 	effectiveTime = "license_restriction_effective_timestamp_seconds"
 	bypasses      = "license_restriction_bypasses"
 
-	// valueAsTime is $value where that is an instant.
+	// valueAsTime is $value if that is a time.
 	valueAsTime = "{{ $value | humanizeTimestamp }}"
 	// licenseKey is the name of the LicenseKey that an alert is about.
 	licenseKey = "{{ $labels.license_key }}"
 )
 
-// The value of all that is about time is the instant in question, so that a text that was sent once stays true.
+// The value of an alert about time is the time in question, so that a text stays true after it was sent.
 
 func (s *subject) expiringSoon() alert {
 	return alert{
@@ -167,51 +164,48 @@ and on (product)
 }
 
 func (s *subject) expiring() string {
-	return fmt.Sprintf("%s is licensed until %s: grace periods and renewals that are applied already are included "+
-		"in that.\n"+
-		"Everything works until then.%s\n%s. It may be applied before it begins, and takes over without a gap.",
+	return fmt.Sprintf("%s is licensed until %s, including grace periods and renewals that are already applied.\n"+
+		"Everything works until then.%s\n%s. You can apply it early: it takes over without a gap.",
 		s.nameAndVendor, valueAsTime, s.coming("Then"), s.renewal)
 }
 
-// coming is a line that tells what the product's restriction will do, and when that is; none where nothing is ever
-// restricted.
+// coming is a line that says what the product's restriction will do; empty if nothing is ever restricted.
 func (s *subject) coming(when string) string {
 	if s.effect == "" {
 		return ""
 	}
-	return fmt.Sprintf("\n%s its restriction takes effect: %s. kubectl license simulate %s says which those are.", when,
-		s.effect, s.name)
+	return fmt.Sprintf("\n%s its restriction takes effect: %s. To see which: kubectl license simulate %s",
+		when, s.effect, s.name)
 }
 
-// inForce is a line that tells what the product's restriction does while it is in force; none where nothing is ever
-// restricted. Whether it is in force an alert cannot say: it may be paused, or its time yet to come.
+// inForce is a line that says what the product's restriction does while it is in force; empty if nothing is ever
+// restricted. An alert cannot say whether it is in force: it may be paused, or not due yet.
 func (s *subject) inForce() string {
 	if s.effect == "" {
 		return ""
 	}
-	return fmt.Sprintf("\nWhile its restriction is in force, %s. kubectl describe lprod %s says how it stands.",
+	return fmt.Sprintf("\nWhile its restriction is in force, %s. To see its state: kubectl describe lprod %s",
 		s.effect, s.name)
 }
 
-// counts tells what a license does that is applied too late.
-func (s *subject) counts() string {
+// late says what a license does that is applied too late.
+func (s *subject) late() string {
 	if s.effect == "" {
-		return "it counts within seconds"
+		return "it takes effect within seconds"
 	}
-	return "it counts within seconds, and lifts the restriction"
+	return "it takes effect within seconds and ends the restriction"
 }
 
-// inGracePeriod is critical where a restriction follows: what traffic flows changes then, and that is to be known
-// before.
+// inGracePeriod is critical if a restriction follows: traffic changes then, and people have to know before.
 func (s *subject) inGracePeriod() alert {
 	severity, summary := warning, fmt.Sprintf("The license of %s has expired and is in its grace period", s.name)
 	if s.effect != "" {
 		severity = critical
-		summary += ", which a restriction follows"
+		summary += ", followed by a restriction"
 	}
 	return alert{
 		name: LicenseInGracePeriod, severity: severity, pending: "1m",
-		// With a renewal that will do for a while there is nothing to tell.
+		// A staged renewal that lasts longer than the warning silences the alert.
 		expr: fmt.Sprintf(`%[1]s
 and on (product)
 %[2]s
@@ -222,16 +216,14 @@ unless on (product)
 			figure(graceEnd, s.name), inState(s.name, api.LicensedProductGracePeriod), figure(coverageEnd, s.name),
 			s.ExpiryWarningDays),
 		summary: summary,
-		description: fmt.Sprintf("The license of %s has expired. Its grace period ends at %s, and everything works "+
-			"until then.%s\n"+
-			"No renewal that covers the next %d days has been applied. %s.",
-			s.nameAndVendor, valueAsTime, s.coming("Unless a renewal takes over by then,"), s.ExpiryWarningDays,
-			s.renewal),
+		description: fmt.Sprintf("The license of %s has expired. Its grace period ends at %s; everything works until "+
+			"then.%s\nNo renewal for the next %d days has been applied. %s.",
+			s.nameAndVendor, valueAsTime, s.coming("Without a renewal by then,"), s.ExpiryWarningDays, s.renewal),
 	}
 }
 
 func (s *subject) expired() alert {
-	effect := "; what the product does without is for its vendor to say."
+	effect := ". What that means is up to the product."
 	if s.effect != "" {
 		effect = "." + s.inForce()
 	}
@@ -240,10 +232,9 @@ func (s *subject) expired() alert {
 		expr: fmt.Sprintf(`%s
 and on (product)
 %s`, figure(coverageEnd, s.name), inState(s.name, api.LicensedProductExpired)),
-		summary: fmt.Sprintf("The license of %s has expired and its grace period is over", s.name),
-		description: fmt.Sprintf("The license of %s has expired, and its grace period ended at %s.\nIt grants no "+
-			"features any more%s\n%s: %s.",
-			s.nameAndVendor, valueAsTime, effect, s.renewal, s.counts()),
+		summary: fmt.Sprintf("The license of %s has expired, and its grace period has ended", s.name),
+		description: fmt.Sprintf("The license of %s has expired, and its grace period ended at %s.\nIt no longer "+
+			"grants any features%s\n%s: %s.", s.nameAndVendor, valueAsTime, effect, s.renewal, s.late()),
 	}
 }
 
@@ -253,10 +244,10 @@ func (s *subject) keyInvalidWhileCovered() alert {
 		expr: fmt.Sprintf(`%s
 and on (product)
 %s`, invalidKeys(s.name), isCovered(s.name)),
-		summary: fmt.Sprintf("LicenseKey %s of %s does not verify", licenseKey, s.name),
-		description: fmt.Sprintf("LicenseKey %s of %s does not verify and counts for nothing.\nAnother key covers "+
-			"the product, so everything works; but should this one be a renewal, "+
-			"it will not take over.\n%s", licenseKey, s.nameAndVendor, whyInvalid),
+		summary: fmt.Sprintf("LicenseKey %s of %s is invalid", licenseKey, s.name),
+		description: fmt.Sprintf("LicenseKey %s of %s is invalid and ignored.\nAnother key covers the product, so "+
+			"everything works. But if this key is a renewal, it will not take over.\n%s",
+			licenseKey, s.nameAndVendor, whyInvalid),
 	}
 }
 
@@ -266,23 +257,21 @@ func (s *subject) keyInvalid() alert {
 		expr: fmt.Sprintf(`%s
 unless on (product)
 %s`, invalidKeys(s.name), isCovered(s.name)),
-		summary: fmt.Sprintf("LicenseKey %s of %s does not verify, and no other key covers it", licenseKey, s.name),
-		description: fmt.Sprintf("LicenseKey %s of %s does not verify and counts for nothing, and no other key "+
-			"covers the product: it is not licensed.%s\n%s",
-			licenseKey, s.nameAndVendor, s.inForce(), whyInvalid),
+		summary: fmt.Sprintf("LicenseKey %s of %s is invalid, and no other key covers it", licenseKey, s.name),
+		description: fmt.Sprintf("LicenseKey %s of %s is invalid and ignored. No other key covers the product: it is "+
+			"not licensed.%s\n%s", licenseKey, s.nameAndVendor, s.inForce(), whyInvalid),
 	}
 }
 
-const whyInvalid = "Condition Ready says why: kubectl describe lk " + licenseKey +
-	". Do what it says, or delete the key if nobody needs it."
+const whyInvalid = "The condition Ready says why: kubectl describe lk " + licenseKey +
+	". Follow its advice, or delete the key if it is not needed."
 
 func (s *subject) missing() alert {
 	return alert{
 		name: LicenseMissing, severity: warning, pending: "15m",
 		expr:    s.withoutKey("> time()"),
 		summary: s.name + " has no license",
-		description: fmt.Sprintf("There is no license for %s: no LicenseKey of it verifies and has begun. By the "+
-			"product's terms it may stay without one until %s.%s\n%s.",
+		description: fmt.Sprintf("%s has no valid LicenseKey. Its terms allow that until %s.%s\n%s.",
 			s.nameAndVendor, valueAsTime, s.coming("Then"), s.renewal),
 	}
 }
@@ -291,15 +280,14 @@ func (s *subject) missingTooLong() alert {
 	return alert{
 		name: LicenseMissing, severity: critical, pending: "15m",
 		expr:    s.withoutKey("<= time()"),
-		summary: s.name + " has no license, and may not stay without one any longer",
-		description: fmt.Sprintf("There is no license for %s: no LicenseKey of it verifies and has begun. By the "+
-			"product's terms it might stay without one until %s."+
-			"%s\n%s: %s.", s.nameAndVendor, valueAsTime, s.inForce(), s.renewal, s.counts()),
+		summary: s.name + " has had no license for longer than its terms allow",
+		description: fmt.Sprintf("%s has no valid LicenseKey. Its terms allowed that until %s.%s\n%s: %s.",
+			s.nameAndVendor, valueAsTime, s.inForce(), s.renewal, s.late()),
 	}
 }
 
-// withoutKey holds while the product has no license, and no key that does not verify, of which LicenseKeyInvalid tells.
-// Its value is the time until which the product may stay so, and that is compared as comparison says.
+// withoutKey holds while the product has no license and no invalid key, for which there is LicenseKeyInvalid. Its value
+// is the time until which the terms allow that; comparison compares it.
 func (s *subject) withoutKey(comparison string) string {
 	return fmt.Sprintf(`%s
   %s
@@ -309,29 +297,26 @@ unless on (product)
 %s`, figure(effectiveTime, s.name), comparison, inState(s.name, api.LicensedProductUnlicensed), invalidKeys(s.name))
 }
 
-// restrictionBypassed has as its value how many policies are applied that should not be.
+// restrictionBypassed has the number of bypasses as its value.
 func (s *subject) restrictionBypassed() alert {
 	return alert{
 		name: LicenseRestrictionBypassed, severity: warning, pending: "15m",
-		// What would get around a restriction that is not in force gets around nothing.
+		// Only a restriction that is in force can be bypassed.
 		expr: fmt.Sprintf(`%s
   > 0
 and on (product)
 %s`, figure(bypasses, s.name), isRestricted(s.name)),
-		summary: fmt.Sprintf("Policies go on being applied to pods in spite of the restriction of %s", s.name),
-		description: fmt.Sprintf("The restriction of %s is in force, and yet policies in the tiers that it "+
-			"restricts go on being applied to pods: "+
-			"{{ printf \"%%.0f\" $value }} of them.\nstatus.restriction.bypasses names them, with a reason each: "+
-			"kubectl describe lprod %s.\n"+
-			"%s: give the policy a greater order, or delete it. %s: see that the tier's deletion comes to its end.",
-			s.nameAndVendor, s.name, api.BypassSortsFirst, api.BypassTierDeleting),
+		summary: fmt.Sprintf("Policies bypass the restriction of %s", s.name),
+		description: fmt.Sprintf("The restriction of %s is in force, but policies in the restricted tiers are still "+
+			"applied to pods: {{ printf \"%%.0f\" $value }}.\nstatus.restriction.bypasses has their names and reasons: "+
+			"kubectl describe lprod %s\n%s: give the policy a higher order or delete it. %s: complete the deletion of "+
+			"the tier.", s.nameAndVendor, s.name, api.BypassSortsFirst, api.BypassTierDeleting),
 	}
 }
 
-const nothingIsBlocked = "Nothing is blocked, below the limit or above it: new nodes join, and every feature works."
+const nothingIsBlocked = "Nothing is blocked: new nodes join, and every feature works."
 
-// nearLimit has the share of the limit that is in use as its value. A limit of zero has no share: one is beyond it, or
-// uses nothing.
+// nearLimit has the percentage of the limit that is in use as its value. A limit of zero has no percentage.
 func (s *subject) nearLimit(k *usage.Kind) alert {
 	return alert{
 		name: k.NearLimitAlert(), severity: warning, pending: "15m",
@@ -339,25 +324,22 @@ func (s *subject) nearLimit(k *usage.Kind) alert {
   / %s
   >= %d
   <= 100`, figure(k.UsedMetric(), s.name), figure(k.LimitMetric(), s.name), s.UsageWarningPercent),
-		summary: fmt.Sprintf("%s uses %d%% or more of the %s that its license allows", s.name, s.UsageWarningPercent,
-			k.Unit),
-		description: fmt.Sprintf("Of the %s that the license of %s allows, {{ printf \"%%.1f\" $value }}%% are in "+
-			"use.\n%s\nShould more be added, the license has to grow. %s.",
-			k.Unit, s.nameAndVendor, nothingIsBlocked, s.renewal),
+		summary: fmt.Sprintf("%s uses %d%% or more of its licensed %s", s.name, s.UsageWarningPercent, k.Unit),
+		description: fmt.Sprintf("%s uses {{ printf \"%%.1f\" $value }}%% of its licensed %s.\n%s\nTo add more, %s.",
+			s.nameAndVendor, k.Unit, nothingIsBlocked, s.larger),
 	}
 }
 
-// exceeded has as its value how much more is in use than the license allows.
+// exceeded has as its value how much more is in use than is licensed.
 func (s *subject) exceeded(k *usage.Kind) alert {
 	return alert{
 		name: k.ExceededAlert(), severity: warning, pending: "15m",
 		expr: fmt.Sprintf(`%s
   - %s
   > 0`, figure(k.UsedMetric(), s.name), figure(k.LimitMetric(), s.name)),
-		summary: fmt.Sprintf("%s uses more %s than its license allows", s.name, k.Unit),
-		description: fmt.Sprintf("%s uses more %s than its license allows, by {{ printf \"%%.0f\" $value "+
-			"}}.\n%s\nShould it stay so, the license has to grow. %s.",
-			s.nameAndVendor, k.Unit, nothingIsBlocked, s.renewal),
+		summary: fmt.Sprintf("%s uses more %s than licensed", s.name, k.Unit),
+		description: fmt.Sprintf("%s uses {{ printf \"%%.0f\" $value }} more %s than licensed.\n%s\nUse less, or %s.",
+			s.nameAndVendor, k.Unit, nothingIsBlocked, s.larger),
 	}
 }
 
@@ -365,23 +347,22 @@ func (s *subject) clockSkewed() alert {
 	return alert{
 		name: LicenseClockSkewed, severity: warning, pending: "15m",
 		expr:    isSkewed(s.name),
-		summary: fmt.Sprintf("The clock by which the license of %s is judged cannot be believed", s.name),
-		description: fmt.Sprintf("The operator's clock and the API server's differ, or it is behind a time that was "+
-			"recorded for %s: condition ClockSkewed says which, and what to mend "+
-			"(kubectl describe lprod %s).\nNo license comes back to life by that, but one may begin or end too "+
-			"early or too late.", s.nameAndVendor, s.name),
+		summary: "Clock skew detected for product " + s.name,
+		description: fmt.Sprintf("The operator's clock differs from the API server's, or it is behind a time that was "+
+			"recorded for %s. The condition ClockSkewed says which, and how to fix it: kubectl describe lprod %s\n"+
+			"An expired license stays expired, but a license may begin or end too early or too late.",
+			s.nameAndVendor, s.name),
 	}
 }
 
 func (s *subject) metricsAbsent() alert {
 	return alert{
 		name: LicenseMetricsAbsent, severity: critical, pending: "10m",
-		// As it is, with nothing bridged: whatever comes and goes within ten minutes does not matter here.
+		// No last_over_time here: gaps of less than ten minutes do not matter.
 		expr:    fmt.Sprintf(`absent(license_state{product=%q})`, s.name),
-		summary: fmt.Sprintf("There are no metrics of the license of %s", s.name),
-		description: fmt.Sprintf("Prometheus has no metrics of %s: license-operator is down, or is not "+
-			"scraped.\nThe product goes on as it is; but no other alert tells of its license meanwhile.\n"+
-			"See whether the operator's pod runs and what its log says, then whether Prometheus lists it among its "+
-			"targets, and with which error.", s.nameAndVendor),
+		summary: fmt.Sprintf("The license of %s has no metrics", s.name),
+		description: fmt.Sprintf("Prometheus has no license metrics of %s: license-operator is down or not scraped.\n"+
+			"The product keeps working, but no other alert can fire for its license.\n"+
+			"Check the operator's pod and its log, then its target in Prometheus.", s.nameAndVendor),
 	}
 }

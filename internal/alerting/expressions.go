@@ -9,13 +9,13 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// Every series comes with the labels of the pod that it was scraped from. When another replica becomes the leader, the
-// one's series end and the other's begin, with a gap between them or with both for a moment. Aggregation leaves the pod
-// out, and last_over_time bridges a gap of five minutes, as long as Prometheus looks back for a series that has simply
-// stopped: an update of the operator neither resolves an alert nor starts its waiting time anew.
+// Every series has the labels of the pod that it was scraped from. When another replica becomes the leader, the series
+// of one end and those of the other begin, with a gap or an overlap. Aggregation removes the pod, and last_over_time
+// bridges gaps of five minutes, which is how far Prometheus looks back for a series that has stopped. So an update of
+// the operator neither resolves an alert nor restarts its waiting time.
 //
-// Of figures the largest counts. A fact has to be agreed on by all: where two replicas' series disagree, the old one's
-// are what was. So no two of a product's states, which are always 1 and 0 and 0 and 0, can hold at a time.
+// Of figures the largest counts. A fact must hold in all series: if two replicas disagree, the series of the old one is
+// out of date. So no two of a product's states can hold at a time.
 
 // figure is the value of a metric of the product.
 func figure(metric, product string) string {
@@ -28,13 +28,14 @@ func inState(product string, state api.LicensedProductState) string {
 		state)
 }
 
-// isCovered holds while the product has a usable key: in two states, and two replicas may each say another.
+// isCovered holds while the product has a usable key. That is so in two states, and each of two replicas may have
+// another.
 func isCovered(product string) string {
 	return fmt.Sprintf(`max by (product) (last_over_time(license_state{product=%q, state=~"%s|%s"}[5m])) == 1`,
 		product, api.LicensedProductValid, api.LicensedProductGracePeriod)
 }
 
-// invalidKeys are the keys of the product that do not verify.
+// invalidKeys are the keys of the product that fail verification.
 func invalidKeys(product string) string {
 	return fmt.Sprintf(
 		`min by (product, license_key) (last_over_time(license_key_state{product=%q, state=%q}[5m])) == 1`, product,
@@ -46,7 +47,7 @@ func isRestricted(product string) string {
 	return fmt.Sprintf(`min by (product) (last_over_time(license_restricted_tiers{product=%q}[5m])) > 0`, product)
 }
 
-// isSkewed holds while the operator's clock is not believed.
+// isSkewed holds while clock skew is detected.
 func isSkewed(product string) string {
 	return fmt.Sprintf(`min by (product) (last_over_time(license_clock_skewed{product=%q}[5m])) == 1`, product)
 }

@@ -1,8 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package alerting makes the alerts of a product: a PrometheusRule from its name and terms. It is pure, and knows of
-// metrics no more than their names.
+// Package alerting makes the alerts of a product: a PrometheusRule from its name and terms. It is pure. Of metrics it
+// knows only the names.
 package alerting
 
 import (
@@ -22,29 +22,28 @@ import (
 type Options struct {
 	// Namespace that the rules are in.
 	Namespace string
-	// Labels of the rules' metadata, so that a Prometheus selects them; they are no labels of the alerts. They cannot
-	// replace the operator's own.
+	// Labels of the rules' metadata, by which a Prometheus selects them. They are not labels of the alerts, and they
+	// do not replace the operator's own.
 	Labels map[string]string
-	// RunbookBaseURL is what the pages of docs/runbooks are found under, with or without a slash at its end.
+	// RunbookBaseURL is the URL of the folder docs/runbooks, with or without a slash at its end.
 	RunbookBaseURL string
-	// MaxRestriction is the strongest mode of any product that the cluster owner allows (--max-restriction). As in a
-	// plan of restrictions, what is not a mode, the empty string too, counts as Observe: nothing is restricted, and no
-	// alert says that it will be.
+	// MaxRestriction is the strongest mode that the cluster owner allows (--max-restriction). As in a plan, a value
+	// that is not a mode, the empty string included, counts as Observe: nothing is restricted, and no alert announces
+	// it.
 	MaxRestriction api.RestrictionMode
 }
 
-// The label by which everything that the operator makes is known.
+// The label of everything that the operator creates.
 const (
 	managedByLabel = "app.kubernetes.io/managed-by"
 	managedBy      = "license-operator"
 
-	// Selector selects the rules that the operator made, by that label.
+	// Selector selects the operator's rules by that label.
 	Selector = managedByLabel + "=" + managedBy
 )
 
-// Rule is the PrometheusRule of a product, whole and ready to be applied: its alerts, with the thresholds of
-// spec.alerts, and with what spec.restriction has in store. Of the product it reads the metadata and the spec, whose
-// defaults it knows; the same product gives the same rule, whatever its status says.
+// Rule returns the whole PrometheusRule of a product, ready to be applied. It depends on the product's metadata and
+// spec (with their defaults) only, not on its status.
 func Rule(product *api.LicensedProduct, o Options) *monitoringv1.PrometheusRule {
 	return &monitoringv1.PrometheusRule{
 		TypeMeta: metav1.TypeMeta{APIVersion: monitoringv1.SchemeGroupVersion.String(),
@@ -53,7 +52,7 @@ func Rule(product *api.LicensedProduct, o Options) *monitoringv1.PrometheusRule 
 			Name:      RuleName(product.Name),
 			Namespace: o.Namespace,
 			Labels:    RuleLabels(o),
-			// Nothing says blockOwnerDeletion: setting it needs a permission on the product's finalizers.
+			// Without blockOwnerDeletion, which requires a permission for the product's finalizers.
 			OwnerReferences: []metav1.OwnerReference{{
 				APIVersion: api.GroupVersion.String(), Kind: "LicensedProduct", Name: product.Name, UID: product.UID,
 				Controller: new(true),

@@ -329,8 +329,8 @@ func TestTexts(t *testing.T) {
 						t.Errorf("the summary of %s is not one line that names the product:\n%s", alert, summary)
 					}
 				}
-				if withRenewal != 10 {
-					t.Errorf("%d alerts say %q, want 10", withRenewal, test.wantRenewal)
+				if withRenewal != 6 {
+					t.Errorf("%d alerts say %q, want 6", withRenewal, test.wantRenewal)
 				}
 			})
 		}

@@ -1,7 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package clock reads the operator's clock, compares it with the API server's, and notices when it is stepped.
+// Package clock reads the operator's clock, compares it with the API server's, and detects steps.
 package clock
 
 import (
@@ -12,11 +12,11 @@ import (
 	"github.com/license-operator/license-operator/internal/license"
 )
 
-// Sample is one look at this machine's clocks.
+// Sample is one reading of this machine's clocks.
 type Sample struct {
-	// Wall is what the machine takes the time to be. It can be wrong, and be stepped.
+	// Wall is the machine's time. It can be wrong, and it can be stepped.
 	Wall time.Time
-	// Elapsed is the time that has passed since some fixed instant, by a clock that cannot be stepped.
+	// Elapsed is the time since a fixed instant, by a clock that cannot be stepped.
 	Elapsed time.Duration
 }
 
@@ -32,22 +32,22 @@ func Machine() Source {
 	}
 }
 
-// Clock is the operator's clock, and what the API server's clock says of it. It is safe for concurrent use.
+// Clock is the operator's clock, with what is known of the API server's. It is safe for concurrent use.
 type Clock struct {
 	source Source
 
 	mu sync.Mutex
-	// server is what the API server's clock last said, at the elapsed time serverAt; zero: nothing yet.
+	// server is the last known time of the API server, at the elapsed time serverAt; zero if not known yet.
 	server   time.Time
 	serverAt time.Duration
 }
 
-// New returns a Clock on source that has not heard of the API server yet.
+// New returns a Clock on source that does not know the API server's time yet.
 func New(source Source) *Clock {
 	return &Clock{source: source}
 }
 
-// Read looks at the clocks once.
+// Read reads the clocks once.
 func (c *Clock) Read() license.ClockReading {
 	return c.reading(c.source())
 }
@@ -62,8 +62,7 @@ func (c *Clock) agreement(s Sample) license.ClockAgreement {
 	if c.server.IsZero() {
 		return license.ClocksUnknown
 	}
-	// What the server's clock says now is what it said then and what has passed since, whatever has been done to the
-	// wall clock meanwhile.
+	// The server's time now is its last known time and what has elapsed since, even if the wall clock was stepped.
 	apart := s.Wall.Sub(c.server.Add(s.Elapsed - c.serverAt))
 	if apart.Abs() > license.ClockTolerance {
 		return license.ClocksDisagree
@@ -71,7 +70,7 @@ func (c *Clock) agreement(s Sample) license.ClockAgreement {
 	return license.ClocksAgree
 }
 
-// ObserveServer records what the API server's clock says now.
+// ObserveServer records the API server's current time.
 func (c *Clock) ObserveServer(now time.Time) {
 	s := c.source()
 	c.mu.Lock()

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// stepTolerance is how far the wall clock may run from the elapsed time between two looks before that counts as a step.
+// stepTolerance is how far the wall clock may deviate from the elapsed time between two readings without a step.
 // Slewing stays far below it.
 const stepTolerance = 500 * time.Millisecond
 
-// Watch looks at the clocks every interval until ctx is done, and calls changed whenever the wall clock was stepped or
-// began or ceased to agree with the API server's. Timers do not see a step: without this, what is due by the new time
-// would wait for the old.
+// Watch reads the clocks at every interval until ctx is done. It calls changed if the wall clock was stepped, or if its
+// agreement with the API server's clock changed. Timers do not notice a step: without Watch, what is due by the new
+// time would wait for the old time.
 func (c *Clock) Watch(ctx context.Context, interval time.Duration, changed func()) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()

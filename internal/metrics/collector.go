@@ -1,7 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package metrics tells Prometheus what is in the status of products and keys.
+// Package metrics exports the statuses of products and keys to Prometheus.
 package metrics
 
 import (
@@ -22,25 +22,24 @@ import (
 	"github.com/license-operator/license-operator/internal/usage"
 )
 
-// Collector computes the metrics of all products and keys when it is asked for them, from the cache: no series outlives
-// its object, and nothing has to be kept up to date. It is a manager.Runnable of the leader, since two replicas would
-// say everything twice.
+// Collector computes the metrics of all products and keys from the cache at each scrape: no series outlives its object,
+// and nothing has to be kept up to date. It is a manager.Runnable of the leader: two replicas would export every series
+// twice.
 type Collector struct {
 	registerer prometheus.Registerer
 	reader     client.Reader
 	clock      *clock.Clock
 }
 
-// NewCollector returns a Collector that Start registers with registerer. The reader is one that reads from the cache,
-// and operatorClock the operator's.
+// NewCollector returns a Collector that Start registers with registerer. The reader has to read from the cache.
 func NewCollector(registerer prometheus.Registerer, reader client.Reader, operatorClock *clock.Clock) *Collector {
 	return &Collector{registerer: registerer, reader: reader, clock: operatorClock}
 }
 
-// NeedLeaderElection has the manager start it on the leader alone.
+// NeedLeaderElection makes the manager start it on the leader only.
 func (*Collector) NeedLeaderElection() bool { return true }
 
-// Start registers the collector until ctx ends. It fails where there are such metrics already.
+// Start registers the collector until ctx ends. It fails if there are such metrics already.
 func (c *Collector) Start(ctx context.Context) error {
 	if err := c.registerer.Register(c); err != nil {
 		return fmt.Errorf("registering the metrics of licenses: %w", err)
@@ -50,8 +49,8 @@ func (c *Collector) Start(ctx context.Context) error {
 	return nil
 }
 
-// Collect implements prometheus.Collector. It makes no request: it reads the cache, whose objects it leaves as they
-// are. A scrape that cannot read it fails, and does not say that there is nothing.
+// Collect implements prometheus.Collector. It makes no requests: it reads the cache, and does not change its objects.
+// If the cache cannot be read the scrape fails, so that no series seems to have ended.
 func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
 	ctx := context.Background()
 	var keys api.LicenseKeyList
@@ -76,8 +75,8 @@ func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
 	}
 }
 
-// byName is pointers to items in the order of their names: a registry sorts all samples, and is much quicker where
-// there is nothing to sort.
+// byName returns pointers to items, sorted by name: a registry sorts all samples, which is much faster if they are
+// sorted already.
 func byName[T any](items []T, name func(*T) string) []*T {
 	sorted := make([]*T, len(items))
 	for i := range items {
@@ -107,14 +106,14 @@ func (e emitter) key(key *api.LicenseKey) {
 	}
 }
 
-// product sends the samples of a product whose active key is key, nil where there is no such key.
+// product sends the samples of a product with this active key; nil if it has none.
 func (e emitter) product(product *api.LicensedProduct, key *api.LicenseKey, now time.Time) {
 	status, name := &product.Status, label(productLabel, product.Name)
 	for _, state := range productStates {
 		e.gauge(stateDesc, oneIf(status.State == state), labels{name, stateLabels[string(state)]})
 	}
 	if status.State == "" {
-		return // What is not there has not been found out yet, and does not mean what it would otherwise.
+		return // The product has not been evaluated yet: fields that are absent mean nothing.
 	}
 	if status.ActiveLicenseKeyName != "" {
 		e.activeKey(product, key, now, labels{label(licenseKeyLabel, status.ActiveLicenseKeyName), name})
@@ -135,7 +134,7 @@ func (e emitter) activeKey(product *api.LicensedProduct, key *api.LicenseKey, no
 	if status.ExpiryTime != nil {
 		e.gauge(numberOfDaysDesc, daysBetween(now, status.ExpiryTime.Time), of)
 	}
-	// The key may be gone, or not verify any more, and the product not have heard of it yet.
+	// The product's status may be older than the key's: the key may be gone or invalid by now.
 	if key != nil && key.Spec.ProductName == product.Name && key.Status.LicenseID != "" {
 		e.gauge(infoDesc, 1,
 			append(labels{label(customerLabel, key.Status.Customer), label(licenseIDLabel, key.Status.LicenseID)},
@@ -143,8 +142,8 @@ func (e emitter) activeKey(product *api.LicensedProduct, key *api.LicenseKey, no
 	}
 }
 
-// restriction sends the samples of a product's restriction. Where there is none they are 0 and not absent: what was
-// told of it ends at once.
+// restriction sends the samples of a product's restriction. Without one they are 0 and not absent, so that alerts end
+// at once.
 func (e emitter) restriction(status *api.RestrictionStatus, of labels) {
 	var tiers, bypasses float64
 	if status != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/license-operator/license-operator/internal/usage"
 )
 
-// The labels. A label's value never changes with time, but for license_info's: a series is of the same thing for as
-// long as there is one.
+// The labels. The value of a label never changes with time, except those of license_info: a series is about the same
+// thing for as long as it exists.
 const (
 	productLabel    = "product"
 	licenseKeyLabel = "license_key"
@@ -23,7 +23,7 @@ const (
 	customerLabel   = "customer"
 )
 
-// productStates are the values of license_state's label state, in the order that a registry sorts them into.
+// productStates are the values of license_state's label state, in the order in which a registry sorts them.
 var productStates = []api.LicensedProductState{
 	api.LicensedProductExpired,
 	api.LicensedProductGracePeriod,
@@ -31,7 +31,7 @@ var productStates = []api.LicensedProductState{
 	api.LicensedProductValid,
 }
 
-// keyStates are the values of license_key_state's label state, in the order that a registry sorts them into.
+// keyStates are the values of license_key_state's label state, in the order in which a registry sorts them.
 var keyStates = []api.LicenseKeyState{
 	api.LicenseKeyExpired,
 	api.LicenseKeyGracePeriod,
@@ -52,39 +52,55 @@ var stateLabels = func() map[string]*dto.LabelPair {
 	return pairs
 }()
 
+// described are all descriptors.
+var described []*prometheus.Desc
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	desc := prometheus.NewDesc(name, help, labels, nil)
+	described = append(described, desc)
+	return desc
+}
+
+// Describe implements prometheus.Collector.
+func (*Collector) Describe(descs chan<- *prometheus.Desc) {
+	for _, desc := range described {
+		descs <- desc
+	}
+}
+
 // Of the active key.
 var (
-	expirationDesc = prometheus.NewDesc("license_expiration_timestamp_seconds",
+	expirationDesc = describe("license_expiration_timestamp_seconds",
 		"When the product's active license key expires and its grace period begins, in seconds since the epoch.",
-		[]string{productLabel, licenseKeyLabel}, nil)
+		productLabel, licenseKeyLabel)
 
-	graceEndDesc = prometheus.NewDesc("license_grace_end_timestamp_seconds",
-		"When the grace period of the product's active license key is over, in seconds since the epoch.",
-		[]string{productLabel, licenseKeyLabel}, nil)
+	graceEndDesc = describe("license_grace_end_timestamp_seconds",
+		"When the grace period of the product's active license key ends, in seconds since the epoch.",
+		productLabel, licenseKeyLabel)
 
-	// numberOfDaysDesc is in days where Prometheus asks for seconds: rules written for Calico Enterprise say
-	// license_number_of_days < 15 and are to work unchanged. New rules had better subtract time() from
+	// numberOfDaysDesc is in days although Prometheus recommends seconds: rules written for Calico Enterprise contain
+	// license_number_of_days < 15 and have to work unchanged. New rules should subtract time() from
 	// license_expiration_timestamp_seconds.
-	numberOfDaysDesc = prometheus.NewDesc("license_number_of_days",
-		"Days of 24 hours until the product's active license key expires, with a fraction; negative after it. By "+
-			"the operator's clock, which never runs backwards.",
-		[]string{productLabel, licenseKeyLabel}, nil)
+	numberOfDaysDesc = describe("license_number_of_days",
+		"Days of 24 hours until the product's active license key expires, with a fraction; negative after it. "+
+			"By the operator's clock, which never runs backwards.",
+		productLabel, licenseKeyLabel)
 
-	infoDesc = prometheus.NewDesc("license_info",
-		"1, with what the product's active license key says: the license's identifier and the customer.",
-		[]string{productLabel, licenseKeyLabel, licenseIDLabel, customerLabel}, nil)
+	infoDesc = describe("license_info",
+		"1, labeled with the license ID and the customer in the product's active license key.",
+		productLabel, licenseKeyLabel, licenseIDLabel, customerLabel)
 )
 
 // States.
 var (
-	stateDesc = prometheus.NewDesc("license_state",
-		"1 for the state that the product is in, 0 for each other; 0 for all until the operator has looked at it.",
-		[]string{productLabel, stateLabel}, nil)
+	stateDesc = describe("license_state",
+		"1 for the state of the product, else 0; 0 for all states until the operator has evaluated it.",
+		productLabel, stateLabel)
 
-	keyStateDesc = prometheus.NewDesc("license_key_state",
-		"1 for the state that the license key is in, 0 for each other; 0 for all until the operator has looked at "+
-			"it. A key that does not verify is Invalid and never Valid.",
-		[]string{productLabel, licenseKeyLabel, stateLabel}, nil)
+	keyStateDesc = describe("license_key_state",
+		"1 for the state of the license key, else 0; 0 for all states until the operator has evaluated it. "+
+			"A key that fails verification is Invalid and never Valid.",
+		productLabel, licenseKeyLabel, stateLabel)
 )
 
 // countDescs are the descriptors of a kind that is counted.
@@ -98,16 +114,15 @@ var counts = func() []countDescs {
 	var all []countDescs
 	for _, kind := range usage.Kinds() {
 		desc := func(name, help string) *prometheus.Desc {
-			unit := strings.ToUpper(kind.Unit[:1]) + kind.Unit[1:]
-			return prometheus.NewDesc(name, unit+" "+help, []string{productLabel}, nil)
+			return describe(name, strings.ToUpper(kind.Unit[:1])+kind.Unit[1:]+" "+help, productLabel)
 		}
 		all = append(all, countDescs{
 			Kind: kind,
 			used: desc(kind.UsedMetric(), kind.Scope+"."),
 			limit: desc(kind.LimitMetric(),
-				"that the product's active license key allows; absent where it sets no such limit."),
-			available: desc(kind.AvailableMetric(), "that may still be added within the limit; negative when it is "+
-				"exceeded, which blocks nothing. Absent where there is no limit."),
+				"that the product's active license key allows; absent if it sets no such limit."),
+			available: desc(kind.AvailableMetric(), "that may still be added within the limit; negative if it is "+
+				"exceeded, which blocks nothing. Absent if there is no limit."),
 		})
 	}
 	return all
@@ -115,41 +130,26 @@ var counts = func() []countDescs {
 
 // Of the product.
 var (
-	coverageEndDesc = prometheus.NewDesc("license_coverage_end_timestamp_seconds",
-		"End of the last grace period that the product's license keys reach without a gap, staged renewals "+
-			"included, in seconds since the epoch.",
-		[]string{productLabel}, nil)
+	coverageEndDesc = describe("license_coverage_end_timestamp_seconds",
+		"When the product's license coverage ends, in seconds since the epoch: the end of the last grace period that "+
+			"its license keys, staged renewals included, reach without a gap.",
+		productLabel)
 
-	restrictionEffectiveDesc = prometheus.NewDesc("license_restriction_effective_timestamp_seconds",
-		"When a restriction of the product takes effect if nothing changes until then, in seconds since the epoch.",
-		[]string{productLabel}, nil)
+	restrictionEffectiveDesc = describe("license_restriction_effective_timestamp_seconds",
+		"When a restriction of the product takes effect if nothing changes, in seconds since the epoch.",
+		productLabel)
 
-	restrictedTiersDesc = prometheus.NewDesc("license_restricted_tiers",
-		"Policy tiers in which a restriction of the product is in force; 0 while none is.",
-		[]string{productLabel}, nil)
+	restrictedTiersDesc = describe("license_restricted_tiers",
+		"Policy tiers in which a restriction of the product is in force; 0 if none is.",
+		productLabel)
 
-	restrictionBypassesDesc = prometheus.NewDesc("license_restriction_bypasses",
-		"Policies that go on being applied to pods in spite of a restriction of the product in mode "+
-			"DefaultTierOnly; 0 where there are none.",
-		[]string{productLabel}, nil)
+	restrictionBypassesDesc = describe("license_restriction_bypasses",
+		"Policies that stay applied to pods despite a restriction of the product in mode DefaultTierOnly; 0 if none "+
+			"do.",
+		productLabel)
 
-	clockSkewedDesc = prometheus.NewDesc("license_clock_skewed",
-		"1 while the operator's clock cannot be believed: it differs from the API server's, or is behind an instant "+
-			"that the operator has recorded; 0 otherwise.",
-		[]string{productLabel}, nil)
+	clockSkewedDesc = describe("license_clock_skewed",
+		"1 if clock skew is detected, else 0: the operator's clock differs from the API server's, or is behind a time "+
+			"that the operator has recorded.",
+		productLabel)
 )
-
-// Describe implements prometheus.Collector.
-func (*Collector) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{
-		expirationDesc, graceEndDesc, numberOfDaysDesc, infoDesc, stateDesc, keyStateDesc,
-		coverageEndDesc, restrictionEffectiveDesc, restrictedTiersDesc, restrictionBypassesDesc, clockSkewedDesc,
-	} {
-		descs <- d
-	}
-	for _, counted := range counts {
-		descs <- counted.used
-		descs <- counted.limit
-		descs <- counted.available
-	}
-}

@@ -10,9 +10,9 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// sample is the value of a gauge at the time of a scrape. It is a prometheus.Metric that shares its labels with others:
-// those of client_golang have labels of their own each, which takes three times the time and four times the memory to
-// collect, and panic where a value is not UTF-8.
+// sample is the value of a gauge at the time of a scrape. It is a prometheus.Metric that shares its labels with others.
+// The metrics of client_golang do not: they take three times the time and four times the memory to collect, and they
+// panic if a value is not UTF-8.
 type sample struct {
 	desc   *prometheus.Desc
 	value  float64
@@ -29,7 +29,7 @@ func (s *sample) Write(out *dto.Metric) error {
 	return nil
 }
 
-// labels are those that a descriptor names, in the order of their names. They are never changed once a sample has them.
+// labels are the labels of a descriptor, sorted by name. They must not change once a sample has them.
 type labels []*dto.LabelPair
 
 func label(name, value string) *dto.LabelPair {

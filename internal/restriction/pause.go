@@ -15,14 +15,15 @@ import (
 )
 
 const (
-	// MaxPause is how long a pause may be.
+	// MaxPause is the longest pause.
 	MaxPause = api.MaxRestrictionPauseDays * 24 * time.Hour
 	// MaxPauseReason is the bound of status.restriction.pause.reason, in characters.
 	MaxPauseReason = 256
 )
 
-// PauseOf is what the cluster owner has asked for by annotations of the product; nil: no pause. One that is longer than
-// MaxPause ends then. Its error says what is wrong with an annotation, which then counts for nothing.
+// PauseOf returns the pause that the cluster owner requested with annotations of the product; nil if there is none. It
+// shortens a pause that is longer than MaxPause. Its error says what is wrong with an annotation, which is then
+// ignored.
 func PauseOf(product *api.LicensedProduct) (*api.RestrictionPause, error) {
 	value, asked := product.Annotations[api.RestrictionPauseAnnotation]
 	if !asked {
@@ -30,7 +31,7 @@ func PauseOf(product *api.LicensedProduct) (*api.RestrictionPause, error) {
 	}
 	since, until, err := parsePause(value)
 	if err != nil {
-		return nil, fmt.Errorf("annotation %s pauses nothing: %w (kubectl license pause sets it)",
+		return nil, fmt.Errorf("annotation %s is ignored: %w (to set it: kubectl license pause)",
 			api.RestrictionPauseAnnotation, err)
 	}
 	if longest := since.Add(MaxPause); until.After(longest) {
@@ -45,7 +46,7 @@ func PauseOf(product *api.LicensedProduct) (*api.RestrictionPause, error) {
 	}, nil
 }
 
-// IsPauseCut tells whether the product's annotation asks for a pause that is longer than MaxPause.
+// IsPauseCut reports whether the product's annotation requests a pause that is longer than MaxPause.
 func IsPauseCut(product *api.LicensedProduct) bool {
 	since, until, err := parsePause(product.Annotations[api.RestrictionPauseAnnotation])
 	return err == nil && until.Sub(since) > MaxPause
@@ -54,7 +55,7 @@ func IsPauseCut(product *api.LicensedProduct) bool {
 func parsePause(value string) (since, until time.Time, err error) {
 	from, to, ok := strings.Cut(value, "/")
 	if !ok {
-		return since, until, fmt.Errorf("%.64q is not two instants with a slash between them, as in "+
+		return since, until, fmt.Errorf("%.64q is not START/END, such as "+
 			"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", value)
 	}
 	for _, part := range []struct {
@@ -63,20 +64,20 @@ func parsePause(value string) (since, until time.Time, err error) {
 	}{{from, &since}, {to, &until}} {
 		*part.instant, err = time.Parse(time.RFC3339, part.value)
 		*part.instant = part.instant.UTC().Truncate(time.Second)
-		// In UTC it may be of a year that the API cannot write, and refuse the whole status for.
+		// In UTC the year may be one that the API cannot write. It would reject the whole status.
 		if year := part.instant.Year(); err != nil || year < 0 || year > 9999 {
-			return since, until, fmt.Errorf("%.64q is no instant as RFC 3339 has them, as in 2027-03-01T08:00:00Z",
+			return since, until, fmt.Errorf("%.64q is not a time in RFC 3339, such as 2027-03-01T08:00:00Z",
 				part.value)
 		}
 	}
 	if !until.After(since) {
-		return since, until, fmt.Errorf("it ends at %s, and not after it begins at %s", until.Format(time.RFC3339),
-			since.Format(time.RFC3339))
+		return since, until, fmt.Errorf("its end %s is not after its start %s",
+			until.Format(time.RFC3339), since.Format(time.RFC3339))
 	}
 	return since, until, nil
 }
 
-// PauseAnnotation is the value of RestrictionPauseAnnotation for a pause between two instants.
+// PauseAnnotation returns the value of RestrictionPauseAnnotation for a pause between two times.
 func PauseAnnotation(since, until time.Time) string {
 	return since.UTC().Format(time.RFC3339) + "/" + until.UTC().Format(time.RFC3339)
 }

@@ -108,8 +108,8 @@ func TestNoPause(t *testing.T) {
 
 // An annotation that is no pause says what is wrong with it, in a line that a condition can hold.
 func TestWhatIsNoPause(t *testing.T) {
-	const two = " is not two instants with a slash between them, as in 2027-03-01T08:00:00Z/2027-03-04T08:00:00Z"
-	const none = " is no instant as RFC 3339 has them, as in 2027-03-01T08:00:00Z"
+	const two = " is not START/END, such as 2027-03-01T08:00:00Z/2027-03-04T08:00:00Z"
+	const none = " is not a time in RFC 3339, such as 2027-03-01T08:00:00Z"
 	for value, want := range map[string]string{
 		"":                      `""` + two,
 		"72h":                   `"72h"` + two,
@@ -128,16 +128,16 @@ func TestWhatIsNoPause(t *testing.T) {
 		"0000-01-01T00:00:00+01:00/2027-03-04T08:00:00Z":      `"0000-01-01T00:00:00+01:00"` + none,
 		"\x1b[31m\xff\u202e/" + strings.Repeat("x", 1000):     `"\x1b[31m\xff\u202e"` + none,
 		strings.Repeat("x", 1000):                             `"` + strings.Repeat("x", 64) + `"` + two,
-		"2027-03-04T08:00:00Z/2027-03-01T08:00:00Z": "it ends at 2027-03-01T08:00:00Z, and not after it " +
-			"begins at 2027-03-04T08:00:00Z",
-		"2027-03-01T08:00:00Z/2027-03-01T08:00:00Z": "it ends at 2027-03-01T08:00:00Z, and not after it " +
-			"begins at 2027-03-01T08:00:00Z",
-		"2027-03-01T08:00:00Z/2027-03-01T09:00:00+01:00": "it ends at 2027-03-01T08:00:00Z, and not after it " +
-			"begins at 2027-03-01T08:00:00Z",
-		"2027-03-01T08:00:00.1Z/2027-03-01T08:00:00.9Z": "it ends at 2027-03-01T08:00:00Z, and not after it " +
-			"begins at 2027-03-01T08:00:00Z",
+		"2027-03-04T08:00:00Z/2027-03-01T08:00:00Z": "its end 2027-03-01T08:00:00Z is not after its start " +
+			"2027-03-04T08:00:00Z",
+		"2027-03-01T08:00:00Z/2027-03-01T08:00:00Z": "its end 2027-03-01T08:00:00Z is not after its start " +
+			"2027-03-01T08:00:00Z",
+		"2027-03-01T08:00:00Z/2027-03-01T09:00:00+01:00": "its end 2027-03-01T08:00:00Z is not after its start " +
+			"2027-03-01T08:00:00Z",
+		"2027-03-01T08:00:00.1Z/2027-03-01T08:00:00.9Z": "its end 2027-03-01T08:00:00Z is not after its start " +
+			"2027-03-01T08:00:00Z",
 		"2027-03-01T08:00:00." + strings.Repeat("0", 1000) +
-			"Z/2027-03-01T08:00:00Z": "it ends at 2027-03-01T08:00:00Z, and not after it begins at " +
+			"Z/2027-03-01T08:00:00Z": "its end 2027-03-01T08:00:00Z is not after its start " +
 			"2027-03-01T08:00:00Z",
 	} {
 		got, err := restriction.PauseOf(annotated(value, "change freeze"))
@@ -145,8 +145,8 @@ func TestWhatIsNoPause(t *testing.T) {
 			t.Errorf("%.100q: got %v, %v", value, got, err)
 			continue
 		}
-		want = "annotation license-operator.io/restriction-pause pauses nothing: " + want +
-			" (kubectl license pause sets it)"
+		want = "annotation license-operator.io/restriction-pause is ignored: " + want +
+			" (to set it: kubectl license pause)"
 		if diff := cmp.Diff(want, err.Error()); diff != "" {
 			t.Errorf("%.100q: -want +got:\n%s", value, diff)
 		}

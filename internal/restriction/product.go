@@ -15,10 +15,10 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// ProductOf is what a plan needs to know of a product, by its terms and by what its keys and the time amount to. Of its
-// status it reads no more than whether a restriction has been in force before, and since when: that alone starts none.
+// ProductOf returns what a plan needs to know of a product, from its terms and its evaluation. Of its status it reads
+// only whether a restriction has been in force before, and since when; that alone starts none.
 //
-// A tierSelector or a pause that cannot be understood counts as none. TierSelectorOf and PauseOf say why.
+// It ignores an invalid tierSelector or pause. TierSelectorOf and PauseOf say what is wrong with them.
 func ProductOf(product *api.LicensedProduct, e *license.Evaluation) Product {
 	p := Product{Name: product.Name, Vendor: product.Spec.Vendor, RenewalURL: product.Spec.RenewalURL,
 		EffectiveTime: e.EffectiveTime}
@@ -43,7 +43,7 @@ func ProductOf(product *api.LicensedProduct, e *license.Evaluation) Product {
 	return p
 }
 
-// TierSelectorOf is the product's; nil without an error where its terms have none.
+// TierSelectorOf returns the product's tier selector; nil without an error if its terms have none.
 func TierSelectorOf(product *api.LicensedProduct) (labels.Selector, error) {
 	if product.Spec.Restriction == nil || product.Spec.Restriction.TierSelector == nil {
 		return nil, nil
@@ -51,7 +51,7 @@ func TierSelectorOf(product *api.LicensedProduct) (labels.Selector, error) {
 	return metav1.LabelSelectorAsSelector(product.Spec.Restriction.TierSelector)
 }
 
-// NextBoundary is the first instant after now at which a product's pause begins or ends; zero: never.
+// NextBoundary returns the first time after now at which a product's pause begins or ends; zero if there is none.
 func NextBoundary(product *api.LicensedProduct, now time.Time) time.Time {
 	pause, err := PauseOf(product)
 	switch {

@@ -29,12 +29,13 @@ type Kind struct {
 // Its alerts need pages in docs/runbooks.
 var kinds = [...]Kind{
 	{
-		Name: api.UsageNodes, Title: "Nodes", Unit: "nodes", Scope: "that count as use of the product, ready or not",
-		of: func(*corev1.Node) int64 { return 1 }, partsPerUnit: 1,
+		Name: api.UsageNodes, Title: "Nodes", Unit: "nodes",
+		Scope: "that spec.usage.nodeSelector selects, ready or not",
+		of:    func(*corev1.Node) int64 { return 1 }, partsPerUnit: 1,
 	},
 	{
 		Name: api.UsageCores, Title: "Cores", Unit: "CPU cores",
-		Scope: "of the nodes that count as use of the product, rounded up",
+		Scope: "of the nodes that spec.usage.nodeSelector selects, rounded up",
 		of:    millicoresOf, partsPerUnit: millicoresPerCore,
 	},
 }

@@ -51,30 +51,29 @@ func millicoresOf(node *corev1.Node) int64 {
 // Name of the node.
 func (n *Node) Name() string { return n.name }
 
-// Labels are those that the node is selected by.
+// Labels of the node, by which it is selected.
 func (n *Node) Labels() labels.Labels { return n.labels }
 
-// Millicores is what counts of the node's CPU capacity, in thousandths of a core: 0 where it states none, or one that
-// no machine has.
+// Millicores is the node's CPU capacity in thousandths of a core; 0 if it has none, or one that no machine has.
 func (n *Node) Millicores() int64 { return n.parts[indexOf(api.UsageCores)] }
 
-// RunsWindows tells whether the node's kubelet has labeled it so.
+// RunsWindows reports whether the node's kubelet labeled it so.
 func (n *Node) RunsWindows() bool {
 	return n.labels.Get(corev1.LabelOSStable) == string(corev1.Windows)
 }
 
-// CountsAs tells whether it makes no difference to any count which of the two versions of a node it is.
+// CountsAs reports whether two versions of a node are the same for every count.
 func (n *Node) CountsAs(other *Node) bool {
 	return n.parts == other.parts && slices.Equal(n.labels, other.labels)
 }
 
-// GetObjectMeta implements metav1.ObjectMetaAccessor, for caches: it has the name and the resource version, and to
-// change it changes nothing.
+// GetObjectMeta implements metav1.ObjectMetaAccessor, for caches. It returns a copy with the name and the resource
+// version.
 func (n *Node) GetObjectMeta() metav1.Object {
 	return &metav1.ObjectMeta{Name: n.name, ResourceVersion: n.resourceVersion}
 }
 
-// labelSet is the labels of a node, sorted by name.
+// labelSet are the labels of a node, sorted by name.
 type labelSet []nodeLabel
 
 type nodeLabel struct{ name, value string }
@@ -83,7 +82,7 @@ func labelsOf(node *corev1.Node) labelSet {
 	set := make(labelSet, 0, len(node.Labels))
 	for name, value := range node.Labels {
 		label := nodeLabel{name: unique.Make(name).Value()}
-		// Most nodes have most labels in common, and one copy serves all. The hostname is the node's own.
+		// Nodes share most labels, so one copy is enough for all. The hostname is the node's own.
 		if value == node.Name {
 			label.value = node.Name
 		} else {

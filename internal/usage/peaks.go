@@ -14,8 +14,8 @@ import (
 // monthLayout is that of MonthlyPeak.Month.
 const monthLayout = "2006-01"
 
-// RaiseLast returns peaks with what is used now counted towards the latest month of them, for a time that no clock
-// tells: a month that is over keeps its peak, and no month begins. The peaks that it is given stay as they are.
+// RaiseLast returns peaks with what is used now counted in their latest month. It is for when the time is not known: no
+// earlier month changes, and no month begins. It does not change its argument.
 func RaiseLast(peaks []api.MonthlyPeak, used []api.Usage) []api.MonthlyPeak {
 	if len(used) == 0 || len(peaks) == 0 {
 		return peaks
@@ -26,8 +26,8 @@ func RaiseLast(peaks []api.MonthlyPeak, used []api.Usage) []api.MonthlyPeak {
 	return raised
 }
 
-// Raise returns peaks with what is used at an instant counted towards its month, in UTC. No peak is lowered; the last
-// v1alpha1.MaxMonthlyPeaks months are kept, the latest last. The peaks that it is given stay as they are.
+// Raise returns peaks with what is used at a time counted in its month, in UTC. It lowers no peak and keeps the last
+// api.MaxMonthlyPeaks months, the latest last. It does not change its argument.
 func Raise(peaks []api.MonthlyPeak, at time.Time, used []api.Usage) []api.MonthlyPeak {
 	if len(used) == 0 {
 		return peaks
@@ -42,7 +42,7 @@ func Raise(peaks []api.MonthlyPeak, at time.Time, used []api.Usage) []api.Monthl
 	}
 	slices.SortStableFunc(raised, func(a, b api.MonthlyPeak) int { return cmp.Compare(a.Month, b.Month) })
 	for len(raised) > api.MaxMonthlyPeaks {
-		// Months to come are those of a clock that was ahead: they do not push out the past.
+		// Future months come from a clock that was ahead. They must not displace the past.
 		if last := len(raised) - 1; raised[last].Month > month {
 			raised = raised[:last]
 		} else {
@@ -52,7 +52,7 @@ func Raise(peaks []api.MonthlyPeak, at time.Time, used []api.Usage) []api.Monthl
 	return raised
 }
 
-// highest is the peak of what is counted: of anything else that is in peak, nobody knows what it is.
+// highest returns the maximum of each thing in used. It drops what else is in peak.
 func highest(peak, used []api.Usage) []api.Usage {
 	raised := slices.Clone(used)
 	for i := range raised {
@@ -63,8 +63,7 @@ func highest(peak, used []api.Usage) []api.Usage {
 	return raised
 }
 
-// MonthEnd is the end of the month that an instant is in, in UTC: a boundary, since from then on what is in use counts
-// towards another month.
+// MonthEnd returns the end of the month of a time, in UTC. It is a boundary: from then on, use counts in another month.
 func MonthEnd(at time.Time) time.Time {
 	year, month, _ := at.UTC().Date()
 	return time.Date(year, month+1, 1, 0, 0, 0, 0, time.UTC)

@@ -11,21 +11,21 @@ import (
 	"runtime/debug"
 )
 
-// unreleased is the version of a build that nobody gave one.
+// unreleased is the version of a build without one.
 const unreleased = "dev"
 
 // version is set by the linker for a release: -ldflags '-X
 // github.com/license-operator/license-operator/internal/version.version=v1.2.3'.
 var version = unreleased
 
-// Get is the version of this binary: what the linker was told, else the module's version where it was built with go
-// install, else "dev".
+// Get returns the version of this binary: the one set by the linker, else the module's version (go install), else
+// "dev".
 func Get() string {
 	info, _ := debug.ReadBuildInfo()
 	return versionFrom(version, info)
 }
 
-// Long is the version with what else helps to tell builds apart: the commit, the toolchain and the platform.
+// Long returns the version with the commit, the toolchain and the platform.
 func Long() string {
 	info, _ := debug.ReadBuildInfo()
 	return long(version, info)
@@ -47,8 +47,7 @@ func long(linked string, info *debug.BuildInfo) string {
 	return fmt.Sprintf("%s (%s)", versionFrom(linked, info), platform)
 }
 
-// commitFrom is the commit that the binary was built from, marked where the tree had changes; empty where the build did
-// not record it.
+// commitFrom returns the commit of the build, marked if the tree had changes; empty if the build did not record it.
 func commitFrom(info *debug.BuildInfo) string {
 	if info == nil {
 		return ""

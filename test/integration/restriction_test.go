@@ -339,7 +339,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		Eventually(func(g Gomega) string {
 			return conditionMessage(getProduct(ctx, g, product).Status.Conditions, "Restricted")
 		}).Should(ContainSubstring(
-			`annotation license-operator.io/restriction-pause pauses nothing: "forever" is not two instants`))
+			`annotation license-operator.io/restriction-pause is ignored: "forever" is not START/END`))
 	})
 
 	It("is ReadOnly while the cluster has a Windows node", func(ctx SpecContext) {

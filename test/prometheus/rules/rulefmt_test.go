@@ -141,35 +141,33 @@ func TestDescriptions(t *testing.T) {
 				using(1_234_567, 299),
 			want: map[string]string{
 				"LicenseExpiring acme-mesh warning": "acme-mesh (Acme) is licensed until 2027-04-20 12:00:00 +0000 " +
-					"UTC: grace periods and renewals that are applied already are included in that.\n" +
+					"UTC, including grace periods and renewals that are already applied.\n" +
 					"Everything works until then.\n" +
-					"Get a license at https://acme.example/renew and apply it as a LicenseKey. It may be applied " +
-					"before it begins, and takes over without a gap.",
-				"LicenseNodesExceeded acme-mesh warning": "acme-mesh (Acme) uses more nodes than its license " +
-					"allows, by 234567.\n" +
-					"Nothing is blocked, below the limit or above it: new nodes join, and every feature works.\n" +
-					"Should it stay so, the license has to grow. Get a license at https://acme.example/renew and " +
-					"apply it as a LicenseKey.",
-				"LicenseCoresNearLimit acme-mesh warning": "Of the CPU cores that the license of acme-mesh (Acme) " +
-					"allows, 99.7% are in use.\n" +
-					"Nothing is blocked, below the limit or above it: new nodes join, and every feature works.\n" +
-					"Should more be added, the license has to grow. Get a license at https://acme.example/renew and " +
-					"apply it as a LicenseKey.",
+					"Get a license at https://acme.example/renew and apply it as a LicenseKey. You can apply it " +
+					"early: it takes over without a gap.",
+				"LicenseNodesExceeded acme-mesh warning": "acme-mesh (Acme) uses 234567 more nodes than " +
+					"licensed.\n" +
+					"Nothing is blocked: new nodes join, and every feature works.\n" +
+					"Use less, or get a larger license at https://acme.example/renew.",
+				"LicenseCoresNearLimit acme-mesh warning": "acme-mesh (Acme) uses 99.7% of its licensed CPU " +
+					"cores.\n" +
+					"Nothing is blocked: new nodes join, and every feature works.\n" +
+					"To add more, get a larger license at https://acme.example/renew.",
 			},
 		},
 		"LicenseInGracePeriod, and an invalid key": {
 			subject: acme(key("2026", -370, -5, 14), invalid("2027")),
 			want: map[string]string{
 				"LicenseInGracePeriod acme-mesh warning": "The license of acme-mesh (Acme) has expired. Its grace " +
-					"period ends at 2027-03-10 12:00:00 +0000 UTC, and everything works until then.\n" +
-					"No renewal that covers the next 60 days has been applied. Get a license at " +
+					"period ends at 2027-03-10 12:00:00 +0000 UTC; everything works until then.\n" +
+					"No renewal for the next 60 days has been applied. Get a license at " +
 					"https://acme.example/renew and apply it as a LicenseKey.",
-				"LicenseKeyInvalid acme-mesh warning license_key=2027": "LicenseKey 2027 of acme-mesh (Acme) does " +
-					"not verify and counts for nothing.\n" +
-					"Another key covers the product, so everything works; but should this one be a renewal, it will " +
+				"LicenseKeyInvalid acme-mesh warning license_key=2027": "LicenseKey 2027 of acme-mesh (Acme) is " +
+					"invalid and ignored.\n" +
+					"Another key covers the product, so everything works. But if this key is a renewal, it will " +
 					"not take over.\n" +
-					"Condition Ready says why: kubectl describe lk 2027. Do what it says, or delete the key if " +
-					"nobody needs it.",
+					"The condition Ready says why: kubectl describe lk 2027. Follow its advice, or delete the key " +
+					"if it is not needed.",
 			},
 		},
 		"LicenseExpired": {
@@ -177,21 +175,20 @@ func TestDescriptions(t *testing.T) {
 			want: map[string]string{
 				"LicenseExpired acme-mesh critical": "The license of acme-mesh (Acme) has expired, and its grace " +
 					"period ended at 2027-02-23 12:00:00 +0000 UTC.\n" +
-					"It grants no features any more; what the product does without is for its vendor to say.\n" +
-					"Get a license at https://acme.example/renew and apply it as a LicenseKey: it counts within " +
-					"seconds.",
+					"It no longer grants any features. What that means is up to the product.\n" +
+					"Get a license at https://acme.example/renew and apply it as a LicenseKey: it takes effect " +
+					"within seconds.",
 			},
 		},
 		"LicenseInGracePeriod, and a restriction that makes policies read-only": {
 			subject: acme(key("2026", -370, -5, 14)).restricting(api.RestrictionReadOnly),
 			want: map[string]string{
 				"LicenseInGracePeriod acme-mesh critical": "The license of acme-mesh (Acme) has expired. " +
-					"Its grace period ends at 2027-03-10 12:00:00 +0000 UTC, and everything works until then.\n" +
-					"Unless a renewal takes over by then, its restriction takes effect: policies in the tiers that " +
-					"it restricts can be neither created nor changed, " +
-					"and those that are there go on being applied. kubectl license simulate acme-mesh says which " +
-					"those are.\n" +
-					"No renewal that covers the next 60 days has been applied. Get a license at " +
+					"Its grace period ends at 2027-03-10 12:00:00 +0000 UTC; everything works until then.\n" +
+					"Without a renewal by then, its restriction takes effect: policies in the restricted tiers " +
+					"cannot be created or changed; existing ones stay in effect. To see which: kubectl license " +
+					"simulate acme-mesh\n" +
+					"No renewal for the next 60 days has been applied. Get a license at " +
 					"https://acme.example/renew and apply it as a LicenseKey.",
 			},
 		},
@@ -201,25 +198,23 @@ func TestDescriptions(t *testing.T) {
 			want: map[string]string{
 				"LicenseExpired acme-mesh critical": "The license of acme-mesh (Acme) has expired, and its grace " +
 					"period ended at 2027-02-23 12:00:00 +0000 UTC.\n" +
-					"It grants no features any more.\n" +
-					"While its restriction is in force, policies in the tiers that it restricts are no longer " +
-					"applied to pods, and those in the default tier still are. " +
-					"kubectl describe lprod acme-mesh says how it stands.\n" +
-					"Get a license at https://acme.example/renew and apply it as a LicenseKey: it counts within " +
-					"seconds, and lifts the restriction.",
+					"It no longer grants any features.\n" +
+					"While its restriction is in force, policies in the restricted tiers are no longer applied to " +
+					"pods; those in the default tier still are. To see its state: kubectl describe lprod acme-mesh\n" +
+					"Get a license at https://acme.example/renew and apply it as a LicenseKey: it takes effect " +
+					"within seconds and ends the restriction.",
 				"LicenseRestrictionBypassed acme-mesh warning": "The restriction of acme-mesh (Acme) is in force, " +
-					"and yet policies in the tiers that it restricts go on being applied to pods: 2 of them.\n" +
-					"status.restriction.bypasses names them, with a reason each: kubectl describe lprod acme-mesh.\n" +
-					"SortsFirst: give the policy a greater order, or delete it. TierDeleting: see that the tier's " +
-					"deletion comes to its end.",
+					"but policies in the restricted tiers are still applied to pods: 2.\n" +
+					"status.restriction.bypasses has their names and reasons: kubectl describe lprod acme-mesh\n" +
+					"SortsFirst: give the policy a higher order or delete it. TierDeleting: complete the deletion " +
+					"of the tier.",
 			},
 		},
 		"LicenseMissing": {
 			subject: product("acme-mesh", 1),
 			want: map[string]string{
-				"LicenseMissing acme-mesh warning": "There is no license for acme-mesh (Acme): no LicenseKey of it " +
-					"verifies and has begun. " +
-					"By the product's terms it may stay without one until 2027-03-30 12:00:00 +0000 UTC.\n" +
+				"LicenseMissing acme-mesh warning": "acme-mesh (Acme) has no valid LicenseKey. Its terms allow " +
+					"that until 2027-03-30 12:00:00 +0000 UTC.\n" +
 					"Get a license at https://acme.example/renew and apply it as a LicenseKey.",
 			},
 		},
