@@ -60,6 +60,32 @@ func TestTable(t *testing.T) {
 	}
 }
 
+func TestCompared(t *testing.T) {
+	row := func(cells ...measured) []string {
+		return compared(cells, "label", "target", func(cell measured) measured { return cell })
+	}
+	second := func(n time.Duration) measured { return measure(n*time.Second, seconds) }
+	for _, c := range []struct {
+		got, want []string
+	}{
+		{row(second(2)), []string{"label", "2.00 s", "target"}},
+		{row(second(2), second(1)), []string{"label", "2.00 s", "1.00 s", "0.5", "target"}},
+		{row(second(3), second(1)), []string{"label", "3.00 s", "1.00 s", "0.33", "target"}},
+		{row(second(1), second(12)), []string{"label", "1.00 s", "12.00 s", "12", "target"}},
+		{row(second(4).atLeastIf(true), second(1)), []string{"label", "> 4.00 s", "1.00 s", "< 0.25", "target"}},
+		{row(second(1), second(3).atLeastIf(true)), []string{"label", "1.00 s", "> 3.00 s", "> 3", "target"}},
+		{
+			row(second(1).atLeastIf(true), second(3).atLeastIf(true)),
+			[]string{"label", "> 1.00 s", "> 3.00 s", "", "target"},
+		},
+		{row(second(0), second(3)), []string{"label", "0.00 s", "3.00 s", "", "target"}},
+	} {
+		if diff := cmp.Diff(c.want, c.got); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	}
+}
+
 // TestPopulation makes sure that every boundary falls within the window, in whole seconds, and that a product is as
 // good as the best of its keys.
 func TestPopulation(t *testing.T) {
@@ -72,7 +98,7 @@ func TestPopulation(t *testing.T) {
 	for i := range p.keys {
 		key, product := p.life[keyNamed(i)], p.life[p.productOf(i)]
 		for _, boundary := range []time.Time{key.expiry, key.graceEnd} {
-			if boundary.Before(opens) || !boundary.Before(p.closes()) || boundary.Nanosecond() != 0 {
+			if boundary.Before(opens) || !boundary.Before(p.closes) || boundary.Nanosecond() != 0 {
 				t.Errorf("key %d has its boundary at %s", i, boundary)
 			}
 		}

@@ -51,6 +51,18 @@ func memoryOf(manager *controlplane.Manager) (memory, error) {
 	return memory{all, anonymous}, errors.Join(err, errAnonymous)
 }
 
+// benchOwn is benchLife with keys that have a product each.
+func benchOwn(ctx context.Context, s settings, binary string, out io.Writer) error {
+	title := fmt.Sprintf("%s keys, each of a product of its own", number(s.keys))
+	return benchLife(ctx, s, binary, &population{keys: s.keys, products: s.keys}, title, out)
+}
+
+// benchShared is benchLife with keys that share products.
+func benchShared(ctx context.Context, s settings, binary string, out io.Writer) error {
+	title := fmt.Sprintf("%s keys, shared by %d products", number(s.keys), sharedProducts)
+	return benchLife(ctx, s, binary, &population{keys: s.keys, products: sharedProducts}, title, out)
+}
+
 // benchLife has a population live on a control plane of its own, and prints what the operator did.
 func benchLife(ctx context.Context, s settings, binary string, p *population, title string, out io.Writer) error {
 	return withOperator(ctx, binary,
@@ -180,7 +192,7 @@ func lead(s settings, p *population, productsTook time.Duration) time.Duration {
 // live waits while the population goes through its boundaries.
 func (r *result) live(ctx context.Context, manager *controlplane.Manager, p *population) error {
 	say("%s: applied and valid after %s; boundaries from %s to %s", r.title, r.took.Round(100*time.Millisecond),
-		p.opens.Format(time.TimeOnly), p.closes().Format(time.TimeOnly))
+		p.opens.Format(time.TimeOnly), p.closes.Format(time.TimeOnly))
 	if err := pause(ctx, time.Until(p.opens)); err != nil {
 		return err
 	}
@@ -189,7 +201,7 @@ func (r *result) live(ctx context.Context, manager *controlplane.Manager, p *pop
 		return err
 	}
 	for _, state := range []string{stateGracePeriod, stateExpired} {
-		if err := r.recorder.awaitAll(ctx, state, p.closes().Add(patience)); err != nil {
+		if err := r.recorder.awaitAll(ctx, state, p.closes.Add(patience)); err != nil {
 			return err
 		}
 	}

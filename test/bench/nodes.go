@@ -72,31 +72,10 @@ func pairOf(product string) string { return fmt.Sprintf("product=%q", product) }
 
 // newNode is as large and as varied as one of a cloud provider is, about 9 kB.
 func newNode(i int, now metav1.Time) *corev1.Node {
-	pool, zone := "general", fmt.Sprintf("eu-central-1%c", 'a'+i%3)
-	if isLicensed(i) {
-		pool = licensedPool
-	}
-	name, ip := nodeNamed(i), fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255)
-	node := &corev1.Node{
+	name, zone, ip := nodeNamed(i), zoneOf(i), fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255)
+	return &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{
-			Name: name,
-			Labels: map[string]string{
-				poolLabel:                                  pool,
-				"beta.kubernetes.io/arch":                  "amd64",
-				"beta.kubernetes.io/instance-type":         fmt.Sprintf("m5.%dxlarge", coresOf(i)/4),
-				"beta.kubernetes.io/os":                    "linux",
-				"example.com/image":                        "image-0f3a9c1d2b4e5f607",
-				"example.com/provisioner":                  "default",
-				"failure-domain.beta.kubernetes.io/region": "eu-central-1",
-				"failure-domain.beta.kubernetes.io/zone":   zone,
-				corev1.LabelArchStable:                     "amd64",
-				corev1.LabelHostname:                       name,
-				corev1.LabelInstanceTypeStable:             fmt.Sprintf("m5.%dxlarge", coresOf(i)/4),
-				corev1.LabelOSStable:                       "linux",
-				corev1.LabelTopologyRegion:                 "eu-central-1",
-				corev1.LabelTopologyZone:                   zone,
-				"topology.ebs.csi.aws.com/zone":            zone,
-			},
+			Name: name, Labels: labelsOf(i),
 			Annotations: map[string]string{
 				"csi.volume.kubernetes.io/nodeid": fmt.Sprintf(`{"ebs.csi.aws.com":"i-%017x"}`,
 					i),
@@ -123,17 +102,49 @@ func newNode(i int, now metav1.Time) *corev1.Node {
 				ContainerRuntimeVersion: "containerd://2.1.4",
 				KubeletVersion:          "v1.36.3", OperatingSystem: "linux", Architecture: "amd64",
 			},
+			Images: imagesOf(i),
 		},
 	}
-	for image := range 30 {
-		repository := fmt.Sprintf("registry.example.com/platform/component-%02d", (i+image)%60)
-		node.Status.Images = append(node.Status.Images, corev1.ContainerImage{
-			Names: []string{fmt.Sprintf("%s@sha256:%064x", repository, i*100+image),
+}
+
+func zoneOf(node int) string { return fmt.Sprintf("eu-central-1%c", 'a'+node%3) }
+
+func labelsOf(node int) map[string]string {
+	pool, instance := "general", fmt.Sprintf("m5.%dxlarge", coresOf(node)/4)
+	if isLicensed(node) {
+		pool = licensedPool
+	}
+	return map[string]string{
+		poolLabel:                                  pool,
+		"beta.kubernetes.io/arch":                  "amd64",
+		"beta.kubernetes.io/instance-type":         instance,
+		"beta.kubernetes.io/os":                    "linux",
+		"example.com/image":                        "image-0f3a9c1d2b4e5f607",
+		"example.com/provisioner":                  "default",
+		"failure-domain.beta.kubernetes.io/region": "eu-central-1",
+		"failure-domain.beta.kubernetes.io/zone":   zoneOf(node),
+		corev1.LabelArchStable:                     "amd64",
+		corev1.LabelHostname:                       nodeNamed(node),
+		corev1.LabelInstanceTypeStable:             instance,
+		corev1.LabelOSStable:                       "linux",
+		corev1.LabelTopologyRegion:                 "eu-central-1",
+		corev1.LabelTopologyZone:                   zoneOf(node),
+		"topology.ebs.csi.aws.com/zone":            zoneOf(node),
+	}
+}
+
+// imagesOf a node are those that it has pulled.
+func imagesOf(node int) []corev1.ContainerImage {
+	images := make([]corev1.ContainerImage, 0, 30)
+	for image := range cap(images) {
+		repository := fmt.Sprintf("registry.example.com/platform/component-%02d", (node+image)%60)
+		images = append(images, corev1.ContainerImage{
+			Names: []string{fmt.Sprintf("%s@sha256:%064x", repository, node*100+image),
 				fmt.Sprintf("%s:v1.%d.0", repository, image)},
 			SizeBytes: int64(50_000_000 + image),
 		})
 	}
-	return node
+	return images
 }
 
 func resources(millicores, reserved int64) corev1.ResourceList {

@@ -29,8 +29,8 @@ const (
 // population is the products and keys of a run.
 type population struct {
 	keys, products int
-	// opens is when the window does.
-	opens time.Time
+	// The window is open from one moment up to another.
+	opens, closes time.Time
 	// life of each object by name: what is due when.
 	life map[object]life
 }
@@ -49,14 +49,32 @@ const (
 // life is the boundaries of an object.
 type life struct{ expiry, graceEnd time.Time }
 
-// plan draws the boundaries, in whole seconds, the same in every run.
+// plan draws two boundaries for each key, in whole seconds, the same in every run.
 func (p *population) plan(opens time.Time) {
-	p.opens = opens
+	p.draw(opens, window, func(random *rand.Rand) life {
+		return life{expiry: opens.Add(secondsWithin(random, part)),
+			graceEnd: opens.Add(window - part + secondsWithin(random, part))}
+	})
+}
+
+// planEnds draws one boundary for each key, whose grace period is empty, in whole seconds, the same in every run.
+func (p *population) planEnds(opens time.Time, within time.Duration) {
+	p.draw(opens, within, func(random *rand.Rand) life {
+		end := opens.Add(secondsWithin(random, within))
+		return life{expiry: end, graceEnd: end}
+	})
+}
+
+func secondsWithin(random *rand.Rand, span time.Duration) time.Duration {
+	return time.Duration(random.IntN(int(span.Seconds()))) * time.Second
+}
+
+func (p *population) draw(opens time.Time, within time.Duration, one func(*rand.Rand) life) {
+	p.opens, p.closes = opens, opens.Add(within)
 	p.life = map[object]life{}
 	random := rand.New(rand.NewPCG(1, 2)) // the same every time
-	drawn := func() time.Duration { return time.Duration(random.IntN(int(part.Seconds()))) * time.Second }
 	for i := range p.keys {
-		l := life{expiry: opens.Add(drawn()), graceEnd: p.closes().Add(-part).Add(drawn())}
+		l := one(random)
 		p.life[keyNamed(i)] = l
 		// A product is as good as the best of its keys.
 		product := p.productOf(i)
@@ -76,8 +94,6 @@ func keyNamed(i int) object { return object{keyResource, fmt.Sprintf("key-%04d",
 func (p *population) productOf(key int) object {
 	return object{productResource, fmt.Sprintf("product-%04d", key%p.products)}
 }
-
-func (p *population) closes() time.Time { return p.opens.Add(window) }
 
 func (p *population) createProducts(ctx context.Context, c client.Client, v *vendor) error {
 	err := atOnce(ctx, p.products, func(ctx context.Context, i int) error {
@@ -108,6 +124,16 @@ func (p *population) createKeys(ctx context.Context, c client.Client, v *vendor,
 	})
 	if err != nil {
 		return fmt.Errorf("creating keys: %w", err)
+	}
+	return nil
+}
+
+func (p *population) deleteKeys(ctx context.Context, c client.Client) error {
+	err := atOnce(ctx, p.keys, func(ctx context.Context, i int) error {
+		return c.Delete(ctx, &api.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: keyNamed(i).name}})
+	})
+	if err != nil {
+		return fmt.Errorf("deleting keys: %w", err)
 	}
 	return nil
 }

@@ -110,26 +110,37 @@ func stateOf(event watch.Event) (object, string) {
 	}
 }
 
-// awaitAll waits until every object has been seen in a state, at most until the deadline.
+// awaitAll waits until every object has been seen in a state. That the deadline came first is an error.
 func (r *recorder) awaitAll(ctx context.Context, state string, deadline time.Time) error {
+	keys, products, err := r.await(ctx, state, deadline)
+	if err != nil || keys+products == 0 {
+		return err
+	}
+	return fmt.Errorf("%d keys and %d products were not seen %s by %s, such as %s",
+		keys, products, state, deadline.UTC().Format(time.TimeOnly), r.oneNotSeen(state))
+}
+
+// await waits until every object has been seen in a state, at most until the deadline, and tells how many keys and
+// products have not been.
+func (r *recorder) await(ctx context.Context, state string, deadline time.Time) (keys, products int, err error) {
 	late := errors.New("late")
 	ctx, cancel := context.WithDeadlineCause(ctx, deadline, late)
 	defer cancel()
 	for {
 		r.mu.Lock()
-		keys, products, changed := r.missing[state][keyResource], r.missing[state][productResource], r.changed
+		keys, products = r.missing[state][keyResource], r.missing[state][productResource]
+		changed := r.changed
 		r.mu.Unlock()
 		if keys+products == 0 {
-			return nil
+			return 0, 0, nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
 			if err := context.Cause(ctx); !errors.Is(err, late) {
-				return err
+				return keys, products, err
 			}
-			return fmt.Errorf("%d keys and %d products were not seen %s by %s, such as %s",
-				keys, products, state, deadline.UTC().Format(time.TimeOnly), r.oneNotSeen(state))
+			return keys, products, nil
 		}
 	}
 }
@@ -149,14 +160,30 @@ func (r *recorder) oneNotSeen(state string) string {
 
 // lateness is how long after their boundaries the states of a resource's objects were seen, in order.
 func (r *recorder) lateness(resource string) []time.Duration {
+	end := time.Now() // all have been seen
+	all := append(r.after(resource, stateGracePeriod, func(l life) time.Time { return l.expiry }, end),
+		r.after(resource, stateExpired, func(l life) time.Time { return l.graceEnd }, end)...)
+	slices.Sort(all)
+	return all
+}
+
+// after is how long after a boundary a resource's objects were seen in a state, in order. One that was not seen by the
+// end counts as seen then.
+func (r *recorder) after(
+	resource, state string, boundary func(life) time.Time, end time.Time,
+) []time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var all []time.Duration
 	for of, life := range r.population.life {
-		if of.resource == resource {
-			all = append(all, r.seen[of][stateGracePeriod].Sub(life.expiry),
-				r.seen[of][stateExpired].Sub(life.graceEnd))
+		if of.resource != resource {
+			continue
 		}
+		at, seen := r.seen[of][state]
+		if !seen {
+			at = end
+		}
+		all = append(all, at.Sub(boundary(life)))
 	}
 	slices.Sort(all)
 	return all

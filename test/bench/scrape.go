@@ -41,7 +41,8 @@ const (
 	acceptV3 = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5," +
 		"application/openmetrics-text;version=0.0.1;q=0.4," +
 		"text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
-	acceptV3Protobuf = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6," + acceptV3
+	acceptV3Protobuf = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;" +
+		"encoding=delimited;q=0.6," + acceptV3
 )
 
 // scraper scrapes the operator as Prometheus does: over TLS, with a bearer token, compressed, on a connection that it

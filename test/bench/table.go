@@ -75,3 +75,71 @@ func verdict(target string, met bool) string {
 	}
 	return target + ": **missed**"
 }
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
+
+// measured is a value and how it is written; atLeast tells that it would have been more if there had been more time.
+type measured struct {
+	value   float64
+	text    string
+	atLeast bool
+}
+
+func measure[N ~int | ~int64](value N, write func(N) string) measured {
+	return measured{value: float64(value), text: write(value)}
+}
+
+func (m measured) atLeastIf(unfinished bool) measured {
+	m.atLeast = unfinished
+	return m
+}
+
+func (m measured) String() string {
+	if m.atLeast {
+		return "> " + m.text
+	}
+	return m.text
+}
+
+// comparisonHead is the head of a table whose rows are compared.
+func comparisonHead(managers []candidate) []string {
+	head := []string{""}
+	for _, m := range managers {
+		head = append(head, m.name)
+	}
+	if len(managers) > 1 {
+		head = append(head, "ratio")
+	}
+	return append(head, "target")
+}
+
+// compared is a row with what was measured of each manager, and, where there are two, how the last compares with the
+// first.
+func compared[R any](results []R, label, target string, of func(R) measured) []string {
+	row := []string{label}
+	for _, r := range results {
+		row = append(row, of(r).String())
+	}
+	if len(results) > 1 {
+		row = append(row, ratio(of(results[0]), of(results[len(results)-1])))
+	}
+	return append(row, target)
+}
+
+// ratio of the second to the first, as far as it is known.
+func ratio(first, second measured) string {
+	if first.value == 0 || first.atLeast && second.atLeast {
+		return ""
+	}
+	bound := ""
+	if first.atLeast {
+		bound = "< "
+	} else if second.atLeast {
+		bound = "> "
+	}
+	r := second.value / first.value
+	if r >= 10 {
+		return fmt.Sprintf("%s%.0f", bound, r)
+	}
+	return fmt.Sprintf("%s%.2g", bound, r)
+}

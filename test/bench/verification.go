@@ -87,7 +87,7 @@ func (v *vendor) issueMany(now time.Time) ([]signed, error) {
 
 // benchVerification compares what the operator does to verify a key with the signature check that is the least it could
 // do.
-func benchVerification(ctx context.Context, out io.Writer) error {
+func benchVerification(ctx context.Context, _ settings, out io.Writer) error {
 	say("Issuing %s keys and verifying them", number(tokenCount))
 	now := time.Now().UTC().Truncate(time.Second)
 	acme, err := newVendor(now)
