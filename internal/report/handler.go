@@ -36,7 +36,7 @@ const (
 	productParameter = "product"
 	formatParameter  = "format"
 	everyProduct     = "*"
-	usage            = "use ?product=NAME or ?product=*, and &format=json or &format=tar"
+	parameterUsage   = "use ?product=NAME or ?product=*, and &format=json or &format=tar"
 )
 
 // Formats of a report.
@@ -201,11 +201,11 @@ func read(r *http.Request) (request, error) {
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return request{}, refuse(http.StatusBadRequest, "Malformed query: %s.", usage)
+		return request{}, refuse(http.StatusBadRequest, "Malformed query: %s.", parameterUsage)
 	}
 	for _, parameter := range slices.Sorted(maps.Keys(query)) {
 		if parameter != productParameter && parameter != formatParameter {
-			return request{}, refuse(http.StatusBadRequest, "Unknown parameter %s: %s.", quoted(parameter), usage)
+			return request{}, refuse(http.StatusBadRequest, "Unknown parameter %s: %s.", quoted(parameter), parameterUsage)
 		}
 		if len(query[parameter]) > 1 {
 			return request{}, refuse(http.StatusBadRequest, "Duplicate parameter %s: use it once.", parameter)

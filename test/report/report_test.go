@@ -183,7 +183,7 @@ var _ = Describe("The license report", Ordered, func() {
 			Expect(r.Products[0].Limits).To(Equal(map[string]int64{"nodes": 100}))
 			Expect(r.Products[0].Usage).To(Equal(map[string]int64{"nodes": 1, "cores": 8}))
 			Expect(r.Counters.Buckets).To(HaveLen(1))
-			Expect(*r.Counters.Buckets[0].PeakCores).To(BeEquivalentTo(8))
+			Expect(r.Counters.Buckets[0].Peaks["cores"]).To(BeEquivalentTo(8))
 
 			r = decoded(get(ctx, call{replica: replica, token: reader, query: "product=over"}).body)
 			Expect(r.License).
