@@ -84,8 +84,10 @@ func run(ctx context.Context, s settings) error {
 	if err := controllers.SetupWithManager(ctx, mgr, controllers.Options{
 		Clock: operatorClock, Namespace: s.namespace, ClusterUID: clusterUID,
 		MaxRestriction: s.maxRestriction, ManageAdmissionPolicies: s.manageAdmissionPolicies,
-		Alerts: alerting.Options{MaxRestriction: s.maxRestriction, Namespace: s.alertsNamespace, Labels: s.alertsLabels,
-			RunbookBaseURL: s.runbookBaseURL},
+		Alerts: alerting.Options{
+			MaxRestriction: s.maxRestriction, Namespace: s.alertsNamespace, Labels: s.alertsLabels,
+			RunbookBaseURL: s.runbookBaseURL,
+		},
 	}); err != nil {
 		return err
 	}

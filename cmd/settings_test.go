@@ -76,16 +76,26 @@ func TestParseSettings(t *testing.T) {
 		},
 		"a comma too many": {args: []string{"--alerts-labels=a=b,"}, wantError: `label "" is not key=value`},
 		"a label twice":    {args: []string{"--alerts-labels=a=b,a=c"}, wantError: `duplicate label "a"`},
-		"a label that cannot be": {args: []string{"--alerts-labels=a==b"},
-			wantError: `invalid label "a==b": a valid label must`},
-		"a namespace that cannot be": {args: []string{"--alerts-namespace=a/b"},
-			wantError: `--alerts-namespace "a/b" is invalid`},
-		"runbooks that cannot be found": {args: []string{"--runbook-base-url=nonsense"},
-			wantError: `--runbook-base-url "nonsense" is invalid: use an http or https URL`},
-		"no runbooks": {env: map[string]string{"LICENSE_OPERATOR_RUNBOOK_BASE_URL": ""},
-			wantError: `--runbook-base-url "" is invalid: use an http or https URL`},
-		"a mode that is none": {args: []string{"--max-restriction=Nothing"},
-			wantError: `unknown mode "Nothing": use Observe, ReadOnly or DefaultTierOnly`},
+		"a label that cannot be": {
+			args:      []string{"--alerts-labels=a==b"},
+			wantError: `invalid label "a==b": a valid label must`,
+		},
+		"a namespace that cannot be": {
+			args:      []string{"--alerts-namespace=a/b"},
+			wantError: `--alerts-namespace "a/b" is invalid`,
+		},
+		"runbooks that cannot be found": {
+			args:      []string{"--runbook-base-url=nonsense"},
+			wantError: `--runbook-base-url "nonsense" is invalid: use an http or https URL`,
+		},
+		"no runbooks": {
+			env:       map[string]string{"LICENSE_OPERATOR_RUNBOOK_BASE_URL": ""},
+			wantError: `--runbook-base-url "" is invalid: use an http or https URL`,
+		},
+		"a mode that is none": {
+			args:      []string{"--max-restriction=Nothing"},
+			wantError: `unknown mode "Nothing": use Observe, ReadOnly or DefaultTierOnly`,
+		},
 		"no namespace, which would be all": {
 			env:       map[string]string{"LICENSE_OPERATOR_NAMESPACE": ""},
 			wantError: "--namespace is empty",

@@ -71,8 +71,10 @@ func findIn(t *testing.T, objects []*unstructured.Unstructured, kind, name strin
 }
 
 func TestNamespacesAreWhereTheyBelong(t *testing.T) {
-	namespaced := []string{"Deployment", "NetworkPolicy", "PodDisruptionBudget", "Role", "RoleBinding",
-		"ServiceAccount"}
+	namespaced := []string{
+		"Deployment", "NetworkPolicy", "PodDisruptionBudget", "Role", "RoleBinding",
+		"ServiceAccount",
+	}
 	for _, object := range built(t) {
 		want := ""
 		if slices.Contains(namespaced, object.GetKind()) {
@@ -126,11 +128,14 @@ func TestNetworkPolicyIsForTheOperatorsPods(t *testing.T) {
 		return p
 	}
 	want := networkingv1.NetworkPolicySpec{
-		PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{"app.kubernetes.io/name": "license-operator",
-			"control-plane": "controller-manager"}},
+		PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{
+			"app.kubernetes.io/name": "license-operator",
+			"control-plane":          "controller-manager",
+		}},
 		PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress},
 		Ingress: []networkingv1.NetworkPolicyIngressRule{
-			{Ports: []networkingv1.NetworkPolicyPort{port(corev1.ProtocolTCP, 8443), port(corev1.ProtocolTCP, 8081)}}},
+			{Ports: []networkingv1.NetworkPolicyPort{port(corev1.ProtocolTCP, 8443), port(corev1.ProtocolTCP, 8081)}},
+		},
 		Egress: []networkingv1.NetworkPolicyEgressRule{{Ports: []networkingv1.NetworkPolicyPort{
 			port(corev1.ProtocolUDP, 53), port(corev1.ProtocolUDP, 5353), port(corev1.ProtocolTCP, 0),
 		}}},
@@ -146,8 +151,10 @@ func TestNetworkPolicyIsForTheOperatorsPods(t *testing.T) {
 		pod  labels.Set
 		want bool
 	}{
-		{labels.Set{"app.kubernetes.io/name": "license-operator", "control-plane": "controller-manager",
-			"pod-template-hash": "1"}, true},
+		{labels.Set{
+			"app.kubernetes.io/name": "license-operator", "control-plane": "controller-manager",
+			"pod-template-hash": "1",
+		}, true},
 		{labels.Set{"app.kubernetes.io/name": "license-operator"}, false},
 		{labels.Set{"app.kubernetes.io/name": "another", "control-plane": "controller-manager"}, false},
 		{labels.Set{"control-plane": "controller-manager"}, false},
@@ -214,16 +221,20 @@ func TestRolesForPeople(t *testing.T) {
 			find(t, "ClusterRole", "license-operator-"+kind+"-"+name+"-role", &role)
 			want := []rbacv1.PolicyRule{
 				{APIGroups: []string{"license-operator.io"}, Resources: []string{kind + "s"}, Verbs: verbs},
-				{APIGroups: []string{"license-operator.io"}, Resources: []string{kind + "s/status"},
-					Verbs: []string{"get"}},
+				{
+					APIGroups: []string{"license-operator.io"}, Resources: []string{kind + "s/status"},
+					Verbs: []string{"get"},
+				},
 			}
 			if diff := cmp.Diff(want, role.Rules); diff != "" {
 				t.Errorf("%s: -want +got:\n%s", role.Name, diff)
 			}
 		}
 	}
-	for name, path := range map[string]string{"metrics-reader": "/metrics",
-		"license-report-reader": "/license/report"} {
+	for name, path := range map[string]string{
+		"metrics-reader":        "/metrics",
+		"license-report-reader": "/license/report",
+	} {
 		var role rbacv1.ClusterRole
 		find(t, "ClusterRole", "license-operator-"+name, &role)
 		if diff := cmp.Diff([]rbacv1.PolicyRule{{NonResourceURLs: []string{path}, Verbs: []string{"get"}}},

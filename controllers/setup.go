@@ -78,9 +78,12 @@ func CheckReadable(ctx context.Context, reader client.Reader, namespace string) 
 		options []client.ListOption
 		what    string
 	}{
-		{&corev1.SecretList{}, []client.ListOption{client.InNamespace(namespace)},
+		{
+			&corev1.SecretList{},
+			[]client.ListOption{client.InNamespace(namespace)},
 			"Secrets in the operator's namespace " + namespace +
-				", where tokens may be kept (--namespace says which namespace it is)"},
+				", where tokens may be kept (--namespace says which namespace it is)",
+		},
 		{&corev1.NodeList{}, nil, "nodes, which are counted against limits"},
 		{crds, nil, "CustomResourceDefinitions, by which the operator knows whether the cluster has PrometheusRules " +
 			"and network policy tiers"},

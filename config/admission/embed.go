@@ -23,8 +23,10 @@ var manifests embed.FS
 const namePrefix = "license-operator-"
 
 func labels() map[string]string {
-	return map[string]string{"app.kubernetes.io/name": "license-operator",
-		"app.kubernetes.io/managed-by": "license-operator"}
+	return map[string]string{
+		"app.kubernetes.io/name":       "license-operator",
+		"app.kubernetes.io/managed-by": "license-operator",
+	}
 }
 
 // Objects returns the policies and their bindings as they are on a cluster, to be applied in this order: a binding is

@@ -146,8 +146,10 @@ func licensedCondition(found *assess.Assessment) metav1.Condition {
 
 // withinLimitsCondition compares what is in use with what is licensed. It only tells: nothing waits for it.
 func withinLimitsCondition(found *assess.Assessment, used []api.Usage) metav1.Condition {
-	within := metav1.Condition{Type: api.ConditionWithinLimits, Status: metav1.ConditionTrue,
-		Reason: api.ReasonWithinLimits}
+	within := metav1.Condition{
+		Type: api.ConditionWithinLimits, Status: metav1.ConditionTrue,
+		Reason: api.ReasonWithinLimits,
+	}
 	if used == nil {
 		within.Status, within.Reason = metav1.ConditionUnknown, api.ReasonNodeSelectorInvalid
 		_, err := usage.Selector(found.Product)
@@ -178,8 +180,10 @@ func withinLimitsCondition(found *assess.Assessment, used []api.Usage) metav1.Co
 }
 
 func clockSkewedCondition(found *assess.Assessment) metav1.Condition {
-	skewed := metav1.Condition{Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue,
-		Reason: found.Time.SkewReason}
+	skewed := metav1.Condition{
+		Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue,
+		Reason: found.Time.SkewReason,
+	}
 	if skewed.Reason == api.ReasonBehindMark {
 		skewed.Message = fmt.Sprintf("Clock of the operator is behind status.timeMark %s, which is used instead. "+
 			"Fix the node's clock, or run: kubectl license clock reset %s",
@@ -238,9 +242,11 @@ func productEvents(from, to *api.LicensedProductStatus, found *assess.Assessment
 	}
 	if from.LastHandledClockReset != to.LastHandledClockReset {
 		events = append(events,
-			reconcile.Event{Warning: true, Reason: "ClockReset",
+			reconcile.Event{
+				Warning: true, Reason: "ClockReset",
 				Note: fmt.Sprintf("Clock reset as requested: status.timeMark is %s.",
-					rfc3339(to.TimeMark.Time))})
+					rfc3339(to.TimeMark.Time)),
+			})
 	}
 	return events
 }

@@ -30,8 +30,10 @@ type restrictionView struct {
 }
 
 func viewOf(found *assess.Assessment, caps restriction.Caps, outcome *restriction.Outcome) *restrictionView {
-	v := &restrictionView{Product: restriction.ProductOf(found.Product, &found.Evaluation), caps: caps,
-		outcome: outcome}
+	v := &restrictionView{
+		Product: restriction.ProductOf(found.Product, &found.Evaluation), caps: caps,
+		outcome: outcome,
+	}
 	v.mode, v.modeReason = restriction.EffectiveMode(v.Mode, caps)
 	v.state, v.reason = v.StateUnder(caps)
 	return v
@@ -60,8 +62,10 @@ func restrictionStatus(found *assess.Assessment, v *restrictionView) *api.Restri
 		status.Pause = pause
 	}
 	if !v.isInForce() {
-		status.Preview = &api.RestrictionPreview{Mode: v.mode, ModeReason: v.modeReason, Tiers: effects.Tiers,
-			Policies: effects.Policies}
+		status.Preview = &api.RestrictionPreview{
+			Mode: v.mode, ModeReason: v.modeReason, Tiers: effects.Tiers,
+			Policies: effects.Policies,
+		}
 		return status
 	}
 	status.Bypasses = effects.Bypasses
@@ -140,8 +144,10 @@ func restrictionReadyCondition(found *assess.Assessment, v *restrictionView) *me
 		if (restriction.Announced(found.Product).SinceTime != nil) == v.isInForce() {
 			return nil
 		}
-		return &metav1.Condition{Type: api.ConditionRestrictionReady, Status: metav1.ConditionFalse,
-			Reason: api.ReasonApplying, Message: restriction.ApplyingMessage}
+		return &metav1.Condition{
+			Type: api.ConditionRestrictionReady, Status: metav1.ConditionFalse,
+			Reason: api.ReasonApplying, Message: restriction.ApplyingMessage,
+		}
 	}
 	if v.outcome.IsProving && v.isInForce() && restriction.Announced(found.Product).SinceTime != nil {
 		switch reconcile.FindCondition(found.Product.Status.Conditions, api.ConditionRestrictionReady).Reason {
@@ -151,8 +157,10 @@ func restrictionReadyCondition(found *assess.Assessment, v *restrictionView) *me
 			return nil
 		}
 	}
-	ready := &metav1.Condition{Type: api.ConditionRestrictionReady, Status: metav1.ConditionFalse,
-		Reason: v.outcome.Reason, Message: v.outcome.Message}
+	ready := &metav1.Condition{
+		Type: api.ConditionRestrictionReady, Status: metav1.ConditionFalse,
+		Reason: v.outcome.Reason, Message: v.outcome.Message,
+	}
 	switch {
 	case v.outcome.Reason == api.ReasonAPINotInstalled:
 	case v.isInForce() && !v.outcome.InForce:

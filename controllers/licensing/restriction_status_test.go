@@ -77,8 +77,10 @@ func announcedBefore(p *api.LicensedProduct) {
 		State: api.LicensedProductUnlicensed, TimeMark: on(29),
 		Restriction: &api.RestrictionStatus{
 			State: api.RestrictionScheduled, EffectiveTime: on(30), Basis: api.RestrictionBasisNeverLicensed,
-			Preview: &api.RestrictionPreview{Mode: defaultTierOnly, Tiers: tiersOf(defaultTierOnly, "former"),
-				Policies: counted(9, 8, 7)},
+			Preview: &api.RestrictionPreview{
+				Mode: defaultTierOnly, Tiers: tiersOf(defaultTierOnly, "former"),
+				Policies: counted(9, 8, 7),
+			},
 			SparedTiers: []api.SparedTier{{Name: "kube-admin", Reason: api.TierSparedBuiltIn}},
 		},
 	}
@@ -113,8 +115,10 @@ func planned(mode api.RestrictionMode, inForce bool, changes ...func(*restrictio
 	o := &restriction.Outcome{
 		Generation: 3, Mode: mode, InForce: inForce,
 		Readiness: restriction.Readiness{Reason: api.ReasonComplete, Message: "So it is."},
-		Effects: &restriction.Effects{Tiers: tiersOf(tierMode, "platform", "security"), Policies: counted(3, 1, 2),
-			Spared: defaultSpared},
+		Effects: &restriction.Effects{
+			Tiers: tiersOf(tierMode, "platform", "security"), Policies: counted(3, 1, 2),
+			Spared: defaultSpared,
+		},
 	}
 	for _, change := range changes {
 		change(o)
@@ -154,12 +158,15 @@ func TestRestrictionStatus(t *testing.T) {
 	}
 	preview := func(mode, tierMode api.RestrictionMode, reason api.RestrictionModeReason) func(*api.RestrictionStatus) {
 		return func(s *api.RestrictionStatus) {
-			s.Preview = &api.RestrictionPreview{Mode: mode, ModeReason: reason,
-				Tiers: tiersOf(tierMode, "platform", "security"), Policies: counted(3, 1, 2)}
+			s.Preview = &api.RestrictionPreview{
+				Mode: mode, ModeReason: reason,
+				Tiers: tiersOf(tierMode, "platform", "security"), Policies: counted(3, 1, 2),
+			}
 		}
 	}
 	inForce := func(mode api.RestrictionMode, reason api.RestrictionModeReason,
-		since int) func(*api.RestrictionStatus) {
+		since int,
+	) func(*api.RestrictionStatus) {
 		return func(s *api.RestrictionStatus) {
 			s.InForce = &api.RestrictionInForce{
 				Mode: mode, ModeReason: reason, SinceTime: on(since), Tiers: tiersOf(mode, "platform", "security"),
@@ -207,26 +214,34 @@ func TestRestrictionStatus(t *testing.T) {
 	}{
 		"not requested": {
 			product: acme(), day: 40,
-			outcome: &restriction.Outcome{Generation: 3,
-				Readiness: restriction.Readiness{Reason: api.ReasonComplete, Message: "So it is."}},
-			want: api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
-				Basis: api.RestrictionBasisNeverLicensed},
+			outcome: &restriction.Outcome{
+				Generation: 3,
+				Readiness:  restriction.Readiness{Reason: api.ReasonComplete, Message: "So it is."},
+			},
+			want: api.RestrictionStatus{
+				State: api.RestrictionNone, EffectiveTime: on(30),
+				Basis: api.RestrictionBasisNeverLicensed,
+			},
 			restricted: restricted(isFalse, "NotRequested", "The product has no restriction."),
 			ready:      nothing,
 		},
 		"not requested any more": {
 			product: restricting(defaultTierOnly,
 				restrictedBefore, func(p *api.LicensedProduct) { p.Spec.Restriction = nil }), day: 40,
-			want: api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
-				Basis: api.RestrictionBasisNeverLicensed},
+			want: api.RestrictionStatus{
+				State: api.RestrictionNone, EffectiveTime: on(30),
+				Basis: api.RestrictionBasisNeverLicensed,
+			},
 			restricted: restricted(isFalse, "NotRequested", "The product has no restriction."),
 			ready:      ready(isFalse, "Applying", restriction.ApplyingMessage),
 		},
 		"being deleted": {
 			product: restricting(defaultTierOnly,
 				restrictedBefore, func(p *api.LicensedProduct) { p.DeletionTimestamp = on(40) }), day: 40,
-			want: api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
-				Basis: api.RestrictionBasisNeverLicensed},
+			want: api.RestrictionStatus{
+				State: api.RestrictionNone, EffectiveTime: on(30),
+				Basis: api.RestrictionBasisNeverLicensed,
+			},
 			restricted: restricted(isFalse, "NotRequested",
 				"Product is being deleted; its restriction has been removed."),
 			ready: ready(isFalse, "Applying", restriction.ApplyingMessage),
@@ -234,8 +249,10 @@ func TestRestrictionStatus(t *testing.T) {
 		"not requested, and an annotation that is no pause": {
 			product: restricting(observe,
 				annotatedWith("72h"), func(p *api.LicensedProduct) { p.Spec.Restriction = nil }), day: 40,
-			want: api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
-				Basis: api.RestrictionBasisNeverLicensed},
+			want: api.RestrictionStatus{
+				State: api.RestrictionNone, EffectiveTime: on(30),
+				Basis: api.RestrictionBasisNeverLicensed,
+			},
 			restricted: restricted(isFalse, "NotRequested",
 				`The product has no restriction. The annotation license-operator.io/restriction-pause is `+
 					`ignored: "72h" is not START/END, such as 2027-03-01T08:00:00Z/2027-03-04T08:00:00Z `+
@@ -644,14 +661,20 @@ func TestRestrictionReadyCondition(t *testing.T) {
 			"ApplyFailed": {isFalse, "ApplyFailed"}, "LockNotInForce": {}, "Bypassed": {},
 			"Applying": {isFalse, "Applying"},
 		}},
-		{none, true, map[string]told{"Complete": {isFalse, "Applying"}, "APINotInstalled": {},
-			"Forbidden": {isFalse, "Applying"}}},
+		{none, true, map[string]told{
+			"Complete": {isFalse, "Applying"}, "APINotInstalled": {},
+			"Forbidden": {isFalse, "Applying"},
+		}},
 	} {
 		for reason, want := range test.want {
 			t.Run(fmt.Sprintf("%s, %s in force %t", reason, test.state, test.inForce), func(t *testing.T) {
-				s := &restrictionView{state: test.state,
-					outcome: &restriction.Outcome{InForce: test.inForce,
-						Readiness: restriction.Readiness{Reason: reason, Message: "So it is."}}}
+				s := &restrictionView{
+					state: test.state,
+					outcome: &restriction.Outcome{
+						InForce:   test.inForce,
+						Readiness: restriction.Readiness{Reason: reason, Message: "So it is."},
+					},
+				}
 				if test.state != none {
 					s.Mode = defaultTierOnly
 				}
@@ -684,15 +707,22 @@ func TestRestrictionReadyIsKeptWhileTheLockIsAskedForAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			product := acme()
-			product.Status.Conditions = []metav1.Condition{{Type: api.ConditionRestrictionReady,
-				Status: metav1.ConditionFalse, Reason: test.reason}}
+			product.Status.Conditions = []metav1.Condition{{
+				Type:   api.ConditionRestrictionReady,
+				Status: metav1.ConditionFalse, Reason: test.reason,
+			}}
 			if test.heldBefore {
 				product.Status.Restriction = &api.RestrictionStatus{
-					InForce: &api.RestrictionInForce{Mode: defaultTierOnly, SinceTime: new(metav1.NewTime(day(1)))}}
+					InForce: &api.RestrictionInForce{Mode: defaultTierOnly, SinceTime: new(metav1.NewTime(day(1)))},
+				}
 			}
-			s := &restrictionView{state: api.RestrictionActive,
-				outcome: &restriction.Outcome{InForce: true,
-					Readiness: restriction.Readiness{Reason: api.ReasonApplying, IsProving: true}}}
+			s := &restrictionView{
+				state: api.RestrictionActive,
+				outcome: &restriction.Outcome{
+					InForce:   true,
+					Readiness: restriction.Readiness{Reason: api.ReasonApplying, IsProving: true},
+				},
+			}
 			s.Mode = defaultTierOnly
 			got := ""
 			if ready := restrictionReadyCondition(&assess.Assessment{Product: product}, s); ready != nil {
@@ -727,54 +757,98 @@ func TestRestrictionEvents(t *testing.T) {
 		"new, and to come":       {status("", ""), status("NotDue", ""), nil},
 		"new, and not requested": {status("", ""), status("NotRequested", ""), nil},
 		"new, and complete":      {status("NotDue", ""), status("NotDue", "Complete"), nil},
-		"new, and in force": {status("", ""), status("DefaultTierOnly", ""),
-			[]reconcile.Event{warning("Restricted", "It is DefaultTierOnly.")}},
-		"new, and paused": {status("", ""), status("Paused", ""),
-			[]reconcile.Event{normal("RestrictionPaused", "It is Paused.")}},
-		"new, and disputed": {status("", ""), status("ClockDisputed", ""),
-			[]reconcile.Event{warning("RestrictionClockDisputed", "It is ClockDisputed.")}},
+		"new, and in force": {
+			status("", ""), status("DefaultTierOnly", ""),
+			[]reconcile.Event{warning("Restricted", "It is DefaultTierOnly.")},
+		},
+		"new, and paused": {
+			status("", ""), status("Paused", ""),
+			[]reconcile.Event{normal("RestrictionPaused", "It is Paused.")},
+		},
+		"new, and disputed": {
+			status("", ""), status("ClockDisputed", ""),
+			[]reconcile.Event{warning("RestrictionClockDisputed", "It is ClockDisputed.")},
+		},
 		"nothing": {status("ReadOnly", "Complete"), status("ReadOnly", "Complete"), nil},
-		"it comes into force": {status("NotDue", "Complete"), status("ReadOnly", "Applying"),
-			[]reconcile.Event{warning("Restricted", "It is ReadOnly.")}},
-		"and completely": {status("ReadOnly", "Applying"), status("ReadOnly", "Complete"),
-			[]reconcile.Event{normal("RestrictionComplete", "All is Complete.")}},
-		"and gets stronger": {status("ReadOnly", "Complete"), status("DefaultTierOnly", "Complete"),
-			[]reconcile.Event{warning("Restricted", "It is DefaultTierOnly.")}},
-		"and gets gentler": {status("DefaultTierOnly", "Complete"), status("ReadOnly", "Complete"),
-			[]reconcile.Event{warning("Restricted", "It is ReadOnly.")}},
-		"it is lifted by a key": {status("ReadOnly", "Complete"), status("NotDue", "Applying"),
-			[]reconcile.Event{normal("RestrictionLifted", "Restriction ended. It is NotDue.")}},
-		"it is lifted by the terms": {status("ReadOnly", "Complete"), status("NotRequested", ""),
-			[]reconcile.Event{normal("RestrictionLifted", "Restriction ended. It is NotRequested.")}},
-		"it is lifted by the owner": {status("ReadOnly", "Complete"), status("Observed", "Complete"),
-			[]reconcile.Event{normal("RestrictionLifted", "Restriction ended. It is Observed.")}},
-		"it is lifted by a pause": {status("ReadOnly", "Complete"), status("Paused", "Applying"),
-			[]reconcile.Event{normal("RestrictionPaused", "It is Paused.")}},
-		"a pause is over, and it is in force": {status("Paused", "Complete"), status("ReadOnly", "Complete"),
-			[]reconcile.Event{warning("Restricted", "It is ReadOnly.")}},
+		"it comes into force": {
+			status("NotDue", "Complete"), status("ReadOnly", "Applying"),
+			[]reconcile.Event{warning("Restricted", "It is ReadOnly.")},
+		},
+		"and completely": {
+			status("ReadOnly", "Applying"), status("ReadOnly", "Complete"),
+			[]reconcile.Event{normal("RestrictionComplete", "All is Complete.")},
+		},
+		"and gets stronger": {
+			status("ReadOnly", "Complete"), status("DefaultTierOnly", "Complete"),
+			[]reconcile.Event{warning("Restricted", "It is DefaultTierOnly.")},
+		},
+		"and gets gentler": {
+			status("DefaultTierOnly", "Complete"), status("ReadOnly", "Complete"),
+			[]reconcile.Event{warning("Restricted", "It is ReadOnly.")},
+		},
+		"it is lifted by a key": {
+			status("ReadOnly", "Complete"), status("NotDue", "Applying"),
+			[]reconcile.Event{normal("RestrictionLifted", "Restriction ended. It is NotDue.")},
+		},
+		"it is lifted by the terms": {
+			status("ReadOnly", "Complete"), status("NotRequested", ""),
+			[]reconcile.Event{normal("RestrictionLifted", "Restriction ended. It is NotRequested.")},
+		},
+		"it is lifted by the owner": {
+			status("ReadOnly", "Complete"), status("Observed", "Complete"),
+			[]reconcile.Event{normal("RestrictionLifted", "Restriction ended. It is Observed.")},
+		},
+		"it is lifted by a pause": {
+			status("ReadOnly", "Complete"), status("Paused", "Applying"),
+			[]reconcile.Event{normal("RestrictionPaused", "It is Paused.")},
+		},
+		"a pause is over, and it is in force": {
+			status("Paused", "Complete"), status("ReadOnly", "Complete"),
+			[]reconcile.Event{warning("Restricted", "It is ReadOnly.")},
+		},
 		"a pause is over, and it is to come": {status("Paused", "Complete"), status("NotDue", "Complete"), nil},
-		"the clocks come to agree": {status("ClockDisputed", "Complete"), status("ReadOnly", "Complete"),
-			[]reconcile.Event{warning("Restricted", "It is ReadOnly.")}},
+		"the clocks come to agree": {
+			status("ClockDisputed", "Complete"), status("ReadOnly", "Complete"),
+			[]reconcile.Event{warning("Restricted", "It is ReadOnly.")},
+		},
 		"the clocks agree, and it is to come": {status("ClockDisputed", "Complete"), status("NotDue", "Complete"), nil},
-		"a right is missing": {status("ReadOnly", "Applying"), status("ReadOnly", "Forbidden"),
-			[]reconcile.Event{warning("RestrictionNotReady", "All is Forbidden.")}},
-		"a write fails": {status("ReadOnly", "Complete"), status("ReadOnly", "ApplyFailed"),
-			[]reconcile.Event{warning("RestrictionNotReady", "All is ApplyFailed.")}},
-		"the lock is not in force": {status("ReadOnly", "Applying"), status("ReadOnly", "LockNotInForce"),
-			[]reconcile.Event{warning("RestrictionNotReady", "All is LockNotInForce.")}},
-		"bypassed": {status("ReadOnly", "Complete"), status("ReadOnly", "Bypassed"),
-			[]reconcile.Event{warning("RestrictionNotReady", "All is Bypassed.")}},
-		"from one trouble to another": {status("ReadOnly", "Forbidden"), status("ReadOnly", "Bypassed"),
-			[]reconcile.Event{warning("RestrictionNotReady", "All is Bypassed.")}},
-		"out of trouble": {status("ReadOnly", "Bypassed"), status("ReadOnly", "Complete"),
-			[]reconcile.Event{normal("RestrictionComplete", "All is Complete.")}},
+		"a right is missing": {
+			status("ReadOnly", "Applying"), status("ReadOnly", "Forbidden"),
+			[]reconcile.Event{warning("RestrictionNotReady", "All is Forbidden.")},
+		},
+		"a write fails": {
+			status("ReadOnly", "Complete"), status("ReadOnly", "ApplyFailed"),
+			[]reconcile.Event{warning("RestrictionNotReady", "All is ApplyFailed.")},
+		},
+		"the lock is not in force": {
+			status("ReadOnly", "Applying"), status("ReadOnly", "LockNotInForce"),
+			[]reconcile.Event{warning("RestrictionNotReady", "All is LockNotInForce.")},
+		},
+		"bypassed": {
+			status("ReadOnly", "Complete"), status("ReadOnly", "Bypassed"),
+			[]reconcile.Event{warning("RestrictionNotReady", "All is Bypassed.")},
+		},
+		"from one trouble to another": {
+			status("ReadOnly", "Forbidden"), status("ReadOnly", "Bypassed"),
+			[]reconcile.Event{warning("RestrictionNotReady", "All is Bypassed.")},
+		},
+		"out of trouble": {
+			status("ReadOnly", "Bypassed"), status("ReadOnly", "Complete"),
+			[]reconcile.Event{normal("RestrictionComplete", "All is Complete.")},
+		},
 		"out of trouble, since nobody asks": {status("Observed", "Forbidden"), status("NotRequested", ""), nil},
 		"there are no tiers":                {status("NotDue", "Complete"), status("NotDue", "APINotInstalled"), nil},
-		"there are tiers": {status("NotDue", "APINotInstalled"), status("NotDue", "Complete"),
-			[]reconcile.Event{normal("RestrictionComplete", "All is Complete.")}},
-		"it comes into force, and into trouble": {status("NotDue", "Complete"), status("ReadOnly", "Forbidden"),
-			[]reconcile.Event{warning("Restricted", "It is ReadOnly."),
-				warning("RestrictionNotReady", "All is Forbidden.")}},
+		"there are tiers": {
+			status("NotDue", "APINotInstalled"), status("NotDue", "Complete"),
+			[]reconcile.Event{normal("RestrictionComplete", "All is Complete.")},
+		},
+		"it comes into force, and into trouble": {
+			status("NotDue", "Complete"), status("ReadOnly", "Forbidden"),
+			[]reconcile.Event{
+				warning("Restricted", "It is ReadOnly."),
+				warning("RestrictionNotReady", "All is Forbidden."),
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, restrictionEvents(test.from, test.to)); diff != "" {

@@ -58,8 +58,10 @@ func issuedOn(d int, c *license.Claims) *license.Claims {
 type finding = assess.Finding
 
 func verified(name string, c *license.Claims) finding {
-	return finding{Key: license.Key{Name: name, Claims: c}, Signed: c, Reason: api.ReasonVerified,
-		Message: "License verifies."}
+	return finding{
+		Key: license.Key{Name: name, Claims: c}, Signed: c, Reason: api.ReasonVerified,
+		Message: "License verifies.",
+	}
 }
 
 // assessedOn is the assessment on a day, by a clock that is confirmed, of a product, nil for none, with these keys.
@@ -69,8 +71,10 @@ func assessedOn(d int, product *api.LicensedProduct, findings ...finding) *asses
 }
 
 func assessedBy(clock license.ClockReading, product *api.LicensedProduct, findings ...finding) *assess.Assessment {
-	found := &assess.Assessment{Time: license.ResolveTime(clock, product), Product: product, Findings: map[string]finding{},
-		HasTerms: product != nil}
+	found := &assess.Assessment{
+		Time: license.ResolveTime(clock, product), Product: product, Findings: map[string]finding{},
+		HasTerms: product != nil,
+	}
 	var keys []license.Key
 	for _, f := range findings {
 		if f.State = api.LicenseKeyInvalid; f.Claims != nil {
@@ -88,8 +92,10 @@ func assessedBy(clock license.ClockReading, product *api.LicensedProduct, findin
 func condition(
 	conditionType string, status metav1.ConditionStatus, generation int64, since int, reason, message string,
 ) metav1.Condition {
-	return metav1.Condition{Type: conditionType, Status: status, ObservedGeneration: generation,
-		LastTransitionTime: *on(since), Reason: reason, Message: message}
+	return metav1.Condition{
+		Type: conditionType, Status: status, ObservedGeneration: generation,
+		LastTransitionTime: *on(since), Reason: reason, Message: message,
+	}
 }
 
 func inUse(nodes, cores int64) []api.Usage {
@@ -120,8 +126,10 @@ func unrestricted(since int) metav1.Condition {
 }
 
 func TestLicenseKeyStatus(t *testing.T) {
-	rejected := finding{Key: license.Key{Name: "k"}, Reason: api.ReasonLicenseRevoked, Message: "Revoked.",
-		Signed: licenseOf("L1", 10, 100)}
+	rejected := finding{
+		Key: license.Key{Name: "k"}, Reason: api.ReasonLicenseRevoked, Message: "Revoked.",
+		Signed: licenseOf("L1", 10, 100),
+	}
 	orphan := finding{Key: license.Key{Name: "k"}, Reason: api.ReasonProductNotFound, Message: "No product."}
 	claimed := func(state api.LicenseKeyState, from, to int, conditions ...metav1.Condition) api.LicenseKeyStatus {
 		s := api.LicenseKeyStatus{
@@ -194,12 +202,14 @@ func TestLicenseKeyStatus(t *testing.T) {
 		"without a product": {
 			before: validBefore,
 			found:  assessedOn(20, nil, orphan),
-			want: api.LicenseKeyStatus{ObservedGeneration: 2, State: api.LicenseKeyInvalid,
+			want: api.LicenseKeyStatus{
+				ObservedGeneration: 2, State: api.LicenseKeyInvalid,
 				Conditions: []metav1.Condition{
 					condition("Ready", isFalse, 2, 20, "ProductNotFound", "No product."),
 					condition("Active", isFalse, 2, 20, "NotVerified",
 						"Key is not verified: see condition Ready."),
-				}},
+				},
+			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -250,12 +260,16 @@ func TestLicensedProductStatus(t *testing.T) {
 			want: api.LicensedProductStatus{
 				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4)},
 				TrustAnchors: "anchors", State: api.LicensedProductUnlicensed, TimeMark: on(1),
-				Conditions: []metav1.Condition{accepted(1), condition("Licensed", isFalse, 3, 1, "Unlicensed",
-					`No valid LicenseKey for product "acme-mesh" (kubectl get lk). Get a license at `+
-						`https://acme.example/renew and apply it as a LicenseKey.`), noLimit(1),
-					unrestricted(1)},
-				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
-					Basis: api.RestrictionBasisNeverLicensed},
+				Conditions: []metav1.Condition{
+					accepted(1), condition("Licensed", isFalse, 3, 1, "Unlicensed",
+						`No valid LicenseKey for product "acme-mesh" (kubectl get lk). Get a license at `+
+							`https://acme.example/renew and apply it as a LicenseKey.`), noLimit(1),
+					unrestricted(1),
+				},
+				Restriction: &api.RestrictionStatus{
+					State: api.RestrictionNone, EffectiveTime: on(30),
+					Basis: api.RestrictionBasisNeverLicensed,
+				},
 			},
 		},
 		"unlicensed, and the vendor has no URL": {
@@ -267,8 +281,10 @@ func TestLicensedProductStatus(t *testing.T) {
 				Conditions: []metav1.Condition{accepted(1), condition("Licensed", isFalse, 3, 1, "Unlicensed",
 					`No valid LicenseKey for product "acme-mesh" (kubectl get lk). Get a license from Acme and apply `+
 						`it as a LicenseKey.`), noLimit(1), unrestricted(1)},
-				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
-					Basis: api.RestrictionBasisNeverLicensed},
+				Restriction: &api.RestrictionStatus{
+					State: api.RestrictionNone, EffectiveTime: on(30),
+					Basis: api.RestrictionBasisNeverLicensed,
+				},
 			},
 		},
 		"valid": {
@@ -278,11 +294,15 @@ func TestLicensedProductStatus(t *testing.T) {
 				TrustAnchors: "anchors", State: api.LicensedProductValid, TimeMark: on(20), ActiveLicenseKeyName: "k",
 				ExpiryTime: on(100), GraceEndTime: on(110), CoverageEndTime: on(110), Features: []string{"mesh"},
 				Limits: limits,
-				Conditions: []metav1.Condition{accepted(20),
+				Conditions: []metav1.Condition{
+					accepted(20),
 					condition("Licensed", isTrue, 3, 20, "Valid",
-						`LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`), within(20), unrestricted(20)},
-				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(110),
-					Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
+						`LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`), within(20), unrestricted(20),
+				},
+				Restriction: &api.RestrictionStatus{
+					State: api.RestrictionNone, EffectiveTime: on(110),
+					Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110),
+				},
 			},
 		},
 		"in grace": {
@@ -295,12 +315,17 @@ func TestLicensedProductStatus(t *testing.T) {
 				ExpiryTime:           on(100), GraceEndTime: on(110), CoverageEndTime: on(110),
 				Features: []string{"mesh"},
 				Limits:   limits,
-				Conditions: []metav1.Condition{accepted(20), condition("Licensed", isTrue, 3, 20, "GracePeriod",
-					`LicenseKey "k" expired at 2026-04-11T00:00:00Z; grace period ends at 2026-04-21T00:00:00Z. Get `+
-						`a license at https://acme.example/renew and apply it as a LicenseKey.`), within(20),
-					unrestricted(20)},
-				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(110),
-					Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
+				Conditions: []metav1.Condition{
+					accepted(20), condition("Licensed", isTrue, 3, 20, "GracePeriod",
+						`LicenseKey "k" expired at 2026-04-11T00:00:00Z; grace period ends at `+
+							`2026-04-21T00:00:00Z. Get `+
+							`a license at https://acme.example/renew and apply it as a LicenseKey.`), within(20),
+					unrestricted(20),
+				},
+				Restriction: &api.RestrictionStatus{
+					State: api.RestrictionNone, EffectiveTime: on(110),
+					Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110),
+				},
 			},
 		},
 		"in grace, and renewed": {
@@ -313,12 +338,16 @@ func TestLicensedProductStatus(t *testing.T) {
 				ExpiryTime:           on(100), GraceEndTime: on(110), CoverageEndTime: on(210),
 				Features: []string{"mesh"},
 				Limits:   limits,
-				Conditions: []metav1.Condition{accepted(20), condition("Licensed", isTrue, 3, 20, "GracePeriod",
-					`LicenseKey "k" expired at 2026-04-11T00:00:00Z; grace period ends at 2026-04-21T00:00:00Z. `+
-						`Other keys cover the product until 2026-07-30T00:00:00Z.`), within(20),
-					unrestricted(20)},
-				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(210),
-					Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
+				Conditions: []metav1.Condition{
+					accepted(20), condition("Licensed", isTrue, 3, 20, "GracePeriod",
+						`LicenseKey "k" expired at 2026-04-11T00:00:00Z; grace period ends at 2026-04-21T00:00:00Z. `+
+							`Other keys cover the product until 2026-07-30T00:00:00Z.`), within(20),
+					unrestricted(20),
+				},
+				Restriction: &api.RestrictionStatus{
+					State: api.RestrictionNone, EffectiveTime: on(210),
+					Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110),
+				},
 			},
 		},
 		"expired": {
@@ -329,12 +358,16 @@ func TestLicensedProductStatus(t *testing.T) {
 				TrustAnchors: "anchors", State: api.LicensedProductExpired, TimeMark: on(110),
 				ActiveLicenseKeyName: "k",
 				ExpiryTime:           on(100), GraceEndTime: on(110), CoverageEndTime: on(110),
-				Conditions: []metav1.Condition{accepted(20), condition("Licensed", isFalse, 3, 110, "Expired",
-					`LicenseKey "k" expired at 2026-04-11T00:00:00Z; grace period ended at 2026-04-21T00:00:00Z. `+
-						`Get a license at https://acme.example/renew and apply it as a LicenseKey.`), noLimit(20),
-					unrestricted(20)},
-				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(110),
-					Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
+				Conditions: []metav1.Condition{
+					accepted(20), condition("Licensed", isFalse, 3, 110, "Expired",
+						`LicenseKey "k" expired at 2026-04-11T00:00:00Z; grace period ended at 2026-04-21T00:00:00Z. `+
+							`Get a license at https://acme.example/renew and apply it as a LicenseKey.`), noLimit(20),
+					unrestricted(20),
+				},
+				Restriction: &api.RestrictionStatus{
+					State: api.RestrictionNone, EffectiveTime: on(110),
+					Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110),
+				},
 			},
 		},
 		"trust anchors unusable: not Ready, and licensed as before": {
@@ -352,8 +385,10 @@ func TestLicensedProductStatus(t *testing.T) {
 						`LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`),
 					within(20), unrestricted(20),
 				},
-				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(110),
-					Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110)},
+				Restriction: &api.RestrictionStatus{
+					State: api.RestrictionNone, EffectiveTime: on(110),
+					Basis: api.RestrictionBasisCoverageEnd, UsableUntilTime: on(110),
+				},
 			},
 		},
 		"trust anchors unusable from the beginning": {
@@ -369,8 +404,10 @@ func TestLicensedProductStatus(t *testing.T) {
 							`https://acme.example/renew and apply it as a LicenseKey.`),
 					noLimit(1), unrestricted(1),
 				},
-				Restriction: &api.RestrictionStatus{State: api.RestrictionNone, EffectiveTime: on(30),
-					Basis: api.RestrictionBasisNeverLicensed},
+				Restriction: &api.RestrictionStatus{
+					State: api.RestrictionNone, EffectiveTime: on(30),
+					Basis: api.RestrictionBasisNeverLicensed,
+				},
 			},
 		},
 		"the clock is behind the mark": {
@@ -414,7 +451,9 @@ func TestUseInStatus(t *testing.T) {
 		p := acme()
 		p.Spec.Usage = &api.UsageSpec{
 			NodeSelector: &metav1.LabelSelector{
-				MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "gpu", Operator: operator}}}}
+				MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "gpu", Operator: operator}},
+			},
+		}
 		return p
 	}
 	undated := acme()
@@ -574,40 +613,56 @@ func TestEvents(t *testing.T) {
 		condition("AlertsReady", isFalse, 3, 20, "Forbidden", "It may not."))
 	reset := productStatus(20, k)
 	reset.LastHandledClockReset = "now"
-	bad := finding{Key: license.Key{Name: "k"}, Reason: api.ReasonSignatureInvalid,
-		Message: "The signature does not hold."}
+	bad := finding{
+		Key: license.Key{Name: "k"}, Reason: api.ReasonSignatureInvalid,
+		Message: "The signature does not hold.",
+	}
 	const renew = "Get a license at https://acme.example/renew and apply it as a LicenseKey."
 	for name, test := range map[string]struct {
 		got, want []reconcile.Event
 	}{
 		"key: nothing changed": {keyEvents(keyStatus(20, k), keyStatus(30, k), assessedOn(100, acme(), k)), nil},
-		"key: staged": {keyEvents(&api.LicenseKeyStatus{}, keyStatus(5, k), assessedOn(100, acme(), k)),
-			[]reconcile.Event{normal("NotYetValid", `License "L1" becomes valid at 2026-01-11T00:00:00Z.`)}},
-		"key: valid": {keyEvents(&api.LicenseKeyStatus{}, keyStatus(20, k),
-			assessedOn(100, acme(), k)),
-			[]reconcile.Event{normal("Valid", `License "L1" is valid until 2026-04-11T00:00:00Z.`)}},
-		"key: in grace": {keyEvents(keyStatus(20, k), keyStatus(100, k), assessedOn(100, acme(), k)),
+		"key: staged": {
+			keyEvents(&api.LicenseKeyStatus{}, keyStatus(5, k), assessedOn(100, acme(), k)),
+			[]reconcile.Event{normal("NotYetValid", `License "L1" becomes valid at 2026-01-11T00:00:00Z.`)},
+		},
+		"key: valid": {
+			keyEvents(&api.LicenseKeyStatus{}, keyStatus(20, k),
+				assessedOn(100, acme(), k)),
+			[]reconcile.Event{normal("Valid", `License "L1" is valid until 2026-04-11T00:00:00Z.`)},
+		},
+		"key: in grace": {
+			keyEvents(keyStatus(20, k), keyStatus(100, k), assessedOn(100, acme(), k)),
 			[]reconcile.Event{warning("GracePeriod",
 				`License "L1" expired at 2026-04-11T00:00:00Z; grace period ends at 2026-04-21T00:00:00Z. `+
-					renew)}},
-		"key: expired": {keyEvents(keyStatus(100, k), keyStatus(110, k), assessedOn(100, acme(), k)),
+					renew)},
+		},
+		"key: expired": {
+			keyEvents(keyStatus(100, k), keyStatus(110, k), assessedOn(100, acme(), k)),
 			[]reconcile.Event{warning("Expired",
 				`License "L1" expired at 2026-04-11T00:00:00Z; grace period ended at 2026-04-21T00:00:00Z. `+
-					renew)}},
+					renew)},
+		},
 		"key: in grace, renewed": {
 			keyEvents(keyStatus(20, k), keyStatus(100, k, verified("newer", licenseOf("L2", 30, 200))),
 				assessedOn(100, acme(), k)),
 			[]reconcile.Event{normal("GracePeriod",
 				`License "L1" expired at 2026-04-11T00:00:00Z; grace period ends at 2026-04-21T00:00:00Z.`)},
 		},
-		"key: does not verify": {keyEvents(keyStatus(20, k), keyStatus(20, bad), assessedOn(100, acme(), k)),
-			[]reconcile.Event{warning("SignatureInvalid", "The signature does not hold.")}},
+		"key: does not verify": {
+			keyEvents(keyStatus(20, k), keyStatus(20, bad), assessedOn(100, acme(), k)),
+			[]reconcile.Event{warning("SignatureInvalid", "The signature does not hold.")},
+		},
 		"product: nothing": {productEvents(productStatus(20, k), productStatus(30, k),
 			assessedOn(100, acme(), k)), nil},
-		"product: clock skewed": {productEvents(productStatus(20, k), skewed, assessedOn(100, acme(), k)),
-			[]reconcile.Event{warning("ClockSkewed", "The clocks are apart.")}},
-		"product: clock mended": {productEvents(skewed, productStatus(20, k), assessedOn(100, acme(), k)),
-			[]reconcile.Event{normal("ClockInOrder", "Clock skew resolved.")}},
+		"product: clock skewed": {
+			productEvents(productStatus(20, k), skewed, assessedOn(100, acme(), k)),
+			[]reconcile.Event{warning("ClockSkewed", "The clocks are apart.")},
+		},
+		"product: clock mended": {
+			productEvents(skewed, productStatus(20, k), assessedOn(100, acme(), k)),
+			[]reconcile.Event{normal("ClockInOrder", "Clock skew resolved.")},
+		},
 		"product: over the limit": {
 			productEvents(productStatus(20, k), exceeded, assessedOn(20, acme(), k)),
 			[]reconcile.Event{warning("LimitExceeded", "License limit exceeded: 101 of 100 nodes in use. Nothing is "+
@@ -615,26 +670,36 @@ func TestEvents(t *testing.T) {
 		},
 		"product: further over the limit is no news": {productEvents(exceeded, furtherExceeded,
 			assessedOn(20, acme(), k)), nil},
-		"product: within the limit again": {productEvents(exceeded, productStatus(20, k),
-			assessedOn(20, acme(), k)),
-			[]reconcile.Event{normal("WithinLimits", "Use is within the license limits.")}},
+		"product: within the limit again": {
+			productEvents(exceeded, productStatus(20, k),
+				assessedOn(20, acme(), k)),
+			[]reconcile.Event{normal("WithinLimits", "Use is within the license limits.")},
+		},
 		"product: alerts ready": {productEvents(productStatus(20, k), alertsReady,
 			assessedOn(20, acme(), k)), nil},
 		"product: alerts refused": {productEvents(alertsReady, alertsRefused,
 			assessedOn(20, acme(), k)), []reconcile.Event{warning("AlertsNotReady", "It may not.")}},
-		"product: clock reset": {productEvents(productStatus(20, k), reset,
-			assessedOn(100, acme(), k)),
+		"product: clock reset": {
+			productEvents(productStatus(20, k), reset,
+				assessedOn(100, acme(), k)),
 			[]reconcile.Event{warning("ClockReset",
-				"Clock reset as requested: status.timeMark is 2026-01-21T00:00:00Z.")}},
-		"product: new and valid": {productEvents(&api.LicensedProductStatus{},
-			productStatus(20, k), assessedOn(100, acme(), k)),
-			[]reconcile.Event{normal("TermsAccepted", "Terms accepted (vendor Acme)."),
-				normal("Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`)}},
-		"product: in grace": {productEvents(productStatus(20, k),
-			productStatus(100, k), assessedOn(100, acme(), k)),
+				"Clock reset as requested: status.timeMark is 2026-01-21T00:00:00Z.")},
+		},
+		"product: new and valid": {
+			productEvents(&api.LicensedProductStatus{},
+				productStatus(20, k), assessedOn(100, acme(), k)),
+			[]reconcile.Event{
+				normal("TermsAccepted", "Terms accepted (vendor Acme)."),
+				normal("Valid", `LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`),
+			},
+		},
+		"product: in grace": {
+			productEvents(productStatus(20, k),
+				productStatus(100, k), assessedOn(100, acme(), k)),
 			[]reconcile.Event{warning("GracePeriod",
 				`LicenseKey "k" expired at 2026-04-11T00:00:00Z; grace period ends at 2026-04-21T00:00:00Z. `+
-					renew)}},
+					renew)},
+		},
 		"key: in grace, to be renewed": {
 			keyEvents(keyStatus(20, k), keyStatus(100, k, next), assessedOn(100, acme(), k, next)),
 			[]reconcile.Event{normal("GracePeriod",
@@ -674,8 +739,10 @@ func TestNotesAreCutToWhatTheAPITakes(t *testing.T) {
 
 // A message beyond what the API takes would keep the whole status from being written.
 func TestMessagesAreCutToWhatTheAPITakes(t *testing.T) {
-	long := &metav1.Condition{Type: "AlertsReady", Status: isFalse, Reason: "ApplyFailed",
-		Message: strings.Repeat("é", 40_000)}
+	long := &metav1.Condition{
+		Type: "AlertsReady", Status: isFalse, Reason: "ApplyFailed",
+		Message: strings.Repeat("é", 40_000),
+	}
 	status := productStatusOf(assessedOn(20, acme()), inUse(1, 4), long)
 	got := reconcile.FindCondition(status.Conditions, "AlertsReady").Message
 	if len(got) > 4096 || !strings.HasSuffix(got, "é...") || !utf8.ValidString(got) {

@@ -104,7 +104,11 @@ func TestNodesAreCounted(t *testing.T) {
 			windows bool
 		}{
 			{
-				"at the start", func() {}, []string{"all"}, []string{}, []string{"blue", "green"}, "nodes 0 cores 0 ",
+				"at the start", func() {},
+				[]string{"all"},
+				[]string{},
+				[]string{"blue", "green"},
+				"nodes 0 cores 0 ",
 				false,
 			},
 			{
@@ -114,12 +118,18 @@ func TestNodesAreCounted(t *testing.T) {
 				}, []string{"all"}, []string{}, []string{"blue"}, "nodes 2 cores 6 ", false,
 			},
 			{
-				"a heartbeat", func() { c.OnUpdate(small, nodeIn(t, "b", "blue", "linux", "2")) }, []string{},
-				[]string{}, []string{}, "nodes 2 cores 6 ", false,
+				"a heartbeat", func() { c.OnUpdate(small, nodeIn(t, "b", "blue", "linux", "2")) },
+				[]string{},
+				[]string{},
+				[]string{},
+				"nodes 2 cores 6 ", false,
 			},
 			{
 				"a node that runs Windows", func() { c.OnAdd(nodeIn(t, "w", "none", "windows", "1"), false) },
-				[]string{"all"}, []string{"all"}, []string{"blue", "green"}, "nodes 2 cores 6 ", true,
+				[]string{"all"},
+				[]string{"all"},
+				[]string{"blue", "green"},
+				"nodes 2 cores 6 ", true,
 			},
 			{
 				"it is gone, unseen", func() {
@@ -127,7 +137,10 @@ func TestNodesAreCounted(t *testing.T) {
 				}, []string{"all"}, []string{"all"}, []string{"blue", "green"}, "nodes 2 cores 6 ", false,
 			},
 			{
-				"a node is gone", func() { c.OnDelete(small) }, []string{"all"}, []string{}, []string{"blue"},
+				"a node is gone", func() { c.OnDelete(small) },
+				[]string{"all"},
+				[]string{},
+				[]string{"blue"},
 				"nodes 1 cores 4 ", false,
 			},
 			{

@@ -67,8 +67,10 @@ func TestReadiness(t *testing.T) {
 		return map[string]lockProof{"east": {err: errors.New("it was accepted"), attempts: attempts}}
 	}
 	proved := map[string]lockProof{"east": {attempts: 9}}
-	owned := map[string]*enforcement.Existing{"west.license-operator-pass": {Tier: "west",
-		Owners: ownedBy("LicensedProduct", "acme-mesh")}}
+	owned := map[string]*enforcement.Existing{"west.license-operator-pass": {
+		Tier:   "west",
+		Owners: ownedBy("LicensedProduct", "acme-mesh"),
+	}}
 
 	type told struct{ Reason, Message string }
 	noAPI := told{"APINotInstalled", "The cluster does not have all of projectcalico.org/v3: there are no tiers to " +
@@ -86,21 +88,28 @@ func TestReadiness(t *testing.T) {
 		want     told
 	}{
 		"nothing in force": {plan: affecting(false, "east"), want: told{"Complete", "No restriction in force."}},
-		"in force": {plan: affecting(true, "east"), locks: proved,
-			want: told{"Complete", "Restriction fully applied."}},
+		"in force": {
+			plan: affecting(true, "east"), locks: proved,
+			want: told{"Complete", "Restriction fully applied."},
+		},
 		"in force, and there is no tier to lock": {
 			plan: affecting(true), want: told{"Complete", "Restriction fully applied."},
 		},
 		"no tiers": {
-			plan: affecting(false), unseen: errors.Join(optional.ErrNotInstalled, optional.ErrNotInstalled), want: noAPI,
+			plan: affecting(false), unseen: errors.Join(optional.ErrNotInstalled, optional.ErrNotInstalled),
+			want: noAPI,
 		},
 		"tiers that are not served at the moment": {
 			plan: affecting(true), unseen: errors.Join(optional.ErrNotServed, optional.ErrNotInstalled),
-			want: told{"APINotInstalled", "The API server does not serve all of projectcalico.org/v3. Restrictions in " +
-				"force stay in force until it does."},
+			want: told{
+				"APINotInstalled",
+				"The API server does not serve all of projectcalico.org/v3. Restrictions in " +
+					"force stay in force until it does.",
+			},
 		},
 		"no policies, and the tiers are forbidden": {
-			plan: affecting(false), unseen: errors.Join(forbidden("list", "tiers"), optional.ErrNotInstalled), want: noAPI,
+			plan: affecting(false), unseen: errors.Join(forbidden("list", "tiers"), optional.ErrNotInstalled),
+			want: noAPI,
 		},
 		"reading is forbidden": {
 			plan: affecting(true, "east"), unseen: forbidden("list", "tiers"),
@@ -120,10 +129,16 @@ func TestReadiness(t *testing.T) {
 		},
 		"a permission is missing": {
 			plan: affecting(true, "east", "west"),
-			tierErrs: map[string]error{"east": wrap("east", forbidden("create", "globalnetworkpolicies")),
-				"west": wrap("west", refused())}, locks: unproved(9),
-			want: told{"Forbidden", "Missing permission to write pass policies: writing the pass policy of tier east: " +
-				cannot("create", "globalnetworkpolicies") + ". Tiers affected: 2. Grant the permissions in config/rbac."},
+			tierErrs: map[string]error{
+				"east": wrap("east", forbidden("create", "globalnetworkpolicies")),
+				"west": wrap("west", refused()),
+			}, locks: unproved(9),
+			want: told{
+				"Forbidden",
+				"Missing permission to write pass policies: writing the pass policy of tier east: " +
+					cannot("create", "globalnetworkpolicies") +
+					". Tiers affected: 2. Grant the permissions in config/rbac.",
+			},
 		},
 		"a webhook rejects, which no permission would help": {
 			plan: affecting(true, "east"), tierErrs: map[string]error{"east": wrap("east", refused())},
@@ -134,11 +149,15 @@ func TestReadiness(t *testing.T) {
 		},
 		"a deletion fails": {
 			plan: affecting(false), tierErrs: map[string]error{"west": errors.New("a conflict")}, existing: owned,
-			want: told{"ApplyFailed", "Failed to write pass policies: a conflict. Tiers affected: 1. The operator retries."},
+			want: told{
+				"ApplyFailed",
+				"Failed to write pass policies: a conflict. Tiers affected: 1. The operator retries.",
+			},
 		},
 		"a failure in the tiers of another product": {
-			plan: affecting(true, "east"), tierErrs: map[string]error{"north": errors.New("a conflict")}, existing: owned,
-			locks: proved, want: told{"Complete", "Restriction fully applied."},
+			plan: affecting(true, "east"), tierErrs: map[string]error{"north": errors.New("a conflict")},
+			existing: owned,
+			locks:    proved, want: told{"Complete", "Restriction fully applied."},
 		},
 		"the lock has yet to be asked for": {
 			plan: affecting(true, "east"), locks: unproved(0), want: told{"Applying", restriction.ApplyingMessage},
@@ -173,8 +192,10 @@ func TestReadiness(t *testing.T) {
 			}
 			got := r.readiness(plan, test.plan)
 			// In these cases nothing is to be written but what has failed.
-			want := restriction.Readiness{Reason: test.want.Reason, Message: test.want.Message,
-				IsProving: test.want.Reason == api.ReasonApplying}
+			want := restriction.Readiness{
+				Reason: test.want.Reason, Message: test.want.Message,
+				IsProving: test.want.Reason == api.ReasonApplying,
+			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -201,8 +222,10 @@ func TestADelayedDeletionIsNotDone(t *testing.T) {
 	const name = "west.license-operator-pass"
 	client := fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(),
 		map[schema.GroupVersionResource]string{calico.GlobalNetworkPolicies: "GlobalNetworkPolicyList"})
-	existing := map[string]*enforcement.Existing{name: {UID: "1", Tier: "west", Deleting: true,
-		Owners: ownedBy("LicensedProduct", "acme-mesh")}}
+	existing := map[string]*enforcement.Existing{name: {
+		UID: "1", Tier: "west", Deleting: true,
+		Owners: ownedBy("LicensedProduct", "acme-mesh"),
+	}}
 	r, p := carryingOut(nil, existing)
 	p.actions = actionsOf(&restriction.Plan{Delete: []string{name}}, existing, nil)
 	r.state.plans.Set(reconcile.All, p)
@@ -214,8 +237,10 @@ func TestADelayedDeletionIsNotDone(t *testing.T) {
 	if actions := client.Actions(); len(actions) > 0 {
 		t.Errorf("it was requested again: %v", actions)
 	}
-	wantReady := restriction.Readiness{Reason: api.ReasonApplyFailed,
-		Message: "Failed to write pass policies: " + want + ". Tiers affected: 1. The operator retries."}
+	wantReady := restriction.Readiness{
+		Reason:  api.ReasonApplyFailed,
+		Message: "Failed to write pass policies: " + want + ". Tiers affected: 1. The operator retries.",
+	}
 	if diff := cmp.Diff(wantReady, r.readiness(p, &restriction.ProductPlan{Name: "acme-mesh"})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -249,26 +274,39 @@ func TestProgress(t *testing.T) {
 	}{
 		"none":                      {affects: []string{"east"}},
 		"in a tier that it affects": {affects: []string{"east"}, tierErrs: everywhere, count: 1, first: east},
-		"in several: the first is told": {affects: []string{"west", "north"}, tierErrs: everywhere, count: 2,
-			first: north},
+		"in several: the first is told": {
+			affects: []string{"west", "north"}, tierErrs: everywhere, count: 2,
+			first: north,
+		},
 		"in none that it affects": {affects: []string{"south"}, tierErrs: everywhere},
 		"in one that it once restricted": {
-			existing: map[string]*enforcement.Existing{"a": existingIn("west", ownedBy("LicensedProduct", "acme-mesh")...)},
-			tierErrs: everywhere, count: 1, first: west},
+			existing: map[string]*enforcement.Existing{
+				"a": existingIn("west", ownedBy("LicensedProduct", "acme-mesh")...),
+			},
+			tierErrs: everywhere, count: 1, first: west,
+		},
 		"in one that another restricts": {
 			existing: map[string]*enforcement.Existing{"a": existingIn("west", ownedBy("LicensedProduct", "zeta")...)},
-			tierErrs: everywhere},
+			tierErrs: everywhere,
+		},
 		"in one that both do": {
 			existing: map[string]*enforcement.Existing{
 				"a": existingIn("west",
-					append(ownedBy("LicensedProduct", "zeta"), ownedBy("LicensedProduct", "acme-mesh")...)...)},
-			tierErrs: everywhere, count: 1, first: west},
+					append(ownedBy("LicensedProduct", "zeta"), ownedBy("LicensedProduct", "acme-mesh")...)...),
+			},
+			tierErrs: everywhere, count: 1, first: west,
+		},
 		"in one of what only has its name": {
 			existing: map[string]*enforcement.Existing{"a": existingIn("west", ownedBy("LicenseKey", "acme-mesh")...)},
-			tierErrs: everywhere},
-		"in one that it does either way": {affects: []string{"west"},
-			existing: map[string]*enforcement.Existing{"a": existingIn("west", ownedBy("LicensedProduct", "acme-mesh")...)},
-			tierErrs: everywhere, count: 1, first: west},
+			tierErrs: everywhere,
+		},
+		"in one that it does either way": {
+			affects: []string{"west"},
+			existing: map[string]*enforcement.Existing{
+				"a": existingIn("west", ownedBy("LicensedProduct", "acme-mesh")...),
+			},
+			tierErrs: everywhere, count: 1, first: west,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			plan := &restriction.ProductPlan{Name: "acme-mesh"}
@@ -306,8 +344,10 @@ func TestAPlanKeepsToWhatIsSeen(t *testing.T) {
 	const east, north, west = "east.license-operator-pass", "north.license-operator-pass", "west.license-operator-pass"
 	existing := map[string]*enforcement.Existing{
 		east: {Tier: "east", Owners: ownedBy("LicensedProduct", "mesh")},
-		north: {Tier: "north",
-			Owners: append(ownedBy("LicensedProduct", "mesh"), ownedBy("LicensedProduct", "zeta")...)},
+		north: {
+			Tier:   "north",
+			Owners: append(ownedBy("LicensedProduct", "mesh"), ownedBy("LicensedProduct", "zeta")...),
+		},
 		west: {Tier: "west", Owners: ownedBy("LicensedProduct", "zeta")},
 	}
 	tiers, all := []restriction.TierPlan{{Name: "east"}}, []string{east, north, west}
@@ -315,19 +355,26 @@ func TestAPlanKeepsToWhatIsSeen(t *testing.T) {
 		tiersErr, globalErr error
 		want                restriction.Plan
 	}{
-		"everything is seen":       {want: restriction.Plan{Tiers: tiers, Delete: all}},
-		"the tiers are gone":       {tiersErr: optional.ErrNotInstalled, want: restriction.Plan{Tiers: tiers, Delete: all}},
+		"everything is seen": {want: restriction.Plan{Tiers: tiers, Delete: all}},
+		"the tiers are gone": {
+			tiersErr: optional.ErrNotInstalled,
+			want:     restriction.Plan{Tiers: tiers, Delete: all},
+		},
 		"the tiers are not served": {tiersErr: optional.ErrNotServed, want: restriction.Plan{Delete: []string{west}}},
-		"the tiers are forbidden": {tiersErr: forbidden("list", "tiers"),
-			want: restriction.Plan{Delete: []string{west}}},
+		"the tiers are forbidden": {
+			tiersErr: forbidden("list", "tiers"),
+			want:     restriction.Plan{Delete: []string{west}},
+		},
 		"the policies are forbidden":      {globalErr: forbidden("list", "globalnetworkpolicies")},
 		"the policies are gone":           {globalErr: optional.ErrNotInstalled},
 		"neither tiers nor policies seen": {tiersErr: optional.ErrNotServed, globalErr: optional.ErrNotServed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.want.Products = []restriction.ProductPlan{{Name: "mesh", InForce: true}, {Name: "zeta"}}
-			p := &plan{existing: existing,
-				Plan: restriction.Plan{Products: test.want.Products, Tiers: tiers, Delete: slices.Clone(all)}}
+			p := &plan{
+				existing: existing,
+				Plan:     restriction.Plan{Products: test.want.Products, Tiers: tiers, Delete: slices.Clone(all)},
+			}
 			p.limitToObserved(observation{tiersErr: test.tiersErr, globalErr: test.globalErr})
 			if diff := cmp.Diff(test.want, p.Plan); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
@@ -341,8 +388,10 @@ func TestALostStatusLiftsNothing(t *testing.T) {
 	every := labels.Everything()
 	seen := restriction.Seen{
 		Tiers: []calico.Tier{{Name: "east"}},
-		Policies: []calico.Policy{{Kind: calico.GlobalNetworkPolicy, Name: "east.license-operator-pass",
-			Tier: "east", Neutral: true, Marked: true}},
+		Policies: []calico.Policy{{
+			Kind: calico.GlobalNetworkPolicy, Name: "east.license-operator-pass",
+			Tier: "east", Neutral: true, Marked: true,
+		}},
 	}
 	owned := func(owner types.UID) map[string]*enforcement.Existing {
 		return map[string]*enforcement.Existing{"east.license-operator-pass": {
@@ -358,10 +407,14 @@ func TestALostStatusLiftsNothing(t *testing.T) {
 		"it is due":                  {func(p *restriction.Product) { p.Due = true }, "1", nil},
 		"it is due, clocks disagree": {func(p *restriction.Product) { p.Disputed = true }, "1", nil},
 		"it is not due any more":     {func(*restriction.Product) {}, "1", []string{"east.license-operator-pass"}},
-		"it is due, not announced": {func(p *restriction.Product) { p.Due = true }, "2",
-			[]string{"east.license-operator-pass"}},
-		"it was another of that name": {func(p *restriction.Product) { p.Disputed = true }, "2",
-			[]string{"east.license-operator-pass"}},
+		"it is due, not announced": {
+			func(p *restriction.Product) { p.Due = true }, "2",
+			[]string{"east.license-operator-pass"},
+		},
+		"it was another of that name": {
+			func(p *restriction.Product) { p.Disputed = true }, "2",
+			[]string{"east.license-operator-pass"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := namedProduct("mesh", "1")
@@ -418,8 +471,10 @@ func TestLockedTier(t *testing.T) {
 		"in force":             {restriction.ProductPlan{InForce: true, Affects: affects}, "east"},
 		"in force, in no tier": {restriction.ProductPlan{InForce: true}, ""},
 		"not in force":         {restriction.ProductPlan{Affects: affects}, ""},
-		"in force, and all spared": {restriction.ProductPlan{InForce: true,
-			Spared: []api.SparedTier{{Name: "default", Reason: api.TierSparedBuiltIn}}}, ""},
+		"in force, and all spared": {restriction.ProductPlan{
+			InForce: true,
+			Spared:  []api.SparedTier{{Name: "default", Reason: api.TierSparedBuiltIn}},
+		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := lockedTier(&test.plan); got != test.want {
@@ -432,12 +487,18 @@ func TestLockedTier(t *testing.T) {
 // Of several products that refuse the same the API server quotes one, whichever that is.
 func TestNoticesIn(t *testing.T) {
 	products := []restriction.Product{
-		{Name: "mesh", Vendor: "Acme", Mode: defaultTierOnly, TierSelector: labels.Everything(), Due: true,
-			Since: day(1)},
-		{Name: "other", Vendor: "Acme", Mode: readOnly,
-			TierSelector: labels.SelectorFromSet(labels.Set{"team": "other"}), Due: true, Since: day(1)},
-		{Name: "paused", Vendor: "Acme", Mode: readOnly, TierSelector: labels.Everything(), Due: true, Paused: true,
-			Since: day(1)},
+		{
+			Name: "mesh", Vendor: "Acme", Mode: defaultTierOnly, TierSelector: labels.Everything(), Due: true,
+			Since: day(1),
+		},
+		{
+			Name: "other", Vendor: "Acme", Mode: readOnly,
+			TierSelector: labels.SelectorFromSet(labels.Set{"team": "other"}), Due: true, Since: day(1),
+		},
+		{
+			Name: "paused", Vendor: "Acme", Mode: readOnly, TierSelector: labels.Everything(), Due: true, Paused: true,
+			Since: day(1),
+		},
 		{Name: "zeta", Vendor: "Zeta", Mode: readOnly, TierSelector: labels.Everything(), Due: true, Since: day(2)},
 	}
 	a := &plan{Plan: restriction.MakePlan(restriction.Seen{Tiers: []calico.Tier{{Name: "security"}}},
@@ -461,8 +522,10 @@ func TestNoticesIn(t *testing.T) {
 func TestAnnouncementChanged(t *testing.T) {
 	announcing := func(since int, tiers ...string) func(*api.LicensedProduct) {
 		return func(p *api.LicensedProduct) {
-			p.Status.Restriction = &api.RestrictionStatus{InForce: &api.RestrictionInForce{SinceTime: on(since),
-				Tiers: tiersOf(readOnly, tiers...)}}
+			p.Status.Restriction = &api.RestrictionStatus{InForce: &api.RestrictionInForce{
+				SinceTime: on(since),
+				Tiers:     tiersOf(readOnly, tiers...),
+			}}
 		}
 	}
 	previewing := func(p *api.LicensedProduct) {
@@ -483,17 +546,25 @@ func TestAnnouncementChanged(t *testing.T) {
 		"its preview":          {restricting(readOnly), restricting(readOnly, previewing), false},
 		"it is announced":      {restricting(readOnly, previewing), restricting(readOnly, announcing(40)), true},
 		"it is announced anew": {restricting(readOnly, announcing(35)), restricting(readOnly, announcing(40)), true},
-		"its tiers": {restricting(readOnly, announcing(35, "east")),
-			restricting(readOnly, announcing(35, "west")), false},
-		"the same, in another zone": {restricting(readOnly, announcing(35)),
-			restricting(readOnly, announcing(35), elsewhere), false},
-		"it is not announced any more": {restricting(readOnly, announcing(35)), restricting(readOnly, previewing),
-			true},
+		"its tiers": {
+			restricting(readOnly, announcing(35, "east")),
+			restricting(readOnly, announcing(35, "west")), false,
+		},
+		"the same, in another zone": {
+			restricting(readOnly, announcing(35)),
+			restricting(readOnly, announcing(35), elsewhere), false,
+		},
+		"it is not announced any more": {
+			restricting(readOnly, announcing(35)), restricting(readOnly, previewing),
+			true,
+		},
 		"it is being deleted": {restricting(readOnly), restricting(readOnly, deleted), true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := announcementChanged.Update(event.UpdateEvent{ObjectOld: test.before,
-				ObjectNew: test.after}); got != test.want {
+			if got := announcementChanged.Update(event.UpdateEvent{
+				ObjectOld: test.before,
+				ObjectNew: test.after,
+			}); got != test.want {
 				t.Errorf("got %t", got)
 			}
 		})
@@ -504,8 +575,10 @@ func TestAnnouncementChanged(t *testing.T) {
 func TestWhatIsUndoneUnseenIsDoneAgain(t *testing.T) {
 	client := fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(),
 		map[schema.GroupVersionResource]string{calico.GlobalNetworkPolicies: "GlobalNetworkPolicyList"})
-	pass := &calico.PassPolicy{Name: "west.license-operator-pass", Tier: "west",
-		Spec: calico.PassSpec("west", "license-operator-system")}
+	pass := &calico.PassPolicy{
+		Name: "west.license-operator-pass", Tier: "west",
+		Spec: calico.PassSpec("west", "license-operator-system"),
+	}
 	s := &state{}
 	s.plans.Set(reconcile.All, &plan{actions: map[string]tierAction{"west": {pass: pass}}})
 	r := passesWith(client, s)
@@ -600,8 +673,10 @@ func tiersOf(mode api.RestrictionMode, names ...string) []api.RestrictedTier {
 
 // restricting is a product whose terms have a restriction.
 func restricting(mode api.RestrictionMode, changes ...func(*api.LicensedProduct)) *api.LicensedProduct {
-	product := &api.LicensedProduct{Spec: api.LicensedProductSpec{Vendor: "Acme",
-		Restriction: &api.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{}}}}
+	product := &api.LicensedProduct{Spec: api.LicensedProductSpec{
+		Vendor:      "Acme",
+		Restriction: &api.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{}},
+	}}
 	for _, change := range changes {
 		change(product)
 	}

@@ -89,8 +89,10 @@ func TestFailuresOfPassPolicies(t *testing.T) {
 		}
 		const writing = "writing the pass policy of tier west: "
 		want := []told{
-			{writing + "Internal error occurred: 1", 0, 1}, {writing + "Internal error occurred: 1", 0, 0},
-			{writing + "Timeout: 3", 0, 1}, {"", doneTrust, 1},
+			{writing + "Internal error occurred: 1", 0, 1},
+			{writing + "Internal error occurred: 1", 0, 0},
+			{writing + "Timeout: 3", 0, 1},
+			{"", doneTrust, 1},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)

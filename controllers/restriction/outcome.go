@@ -53,8 +53,10 @@ func (r *Reconciler) readiness(latest *plan, planned *restriction.ProductPlan) r
 			}
 			return restriction.Readiness{Reason: api.ReasonLockNotInForce, Message: message}
 		case proof.err != nil:
-			return restriction.Readiness{Reason: api.ReasonApplying, Message: restriction.ApplyingMessage,
-				IsProving: true}
+			return restriction.Readiness{
+				Reason: api.ReasonApplying, Message: restriction.ApplyingMessage,
+				IsProving: true,
+			}
 		}
 	}
 	switch {

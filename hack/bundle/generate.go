@@ -304,8 +304,10 @@ func (g *generator) setIdentity() error {
 		g.annotate("createdAt", g.settings.createdAt)
 	}
 	if len(g.settings.icon) > 0 {
-		g.set([]any{map[string]any{"base64data": base64.StdEncoding.EncodeToString(g.settings.icon),
-			"mediatype": "image/svg+xml"}}, "spec", "icon")
+		g.set([]any{map[string]any{
+			"base64data": base64.StdEncoding.EncodeToString(g.settings.icon),
+			"mediatype":  "image/svg+xml",
+		}}, "spec", "icon")
 	}
 	return nil
 }

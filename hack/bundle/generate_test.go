@@ -148,7 +148,8 @@ func TestGenerateRefuses(t *testing.T) {
 		return nil
 	}
 	set := func(kind, name string, value any,
-		path ...string) func([]*unstructured.Unstructured) []*unstructured.Unstructured {
+		path ...string,
+	) func([]*unstructured.Unstructured) []*unstructured.Unstructured {
 		return func(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
 			if err := unstructured.SetNestedField(object(objects, kind, name).Object, value, path...); err != nil {
 				t.Fatal(err)
@@ -189,45 +190,77 @@ func TestGenerateRefuses(t *testing.T) {
 		objects  func([]*unstructured.Unstructured) []*unstructured.Unstructured
 		want     string
 	}{
-		"no version": {func(s *settings) { s.version = "" }, nil,
-			`"" is no semantic version, such as v1.2.3: Version string empty`},
-		"a commit": {func(s *settings) { s.version = "698e7ea" }, nil,
-			`"698e7ea" is no semantic version, such as v1.2.3: No Major.Minor.Patch elements found`},
-		"build metadata": {func(s *settings) { s.version = "v1.2.3+x" }, nil,
-			`version "v1.2.3+x" has build metadata, which stands in no name: leave out what follows the +`},
-		"a long version": {func(s *settings) { s.version = "1.2.3-" + strings.Repeat("x", 50) }, nil,
+		"no version": {
+			func(s *settings) { s.version = "" }, nil,
+			`"" is no semantic version, such as v1.2.3: Version string empty`,
+		},
+		"a commit": {
+			func(s *settings) { s.version = "698e7ea" }, nil,
+			`"698e7ea" is no semantic version, such as v1.2.3: No Major.Minor.Patch elements found`,
+		},
+		"build metadata": {
+			func(s *settings) { s.version = "v1.2.3+x" }, nil,
+			`version "v1.2.3+x" has build metadata, which stands in no name: leave out what follows the +`,
+		},
+		"a long version": {
+			func(s *settings) { s.version = "1.2.3-" + strings.Repeat("x", 50) }, nil,
 			"widget-operator.v1.2.3-" + strings.Repeat("x", 50) +
-				" is longer than the 63 characters that OLM allows: shorten the version"},
-		"no channel": {func(s *settings) { s.channels = nil }, nil,
-			"a bundle belongs to one channel at least: CHANNELS=stable"},
-		"a bad channel": {func(s *settings) { s.channels = []string{"a/b"} }, nil,
-			`"a/b" is no name of a channel: CHANNELS=stable,candidate`},
-		"another default": {func(s *settings) { s.defaultChannel = "fast" }, nil,
-			`the default channel is "fast", and the bundle belongs to stable, candidate: name it in CHANNELS, too`},
-		"replaces a newer": {func(s *settings) { s.replaces = "v1.3.0" }, nil,
-			"REPLACES: 1.3.0 is not older than 1.2.3"},
-		"replaces itself": {func(s *settings) { s.replaces = "v1.2.3" }, nil,
-			"REPLACES: 1.2.3 is not older than 1.2.3"},
-		"replaces nonsense": {func(s *settings) { s.replaces = "older" }, nil,
-			`REPLACES: "older" is no semantic version, such as v1.2.3: No Major.Minor.Patch elements found`},
-		"skips itself": {func(s *settings) { s.skips = []string{"1.2.3"} }, nil,
-			"SKIPS: 1.2.3 is not older than 1.2.3"},
-		"a bad range": {func(s *settings) { s.skipRange = "old ones" }, nil,
+				" is longer than the 63 characters that OLM allows: shorten the version",
+		},
+		"no channel": {
+			func(s *settings) { s.channels = nil }, nil,
+			"a bundle belongs to one channel at least: CHANNELS=stable",
+		},
+		"a bad channel": {
+			func(s *settings) { s.channels = []string{"a/b"} }, nil,
+			`"a/b" is no name of a channel: CHANNELS=stable,candidate`,
+		},
+		"another default": {
+			func(s *settings) { s.defaultChannel = "fast" }, nil,
+			`the default channel is "fast", and the bundle belongs to stable, candidate: name it in CHANNELS, too`,
+		},
+		"replaces a newer": {
+			func(s *settings) { s.replaces = "v1.3.0" }, nil,
+			"REPLACES: 1.3.0 is not older than 1.2.3",
+		},
+		"replaces itself": {
+			func(s *settings) { s.replaces = "v1.2.3" }, nil,
+			"REPLACES: 1.2.3 is not older than 1.2.3",
+		},
+		"replaces nonsense": {
+			func(s *settings) { s.replaces = "older" }, nil,
+			`REPLACES: "older" is no semantic version, such as v1.2.3: No Major.Minor.Patch elements found`,
+		},
+		"skips itself": {
+			func(s *settings) { s.skips = []string{"1.2.3"} }, nil,
+			"SKIPS: 1.2.3 is not older than 1.2.3",
+		},
+		"a bad range": {
+			func(s *settings) { s.skipRange = "old ones" }, nil,
 			`SKIP_RANGE "old ones" is no range of versions, such as '>=0.1.0 <0.2.0': Could not get version from ` +
-				`string: "old"`},
-		"a range of itself": {func(s *settings) { s.skipRange = "<=1.2.3" }, nil,
-			`SKIP_RANGE "<=1.2.3" skips the version itself, 1.2.3`},
-		"a bad time": {func(s *settings) { s.createdAt = "today" }, nil,
+				`string: "old"`,
+		},
+		"a range of itself": {
+			func(s *settings) { s.skipRange = "<=1.2.3" }, nil,
+			`SKIP_RANGE "<=1.2.3" skips the version itself, 1.2.3`,
+		},
+		"a bad time": {
+			func(s *settings) { s.createdAt = "today" }, nil,
 			`CREATED_AT: parsing time "today" as "2006-01-02T15:04:05Z07:00": cannot parse "today" as "2006": give ` +
-				`it as in 2026-12-01T12:00:00Z`},
+				`it as in 2026-12-01T12:00:00Z`,
+		},
 		"no picture": {func(s *settings) { s.icon = []byte("GIF89a") }, nil, "the icon is no SVG"},
 
 		"no version to write": {nil, without(csvKind), "there is no ClusterServiceVersion: config/manifests/bases " +
 			"has the part of it that is written by hand"},
-		"two of them": {nil, with("operators.coreos.com/v1alpha1", csvKind, ""),
-			"there are two ClusterServiceVersions, widget-operator.v0.0.0 and added"},
-		"a misspelled field": {nil, set(csvKind, "widget-operator.v0.0.0", "stable", "spec", "maturty"),
-			`ClusterServiceVersion widget-operator.v1.2.3: strict decoding error: unknown field "spec.maturty"`},
+		"two of them": {
+			nil, with("operators.coreos.com/v1alpha1", csvKind, ""),
+			"there are two ClusterServiceVersions, widget-operator.v0.0.0 and added",
+		},
+		"a misspelled field": {
+			nil, set(csvKind, "widget-operator.v0.0.0", "stable", "spec", "maturty"),
+			`ClusterServiceVersion widget-operator.v1.2.3: strict decoding error: unknown field "spec.maturty"`,
+		},
 		"nothing to run": {nil, without("Deployment"), "there is no Deployment: nothing would run"},
 		"no definition": {nil, func(o []*unstructured.Unstructured) []*unstructured.Unstructured {
 			return without("Widget")(without("CustomResourceDefinition")(o))
@@ -239,12 +272,16 @@ func TestGenerateRefuses(t *testing.T) {
 		},
 		"another namespace": {nil, with("v1", "Service", "elsewhere"), "Service added is in namespace elsewhere, " +
 			"and the operator in widgets: OLM installs everything in one"},
-		"another kind": {nil, owned(func(e map[string]any) { e["kind"] = "Gadget" }),
+		"another kind": {
+			nil, owned(func(e map[string]any) { e["kind"] = "Gadget" }),
 			"ClusterServiceVersion: it owns kind Gadget, version v1 of widgets.widgets.example, and config/crd has " +
-				"kind Widget and no such version"},
-		"a foreign field": {nil, owned(func(e map[string]any) { e["colour"] = "red" }),
+				"kind Widget and no such version",
+		},
+		"a foreign field": {
+			nil, owned(func(e map[string]any) { e["colour"] = "red" }),
 			`ClusterServiceVersion: owned definition widgets.widgets.example: strict decoding error: unknown field ` +
-				`"colour"`},
+				`"colour"`,
+		},
 		"a field that is gone": {
 			nil, owned(func(e map[string]any) { e["statusDescriptors"] = []any{map[string]any{"path": "phase"}} }),
 			"ClusterServiceVersion: widgets.widgets.example has a descriptor of status.phase, which is no field of it",
@@ -265,8 +302,10 @@ func TestGenerateRefuses(t *testing.T) {
 				"set LICENSE_OPERATOR_MANAGE_ADMISSION_POLICIES to true",
 		},
 		"no image": {
-			nil, container(map[string]any{"name": "manager",
-				"env": []any{map[string]any{"name": managesAdmission, "value": "true"}}}),
+			nil, container(map[string]any{
+				"name": "manager",
+				"env":  []any{map[string]any{"name": managesAdmission, "value": "true"}},
+			}),
 			"deployment manager: container manager has no image",
 		},
 		"the default account": {
@@ -374,13 +413,21 @@ func TestCommands(t *testing.T) {
 		"no command":      {nil, "", "there is no command \"\"\n" + usage},
 		"another command": {[]string{"publish"}, "", "there is no command \"publish\"\n" + usage},
 		"no folder":       {[]string{"generate", "--version", "1.2.3"}, "", "generate takes one folder"},
-		"nothing to read": {[]string{"generate", "--version", "1.2.3", "--channels", "stable", folder}, "",
-			"there is no ClusterServiceVersion: config/manifests/bases has the part of it that is written by hand"},
-		"no YAML": {[]string{"generate", "--version", "1.2.3", "--channels", "stable", folder}, "a: [",
+		"nothing to read": {
+			[]string{"generate", "--version", "1.2.3", "--channels", "stable", folder},
+			"",
+			"there is no ClusterServiceVersion: config/manifests/bases has the part of it that is written by hand",
+		},
+		"no YAML": {
+			[]string{"generate", "--version", "1.2.3", "--channels", "stable", folder},
+			"a: [",
 			"what kustomize built cannot be read: error converting YAML to JSON: yaml: line 1: did not find " +
-				"expected node content"},
-		"somebody's folder": {append(slices.Clone(arguments[:len(arguments)-1]), occupied), string(objects),
-			occupied + " has something in it, and is no bundle: name another folder (BUNDLE_DIR)"},
+				"expected node content",
+		},
+		"somebody's folder": {
+			append(slices.Clone(arguments[:len(arguments)-1]), occupied), string(objects),
+			occupied + " has something in it, and is no bundle: name another folder (BUNDLE_DIR)",
+		},
 		"validates a folder": {[]string{"validate"}, "", "validate takes one folder"},
 	} {
 		t.Run(name, func(t *testing.T) {

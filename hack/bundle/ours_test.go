@@ -77,10 +77,14 @@ func TestOurVersion(t *testing.T) {
 	}
 	tag := strings.TrimSpace(string(release))
 	csv := ourBundle(t).CSV
-	want := []string{"license-operator." + tag, strings.TrimPrefix(tag, "v"), "1.30.0", "license-operator:" + tag,
-		"license-operator:" + tag}
-	got := []string{csv.Name, csv.Spec.Version.String(), csv.Spec.MinKubeVersion, csv.Annotations["containerImage"],
-		csv.Spec.RelatedImages[0].Image}
+	want := []string{
+		"license-operator." + tag, strings.TrimPrefix(tag, "v"), "1.30.0", "license-operator:" + tag,
+		"license-operator:" + tag,
+	}
+	got := []string{
+		csv.Name, csv.Spec.Version.String(), csv.Spec.MinKubeVersion, csv.Annotations["containerImage"],
+		csv.Spec.RelatedImages[0].Image,
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -89,8 +93,10 @@ func TestOurVersion(t *testing.T) {
 // With any other mode than this one OLM gives the operator's Roles to it in other namespaces as well, or in all: it
 // would read their Secrets.
 func TestOurInstallModes(t *testing.T) {
-	want := map[v1alpha1.InstallModeType]bool{"OwnNamespace": true, "SingleNamespace": false, "MultiNamespace": false,
-		"AllNamespaces": false}
+	want := map[v1alpha1.InstallModeType]bool{
+		"OwnNamespace": true, "SingleNamespace": false, "MultiNamespace": false,
+		"AllNamespaces": false,
+	}
 	got := map[v1alpha1.InstallModeType]bool{}
 	for _, mode := range ourBundle(t).CSV.Spec.InstallModes {
 		got[mode.Type] = mode.Supported
@@ -109,8 +115,10 @@ func TestOurDeployment(t *testing.T) {
 	found := map[string]string{}
 	deployment := deployments[0]
 	want := map[string]string{"app.kubernetes.io/name": "license-operator", "control-plane": "controller-manager"}
-	for what, got := range map[string]map[string]string{"pods": deployment.Spec.Template.Labels,
-		"selector": deployment.Spec.Selector.MatchLabels} {
+	for what, got := range map[string]map[string]string{
+		"pods":     deployment.Spec.Template.Labels,
+		"selector": deployment.Spec.Selector.MatchLabels,
+	} {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", what, diff)
 		}
@@ -133,8 +141,10 @@ func TestOurDeployment(t *testing.T) {
 // What the operator may is what config/rbac says, in the whole cluster and in its own namespace.
 func TestOurPermissions(t *testing.T) {
 	var cluster, own []rbacv1.PolicyRule
-	for _, name := range []string{"admission_manager_role.yaml", "role.yaml", "metrics_auth_role.yaml",
-		"leader_election_role.yaml"} {
+	for _, name := range []string{
+		"admission_manager_role.yaml", "role.yaml", "metrics_auth_role.yaml",
+		"leader_election_role.yaml",
+	} {
 		text, err := os.ReadFile("../../config/rbac/" + name)
 		if err != nil {
 			t.Fatal(err)

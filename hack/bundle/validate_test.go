@@ -13,19 +13,29 @@ import (
 func TestValidateFinds(t *testing.T) {
 	const csv, annotations = "manifests/widget-operator.clusterserviceversion.yaml", "metadata/annotations.yaml"
 	for name, test := range map[string]struct{ file, old, new, want string }{
-		"an error": {csv, "minKubeVersion: 1.30.0", "minKubeVersion: new",
-			"csv.Spec.MinKubeVersion has an invalid value: new"},
+		"an error": {
+			csv, "minKubeVersion: 1.30.0", "minKubeVersion: new",
+			"csv.Spec.MinKubeVersion has an invalid value: new",
+		},
 		"no such capability": {csv, "Basic Install", "Magic", `"Magic" is not a valid capabilities level`},
-		"no such category": {csv, "categories: Networking", "categories: Widgets",
-			`value "Widgets" is not in the set of standard categories`},
+		"no such category": {
+			csv, "categories: Networking", "categories: Widgets",
+			`value "Widgets" is not in the set of standard categories`,
+		},
 		"a warning, no examples": {csv, "alm-examples", "examples", "example annotations not found"},
 		"a warning, the channel": {annotations, "stable", "weekly", "not following the recommended naming convention"},
-		"a definition is missing": {"manifests/widgets.example_widgets.yaml", "kind: CustomResourceDefinition",
-			"kind: ConfigMap", "not found in bundle"},
-		"no package": {annotations, "package.v1: widget-operator", "package.v1: ''",
-			"package, channels and default channel have to be there"},
-		"a removed API": {"manifests/manager_policy_v1_poddisruptionbudget.yaml", "policy/v1",
-			"policy/v1beta1", "this bundle is using APIs which were deprecated and removed in v1.25"},
+		"a definition is missing": {
+			"manifests/widgets.example_widgets.yaml", "kind: CustomResourceDefinition",
+			"kind: ConfigMap", "not found in bundle",
+		},
+		"no package": {
+			annotations, "package.v1: widget-operator", "package.v1: ''",
+			"package, channels and default channel have to be there",
+		},
+		"a removed API": {
+			"manifests/manager_policy_v1_poddisruptionbudget.yaml", "policy/v1",
+			"policy/v1beta1", "this bundle is using APIs which were deprecated and removed in v1.25",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			folder := t.TempDir()

@@ -71,8 +71,10 @@ metadata: {name: license-operator-monitor, namespace: here}
 )
 
 func input(installation, monitoring string) Input {
-	return Input{Version: "v1.2.3", Installation: strings.NewReader(installation),
-		Monitoring: strings.NewReader(monitoring)}
+	return Input{
+		Version: "v1.2.3", Installation: strings.NewReader(installation),
+		Monitoring: strings.NewReader(monitoring),
+	}
 }
 
 func TestFiles(t *testing.T) {
@@ -183,12 +185,16 @@ spec:
 		t.Fatal(err)
 	}
 	wantValues := map[string]any{
-		"image": map[string]any{"repository": "registry.example.com:5000/tools/license-operator", "tag": "",
-			"pullPolicy": "Always"},
+		"image": map[string]any{
+			"repository": "registry.example.com:5000/tools/license-operator", "tag": "",
+			"pullPolicy": "Always",
+		},
 		"imagePullSecrets": []any{}, "replicaCount": 2.0, "env": []any{}, "priorityClassName": "",
 		"tolerations": []any{},
-		"settings": map[string]any{"maxRestriction": "", "alertsLabels": map[string]any{}, "alertsNamespace": "",
-			"runbookBaseURL": ""},
+		"settings": map[string]any{
+			"maxRestriction": "", "alertsLabels": map[string]any{}, "alertsNamespace": "",
+			"runbookBaseURL": "",
+		},
 		"resources":      map[string]any{"limits": map[string]any{"memory": "1G"}},
 		"nodeSelector":   map[string]any{"os": "linux"},
 		"affinity":       map[string]any{"podAntiAffinity": map[string]any{}},
@@ -211,23 +217,35 @@ func TestFilesRefusesWhatItWouldGetWrong(t *testing.T) {
 		want string
 	}{
 		"no version": {Input{Version: "latest"}, `"latest" is no version of a release: make chart VERSION=v1.2.3`},
-		"no namespace": {replaced("kind: Namespace", "kind: ConfigMap"),
-			"an installation has no Namespace: is this what hack/manifests prints?"},
-		"no Deployment": {replaced("kind: Deployment", "kind: DaemonSet"),
-			"an installation has 0 Deployments, and this knows values for one"},
-		"no ServiceMonitor": {input(installation, ""),
-			"config/prometheus has 0 ServiceMonitors, and this knows values for one"},
-		"no kind": {replaced("kind: Deployment", ""),
-			"reading what an installation consists of: an object has no kind or no name: map["},
+		"no namespace": {
+			replaced("kind: Namespace", "kind: ConfigMap"),
+			"an installation has no Namespace: is this what hack/manifests prints?",
+		},
+		"no Deployment": {
+			replaced("kind: Deployment", "kind: DaemonSet"),
+			"an installation has 0 Deployments, and this knows values for one",
+		},
+		"no ServiceMonitor": {
+			input(installation, ""),
+			"config/prometheus has 0 ServiceMonitors, and this knows values for one",
+		},
+		"no kind": {
+			replaced("kind: Deployment", ""),
+			"reading what an installation consists of: an object has no kind or no name: map[",
+		},
 		"the namespace in words": {replaced("calico-system", "here.svc"), "ClusterRoleBinding " +
 			"license-operator-manager-rolebinding: subjects[1].namespace has the namespace here within it"},
-		"an object twice": {replaced("kind: Deployment", "kind: ClusterRoleBinding\nmetadata: {name: "+
-			"license-operator-manager-rolebinding}\n---\nkind: Deployment"),
-			"ClusterRoleBinding license-operator-manager-rolebinding is there twice"},
+		"an object twice": {
+			replaced("kind: Deployment", "kind: ClusterRoleBinding\nmetadata: {name: "+
+				"license-operator-manager-rolebinding}\n---\nkind: Deployment"),
+			"ClusterRoleBinding license-operator-manager-rolebinding is there twice",
+		},
 		"no node selector": {replaced("nodeSelector: {os: linux}", ""), "the Deployment: " +
 			"spec.template.spec.nodeSelector is no map[string]interface {}, of which the chart could make a value"},
-		"a marker": {replaced("name: calico", "name: helm-template-text-0-"),
-			`none may say "helm-template-text-" itself`},
+		"a marker": {
+			replaced("name: calico", "name: helm-template-text-0-"),
+			`none may say "helm-template-text-" itself`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := Files(test.in); err == nil || !strings.Contains(err.Error(), test.want) {
@@ -257,14 +275,18 @@ func TestSplitImage(t *testing.T) {
 
 // Whatever an object says, Helm's template engine gives it back: braces, markers of YAML and all.
 func TestWhatAnObjectSaysIsNoTemplate(t *testing.T) {
-	pieces := rapid.SampledFrom([]string{"{{", "}}", "{", "}", "{{-", "-}}", "{{/*", "`", `"`, "'", ": ", "\n", "#",
-		" ", "- ", "|", "a", "{{ end }}", "%", "ü", "0", "true"})
+	pieces := rapid.SampledFrom([]string{
+		"{{", "}}", "{", "}", "{{-", "-}}", "{{/*", "`", `"`, "'", ": ", "\n", "#",
+		" ", "- ", "|", "a", "{{ end }}", "%", "ü", "0", "true",
+	})
 	rapid.Check(t, func(t *rapid.T) {
 		said := strings.Join(rapid.SliceOf(pieces).Draw(t, "said"), "")
 		key := "k" + strings.Join(rapid.SliceOf(pieces).Draw(t, "key"), "")
 		object := func() map[string]any {
-			return map[string]any{"kind": "Thing", "metadata": map[string]any{"name": "thing"},
-				"spec": map[string]any{key: []any{said}, "x": "old"}}
+			return map[string]any{
+				"kind": "Thing", "metadata": map[string]any{"name": "thing"},
+				"spec": map[string]any{key: []any{said}, "x": "old"},
+			}
 		}
 		one := &templated{object: &unstructured.Unstructured{Object: object()}}
 		one.set("{{ .New }}", "spec", "x")

@@ -47,14 +47,20 @@ func plain(code int, body string) answer {
 
 var (
 	passed          = answer{Code: http.StatusOK, Type: "text/plain", Body: "served"}
-	unauthenticated = answer{Code: http.StatusUnauthorized, Challenge: "Bearer", Type: "text/plain; charset=utf-8",
-		Body: unknownToken}
-	withoutToken = answer{Code: http.StatusUnauthorized, Challenge: "Bearer", Type: "text/plain; charset=utf-8",
-		Body: noToken}
+	unauthenticated = answer{
+		Code: http.StatusUnauthorized, Challenge: "Bearer", Type: "text/plain; charset=utf-8",
+		Body: unknownToken,
+	}
+	withoutToken = answer{
+		Code: http.StatusUnauthorized, Challenge: "Bearer", Type: "text/plain; charset=utf-8",
+		Body: noToken,
+	}
 	denied    = plain(http.StatusForbidden, notAllowed)
 	notAsked  = plain(http.StatusServiceUnavailable, cannotAsk)
-	throttled = answer{Code: http.StatusTooManyRequests, RetryAfter: "1", Type: "text/plain; charset=utf-8",
-		Body: tooMany}
+	throttled = answer{
+		Code: http.StatusTooManyRequests, RetryAfter: "1", Type: "text/plain; charset=utf-8",
+		Body: tooMany,
+	}
 )
 
 // asked is how often the API server was asked.
@@ -86,8 +92,10 @@ func newWorld(t *testing.T) *world {
 	w := &world{
 		FakePassiveClock: clocktesting.NewFakePassiveClock(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)),
 		log:              &record{},
-		users: map[string]authenticationv1.UserInfo{"good": {Username: "scraper"},
-			"strange": {Username: "stranger"}},
+		users: map[string]authenticationv1.UserInfo{
+			"good":    {Username: "scraper"},
+			"strange": {Username: "stranger"},
+		},
 		allowed: map[string]bool{"scraper": true},
 		instead: map[string]http.HandlerFunc{},
 	}
@@ -190,8 +198,10 @@ func (w *world) do(r *http.Request) answer {
 	recorder := httptest.NewRecorder()
 	w.handler.ServeHTTP(recorder, r)
 	h := recorder.Header()
-	return answer{Code: recorder.Code, Challenge: h.Get("WWW-Authenticate"), RetryAfter: h.Get("Retry-After"),
-		Type: h.Get("Content-Type"), Body: recorder.Body.String()}
+	return answer{
+		Code: recorder.Code, Challenge: h.Get("WWW-Authenticate"), RetryAfter: h.Get("Retry-After"),
+		Type: h.Get("Content-Type"), Body: recorder.Body.String(),
+	}
 }
 
 // get gets /metrics with the values of the header Authorization.

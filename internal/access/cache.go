@@ -155,8 +155,10 @@ func (d *decisionCache[T]) limiterOf(key [sha256.Size]byte) *rate.Limiter {
 func (d *decisionCache[T]) reject(err error, log logr.Logger, resource string) *rejection {
 	switch {
 	case errors.Is(err, errTooMany):
-		return &rejection{code: http.StatusTooManyRequests, reason: err.Error(),
-			text: "Too many requests: retry in 1 second."}
+		return &rejection{
+			code: http.StatusTooManyRequests, reason: err.Error(),
+			text: "Too many requests: retry in 1 second.",
+		}
 	case !errors.Is(err, errGone):
 		kind := unavailable
 		if e, ok := errors.AsType[*apiError](err); ok {
@@ -167,8 +169,10 @@ func (d *decisionCache[T]) reject(err error, log logr.Logger, resource string) *
 				"resource", resource)
 		}
 	}
-	return &rejection{code: http.StatusServiceUnavailable, reason: err.Error(),
-		text: "Cannot ask the API server for authentication and authorization: see the operator's log, then retry."}
+	return &rejection{
+		code: http.StatusServiceUnavailable, reason: err.Error(),
+		text: "Cannot ask the API server for authentication and authorization: see the operator's log, then retry.",
+	}
 }
 
 // shouldLog reports whether an error of a kind is to be logged now.

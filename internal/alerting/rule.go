@@ -46,8 +46,10 @@ const (
 // spec (with their defaults) only, not on its status.
 func Rule(product *api.LicensedProduct, o Options) *monitoringv1.PrometheusRule {
 	return &monitoringv1.PrometheusRule{
-		TypeMeta: metav1.TypeMeta{APIVersion: monitoringv1.SchemeGroupVersion.String(),
-			Kind: monitoringv1.PrometheusRuleKind},
+		TypeMeta: metav1.TypeMeta{
+			APIVersion: monitoringv1.SchemeGroupVersion.String(),
+			Kind:       monitoringv1.PrometheusRuleKind,
+		},
 		ObjectMeta: metav1.ObjectMeta{
 			Name:      RuleName(product.Name),
 			Namespace: o.Namespace,

@@ -293,22 +293,36 @@ func TestTexts(t *testing.T) {
 		vendor, renewalURL string
 		wantRenewal        string
 	}{
-		"plain": {"Acme", "https://acme.example/renew",
-			"Get a license at https://acme.example/renew and apply it as a LicenseKey"},
+		"plain": {
+			"Acme", "https://acme.example/renew",
+			"Get a license at https://acme.example/renew and apply it as a LicenseKey",
+		},
 		"no renewal URL": {"Acme", "", "Get a license from Acme and apply it as a LicenseKey"},
-		"an action": {"{{ .Labels.nothing }}", "https://acme.example/{{end}}",
-			"Get a license at https://acme.example/{{end}} and apply it as a LicenseKey"},
+		"an action": {
+			"{{ .Labels.nothing }}", "https://acme.example/{{end}}",
+			"Get a license at https://acme.example/{{end}} and apply it as a LicenseKey",
+		},
 		"an action that is cut short": {"{{", "", "Get a license from {{ and apply it as a LicenseKey"},
-		"braces": {"}}{{{}}}}{", "https://acme.example/{",
-			"Get a license at https://acme.example/{ and apply it as a LicenseKey"},
-		"a comment, trimming": {"Acme {{- /* a */ -}} Ltd", "",
-			"Get a license from Acme {{- /* a */ -}} Ltd and apply it as a LicenseKey"},
-		"quotes and backslashes": {"\"A'c`m\\e\\\"", "",
-			"Get a license from \"A'c`m\\e\\\" and apply it as a LicenseKey"},
-		"lines, and no ASCII": {"Acme\r\n\tÄ☃\u2028\U0001F511", "",
-			"Get a license from Acme\r\n\tÄ☃\u2028\U0001F511 and apply it as a LicenseKey"},
-		"formats": {"100%s %d $value $labels", "https://acme.example/%7Bx%7D",
-			"Get a license at https://acme.example/%7Bx%7D and apply it as a LicenseKey"},
+		"braces": {
+			"}}{{{}}}}{", "https://acme.example/{",
+			"Get a license at https://acme.example/{ and apply it as a LicenseKey",
+		},
+		"a comment, trimming": {
+			"Acme {{- /* a */ -}} Ltd", "",
+			"Get a license from Acme {{- /* a */ -}} Ltd and apply it as a LicenseKey",
+		},
+		"quotes and backslashes": {
+			"\"A'c`m\\e\\\"", "",
+			"Get a license from \"A'c`m\\e\\\" and apply it as a LicenseKey",
+		},
+		"lines, and no ASCII": {
+			"Acme\r\n\tÄ☃\u2028\U0001F511", "",
+			"Get a license from Acme\r\n\tÄ☃\u2028\U0001F511 and apply it as a LicenseKey",
+		},
+		"formats": {
+			"100%s %d $value $labels", "https://acme.example/%7Bx%7D",
+			"Get a license at https://acme.example/%7Bx%7D and apply it as a LicenseKey",
+		},
 	} {
 		for _, mode := range []api.RestrictionMode{"", api.RestrictionReadOnly, api.RestrictionDefaultTierOnly} {
 			t.Run(name+" "+string(mode), func(t *testing.T) {
@@ -348,8 +362,10 @@ func expand(t *testing.T, text string) string {
 	}
 	var expanded strings.Builder
 	if err := parsed.Execute(&expanded,
-		map[string]any{"Labels": map[string]string{"product": "acme-mesh", "license_key": "acme-mesh-2027"},
-			"Value": 12.0}); err != nil {
+		map[string]any{
+			"Labels": map[string]string{"product": "acme-mesh", "license_key": "acme-mesh-2027"},
+			"Value":  12.0,
+		}); err != nil {
 		t.Fatalf("does not expand: %v\n%s", err, text)
 	}
 	return expanded.String()

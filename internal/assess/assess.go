@@ -174,8 +174,10 @@ func (a *Assessor) judge(
 	}
 	e, known := before[key.UID]
 	if !known || e.version != key.ResourceVersion || e.secretVersion != key.SecretVersion || !e.IsFor(terms) {
-		e = examined{key.ResourceVersion, key.SecretVersion,
-			a.verifier.Examine(key.Token, key.Spec.Certificate, terms)}
+		e = examined{
+			key.ResourceVersion, key.SecretVersion,
+			a.verifier.Examine(key.Token, key.Spec.Certificate, terms),
+		}
 	}
 	if key.UID != "" {
 		remembered[key.UID] = e

@@ -96,13 +96,19 @@ func TestAssess(t *testing.T) {
 	broken.Token = strings.Repeat("x", 3)
 	got := NewAssessor("uid").Assess(at(now), "mesh", w.product, []Key{good, staged, missing, broken})
 	want := map[string]said{
-		"good": {api.LicenseKeyValid, api.ReasonVerified,
-			`License "license-of-good", issued to "Initech", is verified.`, true},
-		"staged": {api.LicenseKeyNotYetValid, api.ReasonVerified,
-			`License "license-of-staged", issued to "Initech", is verified.`, false},
+		"good": {
+			api.LicenseKeyValid, api.ReasonVerified,
+			`License "license-of-good", issued to "Initech", is verified.`, true,
+		},
+		"staged": {
+			api.LicenseKeyNotYetValid, api.ReasonVerified,
+			`License "license-of-staged", issued to "Initech", is verified.`, false,
+		},
 		"missing": {api.LicenseKeyInvalid, api.ReasonSecretNotFound, "Secret not found.", false},
-		"broken": {api.LicenseKeyInvalid, api.ReasonTokenMalformed,
-			got.Findings["broken"].Message, false},
+		"broken": {
+			api.LicenseKeyInvalid, api.ReasonTokenMalformed,
+			got.Findings["broken"].Message, false,
+		},
 	}
 	if diff := cmp.Diff(want, saidOf(got)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -115,8 +121,10 @@ func TestAssess(t *testing.T) {
 func TestAssessWithoutAProduct(t *testing.T) {
 	w := newWorld(t)
 	got := NewAssessor("uid").Assess(at(now), "mesh", nil, []Key{w.key(t, "a", now)})
-	want := map[string]said{"a": {api.LicenseKeyInvalid, api.ReasonProductNotFound,
-		got.Findings["a"].Message, false}}
+	want := map[string]said{"a": {
+		api.LicenseKeyInvalid, api.ReasonProductNotFound,
+		got.Findings["a"].Message, false,
+	}}
 	if diff := cmp.Diff(want, saidOf(got)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -193,11 +201,15 @@ func TestChanged(t *testing.T) {
 		"nothing":         {first, assess(now.Add(time.Minute), w.product, one, two), nil},
 		"a key is edited": {first, assess(now, w.product, edited, two), []string{"one"}},
 		"a key is gone":   {first, assess(now, w.product, two), []string{"two"}}, // it is the active one now
-		"the active one expires": {first, assess(now.Add(day-90*time.Minute), w.product, one, two),
-			[]string{"one", "two"}},
+		"the active one expires": {
+			first, assess(now.Add(day-90*time.Minute), w.product, one, two),
+			[]string{"one", "two"},
+		},
 		"the product goes": {first, assess(now, nil, one, two), []string{"one", "two"}},
-		"the product comes": {assess(now, nil, one, two), assess(now, w.product, one, two),
-			[]string{"one", "two"}},
+		"the product comes": {
+			assess(now, nil, one, two), assess(now, w.product, one, two),
+			[]string{"one", "two"},
+		},
 		"there is no key at all": {first, assess(now, w.product), nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -96,10 +96,14 @@ func TestStepShowsWithoutAnotherResponse(t *testing.T) {
 
 func TestWrapTransportObservesTheDateHeader(t *testing.T) {
 	m := newMachine()
-	dates := []string{"", "not a date", m.look().Wall.Add(-time.Hour).Format(http.TimeFormat),
-		m.look().Wall.Format(http.TimeFormat)}
-	want := []license.ClockAgreement{license.ClocksUnknown, license.ClocksUnknown, license.ClocksDisagree,
-		license.ClocksAgree}
+	dates := []string{
+		"", "not a date", m.look().Wall.Add(-time.Hour).Format(http.TimeFormat),
+		m.look().Wall.Format(http.TimeFormat),
+	}
+	want := []license.ClockAgreement{
+		license.ClocksUnknown, license.ClocksUnknown, license.ClocksDisagree,
+		license.ClocksAgree,
+	}
 	request := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header()["Date"] = []string{dates[request]}
@@ -148,7 +152,8 @@ func TestWatch(t *testing.T) {
 		"the API server tells its time":       {func(m *machine, c *clock.Clock) { c.ObserveServer(m.look().Wall) }, 1},
 		"the process is held up for a minute": {func(m *machine, _ *clock.Clock) { m.pass(time.Minute) }, 0},
 		"the API server's clock is far behind": {func(m *machine,
-			c *clock.Clock) {
+			c *clock.Clock,
+		) {
 			c.ObserveServer(m.look().Wall.Add(-time.Hour))
 		}, 1},
 	} {

@@ -58,8 +58,10 @@ func BenchmarkScrape(b *testing.B) {
 		key := api.LicenseKey{
 			ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("key-%04d", i)},
 			Spec:       api.LicenseKeySpec{ProductName: product.Name},
-			Status: api.LicenseKeyStatus{State: api.LicenseKeyValid, LicenseID: fmt.Sprintf("L-%04d", i),
-				Customer: "Example GmbH"},
+			Status: api.LicenseKeyStatus{
+				State: api.LicenseKeyValid, LicenseID: fmt.Sprintf("L-%04d", i),
+				Customer: "Example GmbH",
+			},
 		}
 		product.Status = api.LicensedProductStatus{
 			State: api.LicensedProductValid, ActiveLicenseKeyName: key.Name,

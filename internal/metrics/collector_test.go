@@ -51,8 +51,10 @@ func product(name string, status api.LicensedProductStatus) *api.LicensedProduct
 }
 
 func key(name, product string, status api.LicenseKeyStatus) *api.LicenseKey {
-	return &api.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: api.LicenseKeySpec{ProductName: product},
-		Status: status}
+	return &api.LicenseKey{
+		ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: api.LicenseKeySpec{ProductName: product},
+		Status: status,
+	}
 }
 
 // licensed is the status of a product with an active key of that name.
@@ -65,8 +67,10 @@ func licensed(state api.LicensedProductState, keyName string) api.LicensedProduc
 }
 
 func verified(state api.LicenseKeyState) api.LicenseKeyStatus {
-	return api.LicenseKeyStatus{State: state, LicenseID: "A-1", Customer: "Example GmbH", ExpiryTime: at(expiry),
-		GraceEndTime: at(graceEnd)}
+	return api.LicenseKeyStatus{
+		State: state, LicenseID: "A-1", Customer: "Example GmbH", ExpiryTime: at(expiry),
+		GraceEndTime: at(graceEnd),
+	}
 }
 
 func limit(name string, value int64) api.Limit { return api.Limit{Name: name, Value: &value} }
@@ -278,18 +282,24 @@ license_state{product="mesh",state="Valid"} 0
 				// More bypasses than are named.
 				product("bypassed", api.LicensedProductStatus{
 					State: api.LicensedProductUnlicensed,
-					Restriction: &api.RestrictionStatus{State: api.RestrictionActive, InForce: inForce("security"),
+					Restriction: &api.RestrictionStatus{
+						State: api.RestrictionActive, InForce: inForce("security"),
 						Bypasses: &api.RestrictionBypasses{
 							Total: 40,
-							Policies: []api.BypassingPolicy{{Kind: "GlobalNetworkPolicy", Name: "security.first",
-								Tier: "security", Reason: api.BypassSortsFirst}},
-						}},
+							Policies: []api.BypassingPolicy{{
+								Kind: "GlobalNetworkPolicy", Name: "security.first",
+								Tier: "security", Reason: api.BypassSortsFirst,
+							}},
+						},
+					},
 				}),
 				// As on a cluster without tiers.
 				product("nothing-to-restrict", api.LicensedProductStatus{
 					State: api.LicensedProductUnlicensed,
-					Restriction: &api.RestrictionStatus{State: api.RestrictionActive, InForce: inForce(),
-						Bypasses: &api.RestrictionBypasses{}},
+					Restriction: &api.RestrictionStatus{
+						State: api.RestrictionActive, InForce: inForce(),
+						Bypasses: &api.RestrictionBypasses{},
+					},
 				}),
 				product("paused", api.LicensedProductStatus{
 					State: api.LicensedProductUnlicensed,
@@ -422,8 +432,10 @@ license_state{product="mesh",state="Valid"} 0
 			objects: []client.Object{product("mesh", api.LicensedProductStatus{
 				State: api.LicensedProductGracePeriod, ActiveLicenseKeyName: "mesh-2026",
 				ExpiryTime: at(expiry), TimeMark: at(expiry.Add(24 * time.Hour)),
-				Conditions: []metav1.Condition{{Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue,
-					Reason: api.ReasonBehindMark}},
+				Conditions: []metav1.Condition{{
+					Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue,
+					Reason: api.ReasonBehindMark,
+				}},
 			})},
 			clock: now,
 			want: `
@@ -573,12 +585,15 @@ func TestDescriptors(t *testing.T) {
 }
 
 func TestScrapeFailsWhereTheCacheDoes(t *testing.T) {
-	for name, of := range map[string]client.ObjectList{"LicenseKeys": &api.LicenseKeyList{},
-		"LicensedProducts": &api.LicensedProductList{}} {
+	for name, of := range map[string]client.ObjectList{
+		"LicenseKeys":      &api.LicenseKeyList{},
+		"LicensedProducts": &api.LicensedProductList{},
+	} {
 		t.Run(name, func(t *testing.T) {
 			failing := interceptor.NewClient(inMemory(t, everything()...), interceptor.Funcs{
 				List: func(ctx context.Context, c client.WithWatch, list client.ObjectList,
-					options ...client.ListOption) error {
+					options ...client.ListOption,
+				) error {
 					if cmp.Equal(list, of) {
 						return errors.New("no such informer")
 					}

@@ -48,4 +48,6 @@ func ConditionStatus(isTrue bool) metav1.ConditionStatus {
 }
 
 // SingleLine is the text of an error on one line, as part of a sentence: joined errors have a line each.
-func SingleLine(err error) string { return text.SingleLine(strings.ReplaceAll(err.Error(), "\n", "; ")) }
+func SingleLine(err error) string {
+	return text.SingleLine(strings.ReplaceAll(err.Error(), "\n", "; "))
+}

@@ -42,8 +42,10 @@ func Archive(encoded []byte, made time.Time) ([]byte, error) {
 	// What a tar adds: a header, padding, and its end.
 	archive.Grow(len(encoded) + 10<<10)
 	w := tar.NewWriter(&archive)
-	header := &tar.Header{Name: ArchivedName, Mode: 0o644, Size: int64(len(encoded)),
-		ModTime: made.UTC().Truncate(time.Second), Format: tar.FormatUSTAR}
+	header := &tar.Header{
+		Name: ArchivedName, Mode: 0o644, Size: int64(len(encoded)),
+		ModTime: made.UTC().Truncate(time.Second), Format: tar.FormatUSTAR,
+	}
 	if err := w.WriteHeader(header); err != nil {
 		return nil, fmt.Errorf("archiving the report: %w", err)
 	}

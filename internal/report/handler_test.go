@@ -45,41 +45,71 @@ func TestReadRequest(t *testing.T) {
 		"a product":              {query: "product=acme-mesh", want: answer{Product: "acme-mesh", Format: "json"}},
 		"all products, as a tar": {query: "product=*&format=tar", want: answer{Product: "*", Format: "tar"}},
 		"HEAD":                   {method: http.MethodHead, want: answer{Format: "json"}},
-		"POST": {method: http.MethodPost,
-			want: answer{Code: 405, Text: "Method not allowed: use GET."}},
-		"a browser": {accept: []string{"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"},
-			want: answer{Format: "json"}},
+		"POST": {
+			method: http.MethodPost,
+			want:   answer{Code: 405, Text: "Method not allowed: use GET."},
+		},
+		"a browser": {
+			accept: []string{"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"},
+			want:   answer{Format: "json"},
+		},
 		"accepting a tar": {accept: []string{"application/x-tar"}, want: answer{Format: "tar"}},
-		"preferring a tar": {accept: []string{"application/json;q=0.5", "application/x-tar"},
-			want: answer{Format: "tar"}},
-		"the query wins": {query: "format=json", accept: []string{"application/x-tar"},
-			want: answer{Format: "json"}},
+		"preferring a tar": {
+			accept: []string{"application/json;q=0.5", "application/x-tar"},
+			want:   answer{Format: "tar"},
+		},
+		"the query wins": {
+			query: "format=json", accept: []string{"application/x-tar"},
+			want: answer{Format: "json"},
+		},
 		"accepting HTML alone":   {accept: []string{"text/html"}, want: answer{Code: 406, Text: whatToAccept}},
 		"accepting what is none": {accept: []string{";;;,,,/;q=;q"}, want: answer{Code: 406, Text: whatToAccept}},
-		"accepting very much": {accept: []string{strings.Repeat("a/b;q=0.1,", 1000) + "application/json"},
-			want: answer{Code: 406, Text: whatToAccept}},
-		"accepting in very many headers": {accept: strings.Split(strings.Repeat("a/b ", 2000), " "),
-			want: answer{Code: 406, Text: whatToAccept}},
+		"accepting very much": {
+			accept: []string{strings.Repeat("a/b;q=0.1,", 1000) + "application/json"},
+			want:   answer{Code: 406, Text: whatToAccept},
+		},
+		"accepting in very many headers": {
+			accept: strings.Split(strings.Repeat("a/b ", 2000), " "),
+			want:   answer{Code: 406, Text: whatToAccept},
+		},
 		"accepting no JSON": {accept: []string{"application/json;q=0, */*"}, want: answer{Format: "tar"}},
 		"accepting nothing": {accept: []string{"*/*;q=0"}, want: answer{Code: 406, Text: whatToAccept}},
-		"the most specific range counts": {accept: []string{"*/*, application/x-tar;q=0.1"},
-			want: answer{Format: "json"}},
+		"the most specific range counts": {
+			accept: []string{"*/*, application/x-tar;q=0.1"},
+			want:   answer{Format: "json"},
+		},
 		"in capitals": {accept: []string{"Application/X-TAR"}, want: answer{Format: "tar"}},
-		"an unknown format": {query: "format=xml",
-			want: answer{Code: 406, Text: `Unknown format "xml": use &format=json or &format=tar.`}},
-		"an empty format": {query: "format=",
-			want: answer{Code: 406, Text: `Unknown format "": use &format=json or &format=tar.`}},
-		"a hostile format": {query: "format=%1b%5b31m" + long,
-			want: answer{Code: 406,
-				Text: `Unknown format "\x1b[31m` + long[:245] + `...": use &format=json or &format=tar.`}},
-		"an unknown parameter": {query: "prodct=a",
-			want: answer{Code: 400, Text: `Unknown parameter "prodct": ` + whatToUse}},
-		"two products": {query: "product=a&product=b",
-			want: answer{Code: 400, Text: "Duplicate parameter product: use it once."}},
-		"no query": {query: "product=%zz",
-			want: answer{Code: 400, Text: "Malformed query: " + whatToUse}},
-		"semicolons": {query: "product=a;format=tar",
-			want: answer{Code: 400, Text: "Malformed query: " + whatToUse}},
+		"an unknown format": {
+			query: "format=xml",
+			want:  answer{Code: 406, Text: `Unknown format "xml": use &format=json or &format=tar.`},
+		},
+		"an empty format": {
+			query: "format=",
+			want:  answer{Code: 406, Text: `Unknown format "": use &format=json or &format=tar.`},
+		},
+		"a hostile format": {
+			query: "format=%1b%5b31m" + long,
+			want: answer{
+				Code: 406,
+				Text: `Unknown format "\x1b[31m` + long[:245] + `...": use &format=json or &format=tar.`,
+			},
+		},
+		"an unknown parameter": {
+			query: "prodct=a",
+			want:  answer{Code: 400, Text: `Unknown parameter "prodct": ` + whatToUse},
+		},
+		"two products": {
+			query: "product=a&product=b",
+			want:  answer{Code: 400, Text: "Duplicate parameter product: use it once."},
+		},
+		"no query": {
+			query: "product=%zz",
+			want:  answer{Code: 400, Text: "Malformed query: " + whatToUse},
+		},
+		"semicolons": {
+			query: "product=a;format=tar",
+			want:  answer{Code: 400, Text: "Malformed query: " + whatToUse},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			method := test.method
@@ -126,10 +156,14 @@ func TestChoose(t *testing.T) {
 		"unknown":          {named("c", "a"), "x", `404 LicensedProduct "x" not found. Products: a, c.`},
 		"unknown, of one":  {named("a"), "x", `404 LicensedProduct "x" not found. Products: a.`},
 		"unknown, of none": {named(), "x", `404 LicensedProduct "x" not found: there are none.`},
-		"unknown, of very many": {named(many...), "x",
-			`404 LicensedProduct "x" not found. Products: ` + strings.Join(listed, ", ") + " and 10 more."},
-		"hostile": {named("a"), "\x1b[2J\n",
-			`404 LicensedProduct "\x1b[2J\n" not found. Products: a.`},
+		"unknown, of very many": {
+			named(many...), "x",
+			`404 LicensedProduct "x" not found. Products: ` + strings.Join(listed, ", ") + " and 10 more.",
+		},
+		"hostile": {
+			named("a"), "\x1b[2J\n",
+			`404 LicensedProduct "\x1b[2J\n" not found. Products: a.`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			chosen, err := choose(test.products, test.asked)

@@ -57,8 +57,10 @@ func mesh() *api.LicensedProduct {
 		Status: api.LicensedProductStatus{
 			State: api.LicensedProductValid, ActiveLicenseKeyName: "acme-mesh-2027",
 			ExpiryTime: at(2028, 1, 1), GraceEndTime: at(2028, 1, 31), CoverageEndTime: at(2029, 1, 31),
-			Limits: []api.Limit{{Name: "nodes", Value: new(int64(100))},
-				{Name: "requests", Value: new(int64(1<<63 - 1))}},
+			Limits: []api.Limit{
+				{Name: "nodes", Value: new(int64(100))},
+				{Name: "requests", Value: new(int64(1<<63 - 1))},
+			},
 			Usage: used(73, 292),
 			MonthlyPeaks: []api.MonthlyPeak{
 				{Month: "2027-02", Usage: used(80, 300)},
@@ -67,11 +69,15 @@ func mesh() *api.LicensedProduct {
 			TrustAnchors: certificates("the root", "another"),
 			Restriction: &api.RestrictionStatus{
 				State: api.RestrictionPaused, EffectiveTime: at(2029, 1, 31), MaxMode: api.RestrictionReadOnly,
-				Pause: &api.RestrictionPause{SinceTime: at(2027, 3, 8), UntilTime: at(2027, 3, 11),
-					Reason: "Jane is on it"},
+				Pause: &api.RestrictionPause{
+					SinceTime: at(2027, 3, 8), UntilTime: at(2027, 3, 11),
+					Reason: "Jane is on it",
+				},
 				Preview: &api.RestrictionPreview{Mode: api.RestrictionReadOnly},
-				SparedTiers: []api.SparedTier{{Name: "kube", Reason: api.TierSparedSystem},
-					{Name: "payments", Reason: api.TierSparedNever}},
+				SparedTiers: []api.SparedTier{
+					{Name: "kube", Reason: api.TierSparedSystem},
+					{Name: "payments", Reason: api.TierSparedNever},
+				},
 			},
 		},
 	}
@@ -122,12 +128,16 @@ func keyOf(product, name, id string) *api.LicenseKey {
 func factsOf(products ...*api.LicensedProduct) *Facts {
 	return &Facts{
 		Time: present, OperatorVersion: "v1.2.3", ClusterUID: "11111111-2222-3333-4444-555555555555",
-		System: SystemInfo{Cores: 4, Hostname: "license-operator-controller-manager-6d9f-x2v8k",
-			Uname: "Linux x86_64"},
+		System: SystemInfo{
+			Cores: 4, Hostname: "license-operator-controller-manager-6d9f-x2v8k",
+			Uname: "Linux x86_64",
+		},
 		Cluster:  Cluster{Version: "v1.37.2", Namespaces: new(int64(12)), Users: new(int64(61))},
 		Products: products,
-		Keys: map[string]*api.LicenseKey{"acme-mesh-2027": keyOf("acme-mesh", "acme-mesh-2027", "L-2027"),
-			"gateway-2026": keyOf("gateway", "gateway-2026", "G-2026")},
+		Keys: map[string]*api.LicenseKey{
+			"acme-mesh-2027": keyOf("acme-mesh", "acme-mesh-2027", "L-2027"),
+			"gateway-2026":   keyOf("gateway", "gateway-2026", "G-2026"),
+		},
 	}
 }
 
@@ -138,9 +148,11 @@ func TestReport(t *testing.T) {
 	noneOfAll := factsOf()
 	noneOfAll.OfAll = true
 	poor := factsOf(fresh())
-	poor.Cluster = Cluster{Version: "v1.37.2",
+	poor.Cluster = Cluster{
+		Version: "v1.37.2",
 		Warnings: []string{"rbac_users: missing, since the operator is not allowed to list rolebindings and " +
-			"clusterrolebindings."}}
+			"clusterrolebindings."},
+	}
 	unknown := mesh()
 	unknown.Status = api.LicensedProductStatus{}
 	unknown.Spec.TrustAnchors = certificates("the root")
@@ -249,7 +261,8 @@ func TestReportTellsNoSecrets(t *testing.T) {
 	product.Spec.RenewalURL, product.Spec.Audience = secret, secret
 	product.Spec.Revocations = []api.Revocation{{LicenseID: secret, CertificateSHA256: secret}}
 	product.Spec.Usage = &api.UsageSpec{
-		NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{secret: secret}}}
+		NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{secret: secret}},
+	}
 	product.Spec.Restriction.TierSelector = product.Spec.Usage.NodeSelector
 	product.Spec.TrustAnchors = certificates(secret)
 	product.Status.TrustAnchors = certificates(secret)
@@ -259,10 +272,14 @@ func TestReportTellsNoSecrets(t *testing.T) {
 	restriction := product.Status.Restriction
 	restriction.SparedNamespace, restriction.Pause.Reason = secret, secret
 	restriction.SparedTiers = append(restriction.SparedTiers, api.SparedTier{Name: secret, Reason: api.TierSparedNever})
-	restriction.InForce = &api.RestrictionInForce{Mode: api.RestrictionReadOnly, Message: secret,
-		SinceTime: at(2027, 1, 1), Tiers: []api.RestrictedTier{{Name: secret}}}
-	restriction.Bypasses = &api.RestrictionBypasses{Total: 1,
-		Policies: []api.BypassingPolicy{{Name: secret, Namespace: secret, Tier: secret}}}
+	restriction.InForce = &api.RestrictionInForce{
+		Mode: api.RestrictionReadOnly, Message: secret,
+		SinceTime: at(2027, 1, 1), Tiers: []api.RestrictedTier{{Name: secret}},
+	}
+	restriction.Bypasses = &api.RestrictionBypasses{
+		Total:    1,
+		Policies: []api.BypassingPolicy{{Name: secret, Namespace: secret, Tier: secret}},
+	}
 	key := keyOf("acme-mesh", "acme-mesh-2027", "L-2027")
 	key.Labels, key.Annotations = product.Labels, product.Annotations
 	key.Spec.Token, key.Spec.Certificate = secret, certificates(secret)
@@ -343,8 +360,10 @@ func TestAnyoneCanRecomputeTheChecksum(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, vendor := range []string{"Acme\u2028Inc", "Acme\u2029", "Acme\u007f", "Acme\b\f\u0000", "\U0001f600\ue000",
-		`\u2028 "quoted" <&>`} {
+	for _, vendor := range []string{
+		"Acme\u2028Inc", "Acme\u2029", "Acme\u007f", "Acme\b\f\u0000", "\U0001f600\ue000",
+		`\u2028 "quoted" <&>`,
+	} {
 		product := mesh()
 		product.Spec.Vendor = vendor
 		if contents[vendor], err = Make(factsOf(product)).Encode(); err != nil {

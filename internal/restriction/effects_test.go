@@ -27,8 +27,10 @@ func TestEffectsAreBounded(t *testing.T) {
 	var bypasses []api.BypassingPolicy
 	for i := range 1001 {
 		name := fmt.Sprintf("tier-%04d", i)
-		effect := restriction.TierEffect{Tier: name, Mode: defaultTierOnly, Policies: make([]calico.PolicyRef, 3),
-			Allow: 2, Deny: 1}
+		effect := restriction.TierEffect{
+			Tier: name, Mode: defaultTierOnly, Policies: make([]calico.PolicyRef, 3),
+			Allow: 2, Deny: 1,
+		}
 		if i%100 == 7 {
 			for _, bypass := range []string{"a", "b"} {
 				effect.Bypasses = append(effect.Bypasses, api.BypassingPolicy{
@@ -59,25 +61,39 @@ func TestEffectsOfAPlan(t *testing.T) {
 		Order: new(calico.PassOrder), ForPods: true, Denies: true,
 	}
 	plan := restriction.MakePlan(restriction.Seen{
-		Tiers: []calico.Tier{{Name: "default"}, {Name: "security"}, {Name: "leaving", Deleting: true},
-			{Name: "mine", Labels: labels.Set{calico.NeverLabel: calico.NeverValue}}},
+		Tiers: []calico.Tier{
+			{Name: "default"},
+			{Name: "security"},
+			{Name: "leaving", Deleting: true},
+			{Name: "mine", Labels: labels.Set{calico.NeverLabel: calico.NeverValue}},
+		},
 		Policies: []calico.Policy{
 			first,
-			{Kind: calico.NetworkPolicy, Namespace: "shop", Name: "security.allow", Tier: "security",
-				ForPods: true, Allows: true},
-			{Kind: calico.NetworkPolicy, Namespace: "shop", Name: "leaving.deny", Tier: "leaving", ForPods: true,
-				Denies: true},
+			{
+				Kind: calico.NetworkPolicy, Namespace: "shop", Name: "security.allow", Tier: "security",
+				ForPods: true, Allows: true,
+			},
+			{
+				Kind: calico.NetworkPolicy, Namespace: "shop", Name: "leaving.deny", Tier: "leaving", ForPods: true,
+				Denies: true,
+			},
 		},
-	}, []restriction.Product{{Name: "acme-mesh", Mode: defaultTierOnly, TierSelector: labels.Everything(), Due: true,
-		Since: epoch}}, open)
+	}, []restriction.Product{{
+		Name: "acme-mesh", Mode: defaultTierOnly, TierSelector: labels.Everything(), Due: true,
+		Since: epoch,
+	}}, open)
 	want := restriction.Effects{
 		Tiers:    []api.RestrictedTier{{Name: "leaving", Mode: readOnly}, {Name: "security", Mode: defaultTierOnly}},
 		Policies: affecting(2, 1, 1),
-		Spared: []api.SparedTier{{Name: "default", Reason: api.TierSparedBuiltIn},
-			{Name: "mine", Reason: api.TierSparedNever}},
+		Spared: []api.SparedTier{
+			{Name: "default", Reason: api.TierSparedBuiltIn},
+			{Name: "mine", Reason: api.TierSparedNever},
+		},
 		Bypasses: &api.RestrictionBypasses{Total: 2, Policies: []api.BypassingPolicy{
-			{Kind: "NetworkPolicy", Namespace: "shop", Name: "leaving.deny", Tier: "leaving",
-				Reason: api.BypassTierDeleting},
+			{
+				Kind: "NetworkPolicy", Namespace: "shop", Name: "leaving.deny", Tier: "leaving",
+				Reason: api.BypassTierDeleting,
+			},
 			{Kind: "GlobalNetworkPolicy", Name: "security.first", Tier: "security", Reason: api.BypassSortsFirst},
 		}},
 	}

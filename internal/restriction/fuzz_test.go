@@ -102,8 +102,10 @@ func FuzzPolicyOf(f *testing.F) {
 			t.Errorf("neutral: %+v", p)
 		}
 		leavesAlone(t, []*unstructured.Unstructured{policy}, restriction.MakePlan(
-			restriction.Seen{Tiers: []calico.Tier{tier("security"), {Name: p.Tier}},
-				Policies: []calico.Policy{p}},
+			restriction.Seen{
+				Tiers:    []calico.Tier{tier("security"), {Name: p.Tier}},
+				Policies: []calico.Policy{p},
+			},
 			[]restriction.Product{product("mesh", defaultTierOnly)}, open,
 		))
 	})

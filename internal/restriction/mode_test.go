@@ -30,25 +30,41 @@ func TestEffectiveMode(t *testing.T) {
 	}{
 		"none asked for":                      {"", defaultTierOnly, false, outcome{}},
 		"none asked for, with a mode at most": {"", observe, true, outcome{}},
-		"as asked": {defaultTierOnly, defaultTierOnly, false,
-			outcome{Mode: defaultTierOnly}},
+		"as asked": {
+			defaultTierOnly, defaultTierOnly, false,
+			outcome{Mode: defaultTierOnly},
+		},
 		"gentler than at most": {readOnly, defaultTierOnly, false, outcome{Mode: readOnly}},
 		"Observe":              {observe, defaultTierOnly, true, outcome{Mode: observe}},
-		"at most ReadOnly": {defaultTierOnly, readOnly, false,
-			outcome{readOnly, api.ModeReasonMaxRestriction}},
-		"at most Observe": {defaultTierOnly, observe, false,
-			outcome{observe, api.ModeReasonMaxRestriction}},
-		"ReadOnly, at most Observe": {readOnly, observe, false,
-			outcome{observe, api.ModeReasonMaxRestriction}},
-		"no cap at all restricts nothing": {defaultTierOnly, "", false,
-			outcome{observe, api.ModeReasonMaxRestriction}},
-		"an unknown cap restricts nothing": {readOnly, "Everything", false,
-			outcome{observe, api.ModeReasonMaxRestriction}},
+		"at most ReadOnly": {
+			defaultTierOnly, readOnly, false,
+			outcome{readOnly, api.ModeReasonMaxRestriction},
+		},
+		"at most Observe": {
+			defaultTierOnly, observe, false,
+			outcome{observe, api.ModeReasonMaxRestriction},
+		},
+		"ReadOnly, at most Observe": {
+			readOnly, observe, false,
+			outcome{observe, api.ModeReasonMaxRestriction},
+		},
+		"no cap at all restricts nothing": {
+			defaultTierOnly, "", false,
+			outcome{observe, api.ModeReasonMaxRestriction},
+		},
+		"an unknown cap restricts nothing": {
+			readOnly, "Everything", false,
+			outcome{observe, api.ModeReasonMaxRestriction},
+		},
 		"an unknown mode restricts nothing": {"Everything", defaultTierOnly, false, outcome{Mode: observe}},
-		"a Windows node": {defaultTierOnly, defaultTierOnly, true,
-			outcome{readOnly, api.ModeReasonWindowsNode}},
-		"a Windows node, at most ReadOnly": {defaultTierOnly, readOnly, true,
-			outcome{readOnly, api.ModeReasonMaxRestriction}},
+		"a Windows node": {
+			defaultTierOnly, defaultTierOnly, true,
+			outcome{readOnly, api.ModeReasonWindowsNode},
+		},
+		"a Windows node, at most ReadOnly": {
+			defaultTierOnly, readOnly, true,
+			outcome{readOnly, api.ModeReasonMaxRestriction},
+		},
 		"a Windows node minds no ReadOnly": {readOnly, defaultTierOnly, true, outcome{Mode: readOnly}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -33,50 +33,84 @@ func instant(t *testing.T, text string) time.Time {
 
 func TestPauseOf(t *testing.T) {
 	pause := func(since, until, reason string) *api.RestrictionPause {
-		return &api.RestrictionPause{SinceTime: new(metav1.NewTime(instant(t, since))),
-			UntilTime: new(metav1.NewTime(instant(t, until))), Reason: reason}
+		return &api.RestrictionPause{
+			SinceTime: new(metav1.NewTime(instant(t, since))),
+			UntilTime: new(metav1.NewTime(instant(t, until))), Reason: reason,
+		}
 	}
 	for name, test := range map[string]struct {
 		value, reason string
 		want          *api.RestrictionPause
 	}{
-		"some days": {"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", "change freeze",
-			pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", "change freeze")},
-		"without a reason": {"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", "",
-			pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", "")},
-		"a second": {"2027-03-01T08:00:00Z/2027-03-01T08:00:01Z", "",
-			pause("2027-03-01T08:00:00Z", "2027-03-01T08:00:01Z", "")},
-		"exactly 14 days": {"2027-03-01T08:00:00Z/2027-03-15T08:00:00Z", "",
-			pause("2027-03-01T08:00:00Z", "2027-03-15T08:00:00Z", "")},
-		"a second more": {"2027-03-01T08:00:00Z/2027-03-15T08:00:01Z", "",
-			pause("2027-03-01T08:00:00Z", "2027-03-15T08:00:00Z", "")},
-		"a year": {"2027-03-01T08:00:00Z/2028-03-01T08:00:00Z", "",
-			pause("2027-03-01T08:00:00Z", "2027-03-15T08:00:00Z", "")},
-		"all of time": {"0000-01-01T00:00:00Z/9999-12-31T23:59:59Z", "",
-			pause("0000-01-01T00:00:00Z", "0000-01-15T00:00:00Z", "")},
-		"up to the last": {"9999-12-30T00:00:00Z/9999-12-31T23:59:59Z", "",
-			pause("9999-12-30T00:00:00Z", "9999-12-31T23:59:59Z", "")},
-		"over a leap day": {"2028-02-28T00:00:00Z/2028-03-20T00:00:00Z", "",
-			pause("2028-02-28T00:00:00Z", "2028-03-13T00:00:00Z", "")},
-		"in other time zones": {"2027-03-01T08:00:00+05:30/2027-03-01T00:00:00-08:00", "",
-			pause("2027-03-01T02:30:00Z", "2027-03-01T08:00:00Z", "")},
-		"at another day there": {"2027-03-01T00:30:00+02:00/2027-03-01T00:00:00Z", "",
-			pause("2027-02-28T22:30:00Z", "2027-03-01T00:00:00Z", "")},
+		"some days": {
+			"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", "change freeze",
+			pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", "change freeze"),
+		},
+		"without a reason": {
+			"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", "",
+			pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", ""),
+		},
+		"a second": {
+			"2027-03-01T08:00:00Z/2027-03-01T08:00:01Z", "",
+			pause("2027-03-01T08:00:00Z", "2027-03-01T08:00:01Z", ""),
+		},
+		"exactly 14 days": {
+			"2027-03-01T08:00:00Z/2027-03-15T08:00:00Z", "",
+			pause("2027-03-01T08:00:00Z", "2027-03-15T08:00:00Z", ""),
+		},
+		"a second more": {
+			"2027-03-01T08:00:00Z/2027-03-15T08:00:01Z", "",
+			pause("2027-03-01T08:00:00Z", "2027-03-15T08:00:00Z", ""),
+		},
+		"a year": {
+			"2027-03-01T08:00:00Z/2028-03-01T08:00:00Z", "",
+			pause("2027-03-01T08:00:00Z", "2027-03-15T08:00:00Z", ""),
+		},
+		"all of time": {
+			"0000-01-01T00:00:00Z/9999-12-31T23:59:59Z", "",
+			pause("0000-01-01T00:00:00Z", "0000-01-15T00:00:00Z", ""),
+		},
+		"up to the last": {
+			"9999-12-30T00:00:00Z/9999-12-31T23:59:59Z", "",
+			pause("9999-12-30T00:00:00Z", "9999-12-31T23:59:59Z", ""),
+		},
+		"over a leap day": {
+			"2028-02-28T00:00:00Z/2028-03-20T00:00:00Z", "",
+			pause("2028-02-28T00:00:00Z", "2028-03-13T00:00:00Z", ""),
+		},
+		"in other time zones": {
+			"2027-03-01T08:00:00+05:30/2027-03-01T00:00:00-08:00", "",
+			pause("2027-03-01T02:30:00Z", "2027-03-01T08:00:00Z", ""),
+		},
+		"at another day there": {
+			"2027-03-01T00:30:00+02:00/2027-03-01T00:00:00Z", "",
+			pause("2027-02-28T22:30:00Z", "2027-03-01T00:00:00Z", ""),
+		},
 		"with fractions: whole seconds, as the API keeps them": {
 			"2027-03-01T08:00:00.999Z/2027-03-01T08:00:01.000000001Z", "",
 			pause("2027-03-01T08:00:00Z", "2027-03-01T08:00:01Z", ""),
 		},
-		"a reason of 256 characters": {"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", strings.Repeat("€", 256),
-			pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", strings.Repeat("€", 256))},
-		"a longer one is cut": {"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", strings.Repeat("€", 100_000),
-			pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", strings.Repeat("€", 253)+"...")},
-		"a reason of several lines": {"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z",
+		"a reason of 256 characters": {
+			"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", strings.Repeat("€", 256),
+			pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", strings.Repeat("€", 256)),
+		},
+		"a longer one is cut": {
+			"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", strings.Repeat("€", 100_000),
+			pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", strings.Repeat("€", 253)+"..."),
+		},
+		"a reason of several lines": {
+			"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z",
 			"freeze\r\n\x1b[2Jand\u2028more\u202e\n",
-			pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", "freeze   [2Jand more")},
-		"a reason that is mere blanks": {"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", " \t\n",
-			pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", "")},
-		"a reason that is no UTF-8": {"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", "a\xffb",
-			pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", "a\ufffdb")},
+			pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", "freeze   [2Jand more"),
+		},
+		"a reason that is mere blanks": {
+			"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", " \t\n",
+			pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", ""),
+		},
+		"a reason that is no UTF-8": {
+			"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", "a\xffb",
+			pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", "a\ufffdb"),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := restriction.PauseOf(annotated(test.value, test.reason))
@@ -160,8 +194,10 @@ func TestPauseAnnotation(t *testing.T) {
 	if want := "2027-03-01T08:00:00Z/2027-03-04T08:00:00Z"; value != want {
 		t.Errorf("got %s, want %s", value, want)
 	}
-	want := &api.RestrictionPause{SinceTime: new(metav1.NewTime(since.Truncate(time.Second))),
-		UntilTime: new(metav1.NewTime(until)), Reason: "change freeze"}
+	want := &api.RestrictionPause{
+		SinceTime: new(metav1.NewTime(since.Truncate(time.Second))),
+		UntilTime: new(metav1.NewTime(until)), Reason: "change freeze",
+	}
 	got, err := restriction.PauseOf(annotated(value, "change freeze"))
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v, -want +got:\n%s", err, diff)
@@ -181,10 +217,14 @@ func TestNextBoundary(t *testing.T) {
 		"about to end":     {value, until.Add(-1), until},
 		"ended":            {value, until, time.Time{}},
 		"ended long since": {value, until.Add(1000 * time.Hour), time.Time{}},
-		"too long": {"2027-03-01T08:00:00Z/2028-03-01T08:00:00Z", since.Add(time.Hour),
-			since.Add(14 * 24 * time.Hour)},
-		"too long, and ended": {"2027-03-01T08:00:00Z/2028-03-01T08:00:00Z", since.Add(14 * 24 * time.Hour),
-			time.Time{}},
+		"too long": {
+			"2027-03-01T08:00:00Z/2028-03-01T08:00:00Z", since.Add(time.Hour),
+			since.Add(14 * 24 * time.Hour),
+		},
+		"too long, and ended": {
+			"2027-03-01T08:00:00Z/2028-03-01T08:00:00Z", since.Add(14 * 24 * time.Hour),
+			time.Time{},
+		},
 		"what is no pause":       {"72h", since, time.Time{}},
 		"now in another zone":    {value, since.Add(-1).In(time.FixedZone("", -8*3600)), since},
 		"fractions do not count": {"2027-03-01T08:00:00.5Z/2027-03-04T08:00:00Z", since.Add(-1), since},

@@ -33,14 +33,18 @@ func tier(name string) calico.Tier { return calico.Tier{Name: name} }
 
 // global is a GlobalNetworkPolicy without an order that allows.
 func global(tier, name string) calico.Policy {
-	return calico.Policy{Kind: calico.GlobalNetworkPolicy, Name: name, Tier: tier, Allows: true,
-		ForPods: true}
+	return calico.Policy{
+		Kind: calico.GlobalNetworkPolicy, Name: name, Tier: tier, Allows: true,
+		ForPods: true,
+	}
 }
 
 // namespaced is a NetworkPolicy without an order that denies.
 func namespaced(tier, namespace, name string) calico.Policy {
-	return calico.Policy{Kind: calico.NetworkPolicy, Namespace: namespace, Name: name, Tier: tier,
-		Denies: true, ForPods: true}
+	return calico.Policy{
+		Kind: calico.NetworkPolicy, Namespace: namespace, Name: name, Tier: tier,
+		Denies: true, ForPods: true,
+	}
 }
 
 func ordered(p calico.Policy, order float64) calico.Policy {
@@ -201,8 +205,10 @@ func TestPlan(t *testing.T) {
 	}{
 		"nothing at all": {},
 		"no products": {
-			world: world{tiers: []calico.Tier{tier("security")}, policies: []calico.Policy{allow, deny},
-				caps: open},
+			world: world{
+				tiers: []calico.Tier{tier("security")}, policies: []calico.Policy{allow, deny},
+				caps: open,
+			},
 		},
 		"no tiers, as where Calico is not": {
 			world: world{products: []restriction.Product{product("mesh", defaultTierOnly)}, caps: open},
@@ -238,14 +244,20 @@ func TestPlan(t *testing.T) {
 		"Observe: what DefaultTierOnly would do, and nothing is done": {
 			world: restricted(observe, allow),
 			want: restriction.Plan{
-				Products: []restriction.ProductPlan{{Name: "mesh", Mode: observe,
-					Affects: []restriction.TierEffect{stops("security", allow)}, Spared: defaultSpared}}},
+				Products: []restriction.ProductPlan{{
+					Name: "mesh", Mode: observe,
+					Affects: []restriction.TierEffect{stops("security", allow)}, Spared: defaultSpared,
+				}},
+			},
 		},
 		"Observe on a cluster with a Windows node: what ReadOnly would do": {
 			world: restricted(observe, allow).with(func(w *world) { w.caps.WindowsNode = true }),
 			want: restriction.Plan{
-				Products: []restriction.ProductPlan{{Name: "mesh", Mode: observe,
-					Affects: []restriction.TierEffect{freezes("security", allow)}, Spared: defaultSpared}}},
+				Products: []restriction.ProductPlan{{
+					Name: "mesh", Mode: observe,
+					Affects: []restriction.TierEffect{freezes("security", allow)}, Spared: defaultSpared,
+				}},
+			},
 		},
 		"Observe without a selector": {
 			world: restricted(observe, allow).with(func(w *world) { w.products[0].TierSelector = nil }),
@@ -267,8 +279,10 @@ func TestPlan(t *testing.T) {
 			world: restricted(defaultTierOnly, allow, made("security", ours)).
 				with(func(w *world) { w.products[0].Due = false }),
 			want: restriction.Plan{
-				Products: []restriction.ProductPlan{{Name: "mesh", Mode: defaultTierOnly,
-					Affects: []restriction.TierEffect{stops("security", allow)}, Spared: defaultSpared}},
+				Products: []restriction.ProductPlan{{
+					Name: "mesh", Mode: defaultTierOnly,
+					Affects: []restriction.TierEffect{stops("security", allow)}, Spared: defaultSpared,
+				}},
 				Delete: []string{ours},
 			},
 		},
@@ -276,14 +290,18 @@ func TestPlan(t *testing.T) {
 			world: restricted(defaultTierOnly, allow, made("security", ours)).
 				with(func(w *world) { w.products[0].Paused = true }),
 			want: restriction.Plan{
-				Products: []restriction.ProductPlan{{Name: "mesh", Mode: defaultTierOnly,
-					Affects: []restriction.TierEffect{stops("security", allow)}, Spared: defaultSpared}},
+				Products: []restriction.ProductPlan{{
+					Name: "mesh", Mode: defaultTierOnly,
+					Affects: []restriction.TierEffect{stops("security", allow)}, Spared: defaultSpared,
+				}},
 				Delete: []string{ours},
 			},
 		},
 		"the product is gone: what is ours goes": {
-			world: world{tiers: []calico.Tier{tier("security")},
-				policies: []calico.Policy{made("security", ours), allow}, caps: open},
+			world: world{
+				tiers:    []calico.Tier{tier("security")},
+				policies: []calico.Policy{made("security", ours), allow}, caps: open,
+			},
 			want: restriction.Plan{Delete: []string{ours}},
 		},
 		"the tier is not selected any more: what is ours goes": {
@@ -466,8 +484,10 @@ func TestPlan(t *testing.T) {
 			want:  passed(ours, stops("security")),
 		},
 		"ours was edited and has to go": {
-			world: world{tiers: []calico.Tier{tier("security")}, policies: []calico.Policy{edited},
-				caps: open},
+			world: world{
+				tiers: []calico.Tier{tier("security")}, policies: []calico.Policy{edited},
+				caps: open,
+			},
 			want: restriction.Plan{Delete: []string{ours}},
 		},
 		"ours was deleted: it has to be there": {
@@ -479,8 +499,10 @@ func TestPlan(t *testing.T) {
 			want:  passed(ours, stops("security")),
 		},
 		"ours was moved to the default tier, and has to go": {
-			world: world{tiers: []calico.Tier{tier("default"), tier("security")},
-				policies: []calico.Policy{made("default", ours)}, caps: open},
+			world: world{
+				tiers:    []calico.Tier{tier("default"), tier("security")},
+				policies: []calico.Policy{made("default", ours)}, caps: open,
+			},
 			want: restriction.Plan{Delete: []string{ours}},
 		},
 		"all marks were stripped: it is known by its name and spec": {
@@ -558,8 +580,12 @@ func TestPlanOfOverlappingProducts(t *testing.T) {
 		"the stronger one counts, and it alone owns": {
 			products: []restriction.Product{product("mesh", readOnly), byLabel("zeta", defaultTierOnly, "net")},
 			want: []tierPlan{
-				{"net", defaultTierOnly, []string{"zeta"}, "net.license-operator-pass",
-					annotated("net", "zeta (Acme)", "zeta", "2026-11-01T00:00:00Z", acme, acme)},
+				{
+					"net", defaultTierOnly,
+					[]string{"zeta"},
+					"net.license-operator-pass",
+					annotated("net", "zeta (Acme)", "zeta", "2026-11-01T00:00:00Z", acme, acme),
+				},
 				{"ops", readOnly, []string{"mesh"}, "", nil},
 			},
 			remove: []string{"ops.license-operator-pass"},
@@ -570,8 +596,12 @@ func TestPlanOfOverlappingProducts(t *testing.T) {
 				func() restriction.Product { p := product("zeta", defaultTierOnly); p.Due = false; return p }(),
 			},
 			want: []tierPlan{
-				{"net", defaultTierOnly, []string{"mesh"}, "net.license-operator-pass",
-					annotated("net", "mesh (Acme)", "mesh", "2026-11-01T00:00:00Z", acme, acme)},
+				{
+					"net", defaultTierOnly,
+					[]string{"mesh"},
+					"net.license-operator-pass",
+					annotated("net", "mesh (Acme)", "mesh", "2026-11-01T00:00:00Z", acme, acme),
+				},
 			},
 			remove: []string{"ops.license-operator-pass"},
 		},
@@ -587,8 +617,10 @@ func TestPlanOfOverlappingProducts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			seen := restriction.Seen{
 				Tiers: []calico.Tier{tier("ops"), net},
-				Policies: []calico.Policy{made("ops", "ops.license-operator-pass"),
-					made("net", "net.license-operator-pass")},
+				Policies: []calico.Policy{
+					made("ops", "ops.license-operator-pass"),
+					made("net", "net.license-operator-pass"),
+				},
 			}
 			plan := restriction.MakePlan(seen, test.products, open)
 			var got []tierPlan
@@ -620,24 +652,38 @@ func TestPassPolicyNames(t *testing.T) {
 		seen  []calico.Policy
 		want  []string
 	}{
-		"plain": {[]string{"a", "b-c", "0"}, nil,
-			[]string{"0.license-operator-pass", "a.license-operator-pass", "b-c.license-operator-pass"}},
+		"plain": {
+			[]string{"a", "b-c", "0"},
+			nil,
+			[]string{"0.license-operator-pass", "a.license-operator-pass", "b-c.license-operator-pass"},
+		},
 		"as ours":    {[]string{"license-operator-pass"}, nil, []string{"license-operator-pass.license-operator-pass"}},
 		"with a dot": {[]string{"a.b"}, nil, []string{"a-b-2e7336dc.license-operator-pass"}},
-		"with two": {[]string{"a.b.license-operator-pass"}, nil,
-			[]string{"a-b-license-operator-pass-6e8276d0.license-operator-pass"}},
-		"as long as can be": {[]string{long}, nil,
-			[]string{strings.Repeat("x", 200) + "-1329e1bd.license-operator-pass"}},
+		"with two": {
+			[]string{"a.b.license-operator-pass"},
+			nil,
+			[]string{"a-b-license-operator-pass-6e8276d0.license-operator-pass"},
+		},
+		"as long as can be": {
+			[]string{long},
+			nil,
+			[]string{strings.Repeat("x", 200) + "-1329e1bd.license-operator-pass"},
+		},
 		"moved into another tier": {
 			[]string{"b", "z"},
 			[]calico.Policy{made("b", "z.license-operator-pass")},
 			[]string{"b.license-operator-pass", "z.license-operator-pass"},
 		},
-		"made to come to the same": {[]string{"a.b", "a-b-2e7336dc"}, nil,
-			[]string{"a-b-2e7336dc.license-operator-pass", "a-b-2e7336dc.license-operator-pass-2"}},
-		"made so after the other was": {[]string{"a.b", "a-b-2e7336dc"},
+		"made to come to the same": {
+			[]string{"a.b", "a-b-2e7336dc"},
+			nil,
+			[]string{"a-b-2e7336dc.license-operator-pass", "a-b-2e7336dc.license-operator-pass-2"},
+		},
+		"made so after the other was": {
+			[]string{"a.b", "a-b-2e7336dc"},
 			[]calico.Policy{made("a.b", "a-b-2e7336dc.license-operator-pass")},
-			[]string{"a-b-2e7336dc.license-operator-pass", "a-b-2e7336dc.license-operator-pass-2"}},
+			[]string{"a-b-2e7336dc.license-operator-pass", "a-b-2e7336dc.license-operator-pass-2"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen := restriction.Seen{Policies: test.seen}
@@ -692,8 +738,10 @@ func TestOpensAndCloses(t *testing.T) {
 		defaultTierOnly: {Opens: refs(both, deny), Closes: refs(allow, both)},
 		readOnly:        {},
 	} {
-		plan := restriction.MakePlan(restriction.Seen{Tiers: []calico.Tier{tier("t")},
-			Policies: []calico.Policy{deny, both, allow}}, []restriction.Product{product("mesh", mode)}, open)
+		plan := restriction.MakePlan(restriction.Seen{
+			Tiers:    []calico.Tier{tier("t")},
+			Policies: []calico.Policy{deny, both, allow},
+		}, []restriction.Product{product("mesh", mode)}, open)
 		e := plan.Products[0].Affects[0]
 		if diff := cmp.Diff(want, told{e.Opens(), e.Closes()}); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", mode, diff)

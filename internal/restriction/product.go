@@ -20,8 +20,10 @@ import (
 //
 // It ignores an invalid tierSelector or pause. TierSelectorOf and PauseOf say what is wrong with them.
 func ProductOf(product *api.LicensedProduct, e *license.Evaluation) Product {
-	p := Product{Name: product.Name, Vendor: product.Spec.Vendor, RenewalURL: product.Spec.RenewalURL,
-		EffectiveTime: e.EffectiveTime}
+	p := Product{
+		Name: product.Name, Vendor: product.Spec.Vendor, RenewalURL: product.Spec.RenewalURL,
+		EffectiveTime: e.EffectiveTime,
+	}
 	if product.Spec.Restriction == nil || product.DeletionTimestamp != nil {
 		return p
 	}

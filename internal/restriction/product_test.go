@@ -27,8 +27,10 @@ func stamp(t time.Time) *metav1.Time { return &metav1.Time{Time: t} }
 // terms are those of product mesh, created at the epoch: unlicensed for 30 days it is restricted, in every tier.
 func terms(mode api.RestrictionMode, changes ...func(*api.LicensedProduct)) *api.LicensedProduct {
 	p := &api.LicensedProduct{
-		ObjectMeta: metav1.ObjectMeta{Name: "mesh", CreationTimestamp: metav1.NewTime(epoch),
-			Annotations: map[string]string{}},
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "mesh", CreationTimestamp: metav1.NewTime(epoch),
+			Annotations: map[string]string{},
+		},
 		Spec: api.LicensedProductSpec{
 			Vendor: "Acme", RenewalURL: "https://acme.example/renew", UnlicensedGracePeriodDays: new(int32(30)),
 			Restriction: &api.RestrictionSpec{Mode: mode, TierSelector: &metav1.LabelSelector{}},
@@ -62,9 +64,13 @@ func selecting(selector *metav1.LabelSelector) func(*api.LicensedProduct) {
 }
 
 func keyOf(name string, from, to float64) license.Key {
-	return license.Key{Name: name,
-		Claims: &license.Claims{ID: name, IssuedTime: at(from), NotBefore: at(from), Expiry: at(to),
-			GracePeriod: 24 * time.Hour}}
+	return license.Key{
+		Name: name,
+		Claims: &license.Claims{
+			ID: name, IssuedTime: at(from), NotBefore: at(from), Expiry: at(to),
+			GracePeriod: 24 * time.Hour,
+		},
+	}
 }
 
 func agreeing(days float64) license.ClockReading {
@@ -117,27 +123,39 @@ func TestProductOf(t *testing.T) {
 			clock: agreeing(40), want: mesh(at(30), unrestricted),
 		},
 		"to come": {product: terms(defaultTierOnly), clock: agreeing(29), want: mesh(at(30))},
-		"a moment before": {product: terms(defaultTierOnly),
-			clock: license.ClockReading{Now: at(30).Add(-1), Agreement: license.ClocksAgree}, want: mesh(at(30))},
+		"a moment before": {
+			product: terms(defaultTierOnly),
+			clock:   license.ClockReading{Now: at(30).Add(-1), Agreement: license.ClocksAgree}, want: mesh(at(30)),
+		},
 		"due": {product: terms(defaultTierOnly), clock: agreeing(30), want: mesh(at(30), due)},
-		"due, and no server was heard": {product: terms(defaultTierOnly), clock: license.ClockReading{Now: at(30)},
-			want: mesh(at(30), due)},
-		"due in its first second": {product: terms(defaultTierOnly, restrictsAtOnce), clock: agreeing(0),
-			want: mesh(at(0), due)},
-		"in force": {product: terms(defaultTierOnly, inForceSince(at(31))), clock: agreeing(40),
-			want: mesh(at(30), due, since(at(31)))},
+		"due, and no server was heard": {
+			product: terms(defaultTierOnly), clock: license.ClockReading{Now: at(30)},
+			want: mesh(at(30), due),
+		},
+		"due in its first second": {
+			product: terms(defaultTierOnly, restrictsAtOnce), clock: agreeing(0),
+			want: mesh(at(0), due),
+		},
+		"in force": {
+			product: terms(defaultTierOnly, inForceSince(at(31))), clock: agreeing(40),
+			want: mesh(at(30), due, since(at(31))),
+		},
 		"in force by a status that tells no instant": {
 			product: terms(defaultTierOnly, inForceSince(time.Time{})), clock: agreeing(40), want: mesh(at(30), due),
 		},
 		"a status alone starts nothing": {
 			product: terms(defaultTierOnly, func(p *api.LicensedProduct) {
-				p.Status.Restriction = &api.RestrictionStatus{State: api.RestrictionActive,
-					InForce: &api.RestrictionInForce{Mode: defaultTierOnly, SinceTime: stamp(at(0))}}
+				p.Status.Restriction = &api.RestrictionStatus{
+					State:   api.RestrictionActive,
+					InForce: &api.RestrictionInForce{Mode: defaultTierOnly, SinceTime: stamp(at(0))},
+				}
 			}),
 			clock: agreeing(10), want: mesh(at(30)),
 		},
-		"covered by a key": {product: terms(defaultTierOnly), clock: agreeing(40),
-			keys: []license.Key{keyOf("k", 20, 50)}, want: mesh(at(51))},
+		"covered by a key": {
+			product: terms(defaultTierOnly), clock: agreeing(40),
+			keys: []license.Key{keyOf("k", 20, 50)}, want: mesh(at(51)),
+		},
 		"covered by a key in its grace period": {
 			product: terms(defaultTierOnly), clock: agreeing(50.5), keys: []license.Key{keyOf("k", 20, 50)},
 			want: mesh(at(51)),
@@ -154,10 +172,14 @@ func TestProductOf(t *testing.T) {
 			product: terms(defaultTierOnly, inForceSince(at(31))), clock: agreeing(40),
 			keys: []license.Key{keyOf("k", 45, 50)}, want: mesh(at(30), due, since(at(31))),
 		},
-		"the clocks disagree before it is due": {product: terms(defaultTierOnly), clock: disagreeing(29),
-			want: mesh(at(30))},
-		"the clocks disagree when it is due": {product: terms(defaultTierOnly), clock: disagreeing(30),
-			want: mesh(at(30), disputed)},
+		"the clocks disagree before it is due": {
+			product: terms(defaultTierOnly), clock: disagreeing(29),
+			want: mesh(at(30)),
+		},
+		"the clocks disagree when it is due": {
+			product: terms(defaultTierOnly), clock: disagreeing(30),
+			want: mesh(at(30), disputed),
+		},
 		"the clocks disagree once it is in force": {
 			product: terms(defaultTierOnly, inForceSince(at(31))), clock: disagreeing(40),
 			want: mesh(at(30), due, since(at(31))),
@@ -178,20 +200,32 @@ func TestProductOf(t *testing.T) {
 			product: terms(defaultTierOnly, inForceSince(at(35)), pausedBetween(at(34), at(36))),
 			clock:   agreeing(10), want: mesh(at(30), due, since(at(35)), paused),
 		},
-		"paused before it is due": {product: terms(defaultTierOnly, pausedBetween(at(10), at(20))), clock: agreeing(15),
-			want: mesh(at(30), paused)},
-		"paused when it would be due": {product: terms(defaultTierOnly, pausedBetween(at(29), at(31))),
-			clock: agreeing(30), want: mesh(at(30), due, paused)},
+		"paused before it is due": {
+			product: terms(defaultTierOnly, pausedBetween(at(10), at(20))), clock: agreeing(15),
+			want: mesh(at(30), paused),
+		},
+		"paused when it would be due": {
+			product: terms(defaultTierOnly, pausedBetween(at(29), at(31))),
+			clock:   agreeing(30), want: mesh(at(30), due, paused),
+		},
 		"paused while it is in force": {product: terms(defaultTierOnly, inForceSince(at(31)),
 			pausedBetween(at(40), at(41))), clock: agreeing(40), want: mesh(at(30), due, since(at(31)), paused)},
-		"to be paused": {product: terms(defaultTierOnly, pausedBetween(at(40), at(41))),
-			clock: agreeing(39.9), want: mesh(at(30), due)},
-		"paused, and due again": {product: terms(defaultTierOnly, pausedBetween(at(40), at(41))),
-			clock: agreeing(41), want: mesh(at(30), due)},
-		"paused for a year: for 14 days": {product: terms(defaultTierOnly, pausedBetween(at(40), at(405))),
-			clock: agreeing(53.9), want: mesh(at(30), due, paused)},
-		"paused for a year, and over": {product: terms(defaultTierOnly, pausedBetween(at(40), at(405))),
-			clock: agreeing(54), want: mesh(at(30), due)},
+		"to be paused": {
+			product: terms(defaultTierOnly, pausedBetween(at(40), at(41))),
+			clock:   agreeing(39.9), want: mesh(at(30), due),
+		},
+		"paused, and due again": {
+			product: terms(defaultTierOnly, pausedBetween(at(40), at(41))),
+			clock:   agreeing(41), want: mesh(at(30), due),
+		},
+		"paused for a year: for 14 days": {
+			product: terms(defaultTierOnly, pausedBetween(at(40), at(405))),
+			clock:   agreeing(53.9), want: mesh(at(30), due, paused),
+		},
+		"paused for a year, and over": {
+			product: terms(defaultTierOnly, pausedBetween(at(40), at(405))),
+			clock:   agreeing(54), want: mesh(at(30), due),
+		},
 		"paused, and the clocks disagree when that is over": {
 			product: terms(defaultTierOnly, pausedBetween(at(40), at(41))), clock: disagreeing(41),
 			want: mesh(at(30), disputed),
@@ -205,8 +239,10 @@ func TestProductOf(t *testing.T) {
 				func(p *api.LicensedProduct) { p.Annotations[api.RestrictionPauseAnnotation] = "for ever" }),
 			clock: agreeing(40), want: mesh(at(30), due),
 		},
-		"in Observe": {product: terms(observe), clock: agreeing(40),
-			want: mesh(at(30), due, func(p *restriction.Product) { p.Mode = observe })},
+		"in Observe": {
+			product: terms(observe), clock: agreeing(40),
+			want: mesh(at(30), due, func(p *restriction.Product) { p.Mode = observe }),
+		},
 		"in Observe, without a selector": {
 			product: terms(observe, selecting(nil)), clock: agreeing(40),
 			want: mesh(at(30), due, unselecting, func(p *restriction.Product) { p.Mode = observe }),
@@ -219,7 +255,8 @@ func TestProductOf(t *testing.T) {
 		"with a selector that is none": {
 			product: terms(defaultTierOnly,
 				selecting(&metav1.LabelSelector{
-					MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "team", Operator: "Like"}}})),
+					MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "team", Operator: "Like"}},
+				})),
 			clock: agreeing(40), want: mesh(at(30), due, unselecting),
 		},
 	} {
@@ -272,11 +309,14 @@ func TestTierSelectorOf(t *testing.T) {
 		"every tier":     {&api.RestrictionSpec{TierSelector: &metav1.LabelSelector{}}, labels.Everything(), ""},
 		"by a label": {
 			&api.RestrictionSpec{TierSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "net"}}},
-			labels.SelectorFromSet(labels.Set{"team": "net"}), ""},
+			labels.SelectorFromSet(labels.Set{"team": "net"}), "",
+		},
 		"by what is no operator": {
 			&api.RestrictionSpec{
 				TierSelector: &metav1.LabelSelector{
-					MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "team", Operator: "Like"}}}},
+					MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "team", Operator: "Like"}},
+				},
+			},
 			nil, `"Like" is not a valid label selector operator`,
 		},
 	} {
@@ -314,8 +354,10 @@ func TestStateUnder(t *testing.T) {
 				if due && disputed {
 					continue // What is disputed is not due.
 				}
-				p := restriction.Product{Name: "mesh", Mode: asked, TierSelector: every, Due: due, Disputed: disputed,
-					Paused: paused}
+				p := restriction.Product{
+					Name: "mesh", Mode: asked, TierSelector: every, Due: due, Disputed: disputed,
+					Paused: paused,
+				}
 				want := standing{api.RestrictionScheduled, "NotDue"}
 				switch {
 				case asked == "":
@@ -372,14 +414,18 @@ func TestNotice(t *testing.T) {
 				`. Get a license from "Acme" & 'Söhne' %d \n`,
 		},
 		"a vendor of several lines": {
-			restriction.Product{Name: "acme-mesh", Vendor: "Acme\r\nInc.\u0085\u2028\x1b[2J\u202e",
-				RenewalURL: "mailto:sales@acme.example"},
+			restriction.Product{
+				Name: "acme-mesh", Vendor: "Acme\r\nInc.\u0085\u2028\x1b[2J\u202e",
+				RenewalURL: "mailto:sales@acme.example",
+			},
 			`No license covers LicensedProduct "acme-mesh" (Acme  Inc.   [2J ): restricted since ` + since +
 				`. Get a license at mailto:sales@acme.example`,
 		},
 		"a URL that ends in what the API server trims": {
-			restriction.Product{Name: "acme-mesh", Vendor: "Acme",
-				RenewalURL: "https://acme.example/renew\u0085\u00a0\u2003"},
+			restriction.Product{
+				Name: "acme-mesh", Vendor: "Acme",
+				RenewalURL: "https://acme.example/renew\u0085\u00a0\u2003",
+			},
 			`No license covers LicensedProduct "acme-mesh" (Acme): restricted since ` + since +
 				`. Get a license at https://acme.example/renew`,
 		},

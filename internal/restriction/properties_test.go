@@ -25,8 +25,10 @@ import (
 
 // names are few and alike, so that they are taken, odd, and of tiers that do not exist.
 var (
-	drawnTiers = []string{"a", "a-b", "a.b", "a-b-2e7336dc", "license-operator-pass", "default", "kube-admin",
-		"calico-system", "allow-tigera"}
+	drawnTiers = []string{
+		"a", "a-b", "a.b", "a-b-2e7336dc", "license-operator-pass", "default", "kube-admin",
+		"calico-system", "allow-tigera",
+	}
 	drawnNames = []string{
 		"a.license-operator-pass", "a.license-operator-pass-2", "a.license-operator-pass-3",
 		"a-b.license-operator-pass", "a-b-2e7336dc.license-operator-pass",
@@ -300,8 +302,10 @@ func drawObject(t *rapid.T, name string) *unstructured.Unstructured {
 			map[string]any{"action": "Deny"}, map[string]any{"action": "Pass"})
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "changes") {
-		field := rapid.SampledFrom([]string{"tier", "order", "selector", "types", "ingress", "egress", "doNotTrack",
-			"preDNAT", "applyOnForward"}).Draw(t, "field")
+		field := rapid.SampledFrom([]string{
+			"tier", "order", "selector", "types", "ingress", "egress", "doNotTrack",
+			"preDNAT", "applyOnForward",
+		}).Draw(t, "field")
 		switch field {
 		case "tier":
 			spec[field] = pick("tier", nil, 7, "nowhere", "a", "a-b", "a.b", "default", "kube-admin")
@@ -325,8 +329,10 @@ func drawObject(t *rapid.T, name string) *unstructured.Unstructured {
 	}
 	if version := pick("owner", nil, nil, nil, "license-operator.io/v1alpha1", "license-operator.io/v2",
 		"example.com/v1", "v1", "a/b/c"); version != nil {
-		metadata["ownerReferences"] = []any{map[string]any{"apiVersion": version,
-			"kind": pick("owner kind", "LicensedProduct", "LicenseKey"), "name": "mesh", "uid": "1"}}
+		metadata["ownerReferences"] = []any{map[string]any{
+			"apiVersion": version,
+			"kind":       pick("owner kind", "LicensedProduct", "LicenseKey"), "name": "mesh", "uid": "1",
+		}}
 	}
 	return &unstructured.Unstructured{Object: map[string]any{"metadata": metadata, "spec": spec}}
 }
@@ -377,7 +383,8 @@ func drawPause(t *rapid.T, from, to time.Time) (annotations map[string]string, s
 	case 2:
 		return map[string]string{
 			api.RestrictionPauseAnnotation: rapid.SampledFrom([]string{"", "72h", "/", "2026-11-01/2026-12-01"}).Draw(t,
-				"no pause")}, since, until
+				"no pause"),
+		}, since, until
 	default:
 		since, until = instant("since"), instant("until")
 		annotations = map[string]string{api.RestrictionPauseAnnotation: written(since) + "/" + written(until)}
@@ -403,7 +410,8 @@ func TestPausesLast14DaysAtMost(t *testing.T) {
 		now := rapid.SampledFrom([]time.Time{since, until, epoch.Add(drawHours(t, "now", 0, 60*24))}).Draw(t,
 			"boundary").Add(nearby)
 		isPaused := func(now time.Time) bool {
-			e := license.Evaluate(license.ResolveTime(license.ClockReading{Now: now, Agreement: license.ClocksAgree}, p), p,
+			e := license.Evaluate(license.ResolveTime(license.ClockReading{Now: now, Agreement: license.ClocksAgree},
+				p), p,
 				nil)
 			return restriction.ProductOf(p, &e).Paused
 		}
@@ -432,8 +440,10 @@ func TestRestrictionsStartAndEndAsDesigned(t *testing.T) {
 		p := terms(rapid.SampledFrom(drawnModes).Draw(t, "mode"), func(p *api.LicensedProduct) {
 			p.Spec.UnlicensedGracePeriodDays = new(rapid.Int32Range(0, 3).Draw(t, "unlicensed period"))
 		})
-		caps := restriction.Caps{MaxMode: rapid.SampledFrom(drawnModes).Draw(t, "max mode"),
-			WindowsNode: rapid.Bool().Draw(t, "windows")}
+		caps := restriction.Caps{
+			MaxMode:     rapid.SampledFrom(drawnModes).Draw(t, "max mode"),
+			WindowsNode: rapid.Bool().Draw(t, "windows"),
+		}
 		now := epoch
 		paused := func(time.Time) bool { return false }
 		for range 8 {
@@ -451,9 +461,13 @@ func TestRestrictionsStartAndEndAsDesigned(t *testing.T) {
 			}
 			// The clock may be set back. Even if nobody notices, the mark stands.
 			now = now.Add(drawHours(t, "passed", -24, 120))
-			clock := license.ClockReading{Now: now,
-				Agreement: rapid.SampledFrom([]license.ClockAgreement{license.ClocksAgree, license.ClocksAgree,
-					license.ClocksDisagree}).Draw(t, "clocks")}
+			clock := license.ClockReading{
+				Now: now,
+				Agreement: rapid.SampledFrom([]license.ClockAgreement{
+					license.ClocksAgree, license.ClocksAgree,
+					license.ClocksDisagree,
+				}).Draw(t, "clocks"),
+			}
 			var keys []license.Key
 			if rapid.IntRange(0, 2).Draw(t, "key") == 0 {
 				begin := float64(rapid.IntRange(0, 30).Draw(t, "begin"))

@@ -62,8 +62,11 @@ func TestCount(t *testing.T) {
 		"more than any machine has":        {[]corev1.Node{node("1000001"), node("2")}, "", used(2, 2)},
 		"a little more than that":          {[]corev1.Node{node("1000000.5"), node("2")}, "", used(2, 2)},
 		"more than an int64 of millicores": {[]corev1.Node{node("9223372036854775807"), node("2")}, "", used(2, 2)},
-		"more than an int64": {[]corev1.Node{node("99999999999999999999999E9"), node("2")}, "",
-			used(2, 2)},
+		"more than an int64": {
+			[]corev1.Node{node("99999999999999999999999E9"), node("2")},
+			"",
+			used(2, 2),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			selector, err := labels.Parse(test.selector)
@@ -91,8 +94,10 @@ func TestCountsAs(t *testing.T) {
 	}
 	beaten := node("4", "gpu")
 	beaten.ResourceVersion = "2"
-	beaten.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady,
-		LastHeartbeatTime: metav1.NewTime(time.Unix(1, 0))}}
+	beaten.Status.Conditions = []corev1.NodeCondition{{
+		Type:              corev1.NodeReady,
+		LastHeartbeatTime: metav1.NewTime(time.Unix(1, 0)),
+	}}
 	beaten.Status.Capacity[corev1.ResourceMemory] = resource.MustParse("1Gi")
 	beaten.Annotations = map[string]string{"a": "b"}
 	relabeled := node("4", "gpu")
@@ -156,12 +161,18 @@ func TestCompare(t *testing.T) {
 		"limits of other things":  {limits("seats", 1), used(5, 20), 0, nil},
 		"below":                   {limits("nodes", 6, "cores", 21), used(5, 20), 2, nil},
 		"reached is not exceeded": {limits("nodes", 5), used(5, 20), 1, nil},
-		"exceeded": {limits("cores", 19, "nodes", 6), used(5, 20), 2,
-			[]usage.Excess{{Name: "cores", Used: 20, Limit: 19}}},
-		"both exceeded": {limits("cores", 19, "nodes", 4), used(5, 20), 2,
-			[]usage.Excess{{Name: "cores", Used: 20, Limit: 19}, {Name: "nodes", Used: 5, Limit: 4}}},
-		"a limit of 0": {limits("nodes", 0), used(1, 4), 1,
-			[]usage.Excess{{Name: "nodes", Used: 1, Limit: 0}}},
+		"exceeded": {
+			limits("cores", 19, "nodes", 6), used(5, 20), 2,
+			[]usage.Excess{{Name: "cores", Used: 20, Limit: 19}},
+		},
+		"both exceeded": {
+			limits("cores", 19, "nodes", 4), used(5, 20), 2,
+			[]usage.Excess{{Name: "cores", Used: 20, Limit: 19}, {Name: "nodes", Used: 5, Limit: 4}},
+		},
+		"a limit of 0": {
+			limits("nodes", 0), used(1, 4), 1,
+			[]usage.Excess{{Name: "nodes", Used: 1, Limit: 0}},
+		},
 		"a limit of 0, and none used": {limits("nodes", 0), used(0, 0), 1, nil},
 		"nothing could be counted":    {limits("nodes", 0), nil, 0, nil},
 	} {
@@ -197,26 +208,52 @@ func TestRaise(t *testing.T) {
 		want  []api.MonthlyPeak
 	}{
 		"the first": {nil, march, used(2, 8), []api.MonthlyPeak{peak("2027-03", 2, 8)}},
-		"nothing counted": {[]api.MonthlyPeak{peak("2027-02", 2, 8)}, march, nil,
-			[]api.MonthlyPeak{peak("2027-02", 2, 8)}},
+		"nothing counted": {
+			[]api.MonthlyPeak{peak("2027-02", 2, 8)},
+			march, nil,
+			[]api.MonthlyPeak{peak("2027-02", 2, 8)},
+		},
 		"none in use is a count too": {nil, march, used(0, 0), []api.MonthlyPeak{peak("2027-03", 0, 0)}},
-		"raised": {[]api.MonthlyPeak{peak("2027-03", 2, 8)}, march, used(3, 12),
-			[]api.MonthlyPeak{peak("2027-03", 3, 12)}},
-		"each for itself": {[]api.MonthlyPeak{peak("2027-03", 2, 8)}, march, used(1, 12),
-			[]api.MonthlyPeak{peak("2027-03", 2, 12)}},
-		"never lowered": {[]api.MonthlyPeak{peak("2027-03", 2, 8)}, march, used(1, 4),
-			[]api.MonthlyPeak{peak("2027-03", 2, 8)}},
-		"a new month": {[]api.MonthlyPeak{peak("2027-03", 2, 8)}, march.Add(time.Second), used(1, 4),
-			[]api.MonthlyPeak{peak("2027-03", 2, 8), peak("2027-04", 1, 4)}},
-		"months are in UTC": {nil, time.Date(2027, 4, 1, 1, 0, 0, 0, time.FixedZone("", 2*60*60)), used(1, 4),
-			[]api.MonthlyPeak{peak("2027-03", 1, 4)}},
+		"raised": {
+			[]api.MonthlyPeak{peak("2027-03", 2, 8)},
+			march, used(3, 12),
+			[]api.MonthlyPeak{peak("2027-03", 3, 12)},
+		},
+		"each for itself": {
+			[]api.MonthlyPeak{peak("2027-03", 2, 8)},
+			march, used(1, 12),
+			[]api.MonthlyPeak{peak("2027-03", 2, 12)},
+		},
+		"never lowered": {
+			[]api.MonthlyPeak{peak("2027-03", 2, 8)},
+			march, used(1, 4),
+			[]api.MonthlyPeak{peak("2027-03", 2, 8)},
+		},
+		"a new month": {
+			[]api.MonthlyPeak{peak("2027-03", 2, 8)},
+			march.Add(time.Second), used(1, 4),
+			[]api.MonthlyPeak{peak("2027-03", 2, 8), peak("2027-04", 1, 4)},
+		},
+		"months are in UTC": {
+			nil, time.Date(2027, 4, 1, 1, 0, 0, 0, time.FixedZone("", 2*60*60)), used(1, 4),
+			[]api.MonthlyPeak{peak("2027-03", 1, 4)},
+		},
 		"the last 13 are kept": {year, march, used(1, 4), append(year[1:13:13], peak("2027-03", 1, 4))},
-		"a month before all": {[]api.MonthlyPeak{peak("2027-05", 2, 8)}, march, used(1, 4),
-			[]api.MonthlyPeak{peak("2027-03", 1, 4), peak("2027-05", 2, 8)}},
-		"a month to come does not push out": {append(year[1:13:13], peak("2099-01", 2, 8)), march, used(1, 4),
-			append(year[1:13:13], peak("2027-03", 1, 4))},
-		"a count that the peak did not know": {[]api.MonthlyPeak{{Month: "2027-03", Usage: used(2, 8)[:1]}}, march,
-			used(1, 4), []api.MonthlyPeak{peak("2027-03", 2, 4)}},
+		"a month before all": {
+			[]api.MonthlyPeak{peak("2027-05", 2, 8)},
+			march, used(1, 4),
+			[]api.MonthlyPeak{peak("2027-03", 1, 4), peak("2027-05", 2, 8)},
+		},
+		"a month to come does not push out": {
+			append(year[1:13:13], peak("2099-01", 2, 8)), march, used(1, 4),
+			append(year[1:13:13], peak("2027-03", 1, 4)),
+		},
+		"a count that the peak did not know": {
+			[]api.MonthlyPeak{{Month: "2027-03", Usage: used(2, 8)[:1]}},
+			march,
+			used(1, 4),
+			[]api.MonthlyPeak{peak("2027-03", 2, 4)},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, usage.Raise(test.peaks, test.at, test.used)); diff != "" {

@@ -31,16 +31,20 @@ func TestVersionFrom(t *testing.T) {
 
 func TestLong(t *testing.T) {
 	platform := runtime.Version() + ", " + runtime.GOOS + "/" + runtime.GOARCH
-	settings := []debug.BuildSetting{{Key: "vcs.revision", Value: "0123456789abcdef0123"},
-		{Key: "vcs.modified", Value: "true"}}
+	settings := []debug.BuildSetting{
+		{Key: "vcs.revision", Value: "0123456789abcdef0123"},
+		{Key: "vcs.modified", Value: "true"},
+	}
 	for name, test := range map[string]struct {
 		info *debug.BuildInfo
 		want string
 	}{
 		"no metadata": {nil, "v1.2.3 (" + platform + ")"},
 		"no commit":   {&debug.BuildInfo{}, "v1.2.3 (" + platform + ")"},
-		"a changed tree": {&debug.BuildInfo{Settings: settings},
-			"v1.2.3 (commit 0123456789ab-dirty, " + platform + ")"},
+		"a changed tree": {
+			&debug.BuildInfo{Settings: settings},
+			"v1.2.3 (commit 0123456789ab-dirty, " + platform + ")",
+		},
 		"a clean tree": {&debug.BuildInfo{Settings: settings[:1]}, "v1.2.3 (commit 0123456789ab, " + platform + ")"},
 	} {
 		if got := long("v1.2.3", test.info); got != test.want {

@@ -93,7 +93,8 @@ var _ = Describe("The guard", func() {
 	)
 
 	DescribeTable("asks whoever changes the restriction", func(ctx SpecContext, from, to *api.RestrictionSpec,
-		asked bool) {
+		asked bool,
+	) {
 		product := makeProduct(ctx, from)
 		product.Spec.Restriction = to
 		update := func(u *user) error { return u.Update(ctx, product.DeepCopy(), client.DryRunAll) }
@@ -146,7 +147,8 @@ var _ = Describe("The guard", func() {
 		product.Spec.Revocations = []api.Revocation{{LicenseID: "L-1"}}
 		product.Labels = map[string]string{"team": "shop"}
 		product.Annotations = map[string]string{
-			api.RestrictionPauseAnnotation: "2027-03-01T08:00:00Z/2027-03-04T08:00:00Z"}
+			api.RestrictionPauseAnnotation: "2027-03-01T08:00:00Z/2027-03-04T08:00:00Z",
+		}
 		product.Finalizers = []string{"shop.example/audit"}
 		Expect(vendor.Update(ctx, product)).To(Succeed())
 		Expect(vendor.Delete(ctx, product)).To(Succeed())

@@ -231,7 +231,8 @@ var _ = Describe("The lock", func() {
 	}, forKinds(kinds...))
 
 	DescribeTable("in mode DefaultTierOnly refuses what would come before the pass policy", func(ctx SpecContext,
-		kind string) {
+		kind string,
+	) {
 		free, tier := unique("tier"), unique("tier")
 		ordinary, bypass, outside := newPolicy(kind, tier+".ordinary", tier),
 			first(newPolicy(kind, tier+".bypass", tier)), first(newPolicy(kind, free+".outside", free))
@@ -252,8 +253,10 @@ var _ = Describe("The lock", func() {
 				To(refused(bypass, sortsFirst(tier, product.Name)), "there before, by "+w.name)
 		}
 		By("every other order")
-		for _, order := range []any{-1.7976931348623155e308, -1e300, int64(-1 << 63), int64(0), nil,
-			calico.PassOrder * -1} {
+		for _, order := range []any{
+			-1.7976931348623155e308, -1e300, int64(-1 << 63), int64(0), nil,
+			calico.PassOrder * -1,
+		} {
 			Expect(engineer.Create(ctx, with(newPolicy(kind, tier+".fine", tier), fields{"order": order}),
 				client.DryRunAll)).To(Succeed(), "order %v", order)
 		}
@@ -273,7 +276,8 @@ var _ = Describe("The lock", func() {
 		})
 
 	DescribeTable("in mode DefaultTierOnly does not mind the order of what is only staged", func(ctx SpecContext,
-		kind string) {
+		kind string,
+	) {
 		tier := unique("tier")
 		restricted(ctx, tiers{tier: defaultTierOnly})
 		policy := first(newPolicy(kind, tier+".staged", tier))

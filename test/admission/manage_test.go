@@ -49,10 +49,14 @@ var _ = Describe("An operator that applies the admission policies itself", Order
 	It("does with the role that is there for that", func(ctx SpecContext) {
 		binding := &rbacv1.ClusterRoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Name: "admission-manager"},
-			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole",
-				Name: "license-operator-admission-manager-role"},
-			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: controlplane.OperatorNamespace,
-				Name: "license-operator-controller-manager"}},
+			RoleRef: rbacv1.RoleRef{
+				APIGroup: rbacv1.GroupName, Kind: "ClusterRole",
+				Name: "license-operator-admission-manager-role",
+			},
+			Subjects: []rbacv1.Subject{{
+				Kind: rbacv1.ServiceAccountKind, Namespace: controlplane.OperatorNamespace,
+				Name: "license-operator-controller-manager",
+			}},
 		}
 		Expect(admin.Create(ctx, binding)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, binding)).To(Succeed()) })

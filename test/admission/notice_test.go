@@ -36,7 +36,8 @@ func toldOf(do func() error) []string {
 
 var _ = Describe("The notice", func() {
 	DescribeTable("tells whoever writes a policy that it is stored and not applied", func(ctx SpecContext,
-		kind string) {
+		kind string,
+	) {
 		free, tier := unique("tier"), unique("tier")
 		existing, outside := newPolicy(kind, tier+".existing", tier), newPolicy(kind, free+".outside", free)
 		there(ctx, existing, outside)

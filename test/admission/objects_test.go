@@ -59,8 +59,10 @@ type tiers map[string]api.RestrictionMode
 func newProduct(name string) *api.LicensedProduct {
 	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec: api.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew",
-			TrustAnchors: anchors},
+		Spec: api.LicensedProductSpec{
+			Vendor: "Acme", RenewalURL: "https://acme.example/renew",
+			TrustAnchors: anchors,
+		},
 	}
 }
 

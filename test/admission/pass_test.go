@@ -48,11 +48,15 @@ var _ = Describe("The lock and pass policies", func() {
 		Entry("as it is", fields{}, true),
 		Entry("types the other way round", fields{"types": []any{"Egress", "Ingress"}}, true),
 		Entry("fields that hold nothing",
-			fields{"doNotTrack": false, "preDNAT": false, "applyOnForward": false, "serviceAccountSelector": "",
-				"performanceHints": []any{}}, true),
+			fields{
+				"doNotTrack": false, "preDNAT": false, "applyOnForward": false, "serviceAccountSelector": "",
+				"performanceHints": []any{},
+			}, true),
 		Entry("rules as an older API writes them",
-			fields{"ingress": rules(map[string]any{"action": "Pass", "source": map[string]any{},
-				"destination": map[string]any{}})}, true),
+			fields{"ingress": rules(map[string]any{
+				"action": "Pass", "source": map[string]any{},
+				"destination": map[string]any{},
+			})}, true),
 		Entry("of another selector", fields{"selector": "has(app)"}, false),
 		Entry("of a selector with a space", fields{"selector": "all() "}, false),
 		Entry("of an empty selector", fields{"selector": ""}, false),
@@ -80,8 +84,10 @@ var _ = Describe("The lock and pass policies", func() {
 		Entry("logging", fields{"ingress": rules(map[string]any{"action": "Log"})}, false),
 		Entry("passing some", fields{"egress": rules(map[string]any{"action": "Pass", "protocol": "TCP"})}, false),
 		Entry("passing some by where they come from",
-			fields{"ingress": rules(map[string]any{"action": "Pass",
-				"source": map[string]any{"selector": "has(app)"}})}, false),
+			fields{"ingress": rules(map[string]any{
+				"action": "Pass",
+				"source": map[string]any{"selector": "has(app)"},
+			})}, false),
 		Entry("with a rule before",
 			fields{"egress": rules(map[string]any{"action": "Deny", "protocol": "TCP"},
 				map[string]any{"action": "Pass"})}, false),
@@ -135,8 +141,11 @@ var _ = Describe("The lock and pass policies", func() {
 		there(ctx, pass)
 		product := restricted(ctx, tiers{tier: defaultTierOnly})
 		for _, w := range writes {
-			for _, changed := range []fields{{"order": int64(1)}, {"selector": "has(app)"},
-				{"tier": "default", "order": int64(1)}} {
+			for _, changed := range []fields{
+				{"order": int64(1)},
+				{"selector": "has(app)"},
+				{"tier": "default", "order": int64(1)},
+			} {
 				Expect(w.do(ctx, with(reread(ctx, pass), changed))).To(refused(pass, passes(tier, product.Name)),
 					"%s: %v", w.name, changed)
 			}
@@ -181,8 +190,10 @@ var _ = Describe("The lock and pass policies", func() {
 		product := restricted(ctx, tiers{tier: defaultTierOnly})
 		pass := newPassPolicy(tier+".license-operator-pass", tier)
 		pass.SetLabels(map[string]string{calico.PassPolicyLabel: calico.PassPolicyLabelValue})
-		pass.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "license-operator.io/v1alpha1",
-			Kind: "LicensedProduct", Name: product.Name, UID: product.UID}})
+		pass.SetOwnerReferences([]metav1.OwnerReference{{
+			APIVersion: "license-operator.io/v1alpha1",
+			Kind:       "LicensedProduct", Name: product.Name, UID: product.UID,
+		}})
 		Expect(admin.Create(ctx, pass)).To(Succeed())
 		Expect(admin.Delete(ctx, pass)).To(Succeed())
 	})

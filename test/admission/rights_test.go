@@ -26,8 +26,10 @@ const (
 
 // mayWriteNamed is the right to do everything with resources of Calico's that have a name.
 func mayWriteNamed(name string, resources ...string) rbacv1.PolicyRule {
-	return rbacv1.PolicyRule{APIGroups: []string{calicoGroup}, Verbs: everything, Resources: resources,
-		ResourceNames: []string{name}}
+	return rbacv1.PolicyRule{
+		APIGroups: []string{calicoGroup}, Verbs: everything, Resources: resources,
+		ResourceNames: []string{name},
+	}
 }
 
 // may is the right to use some verbs on a resource of Calico's.
@@ -133,8 +135,10 @@ var _ = Describe("A user who would restrict", func() {
 	)
 
 	It("gets nothing into the spec by a write to the status", func(ctx SpecContext) {
-		reporter := newUser(ctx, unique("user"), rbacv1.PolicyRule{APIGroups: []string{api.GroupVersion.Group},
-			Verbs: everything, Resources: []string{"licensedproducts/status"}})
+		reporter := newUser(ctx, unique("user"), rbacv1.PolicyRule{
+			APIGroups: []string{api.GroupVersion.Group},
+			Verbs:     everything, Resources: []string{"licensedproducts/status"},
+		})
 		product := makeProduct(ctx, nil)
 		product.Spec.Restriction = terms(defaultTierOnly)
 		Expect(reporter.Status().Update(ctx, product.DeepCopy())).To(Succeed())

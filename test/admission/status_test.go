@@ -68,7 +68,8 @@ var _ = Describe("The lock and what a status says", func() {
 	)
 
 	DescribeTable("restricts nothing where none is in force", func(ctx SpecContext,
-		change func(*api.RestrictionStatus, []api.RestrictedTier)) {
+		change func(*api.RestrictionStatus, []api.RestrictedTier),
+	) {
 		tier := unique("tier")
 		restricted(ctx, tiers{tier: readOnly}, func(s *api.RestrictionStatus) { change(s, s.InForce.Tiers) })
 		for _, kind := range kinds {
@@ -82,15 +83,19 @@ var _ = Describe("The lock and what a status says", func() {
 		}),
 		Entry("a pause", func(s *api.RestrictionStatus, _ []api.RestrictedTier) {
 			s.State, s.InForce = api.RestrictionPaused, nil
-			s.Pause = &api.RestrictionPause{SinceTime: new(metav1.NewTime(since)),
-				UntilTime: new(metav1.NewTime(since.AddDate(0, 0, 3)))}
+			s.Pause = &api.RestrictionPause{
+				SinceTime: new(metav1.NewTime(since)),
+				UntilTime: new(metav1.NewTime(since.AddDate(0, 0, 3))),
+			}
 		}),
 		Entry("in force for no tiers", func(s *api.RestrictionStatus,
-			_ []api.RestrictedTier) {
+			_ []api.RestrictedTier,
+		) {
 			s.InForce.Tiers = nil
 		}),
 		Entry("in force for tiers of a mode that touches nothing", func(s *api.RestrictionStatus,
-			_ []api.RestrictedTier) {
+			_ []api.RestrictedTier,
+		) {
 			s.InForce.Mode, s.InForce.Tiers[0].Mode = observe, observe
 		}),
 		Entry("tiers that are spared", func(s *api.RestrictionStatus, restricted []api.RestrictedTier) {
@@ -110,12 +115,16 @@ var _ = Describe("The lock and what a status says", func() {
 	It("restricts a thousand tiers", func(ctx SpecContext) {
 		many := tiers{}
 		for i := range api.MaxListedTiers {
-			many[fmt.Sprintf("%s-%d", strings.Repeat("x", 240), i)] = []api.RestrictionMode{readOnly,
-				defaultTierOnly}[i%2]
+			many[fmt.Sprintf("%s-%d", strings.Repeat("x", 240), i)] = []api.RestrictionMode{
+				readOnly,
+				defaultTierOnly,
+			}[i%2]
 		}
 		product := restricted(ctx, many)
-		for i, want := range map[int]func(string, string) string{0: frozen, 1: sortsFirst,
-			api.MaxListedTiers - 2: frozen, api.MaxListedTiers - 1: sortsFirst} {
+		for i, want := range map[int]func(string, string) string{
+			0: frozen, 1: sortsFirst,
+			api.MaxListedTiers - 2: frozen, api.MaxListedTiers - 1: sortsFirst,
+		} {
 			tier := product.Status.Restriction.InForce.Tiers[0].Name[:241] + fmt.Sprint(i)
 			policy := first(newPolicy(globalPolicy, "policy", tier))
 			Expect(engineer.Create(ctx, policy.DeepCopy())).To(refused(policy, want(tier, product.Name)))

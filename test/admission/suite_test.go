@@ -57,8 +57,10 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 
 	policies := rbacv1.PolicyRule{
 		APIGroups: []string{calicoGroup}, Verbs: everything,
-		Resources: []string{"globalnetworkpolicies", "networkpolicies", "stagedglobalnetworkpolicies",
-			"stagednetworkpolicies"},
+		Resources: []string{
+			"globalnetworkpolicies", "networkpolicies", "stagedglobalnetworkpolicies",
+			"stagednetworkpolicies",
+		},
 	}
 	engineer = newUser(ctx, "engineer", policies)
 	vendor = newUser(ctx, "vendor", products())
@@ -71,14 +73,18 @@ var everything = []string{"get", "list", "watch", "create", "update", "patch", "
 
 // products is the right to do everything with products.
 func products() rbacv1.PolicyRule {
-	return rbacv1.PolicyRule{APIGroups: []string{api.GroupVersion.Group}, Verbs: everything,
-		Resources: []string{"licensedproducts"}}
+	return rbacv1.PolicyRule{
+		APIGroups: []string{api.GroupVersion.Group}, Verbs: everything,
+		Resources: []string{"licensedproducts"},
+	}
 }
 
 // mayWrite is the right to create, update and delete resources of Calico's.
 func mayWrite(resources ...string) rbacv1.PolicyRule {
-	return rbacv1.PolicyRule{APIGroups: []string{calicoGroup}, Verbs: []string{"create", "update", "delete"},
-		Resources: resources}
+	return rbacv1.PolicyRule{
+		APIGroups: []string{calicoGroup}, Verbs: []string{"create", "update", "delete"},
+		Resources: resources,
+	}
 }
 
 // awaitPolicies waits until all three policies are in force. The API server may take 30 s to find the kind that they

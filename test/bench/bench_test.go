@@ -36,8 +36,10 @@ func TestNumber(t *testing.T) {
 }
 
 func TestMonthsBefore(t *testing.T) {
-	whole := []string{"2025-11", "2025-12", "2026-01", "2026-02", "2026-03", "2026-04", "2026-05", "2026-06", "2026-07",
-		"2026-08", "2026-09", "2026-10"}
+	whole := []string{
+		"2025-11", "2025-12", "2026-01", "2026-02", "2026-03", "2026-04", "2026-05", "2026-06", "2026-07",
+		"2026-08", "2026-09", "2026-10",
+	}
 	for _, now := range []time.Time{
 		time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 11, 29, 22, 0, 0, 0, time.UTC),
 		time.Date(2026, 11, 30, 23, 59, 59, 0, time.UTC),
@@ -117,8 +119,10 @@ func TestRequests(t *testing.T) {
 		return e
 	}
 	patch := func(name string, code int) controlplane.AuditEvent {
-		return controlplane.AuditEvent{Stage: controlplane.StageResponseComplete, Verb: "patch", Resource: keyResource,
-			Subresource: "status", Name: name, Code: code}
+		return controlplane.AuditEvent{
+			Stage: controlplane.StageResponseComplete, Verb: "patch", Resource: keyResource,
+			Subresource: "status", Name: name, Code: code,
+		}
 	}
 	watch := func(stage string) controlplane.AuditEvent {
 		return controlplane.AuditEvent{Stage: stage, Verb: "watch", Resource: keyResource}
@@ -127,8 +131,10 @@ func TestRequests(t *testing.T) {
 		at(0, patch("a", 200)), at(1, patch("a", 200)), at(1, patch("b", 200)), at(2, patch("a", 200)),
 		at(2, patch("a", 409)), at(3, patch("b", 403)),
 		at(1, watch(controlplane.StageResponseStarted)), at(2, watch(controlplane.StageResponseComplete)),
-		at(2, controlplane.AuditEvent{Stage: controlplane.StageResponseComplete, Verb: "update", Resource: "leases",
-			Code: 200}),
+		at(2, controlplane.AuditEvent{
+			Stage: controlplane.StageResponseComplete, Verb: "update", Resource: "leases",
+			Code: 200,
+		}),
 		at(9, patch("a", 200)),
 	}
 	during := span{start.Add(time.Second), start.Add(9 * time.Second)}

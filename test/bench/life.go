@@ -262,22 +262,32 @@ func (r *result) printLateness(out io.Writer) error {
 	return table(out, fmt.Sprintf("%s: the %.0f s of their boundaries", r.title, window.Seconds()),
 		[]string{"", "keys", "products", "target"},
 		[]string{"transitions", number(len(keys)), number(len(products)), ""},
-		[]string{"lateness at a watch, p50", milliseconds(percentile(keys, 50)), milliseconds(percentile(products, 50)),
-			""},
+		[]string{
+			"lateness at a watch, p50", milliseconds(percentile(keys, 50)), milliseconds(percentile(products, 50)),
+			"",
+		},
 		[]string{
 			"lateness at a watch, p99", milliseconds(percentile(keys, 99)), milliseconds(percentile(products, 99)),
 			verdict("≤ "+milliseconds(latenessTarget), worst <= latenessTarget),
 		},
-		[]string{"lateness at a watch, max", milliseconds(keys[len(keys)-1]), milliseconds(products[len(products)-1]),
-			""},
+		[]string{
+			"lateness at a watch, max", milliseconds(keys[len(keys)-1]), milliseconds(products[len(products)-1]),
+			"",
+		},
 		[]string{"status writes", number(keyWrites.total), number(productWrites.total), ""},
-		[]string{"status writes per transition", perTransition(keyWrites.total, keys),
-			perTransition(productWrites.total, products), once},
+		[]string{
+			"status writes per transition", perTransition(keyWrites.total, keys),
+			perTransition(productWrites.total, products), once,
+		},
 		[]string{"most status writes to one object", number(keyWrites.most()), number(productWrites.most()), ""},
-		[]string{"conflicts, failures", fmt.Sprintf("%d, %d", keyWrites.conflicts, keyWrites.failures),
-			fmt.Sprintf("%d, %d", productWrites.conflicts, productWrites.failures), ""},
-		[]string{"events created, counted up", fmt.Sprintf("%s, %s for both", number(created), number(patched)), "",
-			""},
+		[]string{
+			"conflicts, failures", fmt.Sprintf("%d, %d", keyWrites.conflicts, keyWrites.failures),
+			fmt.Sprintf("%d, %d", productWrites.conflicts, productWrites.failures), "",
+		},
+		[]string{
+			"events created, counted up", fmt.Sprintf("%s, %s for both", number(created), number(patched)), "",
+			"",
+		},
 		[]string{"CPU time of the manager", fmt.Sprintf("%.1f s for both", r.cpu.Seconds()), "", ""},
 	)
 }
@@ -306,7 +316,9 @@ func (r *result) printMemory(out io.Writer) error {
 		row("all applied", r.applied),
 		row("after the last boundary", r.lived),
 		row("after the idle time", r.rested),
-		[]string{"the most at any time", megabytes(r.peak), "", "",
-			verdict("< "+megabytes(memoryTarget), r.peak < memoryTarget)},
+		[]string{
+			"the most at any time", megabytes(r.peak), "", "",
+			verdict("< "+megabytes(memoryTarget), r.peak < memoryTarget),
+		},
 	)
 }

@@ -85,14 +85,17 @@ func newNode(i int, now metav1.Time) *corev1.Node {
 				"volumes.kubernetes.io/controller-managed-attach-detach": "true",
 			},
 		},
-		Spec: corev1.NodeSpec{PodCIDR: fmt.Sprintf("100.%d.%d.0/24", 64+i>>8, i&255),
-			ProviderID: fmt.Sprintf("aws:///%s/i-%017x", zone, i)},
+		Spec: corev1.NodeSpec{
+			PodCIDR:    fmt.Sprintf("100.%d.%d.0/24", 64+i>>8, i&255),
+			ProviderID: fmt.Sprintf("aws:///%s/i-%017x", zone, i),
+		},
 		Status: corev1.NodeStatus{
 			Capacity:    resources(coresOf(i)*1000, 0),
 			Allocatable: resources(coresOf(i)*1000-80, 1<<30),
 			Conditions:  conditions(now),
 			Addresses: []corev1.NodeAddress{
-				{Type: corev1.NodeInternalIP, Address: ip}, {Type: corev1.NodeHostName, Address: name},
+				{Type: corev1.NodeInternalIP, Address: ip},
+				{Type: corev1.NodeHostName, Address: name},
 				{Type: corev1.NodeInternalDNS, Address: name},
 			},
 			NodeInfo: corev1.NodeSystemInfo{
@@ -139,8 +142,10 @@ func imagesOf(node int) []corev1.ContainerImage {
 	for image := range cap(images) {
 		repository := fmt.Sprintf("registry.example.com/platform/component-%02d", (node+image)%60)
 		images = append(images, corev1.ContainerImage{
-			Names: []string{fmt.Sprintf("%s@sha256:%064x", repository, node*100+image),
-				fmt.Sprintf("%s:v1.%d.0", repository, image)},
+			Names: []string{
+				fmt.Sprintf("%s@sha256:%064x", repository, node*100+image),
+				fmt.Sprintf("%s:v1.%d.0", repository, image),
+			},
 			SizeBytes: int64(50_000_000 + image),
 		})
 	}
@@ -161,9 +166,12 @@ func resources(millicores, reserved int64) corev1.ResourceList {
 // conditions are those that a kubelet has, each with the time of its last heartbeat.
 func conditions(now metav1.Time) []corev1.NodeCondition {
 	condition := func(of corev1.NodeConditionType, status corev1.ConditionStatus,
-		reason, message string) corev1.NodeCondition {
-		return corev1.NodeCondition{Type: of, Status: status, LastHeartbeatTime: now,
-			LastTransitionTime: metav1.NewTime(now.Add(-24 * time.Hour)), Reason: reason, Message: message}
+		reason, message string,
+	) corev1.NodeCondition {
+		return corev1.NodeCondition{
+			Type: of, Status: status, LastHeartbeatTime: now,
+			LastTransitionTime: metav1.NewTime(now.Add(-24 * time.Hour)), Reason: reason, Message: message,
+		}
 	}
 	return []corev1.NodeCondition{
 		condition(corev1.NodeNetworkUnavailable, corev1.ConditionFalse, "CalicoIsUp", "Calico is running on this node"),
@@ -323,7 +331,8 @@ func (r *nodesResult) startEmpty(
 		everyNode:        nil,
 		everyNodeLimited: {NodeSelector: &metav1.LabelSelector{}},
 		licensedNodes: {
-			NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{poolLabel: licensedPool}}},
+			NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{poolLabel: licensedPool}},
+		},
 	} {
 		product := &api.LicensedProduct{
 			ObjectMeta: metav1.ObjectMeta{Name: name},
@@ -564,13 +573,19 @@ func (r *nodesResult) printBurst(out io.Writer) error {
 	return table(out, fmt.Sprintf("%s, and %d more at once", r.title, burst),
 		[]string{"", "measured", "target"},
 		[]string{"creating them", milliseconds(r.created), ""},
-		[]string{"status of every product right, after the last creation", milliseconds(r.statusRight),
-			within(r.statusRight)},
-		[]string{"metrics of every product right, after the last creation", milliseconds(r.scrapeRight),
-			within(r.scrapeRight)},
+		[]string{
+			"status of every product right, after the last creation", milliseconds(r.statusRight),
+			within(r.statusRight),
+		},
+		[]string{
+			"metrics of every product right, after the last creation", milliseconds(r.scrapeRight),
+			within(r.scrapeRight),
+		},
 		[]string{"status writes, of 3 products", number(written.total), ""},
-		[]string{"most status writes to one product", number(written.most()),
-			verdict(fmt.Sprintf("≤ %d", burstWritesTarget), written.most() <= burstWritesTarget)},
+		[]string{
+			"most status writes to one product", number(written.most()),
+			verdict(fmt.Sprintf("≤ %d", burstWritesTarget), written.most() <= burstWritesTarget),
+		},
 		[]string{"conflicts, failures", fmt.Sprintf("%d, %d", written.conflicts, written.failures), ""},
 	)
 }

@@ -91,8 +91,10 @@ func newPolicy(i, tiers int) *unstructured.Unstructured {
 		return map[string]any{"action": "Allow", "protocol": protocol, side: peer}
 	}
 	const inNamespaces = "projectcalico.org/name in {'shop-frontend', 'shop-gateway', 'monitoring'}"
-	gateway := allow("TCP", "source", map[string]any{"selector": "app.kubernetes.io/name in {'gateway', 'frontend'}",
-		"namespaceSelector": inNamespaces})
+	gateway := allow("TCP", "source", map[string]any{
+		"selector":          "app.kubernetes.io/name in {'gateway', 'frontend'}",
+		"namespaceSelector": inNamespaces,
+	})
 	gateway["destination"] = map[string]any{"ports": []any{int64(8080), int64(8443), int64(9000 + i%100)}}
 	partners := make([]any, 0, 8)
 	for n := range cap(partners) {
@@ -106,8 +108,10 @@ func newPolicy(i, tiers int) *unstructured.Unstructured {
 		"ingress": []any{
 			gateway,
 			allow("TCP", "source",
-				map[string]any{"selector": "app.kubernetes.io/name == 'prometheus'",
-					"namespaceSelector": "projectcalico.org/name == 'monitoring'"}),
+				map[string]any{
+					"selector":          "app.kubernetes.io/name == 'prometheus'",
+					"namespaceSelector": "projectcalico.org/name == 'monitoring'",
+				}),
 			map[string]any{"action": "Deny"},
 		},
 		"egress": []any{

@@ -52,8 +52,10 @@ type life struct{ expiry, graceEnd time.Time }
 // plan draws two boundaries for each key, in whole seconds, the same in every run.
 func (p *population) plan(opens time.Time) {
 	p.draw(opens, window, func(random *rand.Rand) life {
-		return life{expiry: opens.Add(secondsWithin(random, part)),
-			graceEnd: opens.Add(window - part + secondsWithin(random, part))}
+		return life{
+			expiry:   opens.Add(secondsWithin(random, part)),
+			graceEnd: opens.Add(window - part + secondsWithin(random, part)),
+		}
 	})
 }
 
@@ -99,8 +101,10 @@ func (p *population) createProducts(ctx context.Context, c client.Client, v *ven
 	err := atOnce(ctx, p.products, func(ctx context.Context, i int) error {
 		return c.Create(ctx, &api.LicensedProduct{
 			ObjectMeta: metav1.ObjectMeta{Name: p.productOf(i).name},
-			Spec: api.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew",
-				TrustAnchors: v.anchor},
+			Spec: api.LicensedProductSpec{
+				Vendor: "Acme", RenewalURL: "https://acme.example/renew",
+				TrustAnchors: v.anchor,
+			},
 		})
 	})
 	if err != nil {

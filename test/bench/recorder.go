@@ -31,8 +31,10 @@ type recorder struct {
 }
 
 func record(ctx context.Context, c client.WithWatch, p *population) (*recorder, error) {
-	r := &recorder{population: p, seen: map[object]map[string]time.Time{}, missing: map[string]map[string]int{},
-		changed: make(chan struct{})}
+	r := &recorder{
+		population: p, seen: map[object]map[string]time.Time{}, missing: map[string]map[string]int{},
+		changed: make(chan struct{}),
+	}
 	for _, state := range states {
 		r.missing[state] = map[string]int{keyResource: p.keys, productResource: p.products}
 	}

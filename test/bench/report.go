@@ -80,8 +80,10 @@ func newAsker(
 		return nil, err
 	}
 	// its certificate is its own
-	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
-		MaxIdleConnsPerHost: reportsAtOnce}
+	transport := &http.Transport{
+		TLSClientConfig:     &tls.Config{InsecureSkipVerify: true},
+		MaxIdleConnsPerHost: reportsAtOnce,
+	}
 	return &asker{client: &http.Client{Transport: transport}, url: manager.ReportURL(), token: config.BearerToken}, nil
 }
 
@@ -112,8 +114,11 @@ func benchReport(ctx context.Context, s settings, binary string, out io.Writer) 
 	r := &reportResult{
 		title: fmt.Sprintf("License reports at %s nodes, %s products with 13 months each, %s role bindings",
 			number(s.nodes), number(s.keys), number(roleBindings)),
-		kinds: []askedReport{{name: "of one product", query: "product=product-0001"},
-			{name: "of all", query: "product=*"}, {name: "of all, as a tar", query: "product=*&format=tar"}},
+		kinds: []askedReport{
+			{name: "of one product", query: "product=product-0001"},
+			{name: "of all", query: "product=*"},
+			{name: "of all, as a tar", query: "product=*&format=tar"},
+		},
 	}
 	return withOperator(ctx, binary,
 		r.title, func(plane *controlplane.ControlPlane, manager *controlplane.Manager) error {
@@ -167,16 +172,22 @@ func createBindings(ctx context.Context, c client.Client) error {
 	}
 	err := atOnce(ctx, roleBindings, func(ctx context.Context, i int) error {
 		binding := &rbacv1.RoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Namespace: fmt.Sprintf("space-%03d", i%bindingSpaces),
-				Name: fmt.Sprintf("binding-%04d", i)},
+			ObjectMeta: metav1.ObjectMeta{
+				Namespace: fmt.Sprintf("space-%03d", i%bindingSpaces),
+				Name:      fmt.Sprintf("binding-%04d", i),
+			},
 			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "view"},
-			Subjects: []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName,
-				Name: "everywhere@example.com"}},
+			Subjects: []rbacv1.Subject{{
+				Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName,
+				Name: "everywhere@example.com",
+			}},
 		}
 		for j := 1; j < subjectsEach; j++ {
 			binding.Subjects = append(binding.Subjects,
-				rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName,
-					Name: fmt.Sprintf("user-%04d-%d@example.com", i, j)})
+				rbacv1.Subject{
+					Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName,
+					Name: fmt.Sprintf("user-%04d-%d@example.com", i, j),
+				})
 		}
 		return c.Create(ctx, binding)
 	})
@@ -203,8 +214,10 @@ func rememberMonths(ctx context.Context, c client.Client, products int) error {
 	for _, month := range monthsBefore(time.Now()) {
 		nodes, cores := int64(1000+len(peaks)), int64(16_000+len(peaks))
 		peaks = append(peaks,
-			api.MonthlyPeak{Month: month,
-				Usage: []api.Usage{{Name: "nodes", Value: &nodes}, {Name: "cores", Value: &cores}}})
+			api.MonthlyPeak{
+				Month: month,
+				Usage: []api.Usage{{Name: "nodes", Value: &nodes}, {Name: "cores", Value: &cores}},
+			})
 	}
 	patch, err := json.Marshal(map[string]any{"status": map[string]any{"monthlyPeaks": peaks}})
 	if err != nil {
@@ -336,8 +349,10 @@ func (k *askedReport) measure(ctx context.Context) error {
 }
 
 func (r *reportResult) print(out io.Writer) error {
-	rows := [][]string{{"", "first, of an account not met before", "second", "median",
-		"slowest of " + number(reportRounds), "bytes", "target"}}
+	rows := [][]string{{
+		"", "first, of an account not met before", "second", "median",
+		"slowest of " + number(reportRounds), "bytes", "target",
+	}}
 	for _, k := range r.kinds {
 		rows = append(rows, []string{
 			k.name, tenths(k.first), tenths(k.second), tenths(percentile(k.took, 50)), tenths(percentile(k.took, 100)),
@@ -358,11 +373,15 @@ func (r *reportResult) print(out io.Writer) error {
 	grown := r.after.anonymous - r.warm.anonymous
 	cost = append(cost,
 		[]string{"anonymous memory before any", megabytes(r.before.anonymous), ""},
-		[]string{fmt.Sprintf("after %s of all products, after %s", number(manyReports/10), number(manyReports)),
+		[]string{
+			fmt.Sprintf("after %s of all products, after %s", number(manyReports/10), number(manyReports)),
 			megabytes(r.warm.anonymous) + ", " + megabytes(r.after.anonymous),
-			verdict("does not grow", grown < steady)},
-		[]string{fmt.Sprintf("%d of all products at once: until the last has come", reportsAtOnce),
-			milliseconds(r.crowd), ""},
+			verdict("does not grow", grown < steady),
+		},
+		[]string{
+			fmt.Sprintf("%d of all products at once: until the last has come", reportsAtOnce),
+			milliseconds(r.crowd), "",
+		},
 		[]string{"peak of all memory since the start", megabytes(r.crowdPeak), ""},
 	)
 	return errors.Join(table(out, r.title, rows...), table(out, "License reports: what they cost", cost...))

@@ -193,8 +193,10 @@ func (b *restrictionBench) createProduct(ctx context.Context) error {
 		ObjectMeta: metav1.ObjectMeta{Name: restricting},
 		Spec: api.LicensedProductSpec{
 			Vendor: "Acme", RenewalURL: "https://acme.example/renew", TrustAnchors: b.vendor.anchor,
-			Restriction: &api.RestrictionSpec{Mode: api.RestrictionDefaultTierOnly,
-				TierSelector: &metav1.LabelSelector{}},
+			Restriction: &api.RestrictionSpec{
+				Mode:         api.RestrictionDefaultTierOnly,
+				TierSelector: &metav1.LabelSelector{},
+			},
 		},
 	})
 }

@@ -43,8 +43,10 @@ func TestRestriction(t *testing.T) {
 		did := restrictionRequestsDuring(b.audit, turn.during)
 		return told{did.created, did.deleted, len(turn.passes), len(did.others), turn.changed, turn.reason}
 	}
-	want := map[string]told{"start": {Created: 3, Seen: 3, Reason: "Complete"},
-		"end": {Deleted: 3, Seen: 3, Reason: "Complete"}}
+	want := map[string]told{
+		"start": {Created: 3, Seen: 3, Reason: "Complete"},
+		"end":   {Deleted: 3, Seen: 3, Reason: "Complete"},
+	}
 	if diff := cmp.Diff(want, map[string]told{"start": of(&b.start), "end": of(&b.end)}); diff != "" {
 		t.Errorf("the start and the end of the restriction (-want +got):\n%s", diff)
 	}
@@ -117,8 +119,10 @@ func TestPolicies(t *testing.T) {
 		}
 	}
 	want := counts{Global: 10, Namespaced: 10, Allowing: 20, Denying: 20}
-	if diff := cmp.Diff(map[string]counts{"team-00": want, "team-01": want, "team-02": want, "team-03": want,
-		"team-04": want}, got); diff != "" {
+	if diff := cmp.Diff(map[string]counts{
+		"team-00": want, "team-01": want, "team-02": want, "team-03": want,
+		"team-04": want,
+	}, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	if len(names) != 100 {

@@ -109,8 +109,10 @@ func (s *scraper) scrape(ctx context.Context, accept string) (*scraped, error) {
 	}
 	took := time.Since(start)
 	s.largest = max(s.largest, body.Len()+bytes.MinRead)
-	return &scraped{took: took, wire: wire.bytes, contentType: response.Header.Get("Content-Type"),
-		body: body.String()}, nil
+	return &scraped{
+		took: took, wire: wire.bytes, contentType: response.Header.Get("Content-Type"),
+		body: body.String(),
+	}, nil
 }
 
 // counter counts what is read.
@@ -368,8 +370,10 @@ func (r *scrapeResult) printRequests(out io.Writer) error {
 		[]string{"", "measured", "target"},
 		[]string{"requests to renew the lease", number(during.leases), ""},
 		[]string{"watch (re)connections", number(during.watches), ""},
-		[]string{"reviews of the scraper's token and rights, remembered since before for 1 and 5 minutes",
-			number(reviews), ""},
+		[]string{
+			"reviews of the scraper's token and rights, remembered since before for 1 and 5 minutes",
+			number(reviews), "",
+		},
 		[]string{"any other request", number(len(during.others)), verdict("0", len(during.others) == 0)},
 		[]string{"CPU time of the manager, each scrape", tenths(r.cpu / time.Duration(scrapes*len(r.formats))), ""},
 		[]string{"RSS before, after", megabytes(r.before.all) + ", " + megabytes(r.after.all), ""},

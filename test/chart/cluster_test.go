@@ -119,10 +119,14 @@ func TestLifeOfARelease(t *testing.T) {
 	chart := operatorChart(t)
 	c := newCluster(t)
 	all := render(t, chart, release, defaultNamespace, "")
-	samples := map[string]map[string]any{"product": readFile(t, "config/samples/v1alpha1_licensedproduct.yaml"),
-		"key": readFile(t, "config/samples/v1alpha1_licensekey.yaml")}
-	definitions := []string{"CustomResourceDefinition licensedproducts.license-operator.io",
-		"CustomResourceDefinition licensekeys.license-operator.io"}
+	samples := map[string]map[string]any{
+		"product": readFile(t, "config/samples/v1alpha1_licensedproduct.yaml"),
+		"key":     readFile(t, "config/samples/v1alpha1_licensekey.yaml"),
+	}
+	definitions := []string{
+		"CustomResourceDefinition licensedproducts.license-operator.io",
+		"CustomResourceDefinition licensekeys.license-operator.io",
+	}
 	slices.Sort(definitions)
 	install := []string{"install", release, chart, "--namespace", defaultNamespace, "--create-namespace"}
 
@@ -230,8 +234,10 @@ func TestTakesOverFromDeploy(t *testing.T) {
 func TestServiceMonitorTakesPrometheusOperator(t *testing.T) {
 	chart := operatorChart(t)
 	c := newCluster(t)
-	install := []string{"upgrade", "--install", release, chart, "--namespace", defaultNamespace, "--create-namespace",
-		"--set", "serviceMonitor.enabled=true"}
+	install := []string{
+		"upgrade", "--install", release, chart, "--namespace", defaultNamespace, "--create-namespace",
+		"--set", "serviceMonitor.enabled=true",
+	}
 	c.refuses(`no matches for kind "ServiceMonitor" in version "monitoring.coreos.com/v1"`, install...)
 	definition, err := controlplane.PrometheusOperatorDefinition(t.Context(), "servicemonitors")
 	if err != nil {

@@ -69,8 +69,10 @@ func TestVendorChart(t *testing.T) {
 func TestVendorChartOnACluster(t *testing.T) {
 	c := newCluster(t)
 	vendor := render(t, vendorChart, "acme", "acme", "license: {token: eyJ}", served...)
-	install := []string{"upgrade", "--install", "acme", vendorChart, "--namespace", "acme", "--create-namespace",
-		"--set", "license.token=eyJ"}
+	install := []string{
+		"upgrade", "--install", "acme", vendorChart, "--namespace", "acme", "--create-namespace",
+		"--set", "license.token=eyJ",
+	}
 
 	said := c.helm(install...)
 	if want := "This cluster has no license-operator"; !strings.Contains(said, want) {

@@ -101,8 +101,10 @@ func (c *ControlPlane) startEtcd(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	c.plane.Etcd = &envtest.Etcd{Path: path, DataDir: data, StartTimeout: startTimeout, StopTimeout: stopTimeout,
-		Out: o.Output, Err: o.Output}
+	c.plane.Etcd = &envtest.Etcd{
+		Path: path, DataDir: data, StartTimeout: startTimeout, StopTimeout: stopTimeout,
+		Out: o.Output, Err: o.Output,
+	}
 	return c.guardian.startGuarded(ctx, path, c.plane.Etcd.Start)
 }
 

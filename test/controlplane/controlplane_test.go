@@ -105,8 +105,10 @@ func testProcess(t *testing.T, c *controlplane.ControlPlane) {
 	for range 2 {
 		p.Kill()
 	}
-	if _, err := c.StartProcess(controlplane.ProcessOptions{Name: "nobody",
-		Path: filepath.Join(c.Dir(), "nobody")}); err == nil {
+	if _, err := c.StartProcess(controlplane.ProcessOptions{
+		Name: "nobody",
+		Path: filepath.Join(c.Dir(), "nobody"),
+	}); err == nil {
 		t.Error("started what is not there")
 	}
 }
@@ -144,8 +146,10 @@ func testRights(t *testing.T, config *rest.Config) {
 		client.InNamespace(controlplane.OperatorNamespace)); err != nil {
 		t.Errorf("listing the Secrets of its namespace: %v", err)
 	}
-	for what, list := range map[string]client.ObjectList{"Secrets of all namespaces": &corev1.SecretList{},
-		"ClusterRoles": &rbacv1.ClusterRoleList{}} {
+	for what, list := range map[string]client.ObjectList{
+		"Secrets of all namespaces": &corev1.SecretList{},
+		"ClusterRoles":              &rbacv1.ClusterRoleList{},
+	} {
 		if err := operator.List(t.Context(), list); !apierrors.IsForbidden(err) {
 			t.Errorf("listing %s: want forbidden, got %v", what, err)
 		}

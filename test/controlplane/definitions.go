@@ -45,8 +45,10 @@ func PrometheusOperatorDefinition(ctx context.Context, plural string) (*unstruct
 // that are in them, staged ones included. They come from the Go module cache, or are downloaded.
 func CalicoDefinitions(ctx context.Context) ([]*unstructured.Unstructured, error) {
 	var definitions []*unstructured.Unstructured
-	for _, plural := range []string{"tiers", "globalnetworkpolicies", "networkpolicies", "stagedglobalnetworkpolicies",
-		"stagednetworkpolicies"} {
+	for _, plural := range []string{
+		"tiers", "globalnetworkpolicies", "networkpolicies", "stagedglobalnetworkpolicies",
+		"stagednetworkpolicies",
+	} {
 		definition, err := CalicoDefinition(ctx, plural)
 		if err != nil {
 			return nil, err

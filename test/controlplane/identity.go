@@ -76,8 +76,10 @@ func (c *ControlPlane) ScraperToken(ctx context.Context, allowed bool) (string, 
 		binding := &rbacv1.ClusterRoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Name: name},
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: metricsReaderRole},
-			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: metav1.NamespaceDefault,
-				Name: name}},
+			Subjects: []rbacv1.Subject{{
+				Kind: rbacv1.ServiceAccountKind, Namespace: metav1.NamespaceDefault,
+				Name: name,
+			}},
 		}
 		if err := client.IgnoreAlreadyExists(admin.Create(ctx, binding)); err != nil {
 			return "", fmt.Errorf("binding ServiceAccount %s/%s to ClusterRole %s: %w", metav1.NamespaceDefault, name,
@@ -90,7 +92,8 @@ func (c *ControlPlane) ScraperToken(ctx context.Context, allowed bool) (string, 
 func requestToken(ctx context.Context, admin client.Client, namespace, name string) (string, error) {
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	request := &authenticationv1.TokenRequest{
-		Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(tokenSeconds))}}
+		Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(tokenSeconds))},
+	}
 	if err := admin.SubResource("token").Create(ctx, account, request); err != nil {
 		return "", fmt.Errorf("requesting a token of ServiceAccount %s/%s: %w", namespace, name, err)
 	}
@@ -102,8 +105,10 @@ func (c *ControlPlane) WriteKubeconfig(path string, config *rest.Config) error {
 	const name = "license-operator"
 	kubeconfig := clientcmdapi.NewConfig()
 	kubeconfig.Clusters[name] = &clientcmdapi.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData}
-	kubeconfig.AuthInfos[name] = &clientcmdapi.AuthInfo{Token: config.BearerToken,
-		ClientCertificateData: config.CertData, ClientKeyData: config.KeyData}
+	kubeconfig.AuthInfos[name] = &clientcmdapi.AuthInfo{
+		Token:                 config.BearerToken,
+		ClientCertificateData: config.CertData, ClientKeyData: config.KeyData,
+	}
 	kubeconfig.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: name}
 	kubeconfig.CurrentContext = name
 	content, err := clientcmd.Write(*kubeconfig)

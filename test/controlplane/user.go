@@ -38,8 +38,10 @@ func (c *ControlPlane) UserConfig(ctx context.Context, name string, rules ...rba
 		&rbacv1.ClusterRoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Name: name},
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name},
-			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: metav1.NamespaceDefault,
-				Name: name}},
+			Subjects: []rbacv1.Subject{{
+				Kind: rbacv1.ServiceAccountKind, Namespace: metav1.NamespaceDefault,
+				Name: name,
+			}},
 		},
 	} {
 		if err := admin.Create(ctx, object); err != nil {
@@ -65,14 +67,20 @@ func (c *ControlPlane) IsGranted(ctx context.Context, name string, rule *rbacv1.
 	}
 	review := &authorizationv1.SubjectAccessReview{
 		Spec: authorizationv1.SubjectAccessReviewSpec{
-			User: "system:serviceaccount:" + metav1.NamespaceDefault + ":" + name}}
+			User: "system:serviceaccount:" + metav1.NamespaceDefault + ":" + name,
+		},
+	}
 	if len(rule.NonResourceURLs) > 0 {
-		review.Spec.NonResourceAttributes = &authorizationv1.NonResourceAttributes{Verb: rule.Verbs[0],
-			Path: rule.NonResourceURLs[0]}
+		review.Spec.NonResourceAttributes = &authorizationv1.NonResourceAttributes{
+			Verb: rule.Verbs[0],
+			Path: rule.NonResourceURLs[0],
+		}
 	} else {
 		resource, subresource, _ := strings.Cut(rule.Resources[0], "/")
-		review.Spec.ResourceAttributes = &authorizationv1.ResourceAttributes{Verb: rule.Verbs[0],
-			Group: rule.APIGroups[0], Resource: resource, Subresource: subresource}
+		review.Spec.ResourceAttributes = &authorizationv1.ResourceAttributes{
+			Verb:  rule.Verbs[0],
+			Group: rule.APIGroups[0], Resource: resource, Subresource: subresource,
+		}
 		if len(rule.ResourceNames) > 0 {
 			review.Spec.ResourceAttributes.Name = rule.ResourceNames[0]
 		}

@@ -131,8 +131,10 @@ func (c *console) table(text string) {
 
 // withStates colors the states in a line.
 func (c *console) withStates(line string) string {
-	for _, state := range []string{"NotYetValid", "Unlicensed", "GracePeriod", "Expired", "Invalid", " Valid ",
-		"Active"} {
+	for _, state := range []string{
+		"NotYetValid", "Unlicensed", "GracePeriod", "Expired", "Invalid", " Valid ",
+		"Active",
+	} {
 		line = strings.Replace(line, state, c.state(state), 1)
 	}
 	return line

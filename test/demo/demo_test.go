@@ -102,8 +102,10 @@ func processesOf(t *testing.T, dir string) []string {
 func build(t *testing.T) (demo, binaries string) {
 	t.Helper()
 	binaries = t.TempDir()
-	for name, of := range map[string]string{"demo": ".", "manager": "../../cmd",
-		"kubectl-license": "../../cmd/kubectl-license"} {
+	for name, of := range map[string]string{
+		"demo": ".", "manager": "../../cmd",
+		"kubectl-license": "../../cmd/kubectl-license",
+	} {
 		if output, err := exec.Command("go", "build", "-o", filepath.Join(binaries, name), of).CombinedOutput(); err !=
 			nil {
 			t.Fatalf("building %s: %v\n%s", of, err, output)

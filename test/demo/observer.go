@@ -219,8 +219,10 @@ func ofKey(k *api.LicenseKey) sighting {
 }
 
 func ofProduct(p *api.LicensedProduct) sighting {
-	s := sighting{id: string(p.UID), kind: aProduct, name: p.Name, state: string(p.Status.State),
-		active: p.Status.ActiveLicenseKeyName}
+	s := sighting{
+		id: string(p.UID), kind: aProduct, name: p.Name, state: string(p.Status.State),
+		active: p.Status.ActiveLicenseKeyName,
+	}
 	r := p.Status.Restriction
 	if r == nil {
 		return s

@@ -85,7 +85,8 @@ func (s *stage) installCalico() error {
 		return err
 	}
 	tier := &unstructured.Unstructured{
-		Object: map[string]any{"spec": map[string]any{"order": int64(1_000_000), "defaultAction": "Deny"}}}
+		Object: map[string]any{"spec": map[string]any{"order": int64(1_000_000), "defaultAction": "Deny"}},
+	}
 	tier.SetGroupVersionKind(calico.Version.WithKind("Tier"))
 	tier.SetName(calico.DefaultTier)
 	if err := s.plane.Install(s.ctx, tier); err != nil {

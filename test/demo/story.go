@@ -78,8 +78,10 @@ func (s *story) policies() error {
 	if _, err := s.shell("kubectl apply -f nodes.yaml -f policies.yaml"); err != nil {
 		return err
 	}
-	expected := []expectation{policy("security.allow-dns"), policy("security.deny-metadata"),
-		policy("security.database")}
+	expected := []expectation{
+		policy("security.allow-dns"), policy("security.deny-metadata"),
+		policy("security.database"),
+	}
 	if _, err := s.expect(seen, before, "it was to be applied", expected); err != nil {
 		return err
 	}

@@ -89,12 +89,15 @@ var csvs = &apiextensionsv1.CustomResourceDefinition{
 	ObjectMeta: metav1.ObjectMeta{Name: "clusterserviceversions.operators.coreos.com"},
 	Spec: apiextensionsv1.CustomResourceDefinitionSpec{
 		Group: "operators.coreos.com", Scope: apiextensionsv1.NamespaceScoped,
-		Names: apiextensionsv1.CustomResourceDefinitionNames{Plural: "clusterserviceversions",
-			Singular: "clusterserviceversion", Kind: "ClusterServiceVersion", ListKind: "ClusterServiceVersionList"},
+		Names: apiextensionsv1.CustomResourceDefinitionNames{
+			Plural:   "clusterserviceversions",
+			Singular: "clusterserviceversion", Kind: "ClusterServiceVersion", ListKind: "ClusterServiceVersionList",
+		},
 		Versions: []apiextensionsv1.CustomResourceDefinitionVersion{{
 			Name: "v1alpha1", Served: true, Storage: true,
 			Schema: &apiextensionsv1.CustomResourceValidation{
-				OpenAPIV3Schema: &apiextensionsv1.JSONSchemaProps{Type: "object"}},
+				OpenAPIV3Schema: &apiextensionsv1.JSONSchemaProps{Type: "object"},
+			},
 		}},
 	},
 }
@@ -111,8 +114,10 @@ func newCSV(name string) *unstructured.Unstructured {
 // newDeployment is the operator's, as whoever installs it marks it.
 func newDeployment(in string, labels, annotations map[string]string) *appsv1.Deployment {
 	all := map[string]string{"app.kubernetes.io/name": "license-operator", "control-plane": "controller-manager"}
-	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: in, Name: "license-operator-controller-manager",
-		Labels: map[string]string{}, Annotations: annotations}}
+	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{
+		Namespace: in, Name: "license-operator-controller-manager",
+		Labels: map[string]string{}, Annotations: annotations,
+	}}
 	for _, some := range []map[string]string{all, labels} {
 		for key, value := range some {
 			d.Labels[key] = value
@@ -120,8 +125,10 @@ func newDeployment(in string, labels, annotations map[string]string) *appsv1.Dep
 	}
 	d.Spec.Selector = &metav1.LabelSelector{MatchLabels: all}
 	d.Spec.Template.Labels = all
-	d.Spec.Template.Spec.Containers = []corev1.Container{{Name: "manager",
-		Image: "registry.example.com/tools/license-operator:v1.2.3"}}
+	d.Spec.Template.Spec.Containers = []corev1.Container{{
+		Name:  "manager",
+		Image: "registry.example.com/tools/license-operator:v1.2.3",
+	}}
 	return d
 }
 
@@ -172,8 +179,10 @@ func TestOthersInstallationsAreLeftToThem(t *testing.T) {
 	)
 	kustomize, helm, olm := map[string]string{"app.kubernetes.io/managed-by": "kustomize"},
 		map[string]string{"app.kubernetes.io/managed-by": "Helm"},
-		map[string]string{"app.kubernetes.io/managed-by": "olm", "olm.owner": owner,
-			"olm.owner.kind": "ClusterServiceVersion"}
+		map[string]string{
+			"app.kubernetes.io/managed-by": "olm", "olm.owner": owner,
+			"olm.owner.kind": "ClusterServiceVersion",
+		}
 	// In this order: the first ones run where nobody knows OLM.
 	for _, test := range []struct {
 		name string
@@ -186,21 +195,35 @@ func TestOthersInstallationsAreLeftToThem(t *testing.T) {
 		{name: "nothing is there", want: goesOn},
 		{name: "make deploy", objects: []client.Object{newDeployment(namespace, kustomize, nil)}, want: goesOn},
 		{name: "labels of its own", objects: []client.Object{newDeployment(namespace, nil, nil)}, want: goesOn},
-		{name: "Helm",
+		{
+			name: "Helm",
 			objects: []client.Object{newDeployment(namespace, helm,
 				map[string]string{"meta.helm.sh/release-name": "licensing"})}, want: byHelm,
-			wantOfDeploy: fmt.Sprintf(others, "Helm", "licensing")},
-		{name: "OLM was there, and is gone whole", objects: []client.Object{newDeployment(namespace, olm, nil)},
-			want: goesOn},
-		{name: "OLM", olm: true, objects: []client.Object{newDeployment(namespace, olm, nil), newCSV(owner)},
-			want: byOLM, wantOfDeploy: fmt.Sprintf(others, "OLM", owner)},
-		{name: "OLM's version is gone, and its Deployment going",
-			objects: []client.Object{newDeployment(namespace, olm, nil), newCSV("another.v1.0.0")}, want: goesOn},
-		{name: "another namespace", objects: []client.Object{newDeployment("acme-licensing", kustomize, nil)},
-			want: elsewhere, wantOfDeploy: once},
-		{name: "another namespace besides",
-			objects: []client.Object{newDeployment("acme-licensing", kustomize, nil),
-				newDeployment(namespace, kustomize, nil)}, want: goesOn},
+			wantOfDeploy: fmt.Sprintf(others, "Helm", "licensing"),
+		},
+		{
+			name: "OLM was there, and is gone whole", objects: []client.Object{newDeployment(namespace, olm, nil)},
+			want: goesOn,
+		},
+		{
+			name: "OLM", olm: true, objects: []client.Object{newDeployment(namespace, olm, nil), newCSV(owner)},
+			want: byOLM, wantOfDeploy: fmt.Sprintf(others, "OLM", owner),
+		},
+		{
+			name:    "OLM's version is gone, and its Deployment going",
+			objects: []client.Object{newDeployment(namespace, olm, nil), newCSV("another.v1.0.0")}, want: goesOn,
+		},
+		{
+			name: "another namespace", objects: []client.Object{newDeployment("acme-licensing", kustomize, nil)},
+			want: elsewhere, wantOfDeploy: once,
+		},
+		{
+			name: "another namespace besides",
+			objects: []client.Object{
+				newDeployment("acme-licensing", kustomize, nil),
+				newDeployment(namespace, kustomize, nil),
+			}, want: goesOn,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if test.olm {

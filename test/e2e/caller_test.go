@@ -46,12 +46,16 @@ func reportReader(ctx context.Context) string {
 func restrictedPod(account, image string, args ...string) corev1.PodSpec {
 	return corev1.PodSpec{
 		ServiceAccountName: account, AutomountServiceAccountToken: new(true), RestartPolicy: corev1.RestartPolicyNever,
-		SecurityContext: &corev1.PodSecurityContext{RunAsNonRoot: new(true), RunAsUser: new(int64(65532)),
-			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}},
+		SecurityContext: &corev1.PodSecurityContext{
+			RunAsNonRoot: new(true), RunAsUser: new(int64(65532)),
+			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+		},
 		Containers: []corev1.Container{{
 			Name: "main", Image: image, ImagePullPolicy: corev1.PullIfNotPresent, Args: args,
-			SecurityContext: &corev1.SecurityContext{AllowPrivilegeEscalation: new(false),
-				Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}},
+			SecurityContext: &corev1.SecurityContext{
+				AllowPrivilegeEscalation: new(false),
+				Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+			},
 		}},
 	}
 }
@@ -59,8 +63,10 @@ func restrictedPod(account, image string, args ...string) corev1.PodSpec {
 // scrape is what a pod in the operator's namespace gets from URLs with the token of its ServiceAccount.
 func scrape(ctx context.Context, account string, urls ...string) string {
 	GinkgoHelper()
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: defaultNamespace, GenerateName: "scrape-"},
-		Spec: restrictedPod(account, scraperImage, urls...)}
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: defaultNamespace, GenerateName: "scrape-"},
+		Spec:       restrictedPod(account, scraperImage, urls...),
+	}
 	create(ctx, pod)
 	Eventually(func(g Gomega) {
 		g.Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(pod), pod)).To(Succeed())

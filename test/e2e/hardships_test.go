@@ -55,7 +55,8 @@ var _ = Describe("A cluster that is not as it should be", Ordered, func() {
 		Expect(kubectl(ctx, "get", "lprod")).To(MatchRegexp(`older +Valid +older`))
 		patch, err := json.Marshal(
 			map[string]any{
-				"spec": map[string]any{"restriction": acme.product("older", restricting(tier)).Spec.Restriction}})
+				"spec": map[string]any{"restriction": acme.product("older", restricting(tier)).Spec.Restriction},
+			})
 		Expect(err).NotTo(HaveOccurred())
 		kubectl(ctx, "patch", "lprod", "older", "--type=merge", "-p", string(patch))
 		Eventually(condition(ctx, "older", api.ConditionRestricted)).Should(Equal("False NotDue"))
@@ -97,8 +98,10 @@ current-context: skewed
 					"initContainers": []any{map[string]any{
 						"name": "skew", "image": imageFrom("license-operator-skew"), "args": []any{"1h"},
 						"restartPolicy": "Always",
-						"securityContext": map[string]any{"allowPrivilegeEscalation": false,
-							"capabilities": map[string]any{"drop": []any{"ALL"}}},
+						"securityContext": map[string]any{
+							"allowPrivilegeEscalation": false,
+							"capabilities":             map[string]any{"drop": []any{"ALL"}},
+						},
 					}},
 					"containers": []any{map[string]any{
 						"name":         "manager",

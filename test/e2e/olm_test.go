@@ -77,15 +77,18 @@ var _ = Describe("With OLM", Ordered, func() {
 			DeferCleanup(func(ctx SpecContext) { removeFromOLM(ctx) })
 			catalog := operators("v1alpha1", "CatalogSource", "license-operator", map[string]any{
 				"sourceType": "grpc", "image": imageFrom("license-operator-catalog"), "displayName": "license-operator",
-				"grpcPodConfig": map[string]any{"securityContextConfig": "restricted",
-					"extractContent": map[string]any{"catalogDir": "/configs"}},
+				"grpcPodConfig": map[string]any{
+					"securityContextConfig": "restricted",
+					"extractContent":        map[string]any{"catalogDir": "/configs"},
+				},
 			})
 			create(ctx, catalog)
 			create(ctx, operators("v1alpha1", "Subscription", "license-operator", map[string]any{
 				"name": "license-operator", "channel": "stable", "source": "license-operator",
 				"sourceNamespace": defaultNamespace,
 				"config": map[string]any{
-					"env": []any{map[string]any{"name": "LICENSE_OPERATOR_ALERTS_LABELS", "value": "release=e2e"}}},
+					"env": []any{map[string]any{"name": "LICENSE_OPERATOR_ALERTS_LABELS", "value": "release=e2e"}},
+				},
 			}))
 			Eventually(phase(ctx, defaultNamespace, release), "3m").Should(Equal("Succeeded"))
 			noteGrants(ctx)

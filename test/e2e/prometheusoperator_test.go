@@ -90,14 +90,22 @@ var _ = Describe("With prometheus-operator", Ordered, func() {
 			Webhooks: []admissionregistrationv1.ValidatingWebhook{{
 				Name: "prometheusrulevalidate.monitoring.coreos.com", SideEffects: &none,
 				AdmissionReviewVersions: []string{"v1"},
-				ClientConfig: admissionregistrationv1.WebhookClientConfig{CABundle: certificate,
-					Service: &admissionregistrationv1.ServiceReference{Namespace: monitoring, Name: webhook,
-						Path: &path}},
+				ClientConfig: admissionregistrationv1.WebhookClientConfig{
+					CABundle: certificate,
+					Service: &admissionregistrationv1.ServiceReference{
+						Namespace: monitoring, Name: webhook,
+						Path: &path,
+					},
+				},
 				Rules: []admissionregistrationv1.RuleWithOperations{{
-					Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create,
-						admissionregistrationv1.Update},
-					Rule: admissionregistrationv1.Rule{APIGroups: []string{"monitoring.coreos.com"},
-						APIVersions: []string{"*"}, Resources: []string{"prometheusrules"}},
+					Operations: []admissionregistrationv1.OperationType{
+						admissionregistrationv1.Create,
+						admissionregistrationv1.Update,
+					},
+					Rule: admissionregistrationv1.Rule{
+						APIGroups:   []string{"monitoring.coreos.com"},
+						APIVersions: []string{"*"}, Resources: []string{"prometheusrules"},
+					},
 				}},
 			}},
 		})

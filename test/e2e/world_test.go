@@ -59,8 +59,10 @@ func newVendor(now time.Time) *vendor {
 func (v *vendor) product(name string, change ...func(*api.LicensedProduct)) *api.LicensedProduct {
 	p := &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec: api.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew",
-			TrustAnchors: string(v.authority.CertificatePEM())},
+		Spec: api.LicensedProductSpec{
+			Vendor: "Acme", RenewalURL: "https://acme.example/renew",
+			TrustAnchors: string(v.authority.CertificatePEM()),
+		},
 	}
 	for _, c := range change {
 		c(p)
@@ -92,8 +94,10 @@ func (v *vendor) keyUntil(product string, end time.Time) *api.LicenseKey {
 		Expiry: end.Truncate(time.Second), Limits: map[string]int64{"nodes": 100},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	return &api.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: product},
-		Spec: api.LicenseKeySpec{ProductName: product, Token: jws}}
+	return &api.LicenseKey{
+		ObjectMeta: metav1.ObjectMeta{Name: product},
+		Spec:       api.LicenseKeySpec{ProductName: product, Token: jws},
+	}
 }
 
 func create(ctx context.Context, objects ...client.Object) {
@@ -349,9 +353,11 @@ func settle(ctx context.Context) {
 // versions of the objects of kinds that have a label, by kind and name: the same as long as nobody has changed one.
 func versions(ctx context.Context, kinds, selector string) map[string]string {
 	GinkgoHelper()
-	args := []string{"get", kinds, "-A", "-o",
+	args := []string{
+		"get", kinds, "-A", "-o",
 		`go-template={{range .items}}{{.kind}}/{{.metadata.name}} ` +
-			`{{.metadata.uid}}/{{.metadata.resourceVersion}}{{"\n"}}{{end}}`}
+			`{{.metadata.uid}}/{{.metadata.resourceVersion}}{{"\n"}}{{end}}`,
+	}
 	if selector != "" {
 		args = append(args, "-l", selector)
 	}
@@ -422,7 +428,8 @@ func removeCRDs(ctx context.Context) {
 	GinkgoHelper()
 	for _, plural := range []string{"licensedproducts", "licensekeys"} {
 		crd := &apiextensionsv1.CustomResourceDefinition{
-			ObjectMeta: metav1.ObjectMeta{Name: plural + ".license-operator.io"}}
+			ObjectMeta: metav1.ObjectMeta{Name: plural + ".license-operator.io"},
+		}
 		Expect(k8sClient.Delete(ctx, crd)).To(Succeed())
 		Eventually(func() bool {
 			return apierrors.IsNotFound(k8sClient.Get(ctx, client.ObjectKeyFromObject(crd),

@@ -118,8 +118,10 @@ var _ = Describe("Access to the metrics", Ordered, func() {
 	})
 
 	It("ends with the account", func(ctx SpecContext) {
-		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault,
-			Name: "leaver"}}
+		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{
+			Namespace: metav1.NamespaceDefault,
+			Name:      "leaver",
+		}}
 		Expect(k8sClient.Create(ctx, account)).To(Succeed())
 		var tokens []string
 		for range 2 {

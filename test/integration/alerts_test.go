@@ -33,8 +33,10 @@ var _ = Describe("The alerts of a product", Ordered, func() {
 		return func(g Gomega) string { return reason(getProduct(ctx, g, name).Status.Conditions, "AlertsReady") }
 	}
 	newRule := func(name string) *unstructured.Unstructured {
-		rule := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "monitoring.coreos.com/v1",
-			"kind": "PrometheusRule"}}
+		rule := &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "monitoring.coreos.com/v1",
+			"kind":       "PrometheusRule",
+		}}
 		rule.SetNamespace(controlplane.OperatorNamespace)
 		rule.SetName(name)
 		return rule
@@ -46,8 +48,10 @@ var _ = Describe("The alerts of a product", Ordered, func() {
 	}
 	// content is all of a rule that the operator decides.
 	content := func(rule *unstructured.Unstructured) map[string]any {
-		return map[string]any{"spec": rule.Object["spec"], "labels": rule.GetLabels(),
-			"owners": rule.GetOwnerReferences()}
+		return map[string]any{
+			"spec": rule.Object["spec"], "labels": rule.GetLabels(),
+			"owners": rule.GetOwnerReferences(),
+		}
 	}
 
 	BeforeAll(func(ctx SpecContext) {
@@ -102,18 +106,22 @@ var _ = Describe("The alerts of a product", Ordered, func() {
 		Entry("when a group was added", func(ctx context.Context, rule *unstructured.Unstructured) {
 			groups, _, err := unstructured.NestedSlice(rule.Object, "spec", "groups")
 			Expect(err).NotTo(HaveOccurred())
-			added := map[string]any{"name": "added",
-				"rules": []any{map[string]any{"record": "license_state", "expr": "1"}}}
+			added := map[string]any{
+				"name":  "added",
+				"rules": []any{map[string]any{"record": "license_state", "expr": "1"}},
+			}
 			Expect(unstructured.SetNestedSlice(rule.Object, append(groups, added), "spec", "groups")).To(Succeed())
 			Expect(k8sClient.Update(ctx, rule)).To(Succeed())
 		}),
 		Entry("when the label was taken away that a Prometheus selects it by", func(ctx context.Context,
-			rule *unstructured.Unstructured) {
+			rule *unstructured.Unstructured,
+		) {
 			rule.SetLabels(map[string]string{"app.kubernetes.io/managed-by": "license-operator"})
 			Expect(k8sClient.Update(ctx, rule)).To(Succeed())
 		}),
 		Entry("when the label was taken away that the operator knows it by", func(ctx context.Context,
-			rule *unstructured.Unstructured) {
+			rule *unstructured.Unstructured,
+		) {
 			rule.SetLabels(map[string]string{"release": "prometheus"})
 			Expect(k8sClient.Update(ctx, rule)).To(Succeed())
 		}),
@@ -174,8 +182,10 @@ var _ = Describe("The alerts of a product", Ordered, func() {
 	})
 
 	It("say so where the operator may not write, and come once it may", func(ctx SpecContext) {
-		role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.OperatorNamespace,
-			Name: "license-operator-manager-role"}}
+		role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{
+			Namespace: controlplane.OperatorNamespace,
+			Name:      "license-operator-manager-role",
+		}}
 		Expect(k8sClient.Get(ctx, client.ObjectKeyFromObject(role), role)).To(Succeed())
 		whole := role.DeepCopy()
 		without := slices.DeleteFunc(role.Rules, func(r rbacv1.PolicyRule) bool {
@@ -268,13 +278,18 @@ var _ = Describe("The alerts of a product", Ordered, func() {
 					ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{
 						RuleWithOperations: admissionregistrationv1.RuleWithOperations{
 							Operations: []admissionregistrationv1.OperationType{"*"},
-							Rule: admissionregistrationv1.Rule{APIGroups: []string{"monitoring.coreos.com"},
-								APIVersions: []string{"*"}, Resources: []string{"prometheusrules"}},
+							Rule: admissionregistrationv1.Rule{
+								APIGroups:   []string{"monitoring.coreos.com"},
+								APIVersions: []string{"*"}, Resources: []string{"prometheusrules"},
+							},
 						},
-					}}},
+					}},
+				},
 				// The API server quotes the name, and a message of its own for as long as it likes.
-				Validations: []admissionregistrationv1.Validation{{Expression: "false",
-					MessageExpression: "'no rules here: ' + object.spec.groups[0].rules.map(r, r.expr).join(' ')"}},
+				Validations: []admissionregistrationv1.Validation{{
+					Expression:        "false",
+					MessageExpression: "'no rules here: ' + object.spec.groups[0].rules.map(r, r.expr).join(' ')",
+				}},
 			},
 		}
 		binding := &admissionregistrationv1.ValidatingAdmissionPolicyBinding{
@@ -288,8 +303,11 @@ var _ = Describe("The alerts of a product", Ordered, func() {
 		Eventually(func(g Gomega) {
 			probe := newRule(unique("probe"))
 			probe.Object["spec"] = map[string]any{
-				"groups": []any{map[string]any{"name": "g",
-					"rules": []any{map[string]any{"record": "r", "expr": "1"}}}}}
+				"groups": []any{map[string]any{
+					"name":  "g",
+					"rules": []any{map[string]any{"record": "r", "expr": "1"}},
+				}},
+			}
 			g.Expect(k8sClient.Create(ctx, probe, client.DryRunAll)).To(MatchError(ContainSubstring("no rules here")))
 		}).Should(Succeed(), "the policy takes a moment")
 		create(ctx, newProduct("refused"), newKey("refused", "refused", acme.issue("refused", now(), 10*days, 0)))

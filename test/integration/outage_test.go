@@ -47,10 +47,14 @@ var _ = Describe("A restriction that is interrupted half-way", Ordered, func() {
 		}
 		Expect(admin.Create(ctx, &rbacv1.ClusterRoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Name: "manages-admission-policies"},
-			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole",
-				Name: "license-operator-admission-manager-role"},
-			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: controlplane.OperatorNamespace,
-				Name: "license-operator-controller-manager"}},
+			RoleRef: rbacv1.RoleRef{
+				APIGroup: rbacv1.GroupName, Kind: "ClusterRole",
+				Name: "license-operator-admission-manager-role",
+			},
+			Subjects: []rbacv1.Subject{{
+				Kind: rbacv1.ServiceAccountKind, Namespace: controlplane.OperatorNamespace,
+				Name: "license-operator-controller-manager",
+			}},
 		})).To(Succeed())
 		for i := range tiers {
 			tier := fmt.Sprintf("tier-%d", i)
@@ -87,8 +91,10 @@ var _ = Describe("A restriction that is interrupted half-way", Ordered, func() {
 	It("says so until it is complete, through the deaths of the operator and of the API server", func(ctx SpecContext) {
 		start := func() *controlplane.Manager {
 			manager, err := own.StartManager(ctx,
-				controlplane.ManagerOptions{Binary: filepath.Join(binaries, "cmd"), Log: GinkgoWriter,
-					Args: []string{"--leader-elect=false", "--manage-admission-policies"}})
+				controlplane.ManagerOptions{
+					Binary: filepath.Join(binaries, "cmd"), Log: GinkgoWriter,
+					Args: []string{"--leader-elect=false", "--manage-admission-policies"},
+				})
 			Expect(err).NotTo(HaveOccurred())
 			return manager
 		}
@@ -143,10 +149,13 @@ func refusePassPolicies(
 					ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{
 						RuleWithOperations: admissionregistrationv1.RuleWithOperations{
 							Operations: []admissionregistrationv1.OperationType{"CREATE", "UPDATE"},
-							Rule: admissionregistrationv1.Rule{APIGroups: []string{calico.Version.Group},
-								APIVersions: []string{"*"}, Resources: []string{"globalnetworkpolicies"}},
+							Rule: admissionregistrationv1.Rule{
+								APIGroups:   []string{calico.Version.Group},
+								APIVersions: []string{"*"}, Resources: []string{"globalnetworkpolicies"},
+							},
 						},
-					}}},
+					}},
+				},
 				Validations: []admissionregistrationv1.Validation{{
 					Expression: `!('license-operator.io/pass-policy' in object.metadata.?labels.orValue({})) || ` +
 						`!object.spec.tier.matches('` + tiers + `')`, Message: "not today",

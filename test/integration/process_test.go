@@ -83,8 +83,10 @@ var _ = Describe("The operator's process", Ordered, func() {
 	}
 
 	It("comes to the same states however often it is killed", func(ctx SpecContext) {
-		for _, after := range []string{"100ms", "200ms", "250ms", "300ms", "350ms", "400ms", "450ms", "500ms", "600ms",
-			"800ms", "1s"} {
+		for _, after := range []string{
+			"100ms", "200ms", "250ms", "300ms", "350ms", "400ms", "450ms", "500ms", "600ms",
+			"800ms", "1s",
+		} {
 			manager := startManager(ctx, "--leader-elect=false") // so that each has work to be killed at
 			Consistently(manager.Done(), after).ShouldNot(BeClosed(), "it does not die by itself")
 			manager.Kill()
@@ -170,8 +172,10 @@ var _ = Describe("The operator's process", Ordered, func() {
 				writes[e.Resource+"/"+e.Name]++
 			}
 		}
-		for _, e := range []string{"licensekeys/garbage", "licensekeys/orphan", "licensekeys/product-0-valid",
-			"licensekeys/product-3-grace", "licensekeys/product-4-expired", "licensedproducts/product-4"} {
+		for _, e := range []string{
+			"licensekeys/garbage", "licensekeys/orphan", "licensekeys/product-0-valid",
+			"licensekeys/product-3-grace", "licensekeys/product-4-expired", "licensedproducts/product-4",
+		} {
 			// Not exactly one: of a request whose sender was killed before the answer the log may tell otherwise.
 			Expect(writes[e]).To(BeNumerically("<=", 1), e)
 		}

@@ -86,8 +86,10 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 				"license-operator.io/renewal-urls": "https://acme.example/renew",
 			}))
 			Expect(pass.GetOwnerReferences()).
-				To(Equal([]metav1.OwnerReference{{APIVersion: "license-operator.io/v1alpha1", Kind: "LicensedProduct",
-					Name: name, UID: product.UID}}))
+				To(Equal([]metav1.OwnerReference{{
+					APIVersion: "license-operator.io/v1alpha1", Kind: "LicensedProduct",
+					Name: name, UID: product.UID,
+				}}))
 			Expect(calico.IsNeutral(pass.Object["spec"].(map[string]any), controlplane.OperatorNamespace)).
 				To(BeTrue())
 
@@ -222,7 +224,8 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 			Expect(k8sClient.Update(ctx, pass)).To(Succeed())
 		}),
 		Entry("when its label and annotations were taken away", func(ctx context.Context,
-			pass *unstructured.Unstructured) {
+			pass *unstructured.Unstructured,
+		) {
 			pass.SetLabels(nil)
 			pass.SetAnnotations(nil)
 			Expect(k8sClient.Update(ctx, pass)).To(Succeed())
@@ -257,8 +260,10 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		Eventually(restrictionStoryOf(ctx, product), "30s").Should(HaveField("Ready", "Bypassed"))
 		Expect(getProduct(ctx, NewWithT(GinkgoT()), product).Status.Restriction.Bypasses).
 			To(Equal(&api.RestrictionBypasses{
-				Total: 1, Policies: []api.BypassingPolicy{{Kind: "GlobalNetworkPolicy", Name: tier + ".a", Tier: tier,
-					Reason: "SortsFirst"}},
+				Total: 1, Policies: []api.BypassingPolicy{{
+					Kind: "GlobalNetworkPolicy", Name: tier + ".a", Tier: tier,
+					Reason: "SortsFirst",
+				}},
 			}))
 		Expect(k8sClient.Delete(ctx, sneaky)).To(Succeed())
 		Eventually(restrictionStoryOf(ctx, product)).Should(HaveField("Ready", "Complete"))
@@ -351,12 +356,15 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		uncounted := restrictedAtOnce(newRestrictingProduct(another, api.RestrictionDefaultTierOnly,
 			map[string]string{"of": another}))
 		uncounted.Spec.Usage = &api.UsageSpec{
-			NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"pool": "none"}}}
+			NodeSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"pool": "none"}},
+		}
 		create(ctx, newTier(itsTier, map[string]string{"of": another}), uncounted)
 		Eventually(restrictionStoryOf(ctx, another)).Should(And(HaveField("Restricted", "DefaultTierOnly"),
 			HaveField("Ready", "Complete")))
-		windows := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: unique("windows"),
-			Labels: map[string]string{"kubernetes.io/os": "windows"}}}
+		windows := &corev1.Node{ObjectMeta: metav1.ObjectMeta{
+			Name:   unique("windows"),
+			Labels: map[string]string{"kubernetes.io/os": "windows"},
+		}}
 		Expect(k8sClient.Create(ctx, windows)).To(Succeed())
 		Eventually(func(g Gomega) []string { return passPolicies(ctx, g, tier) }).Should(BeEmpty())
 		Eventually(restrictionStoryOf(ctx, product)).Should(And(HaveField("Restricted", "ReadOnly"),
@@ -461,13 +469,18 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 				TimeoutSeconds: new(int32(12)), FailurePolicy: new(admissionregistrationv1.Ignore),
 				// Connections are taken by the kernel, and nobody ever answers.
 				ClientConfig: admissionregistrationv1.WebhookClientConfig{
-					URL: new("https://" + listener.Addr().String()), CABundle: []byte(acme.anchors())},
-				MatchConditions: []admissionregistrationv1.MatchCondition{{Name: "one-tier",
-					Expression: "oldObject.spec.tier == '" + slow + "'"}},
+					URL: new("https://" + listener.Addr().String()), CABundle: []byte(acme.anchors()),
+				},
+				MatchConditions: []admissionregistrationv1.MatchCondition{{
+					Name:       "one-tier",
+					Expression: "oldObject.spec.tier == '" + slow + "'",
+				}},
 				Rules: []admissionregistrationv1.RuleWithOperations{{
 					Operations: []admissionregistrationv1.OperationType{"DELETE"},
-					Rule: admissionregistrationv1.Rule{APIGroups: []string{calico.Version.Group},
-						APIVersions: []string{"*"}, Resources: []string{"globalnetworkpolicies"}},
+					Rule: admissionregistrationv1.Rule{
+						APIGroups:   []string{calico.Version.Group},
+						APIVersions: []string{"*"}, Resources: []string{"globalnetworkpolicies"},
+					},
 				}},
 			}},
 		})
@@ -582,8 +595,10 @@ func getPass(ctx context.Context, g Gomega, tier string) *unstructured.Unstructu
 
 // wholeOf is all of a pass policy that the operator decides.
 func wholeOf(pass *unstructured.Unstructured) map[string]any {
-	return map[string]any{"labels": pass.GetLabels(), "annotations": pass.GetAnnotations(),
-		"owners": pass.GetOwnerReferences(), "spec": pass.Object["spec"]}
+	return map[string]any{
+		"labels": pass.GetLabels(), "annotations": pass.GetAnnotations(),
+		"owners": pass.GetOwnerReferences(), "spec": pass.Object["spec"],
+	}
 }
 
 // restrictedAtOnce has a product restrict from its first second unless it is licensed.

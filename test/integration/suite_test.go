@@ -120,9 +120,11 @@ func startOperator(ctx context.Context) *runningOperator {
 	Expect(controllers.SetupWithManager(running, mgr, controllers.Options{
 		Clock: operatorClock, Namespace: controlplane.OperatorNamespace, ClusterUID: clusterUID,
 		MaxRestriction: api.RestrictionDefaultTierOnly,
-		Alerts: alerting.Options{MaxRestriction: api.RestrictionDefaultTierOnly,
-			Namespace: controlplane.OperatorNamespace, Labels: map[string]string{"release": "prometheus"},
-			RunbookBaseURL: "https://wiki.example/runbooks"},
+		Alerts: alerting.Options{
+			MaxRestriction: api.RestrictionDefaultTierOnly,
+			Namespace:      controlplane.OperatorNamespace, Labels: map[string]string{"release": "prometheus"},
+			RunbookBaseURL: "https://wiki.example/runbooks",
+		},
 	})).To(Succeed())
 	o := &runningOperator{cancel: cancel, done: make(chan struct{})}
 	go func() {

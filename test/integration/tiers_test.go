@@ -36,8 +36,10 @@ func newNamespacedPolicy(tier, namespace, name, action string) *unstructured.Uns
 
 func policySpec(tier, action string) map[string]any {
 	rules := []any{map[string]any{"action": action}}
-	return map[string]any{"tier": tier, "order": int64(10), "selector": "all()", "types": []any{"Ingress", "Egress"},
-		"ingress": rules, "egress": rules}
+	return map[string]any{
+		"tier": tier, "order": int64(10), "selector": "all()", "types": []any{"Ingress", "Egress"},
+		"ingress": rules, "egress": rules,
+	}
 }
 
 func calicoObject(kind, namespace, name string, spec map[string]any) *unstructured.Unstructured {
@@ -57,8 +59,10 @@ func installCalico(ctx context.Context, on *controlplane.ControlPlane) {
 // newRestrictingProduct restricts the tiers with this label, 30 days after it is there without a license.
 func newRestrictingProduct(name string, mode api.RestrictionMode, labels map[string]string) *api.LicensedProduct {
 	product := newProduct(name)
-	product.Spec.Restriction = &api.RestrictionSpec{Mode: mode,
-		TierSelector: &metav1.LabelSelector{MatchLabels: labels}}
+	product.Spec.Restriction = &api.RestrictionSpec{
+		Mode:         mode,
+		TierSelector: &metav1.LabelSelector{MatchLabels: labels},
+	}
 	return product
 }
 

@@ -30,8 +30,10 @@ type use struct {
 func newNode(pool, cpu string) *corev1.Node {
 	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: unique("node"), Labels: map[string]string{"pool": pool}}}
 	if cpu != "" {
-		n.Status.Capacity = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu),
-			corev1.ResourceMemory: resource.MustParse("16Gi")}
+		n.Status.Capacity = corev1.ResourceList{
+			corev1.ResourceCPU:    resource.MustParse(cpu),
+			corev1.ResourceMemory: resource.MustParse("16Gi"),
+		}
 	}
 	return n
 }

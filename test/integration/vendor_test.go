@@ -83,27 +83,35 @@ func create(ctx context.Context, objects ...client.Object) {
 func newProduct(name string) *api.LicensedProduct {
 	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec: api.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew",
-			TrustAnchors: acme.anchors()},
+		Spec: api.LicensedProductSpec{
+			Vendor: "Acme", RenewalURL: "https://acme.example/renew",
+			TrustAnchors: acme.anchors(),
+		},
 	}
 }
 
 func newKey(name, product, jws string) *api.LicenseKey {
-	return &api.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec: api.LicenseKeySpec{ProductName: product, Token: jws}}
+	return &api.LicenseKey{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec:       api.LicenseKeySpec{ProductName: product, Token: jws},
+	}
 }
 
 func newSecretKey(name, product, secret string) *api.LicenseKey {
 	return &api.LicenseKey{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec: api.LicenseKeySpec{ProductName: product,
-			TokenSecretRef: &api.SecretKeyReference{Name: secret, Key: "token"}},
+		Spec: api.LicenseKeySpec{
+			ProductName:    product,
+			TokenSecretRef: &api.SecretKeyReference{Name: secret, Key: "token"},
+		},
 	}
 }
 
 func newSecret(name, jws string) *corev1.Secret {
-	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: controlplane.OperatorNamespace},
-		StringData: map[string]string{"token": jws}}
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: controlplane.OperatorNamespace},
+		StringData: map[string]string{"token": jws},
+	}
 }
 
 // summary is what a person sees at a glance.
@@ -118,8 +126,10 @@ func keySummary(ctx context.Context, name string) func(Gomega) summary {
 		if key.Status.ObservedGeneration != key.Generation {
 			return summary{State: "not observed"}
 		}
-		return summary{string(key.Status.State), reason(key.Status.Conditions, "Ready"),
-			reason(key.Status.Conditions, "Active")}
+		return summary{
+			string(key.Status.State), reason(key.Status.Conditions, "Ready"),
+			reason(key.Status.Conditions, "Active"),
+		}
 	}
 }
 
@@ -130,8 +140,10 @@ func productSummary(ctx context.Context, name string) func(Gomega) summary {
 		if product.Status.ObservedGeneration != product.Generation {
 			return summary{State: "not observed"}
 		}
-		return summary{string(product.Status.State), reason(product.Status.Conditions, "Ready"),
-			product.Status.ActiveLicenseKeyName}
+		return summary{
+			string(product.Status.State), reason(product.Status.Conditions, "Ready"),
+			product.Status.ActiveLicenseKeyName,
+		}
 	}
 }
 

@@ -206,8 +206,10 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 		a := newApplier(adminKubeconfig)
 		admit(ctx, a.product("acme-mesh", func(spec *api.LicensedProductSpec) {
 			spec.UnlicensedGracePeriodDays = new(int32)
-			spec.Restriction = &api.RestrictionSpec{Mode: api.RestrictionDefaultTierOnly,
-				TierSelector: &metav1.LabelSelector{}}
+			spec.Restriction = &api.RestrictionSpec{
+				Mode:         api.RestrictionDefaultTierOnly,
+				TierSelector: &metav1.LabelSelector{},
+			}
 		}))
 		looked(ctx, "acme-mesh", 0)
 		a.note("A license that has been over for long.")
@@ -268,9 +270,11 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 		for _, key := range []struct{ file, token string }{
 			{"tampered.yaml", claims[0] + "." + claims[1] + "." + signature[2]},
 			{"forged.yaml", newApplier(adminKubeconfig).issue("L-1", 0, nil)},
-			{"elsewhere.yaml",
+			{
+				"elsewhere.yaml",
 				a.issue("L-1",
-					0, func(c *license.Claims) { c.ClusterUIDs = []string{"8d7b3f0a-0000-4000-8000-000000000000"} })},
+					0, func(c *license.Claims) { c.ClusterUIDs = []string{"8d7b3f0a-0000-4000-8000-000000000000"} }),
+			},
 			{"revoked.yaml", a.issue("L-revoked", 0, nil)},
 			{"another.yaml", a.issue("L-1", 0, func(c *license.Claims) { c.Audience = []string{"acme-db"} })},
 		} {
@@ -292,8 +296,10 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 			strings.Replace(keyManifest("acme-mesh-1", genuine), "metadata:\n",
 				"metadata:\n  uid: x\n  resourceVersion: \"1\"\n", 1))
 		a.write("v2.yaml", strings.Replace(keyManifest("acme-mesh-1", genuine), "v1alpha1", "v2", 1))
-		for _, file := range []string{"two.yaml", "printed.yaml", "misspelled.yaml", "secret.yaml", "uid.yaml",
-			"v2.yaml"} {
+		for _, file := range []string{
+			"two.yaml", "printed.yaml", "misspelled.yaml", "secret.yaml", "uid.yaml",
+			"v2.yaml",
+		} {
 			Expect(a.show(ctx, "apply", file, "--yes").code).To(Equal(2))
 		}
 		a.note("Products that are not the key's, or not there.")
@@ -441,8 +447,10 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 		haveNoKeys(ctx)
 		ended("With the standard output in a file.", "y\n", "apply", "key.yaml")
 		got := a.run(ctx,
-			command{args: []string{"apply", "-", "--product", "acme-mesh"}, stdin: a.issue("L-2", 0, nil) + "\n\x04y\n",
-				typed: true, width: 160})
+			command{
+				args: []string{"apply", "-", "--product", "acme-mesh"}, stdin: a.issue("L-2", 0, nil) + "\n\x04y\n",
+				typed: true, width: 160,
+			})
 		a.note("Pasted.")
 		a.section("stdout", got.stdout)
 		a.section("stderr", got.stderr)
@@ -460,8 +468,10 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 			a.issue("L-1", 1, func(c *license.Claims) { c.ClusterUIDs = []string{string(namespace.UID)} }))
 		a.write("key.jwt", a.issue("L-1", 1, nil))
 		ours := func(resource string, verbs ...string) rbacv1.PolicyRule {
-			return rbacv1.PolicyRule{APIGroups: []string{api.GroupVersion.Group}, Resources: []string{resource},
-				Verbs: verbs}
+			return rbacv1.PolicyRule{
+				APIGroups: []string{api.GroupVersion.Group}, Resources: []string{resource},
+				Verbs: verbs,
+			}
 		}
 		as := func(name string, rules ...rbacv1.PolicyRule) {
 			GinkgoHelper()

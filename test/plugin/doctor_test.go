@@ -56,12 +56,16 @@ func newOperatorPod(namespace, name string) *corev1.Pod {
 		}},
 		Spec: corev1.PodSpec{
 			ServiceAccountName: "license-operator-controller-manager", AutomountServiceAccountToken: new(false),
-			SecurityContext: &corev1.PodSecurityContext{RunAsNonRoot: new(true),
-				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}},
+			SecurityContext: &corev1.PodSecurityContext{
+				RunAsNonRoot:   new(true),
+				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+			},
 			Containers: []corev1.Container{{
 				Name: "manager", Image: "example.com/license-operator:v1.2.0",
-				SecurityContext: &corev1.SecurityContext{AllowPrivilegeEscalation: new(false),
-					Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}},
+				SecurityContext: &corev1.SecurityContext{
+					AllowPrivilegeEscalation: new(false),
+					Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+				},
 			}},
 		},
 	}
@@ -148,8 +152,10 @@ func newAdminSession(ctx SpecContext) *session {
 // withoutLease begins without what another spec's leader may have left.
 func withoutLease(ctx SpecContext) {
 	GinkgoHelper()
-	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.OperatorNamespace,
-		Name: operatorLease}}
+	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{
+		Namespace: controlplane.OperatorNamespace,
+		Name:      operatorLease,
+	}}
 	Expect(client.IgnoreNotFound(k8sClient.Delete(ctx, lease))).To(Succeed())
 }
 
@@ -250,18 +256,26 @@ var _ = Describe("kubectl license doctor", Ordered, func() {
 		product := newCountingProduct("acme-sick", nil)
 		for _, condition := range []metav1.Condition{
 			{Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: "TrustAnchorsInvalid"},
-			{Type: api.ConditionRestrictionReady, Status: metav1.ConditionFalse, Reason: api.ReasonLockNotInForce,
-				Message: "A write was \x1b[2Jnot refused."},
-			{Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue, Reason: api.ReasonNodeClock,
-				Message: "An hour ahead."},
+			{
+				Type: api.ConditionRestrictionReady, Status: metav1.ConditionFalse, Reason: api.ReasonLockNotInForce,
+				Message: "A write was \x1b[2Jnot refused.",
+			},
+			{
+				Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue, Reason: api.ReasonNodeClock,
+				Message: "An hour ahead.",
+			},
 		} {
 			meta.SetStatusCondition(&product.Status.Conditions, condition)
 		}
-		key := &api.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: "acme-sick-2027"},
-			Spec: api.LicenseKeySpec{ProductName: "acme-sick", Token: "e30.e30.AA"}}
+		key := &api.LicenseKey{
+			ObjectMeta: metav1.ObjectMeta{Name: "acme-sick-2027"},
+			Spec:       api.LicenseKeySpec{ProductName: "acme-sick", Token: "e30.e30.AA"},
+		}
 		meta.SetStatusCondition(&key.Status.Conditions,
-			metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionFalse,
-				Reason: api.ReasonSignatureInvalid})
+			metav1.Condition{
+				Type: api.ConditionReady, Status: metav1.ConditionFalse,
+				Reason: api.ReasonSignatureInvalid,
+			})
 		create(ctx, product, key)
 		s.show(ctx, "doctor")
 		s.compare("doctor-sick")
@@ -279,7 +293,8 @@ var _ = Describe("kubectl license doctor", Ordered, func() {
 			binding := &admissionregistrationv1.ValidatingAdmissionPolicyBinding{}
 			Expect(k8sClient.Get(ctx, lock, binding)).To(Succeed())
 			binding.Spec.MatchResources = &admissionregistrationv1.MatchResources{
-				NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"no": "where"}}}
+				NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"no": "where"}},
+			}
 			Expect(k8sClient.Update(ctx, binding)).To(Succeed())
 			DeferCleanup(func(ctx SpecContext) {
 				Expect(client.IgnoreNotFound(k8sClient.Delete(ctx, binding))).To(Succeed())
@@ -316,8 +331,10 @@ var _ = Describe("kubectl license doctor", Ordered, func() {
 			"insecureSkipTLSVerify": true,
 			"service":               map[string]any{"namespace": "calico-system", "name": "calico-api"},
 		}}}
-		service.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1",
-			Kind: "APIService"})
+		service.SetGroupVersionKind(schema.GroupVersionKind{
+			Group: "apiregistration.k8s.io", Version: "v1",
+			Kind: "APIService",
+		})
 		service.SetName("v3.projectcalico.org")
 		create(ctx, service)
 		s := newAdminSession(ctx)
@@ -341,8 +358,10 @@ var _ = Describe("kubectl license doctor", Ordered, func() {
 				definitions = append(definitions, definition)
 			}
 			withDefinitions(ctx, definitions...)
-			group := []any{map[string]any{"name": "acme",
-				"rules": []any{map[string]any{"alert": "A", "expr": "vector(1)"}}}}
+			group := []any{map[string]any{
+				"name":  "acme",
+				"rules": []any{map[string]any{"alert": "A", "expr": "vector(1)"}},
+			}}
 			mesh := newCountingProduct("acme-mesh", nil)
 			for _, condition := range []metav1.Condition{
 				{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonTermsAccepted},
@@ -363,7 +382,8 @@ var _ = Describe("kubectl license doctor", Ordered, func() {
 					"ruleNamespaceSelector":  map[string]any{},
 					"serviceMonitorSelector": map[string]any{"matchLabels": map[string]any{"release": "stack"}},
 					"serviceMonitorNamespaceSelector": map[string]any{
-						"matchLabels": map[string]any{"kubernetes.io/metadata.name": controlplane.OperatorNamespace}},
+						"matchLabels": map[string]any{"kubernetes.io/metadata.name": controlplane.OperatorNamespace},
+					},
 				}))
 		})
 
@@ -374,8 +394,10 @@ var _ = Describe("kubectl license doctor", Ordered, func() {
 			bound := &rbacv1.ClusterRoleBinding{}
 			Expect(k8sClient.Get(ctx, client.ObjectKey{Name: "license-operator-manager-rolebinding"}, bound)).
 				To(Succeed())
-			again := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: bound.Name, Labels: bound.Labels},
-				RoleRef: bound.RoleRef, Subjects: bound.Subjects}
+			again := &rbacv1.ClusterRoleBinding{
+				ObjectMeta: metav1.ObjectMeta{Name: bound.Name, Labels: bound.Labels},
+				RoleRef:    bound.RoleRef, Subjects: bound.Subjects,
+			}
 			Expect(k8sClient.Delete(ctx, bound)).To(Succeed())
 			DeferCleanup(func(ctx SpecContext) { Expect(k8sClient.Create(ctx, again)).To(Succeed()) })
 			create(ctx,

@@ -73,8 +73,10 @@ var _ = Describe("kubectl license explain", Ordered, func() {
 		}
 		mesh := newCountingProduct("acme-mesh", &metav1.LabelSelector{
 			MatchLabels: map[string]string{"pool": "gpu"},
-			MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "spare",
-				Operator: metav1.LabelSelectorOpDoesNotExist}},
+			MatchExpressions: []metav1.LabelSelectorRequirement{{
+				Key:      "spare",
+				Operator: metav1.LabelSelectorOpDoesNotExist,
+			}},
 		})
 		mesh.Status = api.LicensedProductStatus{
 			State: api.LicensedProductValid, ActiveLicenseKeyName: "acme-mesh-2027", ObservedGeneration: 1,

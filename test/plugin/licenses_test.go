@@ -31,8 +31,10 @@ func at(days int) *metav1.Time {
 func newProduct(name string) *api.LicensedProduct {
 	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec: api.LicensedProductSpec{Vendor: "Acme", RenewalURL: "https://acme.example/renew",
-			TrustAnchors: "-----BEGIN CERTIFICATE-----"},
+		Spec: api.LicensedProductSpec{
+			Vendor: "Acme", RenewalURL: "https://acme.example/renew",
+			TrustAnchors: "-----BEGIN CERTIFICATE-----",
+		},
 		Status: api.LicensedProductStatus{
 			ObservedGeneration: 1, State: api.LicensedProductValid, ActiveLicenseKeyName: name + "-2027",
 			ExpiryTime: at(40), GraceEndTime: at(70), CoverageEndTime: at(400),
@@ -50,8 +52,10 @@ func used(nodes, cores int64) []api.Usage {
 }
 
 func condition(conditionType string, is metav1.ConditionStatus, reason, message string) metav1.Condition {
-	return metav1.Condition{Type: conditionType, Status: is, Reason: reason, Message: message,
-		LastTransitionTime: metav1.Now()}
+	return metav1.Condition{
+		Type: conditionType, Status: is, Reason: reason, Message: message,
+		LastTransitionTime: metav1.Now(),
+	}
 }
 
 // newKey is a key with a status that the operator would write.

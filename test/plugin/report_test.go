@@ -39,8 +39,10 @@ var _ = Describe("kubectl license report", Ordered, func() {
 		labels  = map[string]string{"app.kubernetes.io/name": "license-operator", "control-plane": "controller-manager"}
 
 		seePods = rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"list"}}
-		forward = rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods/portforward"},
-			Verbs: []string{"create"}}
+		forward = rbacv1.PolicyRule{
+			APIGroups: []string{""}, Resources: []string{"pods/portforward"},
+			Verbs: []string{"create"},
+		}
 		read = rbacv1.PolicyRule{NonResourceURLs: []string{report.Path}, Verbs: []string{"get"}}
 	)
 
@@ -83,8 +85,10 @@ var _ = Describe("kubectl license report", Ordered, func() {
 
 	BeforeAll(func(ctx SpecContext) {
 		// This operator reports, and must not lead: what the statuses say is for the specs to choose.
-		left := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.OperatorNamespace,
-			Name: "license-operator.io"}}
+		left := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{
+			Namespace: controlplane.OperatorNamespace,
+			Name:      "license-operator.io",
+		}}
 		Expect(client.IgnoreNotFound(k8sClient.Delete(ctx, left))).To(Succeed(), "that of an operator which led before")
 		create(ctx, &coordinationv1.Lease{
 			ObjectMeta: left.ObjectMeta,

@@ -68,8 +68,11 @@ var _ = Describe("kubectl license request", func() {
 // renewedProduct is a product with a history.
 func renewedProduct(name string) *api.LicensedProduct {
 	product := newProduct(name)
-	product.Status.MonthlyPeaks = []api.MonthlyPeak{{Month: "2026-09", Usage: used(60, 240)},
-		{Month: "2026-10", Usage: used(80, 320)}, {Month: "2026-11", Usage: used(73, 292)}}
+	product.Status.MonthlyPeaks = []api.MonthlyPeak{
+		{Month: "2026-09", Usage: used(60, 240)},
+		{Month: "2026-10", Usage: used(80, 320)},
+		{Month: "2026-11", Usage: used(73, 292)},
+	}
 	return product
 }
 

@@ -54,8 +54,10 @@ var _ = Describe("kubectl license status", func() {
 		wild := newProduct("acme-wild")
 		wild.Spec.Vendor, wild.Spec.RenewalURL = hostileText, "https://acme.example/\x1b[2J"
 		wild.Status.ExpiryTime, wild.Status.GraceEndTime, wild.Status.CoverageEndTime = at(5), at(5), at(5)
-		wild.Status.Limits = []api.Limit{limit("nodes", 9007199254740993), limit("seats of \x1b[31mAcme", 7),
-			limit("sites", 0)}
+		wild.Status.Limits = []api.Limit{
+			limit("nodes", 9007199254740993), limit("seats of \x1b[31mAcme", 7),
+			limit("sites", 0),
+		}
 		wild.Status.Usage = used(9007199254740992, 12)
 		wild.Status.Conditions = []metav1.Condition{condition(api.ConditionClockSkewed, metav1.ConditionTrue,
 			api.ReasonNodeClock, hostileText)}
@@ -162,22 +164,26 @@ func manyProducts() []client.Object {
 	old := newProduct("acme-old")
 	old.Status.State, old.Status.ExpiryTime, old.Status.GraceEndTime, old.Status.CoverageEndTime = api.LicensedProductExpired, at(-41), at(-11), at(-11)
 	old.Status.Limits = nil
-	old.Status.Restriction = &api.RestrictionStatus{State: api.RestrictionActive, EffectiveTime: at(-11),
+	old.Status.Restriction = &api.RestrictionStatus{
+		State: api.RestrictionActive, EffectiveTime: at(-11),
 		InForce: &api.RestrictionInForce{
 			Mode: api.RestrictionDefaultTierOnly, SinceTime: at(-11), Tiers: []api.RestrictedTier{
 				{Name: "platform", Mode: api.RestrictionDefaultTierOnly},
 				{Name: "security", Mode: api.RestrictionDefaultTierOnly},
 			},
 			Policies: &api.AffectedPolicies{Total: new(int32(120)), Allowing: new(int32(20)), Denying: new(int32(100))},
-		}}
+		},
+	}
 	old.Status.Conditions = []metav1.Condition{
 		condition(api.ConditionRestrictionReady, metav1.ConditionFalse, api.ReasonBypassed,
 			"Policies go on being applied to pods: status.restriction.bypasses says which, and why."),
 	}
 
 	paused := newProduct("acme-paused")
-	paused.Status = api.LicensedProductStatus{ObservedGeneration: 1, State: api.LicensedProductUnlicensed,
-		Usage: used(0, 0)}
+	paused.Status = api.LicensedProductStatus{
+		ObservedGeneration: 1, State: api.LicensedProductUnlicensed,
+		Usage: used(0, 0),
+	}
 	paused.Status.Restriction = &api.RestrictionStatus{
 		State: api.RestrictionPaused, EffectiveTime: at(-3),
 		Pause: &api.RestrictionPause{SinceTime: at(-4), UntilTime: at(3), Reason: "Freeze"},

@@ -56,10 +56,13 @@ var _ = Describe("The license report", Ordered, func() {
 	)
 	// create creates a product that has a key or, for a term of 0, none; and waits until its state is known.
 	create := func(ctx SpecContext, name string, begin time.Time, term, grace time.Duration,
-		state api.LicensedProductState) {
+		state api.LicensedProductState,
+	) {
 		GinkgoHelper()
-		product := &api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: name},
-			Spec: api.LicensedProductSpec{Vendor: "Acme", TrustAnchors: anchors}}
+		product := &api.LicensedProduct{
+			ObjectMeta: metav1.ObjectMeta{Name: name},
+			Spec:       api.LicensedProductSpec{Vendor: "Acme", TrustAnchors: anchors},
+		}
 		Expect(k8sClient.Create(ctx, product)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(k8sClient.Delete(ctx, product)).To(Succeed()) })
 		if term > 0 {
@@ -69,8 +72,10 @@ var _ = Describe("The license report", Ordered, func() {
 				Limits: map[string]int64{"nodes": 100},
 			})
 			Expect(err).NotTo(HaveOccurred())
-			key := &api.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: name},
-				Spec: api.LicenseKeySpec{ProductName: name, Token: jws}}
+			key := &api.LicenseKey{
+				ObjectMeta: metav1.ObjectMeta{Name: name},
+				Spec:       api.LicenseKeySpec{ProductName: name, Token: jws},
+			}
 			Expect(k8sClient.Create(ctx, key)).To(Succeed())
 			DeferCleanup(func(ctx SpecContext) { Expect(k8sClient.Delete(ctx, key)).To(Succeed()) })
 		}
@@ -91,8 +96,10 @@ var _ = Describe("The license report", Ordered, func() {
 		Expect(err).NotTo(HaveOccurred())
 		anchors = string(authority.CertificatePEM())
 		Expect(k8sClient.Create(ctx,
-			&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "rack-7"},
-				Status: corev1.NodeStatus{Capacity: corev1.ResourceList{"cpu": resource.MustParse("8")}}})).
+			&corev1.Node{
+				ObjectMeta: metav1.ObjectMeta{Name: "rack-7"},
+				Status:     corev1.NodeStatus{Capacity: corev1.ResourceList{"cpu": resource.MustParse("8")}},
+			})).
 			To(Succeed())
 	})
 
@@ -176,8 +183,10 @@ var _ = Describe("The license report", Ordered, func() {
 			r := decoded(get(ctx, call{replica: replica, token: reader, query: "product=covered"}).body)
 			Expect(r.LicenseKey).To(Equal("L-covered"))
 			Expect(r.License).
-				To(Equal(&report.License{LicenseKey: "L-covered",
-					ExpirationDate: begin.Add(40 * days).Format(time.DateOnly)}))
+				To(Equal(&report.License{
+					LicenseKey:     "L-covered",
+					ExpirationDate: begin.Add(40 * days).Format(time.DateOnly),
+				}))
 			Expect(r.Products).To(HaveLen(1))
 			Expect(r.Products[0].ExpiryTime.Time).To(BeTemporally("==", begin.Add(40*days)))
 			Expect(r.Products[0].Limits).To(Equal(map[string]int64{"nodes": 100}))
@@ -187,8 +196,10 @@ var _ = Describe("The license report", Ordered, func() {
 
 			r = decoded(get(ctx, call{replica: replica, token: reader, query: "product=over"}).body)
 			Expect(r.License).
-				To(Equal(&report.License{LicenseKey: "L-over",
-					ExpirationDate: begin.Add(-50 * days).Format(time.DateOnly)}))
+				To(Equal(&report.License{
+					LicenseKey:     "L-over",
+					ExpirationDate: begin.Add(-50 * days).Format(time.DateOnly),
+				}))
 			Expect(r.Products[0].State).To(Equal(api.LicensedProductExpired))
 
 			got = get(ctx, call{replica: replica, token: reader, query: "product=*"})

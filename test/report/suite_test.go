@@ -85,8 +85,10 @@ func tokenOf(ctx SpecContext, name string, allowed bool) string {
 			Expect(k8sClient.Create(ctx, &rbacv1.ClusterRoleBinding{
 				ObjectMeta: metav1.ObjectMeta{Name: name + "-" + role},
 				RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
-				Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: metav1.NamespaceDefault,
-					Name: name}},
+				Subjects: []rbacv1.Subject{{
+					Kind: rbacv1.ServiceAccountKind, Namespace: metav1.NamespaceDefault,
+					Name: name,
+				}},
 			})).To(Succeed())
 		}
 		Eventually(func(g Gomega) {

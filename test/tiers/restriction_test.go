@@ -143,8 +143,10 @@ func (w *world) checkFlows(plan restriction.Plan, users, present, lifted []*held
 // checkTiers works out anew which tiers are restricted, and by what.
 func (w *world) checkTiers(plan restriction.Plan) error {
 	want := map[string]api.RestrictionMode{}
-	protected := []string{"default", "kube-admin", "kube-baseline", "adminnetworkpolicy", "baselineadminnetworkpolicy",
-		"calico-system", "allow-tigera"}
+	protected := []string{
+		"default", "kube-admin", "kube-baseline", "adminnetworkpolicy", "baselineadminnetworkpolicy",
+		"calico-system", "allow-tigera",
+	}
 	for name, meta := range w.TierMeta {
 		if slices.Contains(protected, name) || meta.Labels["projectcalico.org/system-tier"] == "true" ||
 			meta.Labels["license-operator.io/restriction"] == "never" {

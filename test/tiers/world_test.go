@@ -57,8 +57,10 @@ func (p product) selector() labels.Selector {
 func (w *world) products(due bool) []restriction.Product {
 	list := make([]restriction.Product, 0, len(w.Products))
 	for _, p := range w.Products {
-		list = append(list, restriction.Product{Name: p.Name, Mode: p.Mode, TierSelector: p.selector(),
-			Due: p.Due && due, Paused: p.Paused})
+		list = append(list, restriction.Product{
+			Name: p.Name, Mode: p.Mode, TierSelector: p.selector(),
+			Due: p.Due && due, Paused: p.Paused,
+		})
 	}
 	return list
 }
@@ -125,8 +127,10 @@ func made(pass *calico.PassPolicy) (*held, error) {
 
 // plan is the operator's, of what it sees.
 func (w *world) plan(present []*held, due bool) restriction.Plan {
-	s := restriction.Seen{Tiers: make([]calico.Tier, 0, len(w.Cluster.Tiers)),
-		Policies: make([]calico.Policy, 0, len(present))}
+	s := restriction.Seen{
+		Tiers:    make([]calico.Tier, 0, len(w.Cluster.Tiers)),
+		Policies: make([]calico.Policy, 0, len(present)),
+	}
 	for _, t := range w.Cluster.Tiers {
 		meta := w.TierMeta[t.Name]
 		s.Tiers = append(s.Tiers, calico.Tier{Name: t.Name, Labels: meta.Labels, Deleting: meta.Deleting})
@@ -173,14 +177,22 @@ func (w *world) with(policies []*held) tiers.Cluster {
 var (
 	customTiers  = []string{"a", "b", "a.b", "a-b-2e7336dc", "z"}
 	builtInTiers = []string{"default", "kube-admin", "kube-baseline", "calico-system", "adminnetworkpolicy"}
-	policyNames  = []string{"x", "a.x", "b.x", "z.x", "a.license-operator-pass", "a.license-operator-pass-2",
-		"b.license-operator-pass", "z.license-operator-pass-"}
-	selectors = []string{"", "all()", "all()", "all()", `app == "web"`, `app != "web"`, `has(app)`,
-		`projectcalico.org/namespace == "apps"`}
-	ofNamespaces = []string{"", "", "", "all()", `team == "sales"`, `projectcalico.org/name != "apps"`,
-		`has(team) && team != "sales"`}
-	peers = []string{"", "", "", "", "", "", "all()", `app == "web"`, `app != "web"`,
-		`projectcalico.org/namespace == "shop"`}
+	policyNames  = []string{
+		"x", "a.x", "b.x", "z.x", "a.license-operator-pass", "a.license-operator-pass-2",
+		"b.license-operator-pass", "z.license-operator-pass-",
+	}
+	selectors = []string{
+		"", "all()", "all()", "all()", `app == "web"`, `app != "web"`, `has(app)`,
+		`projectcalico.org/namespace == "apps"`,
+	}
+	ofNamespaces = []string{
+		"", "", "", "all()", `team == "sales"`, `projectcalico.org/name != "apps"`,
+		`has(team) && team != "sales"`,
+	}
+	peers = []string{
+		"", "", "", "", "", "", "all()", `app == "web"`, `app != "web"`,
+		`projectcalico.org/namespace == "shop"`,
+	}
 	workloadsIn = []string{"apps", "apps", "apps", "shop", "shop", "shop", operatorNamespace}
 	modes       = []api.RestrictionMode{
 		api.RestrictionDefaultTierOnly, api.RestrictionDefaultTierOnly, api.RestrictionDefaultTierOnly,
@@ -226,8 +238,13 @@ func (s source) rules() []tiers.Rule {
 }
 
 func (s source) types() []tiers.Direction {
-	return pick(s, [][]tiers.Direction{nil, {tiers.Ingress}, {tiers.Egress}, {tiers.Ingress, tiers.Egress},
-		{tiers.Egress, tiers.Ingress}})
+	return pick(s, [][]tiers.Direction{
+		nil,
+		{tiers.Ingress},
+		{tiers.Egress},
+		{tiers.Ingress, tiers.Egress},
+		{tiers.Egress, tiers.Ingress},
+	})
 }
 
 func (s source) policy(tierNames []string) tiers.Policy {
@@ -291,13 +308,17 @@ func (s source) flow() tiers.Flow {
 // world has as many flows. Those of different worlds have nothing in common.
 func (s source) world(flows int) *world {
 	w := &world{
-		Cluster: tiers.Cluster{Namespaces: map[string]map[string]string{"apps": {"team": "net"},
-			"shop": {"team": "sales"}, operatorNamespace: {}}},
+		Cluster: tiers.Cluster{Namespaces: map[string]map[string]string{
+			"apps": {"team": "net"},
+			"shop": {"team": "sales"}, operatorNamespace: {},
+		}},
 		Dialect:  tiers.Dialect{NamespaceBreaksTies: s.once(2), TierWithoutOrderLast: s.once(2)},
 		TierMeta: map[string]tierMeta{},
 		Marked:   map[string]bool{},
-		Caps: restriction.Caps{MaxMode: api.RestrictionDefaultTierOnly, WindowsNode: s.once(16),
-			OperatorNamespace: operatorNamespace},
+		Caps: restriction.Caps{
+			MaxMode: api.RestrictionDefaultTierOnly, WindowsNode: s.once(16),
+			OperatorNamespace: operatorNamespace,
+		},
 	}
 	if s.once(16) {
 		w.Caps.MaxMode = pick(s, modes)
@@ -348,8 +369,10 @@ func (s source) world(flows int) *world {
 	}
 	for _, name := range []string{"mesh", "zeta"} {
 		w.Products = append(w.Products,
-			product{Name: name, Mode: pick(s, modes), Team: pick(s, []string{"", "", "net", "nobody"}), Due: !s.once(4),
-				Paused: s.once(10)})
+			product{
+				Name: name, Mode: pick(s, modes), Team: pick(s, []string{"", "", "net", "nobody"}), Due: !s.once(4),
+				Paused: s.once(10),
+			})
 	}
 	for range flows {
 		w.Flows = append(w.Flows, s.flow())

@@ -107,12 +107,18 @@ func TestVerdict(t *testing.T) {
 		status api.LicensedProductStatus
 		want   answer
 	}{
-		"a second before the end": {licensed("GracePeriod", now.Add(time.Second)),
-			answer{true, "GracePeriod, licensed until 2027-03-01T00:00:01Z"}},
-		"at the end": {licensed("GracePeriod", now),
-			answer{false, "licensed until 2027-03-01T00:00:00Z, and no renewal was seen"}},
-		"the end in another zone": {licensed("Valid", now.Add(time.Hour).In(time.FixedZone("", 3600))),
-			answer{true, "Valid, licensed until 2027-03-01T01:00:00Z"}},
+		"a second before the end": {
+			licensed("GracePeriod", now.Add(time.Second)),
+			answer{true, "GracePeriod, licensed until 2027-03-01T00:00:01Z"},
+		},
+		"at the end": {
+			licensed("GracePeriod", now),
+			answer{false, "licensed until 2027-03-01T00:00:00Z, and no renewal was seen"},
+		},
+		"the end in another zone": {
+			licensed("Valid", now.Add(time.Hour).In(time.FixedZone("", 3600))),
+			answer{true, "Valid, licensed until 2027-03-01T01:00:00Z"},
+		},
 		"expired before the clock": {ended("Expired", "Renew.", now.Add(time.Hour)), answer{false, "Expired: Renew."}},
 		"never licensed":           {ended("Unlicensed", "No key.", time.Time{}), answer{false, "Unlicensed: No key."}},
 		"no end":                   {licensed("Valid", time.Time{}), answer{true, "Valid"}},
@@ -235,8 +241,10 @@ func ended(state api.LicensedProductState, message string, end time.Time) api.Li
 
 func statusOf(condition metav1.Condition, end time.Time) api.LicensedProductStatus {
 	condition.Type, condition.LastTransitionTime = api.ConditionLicensed, metav1.NewTime(farAway)
-	status := api.LicensedProductStatus{Conditions: []metav1.Condition{condition},
-		State: api.LicensedProductState(condition.Reason)}
+	status := api.LicensedProductStatus{
+		Conditions: []metav1.Condition{condition},
+		State:      api.LicensedProductState(condition.Reason),
+	}
 	if !end.IsZero() {
 		status.CoverageEndTime = &metav1.Time{Time: end}
 	}

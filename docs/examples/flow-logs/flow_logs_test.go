@@ -131,8 +131,10 @@ func (s *stage) write(licensed metav1.ConditionStatus, end time.Time) {
 	s.Expect(s.admin.Get(s.t.Context(), client.ObjectKeyFromObject(product), product)).To(Succeed())
 	product.Status.CoverageEndTime = &metav1.Time{Time: end}
 	product.Status.Conditions = []metav1.Condition{
-		{Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonTermsAccepted,
-			LastTransitionTime: metav1.NewTime(farAway)},
+		{
+			Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonTermsAccepted,
+			LastTransitionTime: metav1.NewTime(farAway),
+		},
 		{Type: api.ConditionLicensed, Status: licensed, Reason: "Tested", LastTransitionTime: metav1.NewTime(farAway)},
 	}
 	s.Expect(s.admin.Status().Update(s.t.Context(), product)).To(Succeed())

@@ -38,8 +38,10 @@ func TestNamesAreFollowed(t *testing.T) {
 		},
 		{
 			"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
-			"metadata": map[string]any{"name": "staging-acme-mesh-license-bgh5hg7hd7",
-				"namespace": "license-operator-system"},
+			"metadata": map[string]any{
+				"name":      "staging-acme-mesh-license-bgh5hg7hd7",
+				"namespace": "license-operator-system",
+			},
 			"data": map[string]any{"token": encoded(key["token"].(string) + "\n")},
 		},
 	}

@@ -56,12 +56,18 @@ func TestIsNeutral(t *testing.T) {
 		"as it is":                  {nil, true},
 		"of another tier":           {map[string]any{"tier": "platform"}, true},
 		"types the other way round": {map[string]any{"types": rules("Egress", "Ingress")}, true},
-		"fields that hold nothing": {map[string]any{"doNotTrack": false, "preDNAT": false, "applyOnForward": false,
-			"serviceAccountSelector": "", "performanceHints": rules()}, true},
+		"fields that hold nothing": {map[string]any{
+			"doNotTrack": false, "preDNAT": false, "applyOnForward": false,
+			"serviceAccountSelector": "", "performanceHints": rules(),
+		}, true},
 		"rules as an older API writes them": {
 			map[string]any{
-				"ingress": rules(map[string]any{"action": "Pass", "source": map[string]any{},
-					"destination": map[string]any{"nets": rules()}, "icmp": nil})}, true},
+				"ingress": rules(map[string]any{
+					"action": "Pass", "source": map[string]any{},
+					"destination": map[string]any{"nets": rules()}, "icmp": nil,
+				}),
+			}, true,
+		},
 		"without a tier":        {map[string]any{"tier": nil}, false},
 		"without an order":      {map[string]any{"order": nil}, false},
 		"of a greater order":    {map[string]any{"order": -math.MaxFloat32}, false},
@@ -72,24 +78,32 @@ func TestIsNeutral(t *testing.T) {
 		"sparing nobody":        {map[string]any{"namespaceSelector": nil}, false},
 		"sparing another namespace": {
 			map[string]any{
-				"namespaceSelector": `has(projectcalico.org/name) && projectcalico.org/name != "kube-system"`}, false},
+				"namespaceSelector": `has(projectcalico.org/name) && projectcalico.org/name != "kube-system"`,
+			}, false,
+		},
 		"of one type":            {map[string]any{"types": rules("Ingress")}, false},
 		"of one type twice":      {map[string]any{"types": rules("Ingress", "Ingress")}, false},
 		"of no types":            {map[string]any{"types": nil}, false},
 		"of three types":         {map[string]any{"types": rules("Ingress", "Egress", "Ingress")}, false},
 		"of odd types":           {map[string]any{"types": rules(map[string]any{}, rules())}, false},
 		"a type that is no list": {map[string]any{"types": "Ingress"}, false},
-		"allowing": {map[string]any{"ingress": rules(map[string]any{"action": "Allow"})},
-			false},
+		"allowing": {
+			map[string]any{"ingress": rules(map[string]any{"action": "Allow"})},
+			false,
+		},
 		"passing some": {
-			map[string]any{"egress": rules(map[string]any{"action": "Pass", "protocol": "TCP"})}, false},
+			map[string]any{"egress": rules(map[string]any{"action": "Pass", "protocol": "TCP"})}, false,
+		},
 		"with a rule before": {
 			map[string]any{"egress": rules(map[string]any{"action": "Deny", "protocol": "TCP"},
-				map[string]any{"action": "Pass"})}, false},
+				map[string]any{"action": "Pass"})}, false,
+		},
 		"with a rule after": {
-			map[string]any{"egress": rules(map[string]any{"action": "Pass"}, map[string]any{"action": "Deny"})}, false},
+			map[string]any{"egress": rules(map[string]any{"action": "Pass"}, map[string]any{"action": "Deny"})}, false,
+		},
 		"with an empty rule after": {
-			map[string]any{"egress": rules(map[string]any{"action": "Pass"}, map[string]any{})}, false},
+			map[string]any{"egress": rules(map[string]any{"action": "Pass"}, map[string]any{})}, false,
+		},
 		"one way only":              {map[string]any{"egress": nil}, false},
 		"not tracked":               {map[string]any{"doNotTrack": true, "applyOnForward": true}, false},
 		"for some service accounts": {map[string]any{"serviceAccountSelector": "has(name)"}, false},

@@ -31,13 +31,19 @@ func TestTierOf(t *testing.T) {
 		object string
 		want   calico.Tier
 	}{
-		"plain": {`{"metadata": {"name": "security"}, "spec": {"order": 100, "defaultAction": "Deny"}}`,
-			calico.Tier{Name: "security"}},
+		"plain": {
+			`{"metadata": {"name": "security"}, "spec": {"order": 100, "defaultAction": "Deny"}}`,
+			calico.Tier{Name: "security"},
+		},
 		"no spec": {`{"metadata": {"name": "security"}}`, calico.Tier{Name: "security"}},
-		"with labels": {`{"metadata": {"name": "security", "labels": {"team": "net"}}}`,
-			calico.Tier{Name: "security", Labels: labels.Set{"team": "net"}}},
-		"deleted": {`{"metadata": {"name": "security", "deletionTimestamp": "2027-03-01T08:00:00Z"}}`,
-			calico.Tier{Name: "security", Deleting: true}},
+		"with labels": {
+			`{"metadata": {"name": "security", "labels": {"team": "net"}}}`,
+			calico.Tier{Name: "security", Labels: labels.Set{"team": "net"}},
+		},
+		"deleted": {
+			`{"metadata": {"name": "security", "deletionTimestamp": "2027-03-01T08:00:00Z"}}`,
+			calico.Tier{Name: "security", Deleting: true},
+		},
 		"no name":     {`{}`, calico.Tier{}},
 		"of no types": {`{"metadata": {"name": 7, "labels": ["team"]}}`, calico.Tier{}},
 	} {
@@ -52,8 +58,10 @@ func TestTierOf(t *testing.T) {
 func TestPolicyOf(t *testing.T) {
 	// seen is a GlobalNetworkPolicy security.x of tier security, and what else there is to it.
 	seen := func(changes ...func(*calico.Policy)) calico.Policy {
-		p := calico.Policy{Kind: calico.GlobalNetworkPolicy, Name: "security.x", Tier: "security",
-			ForPods: true}
+		p := calico.Policy{
+			Kind: calico.GlobalNetworkPolicy, Name: "security.x", Tier: "security",
+			ForPods: true,
+		}
 		for _, change := range changes {
 			change(&p)
 		}
@@ -93,43 +101,60 @@ func TestPolicyOf(t *testing.T) {
 		"rules of no types": {
 			object: with(
 				`"ingress": [null, "Deny", ["Deny"], {"action": {"Deny": true}}, {"action": ["Deny"]}, {}, 7]`),
-			want: seen()},
+			want: seen(),
+		},
 		"no object": {object: `{}`, want: seen(tierless, func(p *calico.Policy) { p.Name = "" })},
 
 		"an order":           {object: with(`"order": 100.5`), want: seen(orderOf(100.5))},
 		"a whole order":      {object: with(`"order": 100`), want: seen(orderOf(100))},
 		"an order of nought": {object: with(`"order": 0`), want: seen(orderOf(0))},
 		"an order below":     {object: with(`"order": -1e3`), want: seen(orderOf(-1000))},
-		"a whole order beyond integers": {object: with(`"order": -99999999999999999999`),
-			want: seen(orderOf(-99999999999999999999))},
-		"the least order": {object: with(`"order": -1.7976931348623157e308`),
-			want: seen(orderOf(calico.PassOrder))},
+		"a whole order beyond integers": {
+			object: with(`"order": -99999999999999999999`),
+			want:   seen(orderOf(-99999999999999999999)),
+		},
+		"the least order": {
+			object: with(`"order": -1.7976931348623157e308`),
+			want:   seen(orderOf(calico.PassOrder)),
+		},
 		"an order that is null":   {object: with(`"order": null`), want: seen()},
 		"an order that is a word": {object: with(`"order": "first"`), want: seen()},
 		"allowing what comes in":  {object: with(`"ingress": [{"action": "Allow"}]`), want: seen(allows)},
 		"allowing what goes out":  {object: with(`"egress": [{"action": "Allow"}]`), want: seen(allows)},
 		"denying what comes in":   {object: with(`"ingress": [{"action": "Deny"}]`), want: seen(denies)},
-		"denying what goes out": {object: with(`"egress": [{"action": "Deny", "protocol": "TCP"}]`),
-			want: seen(denies)},
+		"denying what goes out": {
+			object: with(`"egress": [{"action": "Deny", "protocol": "TCP"}]`),
+			want:   seen(denies),
+		},
 		"one way each": {
 			object: with(`"ingress": [{"action": "Allow"}], "egress": [{"action": "Deny"}]`),
-			want:   seen(allows, denies)},
+			want:   seen(allows, denies),
+		},
 		"both, after others": {
 			object: with(`"ingress": [{"action": "Log"}, {"action": "Pass"}, {"action": "Deny"}, {"action": "Allow"}]`),
-			want:   seen(allows, denies)},
+			want:   seen(allows, denies),
+		},
 		"neither": {
-			object: with(`"ingress": [{"action": "Log"}, {"action": "Pass"}], "egress": []`), want: seen()},
+			object: with(`"ingress": [{"action": "Log"}, {"action": "Pass"}], "egress": []`), want: seen(),
+		},
 		"actions that are none": {
-			object: with(`"ingress": [{"action": "allow"}, {"action": "DENY"}, {"action": ""}]`), want: seen()},
-		"not tracked": {object: with(`"doNotTrack": true, "applyOnForward": true`),
-			want: seen(hostOnly)},
-		"before DNAT": {object: with(`"preDNAT": true, "applyOnForward": true`),
-			want: seen(hostOnly)},
+			object: with(`"ingress": [{"action": "allow"}, {"action": "DENY"}, {"action": ""}]`), want: seen(),
+		},
+		"not tracked": {
+			object: with(`"doNotTrack": true, "applyOnForward": true`),
+			want:   seen(hostOnly),
+		},
+		"before DNAT": {
+			object: with(`"preDNAT": true, "applyOnForward": true`),
+			want:   seen(hostOnly),
+		},
 		"on what is forwarded too":     {object: with(`"applyOnForward": true`), want: seen()},
 		"tracked, and not before DNAT": {object: with(`"doNotTrack": false, "preDNAT": false`), want: seen()},
 		"not tracked, as a word":       {object: with(`"doNotTrack": "true"`), want: seen()},
-		"of another tier than its name": {object: `{` + name + `, "spec": {"tier": "platform"}}`,
-			want: seen(func(p *calico.Policy) { p.Tier = "platform" })},
+		"of another tier than its name": {
+			object: `{` + name + `, "spec": {"tier": "platform"}}`,
+			want:   seen(func(p *calico.Policy) { p.Tier = "platform" }),
+		},
 		"of a kind that has a namespace": {
 			kind: calico.NetworkPolicy,
 			object: `{"metadata": {"name": "security.x", "namespace": "shop"}, "spec": {"tier": "security", ` +
@@ -138,24 +163,36 @@ func TestPolicyOf(t *testing.T) {
 				orderOf(7), func(p *calico.Policy) { p.Kind, p.Namespace = calico.NetworkPolicy, "shop" }),
 		},
 
-		"marked by the label": {object: branded(`"labels": {"license-operator.io/pass-policy": "true"}`),
-			want: seen(marked)},
-		"the label says otherwise": {object: branded(`"labels": {"license-operator.io/pass-policy": "false"}`),
-			want: seen()},
-		"the label says nothing": {object: branded(`"labels": {"license-operator.io/pass-policy": ""}`),
-			want: seen()},
-		"labels of no types": {object: branded(`"labels": {"license-operator.io/pass-policy": true}`),
-			want: seen()},
-		"an annotation is no mark": {object: branded(`"annotations": {"license-operator.io/pass-policy": "true"}`),
-			want: seen()},
+		"marked by the label": {
+			object: branded(`"labels": {"license-operator.io/pass-policy": "true"}`),
+			want:   seen(marked),
+		},
+		"the label says otherwise": {
+			object: branded(`"labels": {"license-operator.io/pass-policy": "false"}`),
+			want:   seen(),
+		},
+		"the label says nothing": {
+			object: branded(`"labels": {"license-operator.io/pass-policy": ""}`),
+			want:   seen(),
+		},
+		"labels of no types": {
+			object: branded(`"labels": {"license-operator.io/pass-policy": true}`),
+			want:   seen(),
+		},
+		"an annotation is no mark": {
+			object: branded(`"annotations": {"license-operator.io/pass-policy": "true"}`),
+			want:   seen(),
+		},
 		"marked by an owner": {
 			object: branded(
 				`"ownerReferences": [{"apiVersion": "license-operator.io/v1alpha1", "kind": "LicensedProduct", ` +
-					`"name": "mesh", "uid": "1"}]`), want: seen(marked)},
+					`"name": "mesh", "uid": "1"}]`), want: seen(marked),
+		},
 		"marked by an owner of a version ahead": {
 			object: branded(
 				`"ownerReferences": [{"apiVersion": "license-operator.io/v2", "kind": "LicensedProduct", "name": ` +
-					`"mesh", "uid": "1"}]`), want: seen(marked)},
+					`"mesh", "uid": "1"}]`), want: seen(marked),
+		},
 		"marked by one owner of several": {
 			object: branded(
 				`"ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "1"}, ` +
@@ -166,21 +203,27 @@ func TestPolicyOf(t *testing.T) {
 		"an owner of another kind": {
 			object: branded(
 				`"ownerReferences": [{"apiVersion": "license-operator.io/v1alpha1", "kind": "LicenseKey", "name": ` +
-					`"mesh", "uid": "1"}]`), want: seen()},
+					`"mesh", "uid": "1"}]`), want: seen(),
+		},
 		"an owner of another group": {
 			object: branded(
 				`"ownerReferences": [{"apiVersion": "example.com/v1alpha1", "kind": "LicensedProduct", "name": ` +
-					`"mesh", "uid": "1"}]`), want: seen()},
+					`"mesh", "uid": "1"}]`), want: seen(),
+		},
 		"an owner of no group": {
 			object: branded(
 				`"ownerReferences": [{"apiVersion": "v1", "kind": "LicensedProduct", "name": "mesh", "uid": "1"}]`),
-			want: seen()},
+			want: seen(),
+		},
 		"an owner of what is no version": {
 			object: branded(
 				`"ownerReferences": [{"apiVersion": "license-operator.io/v1/v2", "kind": "LicensedProduct", "name": ` +
-					`"mesh", "uid": "1"}]`), want: seen()},
-		"owners of no types": {object: branded(`"ownerReferences": ["LicensedProduct", {"kind": 7}]`),
-			want: seen()},
+					`"mesh", "uid": "1"}]`), want: seen(),
+		},
+		"owners of no types": {
+			object: branded(`"ownerReferences": ["LicensedProduct", {"kind": 7}]`),
+			want:   seen(),
+		},
 		"neutral": {object: `{` + name + `, "spec": ` + passSpecJSON + `}`, want: seen(neutral)},
 		"neutral, but sparing nobody": {
 			object: `{` + name +
@@ -220,8 +263,10 @@ func TestPolicyOf(t *testing.T) {
 // What the operator writes is what it recognises, once it has been through an API server.
 func TestPolicyOfAPassPolicy(t *testing.T) {
 	text, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"name": "security.license-operator-pass",
-			"labels": map[string]any{calico.PassPolicyLabel: calico.PassPolicyLabelValue}},
+		"metadata": map[string]any{
+			"name":   "security.license-operator-pass",
+			"labels": map[string]any{calico.PassPolicyLabel: calico.PassPolicyLabelValue},
+		},
 		"spec": calico.PassSpec("security", operatorNamespace),
 	})
 	if err != nil {

@@ -25,16 +25,26 @@ func TestExemption(t *testing.T) {
 		"baselineadminnetworkpolicy": {calico.Tier{Name: "baselineadminnetworkpolicy"}, api.TierSparedBuiltIn},
 		"calico-system":              {calico.Tier{Name: "calico-system"}, api.TierSparedSystem},
 		"allow-tigera":               {calico.Tier{Name: "allow-tigera"}, api.TierSparedSystem},
-		"labeled as a system tier": {calico.Tier{Name: "platform",
-			Labels: labels.Set{"projectcalico.org/system-tier": "true"}}, api.TierSparedSystem},
-		"labeled as no system tier": {calico.Tier{Name: "platform",
-			Labels: labels.Set{"projectcalico.org/system-tier": "false"}}, ""},
-		"labeled never": {calico.Tier{Name: "payments",
-			Labels: labels.Set{"license-operator.io/restriction": "never"}}, api.TierSparedNever},
-		"labeled otherwise": {calico.Tier{Name: "payments",
-			Labels: labels.Set{"license-operator.io/restriction": "always"}}, ""},
-		"no label makes default a tier to restrict": {calico.Tier{Name: "default",
-			Labels: labels.Set{"license-operator.io/restriction": "always"}}, api.TierSparedBuiltIn},
+		"labeled as a system tier": {calico.Tier{
+			Name:   "platform",
+			Labels: labels.Set{"projectcalico.org/system-tier": "true"},
+		}, api.TierSparedSystem},
+		"labeled as no system tier": {calico.Tier{
+			Name:   "platform",
+			Labels: labels.Set{"projectcalico.org/system-tier": "false"},
+		}, ""},
+		"labeled never": {calico.Tier{
+			Name:   "payments",
+			Labels: labels.Set{"license-operator.io/restriction": "never"},
+		}, api.TierSparedNever},
+		"labeled otherwise": {calico.Tier{
+			Name:   "payments",
+			Labels: labels.Set{"license-operator.io/restriction": "always"},
+		}, ""},
+		"no label makes default a tier to restrict": {calico.Tier{
+			Name:   "default",
+			Labels: labels.Set{"license-operator.io/restriction": "always"},
+		}, api.TierSparedBuiltIn},
 		"a name that only begins like one": {calico.Tier{Name: "default-2"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

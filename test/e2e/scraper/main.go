@@ -28,8 +28,10 @@ func main() {
 		fail(err)
 	}
 	// Where it is given none, the operator makes its own certificate.
-	client := &http.Client{Timeout: 10 * time.Second,
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	client := &http.Client{
+		Timeout:   10 * time.Second,
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
+	}
 	for _, url := range os.Args[1:] {
 		status, body, err := get(client, url, string(token))
 		for end := time.Now().Add(patience); errors.Is(err, syscall.ECONNREFUSED) &&

@@ -126,8 +126,10 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 		By("installing config/prometheus, as for a cluster with prometheus-operator, but for its rules")
 		Expect(plane.Install(ctx, definition(ctx, "servicemonitors"))).To(Succeed())
 		apply(ctx, build()...)
-		scraper := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.OperatorNamespace,
-			Name: "license-operator-metrics-scraper"}}
+		scraper := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{
+			Namespace: controlplane.OperatorNamespace,
+			Name:      "license-operator-metrics-scraper",
+		}}
 		request := &authenticationv1.TokenRequest{}
 		// Without a controller manager nobody fills in the Secret of config/prometheus.
 		Expect(k8sClient.SubResource("token").Create(ctx, scraper, request)).To(Succeed())
@@ -147,8 +149,10 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 		for _, name := range []string{mesh, database} {
 			Expect(k8sClient.Create(ctx, &api.LicensedProduct{
 				ObjectMeta: metav1.ObjectMeta{Name: name},
-				Spec: api.LicensedProductSpec{Vendor: `Acme {{ "Ltd" }}`,
-					RenewalURL: "https://acme.example/renew", TrustAnchors: anchors},
+				Spec: api.LicensedProductSpec{
+					Vendor:     `Acme {{ "Ltd" }}`,
+					RenewalURL: "https://acme.example/renew", TrustAnchors: anchors,
+				},
 			})).To(Succeed())
 		}
 		issue(ctx, "database-2026", database, 10*days)
@@ -406,7 +410,9 @@ func startPrometheus(
 	configuration["rule_files"] = []any{filepath.Join(rules, "*.rules.yaml")}
 	configuration["alerting"] = map[string]any{
 		"alertmanagers": []any{
-			map[string]any{"static_configs": []any{map[string]any{"targets": []any{alertmanager.address}}}}}}
+			map[string]any{"static_configs": []any{map[string]any{"targets": []any{alertmanager.address}}}},
+		},
+	}
 	scrape := scrapeConfig(configuration)
 	scrape["authorization"] = map[string]any{"credentials_file": tokenFile}
 	scrape["tls_config"].(map[string]any)["ca_file"] = caFile
@@ -430,9 +436,13 @@ func startAlertmanager(ctx context.Context, received *inbox) *server {
 	for _, r := range configuration["receivers"].([]any) {
 		name := r.(map[string]any)["name"]
 		receivers = append(receivers,
-			map[string]any{"name": name,
-				"webhook_configs": []any{map[string]any{"url": fmt.Sprintf("%s/%s", received.URL, name),
-					"send_resolved": true}}})
+			map[string]any{
+				"name": name,
+				"webhook_configs": []any{map[string]any{
+					"url":           fmt.Sprintf("%s/%s", received.URL, name),
+					"send_resolved": true,
+				}},
+			})
 	}
 	configuration["receivers"] = receivers
 	route := configuration["route"].(map[string]any)

@@ -109,8 +109,10 @@ func alertsIn(ctx context.Context, prometheus *server) func(Gomega) []string {
 func alertsAt(ctx context.Context, alertmanager *server, name, product string) func(Gomega) []alert {
 	return func(g Gomega) []alert {
 		var all []alert
-		filter := url.Values{"filter": {fmt.Sprintf("alertname=%q", name), fmt.Sprintf("product=%q", product)},
-			"active": {"true"}}
+		filter := url.Values{
+			"filter": {fmt.Sprintf("alertname=%q", name), fmt.Sprintf("product=%q", product)},
+			"active": {"true"},
+		}
 		// Its status is an object here, which we do not look at.
 		var answer []struct{ Labels, Annotations map[string]string }
 		alertmanager.get(ctx, g, "/api/v2/alerts?"+filter.Encode(), &answer)

@@ -138,7 +138,9 @@ func command(ctx context.Context, dir, path string, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, path, args...)
 	c.Dir = dir
 	c.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "USER=someone", "HOME="+plane.Dir(),
-		"PATH="+strings.Join([]string{filepath.Dir(plane.Kubectl()), binaries, os.Getenv(assetsVariable),
-			os.Getenv("PATH")}, ":"))
+		"PATH="+strings.Join([]string{
+			filepath.Dir(plane.Kubectl()), binaries, os.Getenv(assetsVariable),
+			os.Getenv("PATH"),
+		}, ":"))
 	return c
 }

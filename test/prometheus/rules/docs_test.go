@@ -255,12 +255,18 @@ func TestDashboardFigures(t *testing.T) {
 		"Days left A":                         {"acme-mesh acme-2027": 90, "bolt bolt-2026": -28},
 		"Days left B":                         {"acme-mesh": 100, "bolt": -14},
 		"License keys A":                      {"acme-mesh acme-2027 Valid": 1, "bolt bolt-2026 Expired": 1},
-		"License keys B": {"acme-mesh acme-2027 L-acme-2027 Example GmbH": 1,
-			"bolt bolt-2026 L-bolt-2026 Example GmbH": 1},
-		"License keys C": {"acme-mesh acme-2027": 1000 * float64(start.Add(98*day).Unix()),
-			"bolt bolt-2026": 1000 * float64(start.Add(-20*day).Unix())},
-		"Alerts A": {"LicenseExpired firing bolt critical": 1,
-			"LicenseRestrictionBypassed firing bolt warning": 1},
+		"License keys B": {
+			"acme-mesh acme-2027 L-acme-2027 Example GmbH": 1,
+			"bolt bolt-2026 L-bolt-2026 Example GmbH":      1,
+		},
+		"License keys C": {
+			"acme-mesh acme-2027": 1000 * float64(start.Add(98*day).Unix()),
+			"bolt bolt-2026":      1000 * float64(start.Add(-20*day).Unix()),
+		},
+		"Alerts A": {
+			"LicenseExpired firing bolt critical":            1,
+			"LicenseRestrictionBypassed firing bolt warning": 1,
+		},
 		"Nodes used, and licensed A":     {"acme-mesh": 17},
 		"Nodes used, and licensed B":     {"acme-mesh": 30},
 		"Nodes used, and licensed C":     {"acme-mesh": 47},
@@ -296,8 +302,10 @@ func TestDashboardFigures(t *testing.T) {
 
 func figureName(of labels.Labels) string {
 	var values []string
-	for _, name := range []string{"alertname", "alertstate", "product", "license_key", "license_id", "customer",
-		"severity", "state"} {
+	for _, name := range []string{
+		"alertname", "alertstate", "product", "license_key", "license_id", "customer",
+		"severity", "state",
+	} {
 		if value := of.Get(name); value != "" {
 			values = append(values, value)
 		}

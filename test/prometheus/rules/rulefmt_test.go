@@ -31,8 +31,10 @@ var hostile = map[string]struct{ name, vendor, renewalURL string }{
 	"braces":         {"acme-mesh", "}}{{{{}}{", "https://acme.example/}}"},
 	"quotes":         {"acme-mesh", "\"Acme'`\\n\\\"\\", `https://acme.example/"'\`},
 	"lines":          {"acme-mesh", "Acme\n- alert: Mine\r\n\tÄ☃\u2028: #\x01", "https://acme.example/%0A"},
-	"a long name": {strings.Repeat("a.b-", 63) + "c", strings.Repeat("{", 128),
-		"https://acme.example/" + strings.Repeat("{", 1003)},
+	"a long name": {
+		strings.Repeat("a.b-", 63) + "c", strings.Repeat("{", 128),
+		"https://acme.example/" + strings.Repeat("{", 1003),
+	},
 	"a name in parts": {"1.acme-mesh.v2", "$value $labels {{ $value }}", "https://acme.example/$labels"},
 }
 

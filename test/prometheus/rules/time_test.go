@@ -172,8 +172,10 @@ func TestStories(t *testing.T) {
 		"operator gone": {
 			subject: acme(key("2026", -385, -20, 14)),
 			minutes: 40,
-			events: map[int]func(*world){5: func(w *world) { w.replicas[0].down = true },
-				30: func(w *world) { w.replicas[0].down = false }},
+			events: map[int]func(*world){
+				5:  func(w *world) { w.replicas[0].down = true },
+				30: func(w *world) { w.replicas[0].down = false },
+			},
 			want: map[string]string{
 				"LicenseExpired acme-mesh critical": "0m pending, 1m firing, 9m resolved, 30m pending, " +
 					"31m firing",

@@ -51,8 +51,10 @@ func (s *subject) restricting(mode api.RestrictionMode, policies ...calico.Polic
 // policy is one in the tier security. One of the least order that there is comes before the operator's,
 // license-operator-pass, or after it, as its name does.
 func policy(name string, order float64) calico.Policy {
-	return calico.Policy{Kind: calico.GlobalNetworkPolicy, Name: "security." + name, Tier: "security",
-		Order: &order, Denies: true, ForPods: true}
+	return calico.Policy{
+		Kind: calico.GlobalNetworkPolicy, Name: "security." + name, Tier: "security",
+		Order: &order, Denies: true, ForPods: true,
+	}
 }
 
 // key is valid from one day to another, counted from the start, and then in grace for some more.
@@ -88,7 +90,8 @@ func TestTruth(t *testing.T) {
 		"valid, and used within the limits": {
 			subjects: []*subject{
 				acme(limited(key("2027", -100, 265, 14), map[string]int64{"nodes": 100, "cores": 1000, "teapots": 0})).
-					using(89, 899)},
+					using(89, 899),
+			},
 		},
 		"60 days of coverage left are enough": {
 			subjects: []*subject{acme(key("2027", -100, 61, 0))},
@@ -163,21 +166,27 @@ func TestTruth(t *testing.T) {
 		},
 		"an invalid key beside one in grace": {
 			subjects: []*subject{acme(key("2026", -370, -5, 14), invalid("2027"))},
-			firing: []string{"LicenseInGracePeriod acme-mesh warning",
-				"LicenseKeyInvalid acme-mesh warning license_key=2027"},
+			firing: []string{
+				"LicenseInGracePeriod acme-mesh warning",
+				"LicenseKeyInvalid acme-mesh warning license_key=2027",
+			},
 		},
 		"two invalid keys": {
 			subjects: []*subject{acme(invalid("2027"), invalid("2027-again"))},
-			firing: []string{"LicenseKeyInvalid acme-mesh critical license_key=2027",
-				"LicenseKeyInvalid acme-mesh critical license_key=2027-again"},
+			firing: []string{
+				"LicenseKeyInvalid acme-mesh critical license_key=2027",
+				"LicenseKeyInvalid acme-mesh critical license_key=2027-again",
+			},
 		},
 		"an old expired key beside a good one": {
 			subjects: []*subject{acme(key("2026", -470, -105, 0), key("2027", -100, 265, 14))},
 		},
 		"expired with an invalid renewal": {
 			subjects: []*subject{acme(key("2026", -385, -20, 14), invalid("2027"))},
-			firing: []string{"LicenseExpired acme-mesh critical",
-				"LicenseKeyInvalid acme-mesh critical license_key=2027"},
+			firing: []string{
+				"LicenseExpired acme-mesh critical",
+				"LicenseKeyInvalid acme-mesh critical license_key=2027",
+			},
 		},
 		"no key": {
 			subjects: []*subject{product("acme-mesh", 1)},
@@ -241,13 +250,15 @@ func TestTruth(t *testing.T) {
 		"near the cores limit": {
 			subjects: []*subject{
 				acme(limited(key("2027", -100, 265, 14), map[string]int64{"nodes": 100, "cores": 1000})).using(10,
-					900)},
+					900),
+			},
 			firing: []string{"LicenseCoresNearLimit acme-mesh warning"},
 		},
 		"over the cores limit": {
 			subjects: []*subject{
 				acme(limited(key("2027", -100, 265, 14), map[string]int64{"nodes": 100, "cores": 1000})).using(10,
-					1001)},
+					1001),
+			},
 			firing: []string{"LicenseCoresExceeded acme-mesh warning"},
 		},
 		"over a limit that the largest number is": {
@@ -290,8 +301,10 @@ func TestTruth(t *testing.T) {
 		"restricted while an invalid key is there, and a policy gets around it": {
 			subjects: []*subject{product("acme-mesh", 31, invalid("2027")).restricting(api.RestrictionDefaultTierOnly,
 				policy("first", calico.PassOrder))},
-			firing: []string{"LicenseKeyInvalid acme-mesh critical license_key=2027",
-				"LicenseRestrictionBypassed acme-mesh warning"},
+			firing: []string{
+				"LicenseKeyInvalid acme-mesh critical license_key=2027",
+				"LicenseRestrictionBypassed acme-mesh warning",
+			},
 		},
 		"restricted, and a tier is stuck in its deletion": {
 			subjects: []*subject{acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly,
@@ -300,7 +313,8 @@ func TestTruth(t *testing.T) {
 		},
 		"restricted on a cluster without tiers": {
 			subjects: []*subject{
-				withoutTiers(acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly))},
+				withoutTiers(acme(key("2026", -385, -20, 14)).restricting(api.RestrictionDefaultTierOnly)),
+			},
 			firing: []string{"LicenseExpired acme-mesh critical"},
 		},
 		"in grace, comfortable renewal staged before a restriction": {
@@ -361,8 +375,10 @@ func TestTruth(t *testing.T) {
 				21: func(w *world) { w.subjects[0].keys = append(w.subjects[0].keys, invalid("2028")) },
 				20: func(w *world) { w.subjects[0].using(11, 11) },
 			},
-			pending: []string{"LicenseKeyInvalid acme-mesh warning license_key=2028",
-				"LicenseNodesExceeded acme-mesh warning"},
+			pending: []string{
+				"LicenseKeyInvalid acme-mesh warning license_key=2028",
+				"LicenseNodesExceeded acme-mesh warning",
+			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -380,8 +396,10 @@ func TestTruth(t *testing.T) {
 }
 
 func withAlerts(s *subject, warningDays, criticalDays, percent int32) *subject {
-	s.product.Spec.Alerts = &api.AlertsSpec{ExpiryWarningDays: warningDays, ExpiryCriticalDays: criticalDays,
-		UsageWarningPercent: percent}
+	s.product.Spec.Alerts = &api.AlertsSpec{
+		ExpiryWarningDays: warningDays, ExpiryCriticalDays: criticalDays,
+		UsageWarningPercent: percent,
+	}
 	return s
 }
 
@@ -497,8 +515,10 @@ func TestCalicoRule(t *testing.T) {
 		"14 days left": {keys: []license.Key{key("2027", -351, 14, 0)}, want: map[string]float64{"2027": 14}},
 		"in grace":     {keys: []license.Key{key("2027", -366, -1, 14)}, want: map[string]float64{"2027": -1}},
 		"expired":      {keys: []license.Key{key("2027", -400, -35, 14)}, want: map[string]float64{"2027": -35}},
-		"renewed": {keys: []license.Key{key("2026", -370, -5, 14), key("2027", -1, 364, 14)},
-			want: map[string]float64{}},
+		"renewed": {
+			keys: []license.Key{key("2026", -370, -5, 14), key("2027", -1, 364, 14)},
+			want: map[string]float64{},
+		},
 		"invalid": {keys: []license.Key{invalid("2027")}, want: map[string]float64{}},
 		"none":    {want: map[string]float64{}},
 	} {

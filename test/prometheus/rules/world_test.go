@@ -92,11 +92,15 @@ func newWorld(t *testing.T, subjects ...*subject) *world {
 
 func newWorldWith(t *testing.T, options alerting.Options, subjects ...*subject) *world {
 	t.Helper()
-	w := &world{t: t, options: options, now: start, subjects: subjects, storage: teststorage.New(t, small),
-		history: history{}}
+	w := &world{
+		t: t, options: options, now: start, subjects: subjects, storage: teststorage.New(t, small),
+		history: history{},
+	}
 	w.clock = clock.New(func() clock.Sample {
-		return clock.Sample{Wall: w.now.Add(w.operatorAhead),
-			Elapsed: w.now.Sub(start)}
+		return clock.Sample{
+			Wall:    w.now.Add(w.operatorAhead),
+			Elapsed: w.now.Sub(start),
+		}
 	})
 	for _, name := range []string{"operator-a", "operator-b"} {
 		r := &replica{name: name, registry: prometheus.NewPedanticRegistry()}
@@ -105,8 +109,10 @@ func newWorldWith(t *testing.T, options alerting.Options, subjects ...*subject) 
 	}
 	w.lead("operator-a")
 
-	w.engine = promql.NewEngine(promql.EngineOpts{MaxSamples: 1e6, Timeout: time.Minute,
-		LookbackDelta: 5 * time.Minute})
+	w.engine = promql.NewEngine(promql.EngineOpts{
+		MaxSamples: 1e6, Timeout: time.Minute,
+		LookbackDelta: 5 * time.Minute,
+	})
 	t.Cleanup(func() { _ = w.engine.Close() })
 	manager := rules.NewManager(&rules.ManagerOptions{
 		QueryFunc:  rules.EngineQueryFunc(w.engine, w.storage),
@@ -224,8 +230,10 @@ func (s *subject) restriction(e *license.Evaluation, options alerting.Options) *
 	caps := restriction.Caps{MaxMode: options.MaxRestriction, OperatorNamespace: options.Namespace}
 	plan := restriction.MakePlan(s.seen, []restriction.Product{terms}, caps).Products[0]
 
-	status := &api.RestrictionStatus{EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis,
-		UsableUntilTime: instant(e.UsableUntil)}
+	status := &api.RestrictionStatus{
+		EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis,
+		UsableUntilTime: instant(e.UsableUntil),
+	}
 	if plan.InForce {
 		since := terms.Since
 		if since.IsZero() {
@@ -418,8 +426,10 @@ func (h history) note(now time.Time, alerts map[string]*rules.Alert) {
 			continue
 		}
 		f.state = state
-		word := map[rules.AlertState]string{rules.StateInactive: "resolved", rules.StatePending: "pending",
-			rules.StateFiring: "firing"}[state]
+		word := map[rules.AlertState]string{
+			rules.StateInactive: "resolved", rules.StatePending: "pending",
+			rules.StateFiring: "firing",
+		}[state]
 		f.story = append(f.story, brief(now.Sub(start))+" "+word)
 	}
 }

@@ -28,8 +28,10 @@ func wanted() *calico.PassPolicy {
 	return &calico.PassPolicy{
 		Name: "security.license-operator-pass", Tier: "security",
 		Labels: map[string]string{calico.PassPolicyLabel: calico.PassPolicyLabelValue},
-		Annotations: map[string]string{calico.ProductsAnnotation: "mesh,zeta",
-			calico.SinceAnnotation: "2026-11-01T00:00:00Z"},
+		Annotations: map[string]string{
+			calico.ProductsAnnotation: "mesh,zeta",
+			calico.SinceAnnotation:    "2026-11-01T00:00:00Z",
+		},
 		Owners: []string{"mesh", "zeta"},
 		Spec:   calico.PassSpec("security", operatorNamespace),
 	}
@@ -57,10 +59,14 @@ func TestExistingMatches(t *testing.T) {
 		"with the label emptied":           {func(m *Existing) { m.Labels[calico.PassPolicyLabel] = "" }, false},
 		"with an annotation of somebody's": {func(m *Existing) { m.Annotations["example.com/note"] = "why?" }, true},
 		"without the annotations":          {func(m *Existing) { m.Annotations = nil }, false},
-		"without one annotation": {func(m *Existing) { delete(m.Annotations, calico.SinceAnnotation) },
-			false},
-		"with another product annotated": {func(m *Existing) { m.Annotations[calico.ProductsAnnotation] = "mesh" },
-			false},
+		"without one annotation": {
+			func(m *Existing) { delete(m.Annotations, calico.SinceAnnotation) },
+			false,
+		},
+		"with another product annotated": {
+			func(m *Existing) { m.Annotations[calico.ProductsAnnotation] = "mesh" },
+			false,
+		},
 		"with owners in another order": {func(m *Existing) { slices.Reverse(m.Owners) }, true},
 		"without owners":               {func(m *Existing) { m.Owners = nil }, false},
 		"without one of the owners":    {func(m *Existing) { m.Owners = m.Owners[:1] }, false},
@@ -69,16 +75,20 @@ func TestExistingMatches(t *testing.T) {
 			m.Owners = append(m.Owners, metav1.OwnerReference{APIVersion: "v1", Kind: "ConfigMap", Name: "x", UID: "9"})
 		}, false},
 		"with an earlier product as owner": {func(m *Existing) { m.Owners[1].UID = "3" }, false},
-		"with an owner of another version": {func(m *Existing) { m.Owners[0].APIVersion = "license-operator.io/v1" },
-			false},
+		"with an owner of another version": {
+			func(m *Existing) { m.Owners[0].APIVersion = "license-operator.io/v1" },
+			false,
+		},
 		"with an owner of another kind":    {func(m *Existing) { m.Owners[0].Kind = "LicenseKey" }, false},
 		"with an owner of another name":    {func(m *Existing) { m.Owners[0].Name = "wasp" }, false},
 		"with an owner that it would hold": {func(m *Existing) { m.Owners[0].BlockOwnerDeletion = new(true) }, false},
 		"with one that it would not hold":  {func(m *Existing) { m.Owners[0].BlockOwnerDeletion = new(false) }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			made := &Existing{UID: "7", Neutral: true, Tier: "security", Labels: maps.Clone(wanted().Labels),
-				Annotations: maps.Clone(wanted().Annotations), Owners: owners()}
+			made := &Existing{
+				UID: "7", Neutral: true, Tier: "security", Labels: maps.Clone(wanted().Labels),
+				Annotations: maps.Clone(wanted().Annotations), Owners: owners(),
+			}
 			test.change(made)
 			before := slices.Clone(made.Owners)
 			if got := made.Matches(wanted(), owners()); got != test.want {
@@ -114,9 +124,11 @@ func TestWhatIsWrittenIsAsWanted(t *testing.T) {
 		t.Fatal(err)
 	}
 	read.SetUID("7")
-	want := &Existing{UID: "7", Neutral: true, Tier: "security", Labels: wanted().Labels,
+	want := &Existing{
+		UID: "7", Neutral: true, Tier: "security", Labels: wanted().Labels,
 		Annotations: wanted().Annotations,
-		Owners:      owners()}
+		Owners:      owners(),
+	}
 	got := e.existing(read)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -167,16 +179,24 @@ func TestEnsure(t *testing.T) {
 		want  *unstructured.Unstructured
 		err   string
 	}{
-		"nothing there": {verbs: []string{"create"},
-			want: stored(func(p *unstructured.Unstructured) { p.SetUID("") })},
+		"nothing there": {
+			verbs: []string{"create"},
+			want:  stored(func(p *unstructured.Unstructured) { p.SetUID("") }),
+		},
 		"as wanted: not a request": {made: stored(), there: stored(), want: stored()},
 		"annotated by somebody":    {made: stored(annotated), there: stored(annotated), want: stored(annotated)},
-		"edited": {made: stored(edited), there: stored(edited), verbs: []string{"get", "update"},
-			want: stored()},
-		"edited and annotated": {made: stored(edited, annotated), there: stored(edited, annotated),
-			verbs: []string{"get", "update"}, want: stored(annotated)},
-		"without any mark": {made: stored(edited), there: stored(stripped), verbs: []string{"get", "update"},
-			want: stored()},
+		"edited": {
+			made: stored(edited), there: stored(edited), verbs: []string{"get", "update"},
+			want: stored(),
+		},
+		"edited and annotated": {
+			made: stored(edited, annotated), there: stored(edited, annotated),
+			verbs: []string{"get", "update"}, want: stored(annotated),
+		},
+		"without any mark": {
+			made: stored(edited), there: stored(stripped), verbs: []string{"get", "update"},
+			want: stored(),
+		},
 		"there, and yet to be seen": {there: stored(), verbs: []string{"create", "get"}, want: stored()},
 		"another's, and yet to be seen": {
 			there: stored(edited), verbs: []string{"create", "get"}, want: stored(edited),
@@ -252,8 +272,10 @@ func TestDelete(t *testing.T) {
 		"deleted":        {nil, ""},
 		"gone already":   {gone, ""},
 		"another by now": {another, ""},
-		"refused": {errors.New("the webhook says no"),
-			"deleting the pass policy security.license-operator-pass: the webhook says no"},
+		"refused": {
+			errors.New("the webhook says no"),
+			"deleting the pass policy security.license-operator-pass: the webhook says no",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, _ := cluster(stored(), nil)

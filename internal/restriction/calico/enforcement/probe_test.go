@@ -24,14 +24,19 @@ func TestProbe(t *testing.T) {
 		answer error
 		want   string
 	}{
-		"refused, with the notice": {errors.New("ValidatingAdmissionPolicy 'lock' denied request: As it is. " + mesh),
-			""},
+		"refused, with the notice": {
+			errors.New("ValidatingAdmissionPolicy 'lock' denied request: As it is. " + mesh),
+			"",
+		},
 		"refused, with another's notice": {
-			errors.New("ValidatingAdmissionPolicy 'lock' denied request: As it is. " + zeta), ""},
+			errors.New("ValidatingAdmissionPolicy 'lock' denied request: As it is. " + zeta), "",
+		},
 		"refused for some other reason":    {errors.New("the quota is used up"), asked + "the quota is used up"},
 		"refused by a lock with no notice": {errors.New("this tier is restricted"), asked + "this tier is restricted"},
-		"accepted": {nil,
-			"probing tier security: the API server accepted a policy that it has to reject"},
+		"accepted": {
+			nil,
+			"probing tier security: the API server accepted a policy that it has to reject",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, _ := cluster(nil, nil)
@@ -61,8 +66,10 @@ func TestProbe(t *testing.T) {
 func TestProbeIsHarmless(t *testing.T) {
 	for _, tier := range []string{"security", "a.b", strings.Repeat("x", 253)} {
 		p := probe(tier)
-		want := calico.Policy{Kind: calico.GlobalNetworkPolicy, Name: p.GetName(), Tier: tier,
-			Order: new(calico.PassOrder), ForPods: true}
+		want := calico.Policy{
+			Kind: calico.GlobalNetworkPolicy, Name: p.GetName(), Tier: tier,
+			Order: new(calico.PassOrder), ForPods: true,
+		}
 		if diff := cmp.Diff(want, calico.PolicyOf(calico.GlobalNetworkPolicy, p, operatorNamespace)); diff !=
 			"" {
 			t.Errorf("-want +got:\n%s", diff)
