@@ -183,7 +183,8 @@ func TestWhatIsSelectedAreTheOperatorsPods(t *testing.T) {
 	for what, got := range map[string]map[string]string{
 		"pods": pods.Spec.Template.Labels, "Deployment": pods.Spec.Selector.MatchLabels,
 		"PodDisruptionBudget": budget.Spec.Selector.MatchLabels,
-		"affinity":            pods.Spec.Template.Spec.Affinity.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution[0].PodAffinityTerm.LabelSelector.MatchLabels,
+		"affinity": pods.Spec.Template.Spec.Affinity.PodAntiAffinity.
+			PreferredDuringSchedulingIgnoredDuringExecution[0].PodAffinityTerm.LabelSelector.MatchLabels,
 	} {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", what, diff)

@@ -19,8 +19,8 @@ import (
 // admissionRetry is when the admission policies are applied again after a failure.
 var admissionRetry = backoff.Policy{First: time.Second, Last: 5 * time.Minute}
 
-// admissionPolicies are those of config/admission, which the operator applies itself where the installer cannot. It is a
-// manager.Runnable of the leader, and applies them when that starts: another release may have others.
+// admissionPolicies are those of config/admission, which the operator applies itself where the installer cannot. It is
+// a manager.Runnable of the leader, and applies them when that starts: another release may have others.
 type admissionPolicies struct {
 	client client.Client
 }

@@ -519,20 +519,14 @@ func toAny(texts map[string]string) map[string]any {
 // setPermissions has OLM give the ServiceAccounts of the Deployments what they are bound to, and takes that out of what
 // is applied as it is: in the bundle it is OLM who names and removes it.
 func (g *generator) setPermissions() error {
-	accounts := map[string]bool{}
-	for _, deployment := range g.deployments {
-		account, _, _ := unstructured.NestedString(deployment.Object, "spec", "template", "spec", "serviceAccountName")
-		if account == "" || account == "default" {
-			return fmt.Errorf("deployment %s: it has no ServiceAccount of its own to give permissions to",
-				deployment.GetName())
-		}
-		accounts[account] = true
+	accounts, err := g.accounts()
+	if err != nil {
+		return err
 	}
 	rules := map[string]map[string][]any{"permissions": {}, "clusterPermissions": {}}
 	consumed := map[*unstructured.Unstructured]bool{}
 	slices.SortStableFunc(g.bindings, func(a, b *unstructured.Unstructured) int {
-		return cmp.Compare(a.GetName(),
-			b.GetName())
+		return cmp.Compare(a.GetName(), b.GetName())
 	})
 	for _, binding := range g.bindings {
 		ours, others, err := g.subjects(binding, accounts)
@@ -584,6 +578,20 @@ func (g *generator) setPermissions() error {
 		return consumed[object] || object.GetKind() == "ServiceAccount" && accounts[object.GetName()]
 	})
 	return nil
+}
+
+// accounts are the ServiceAccounts of the Deployments.
+func (g *generator) accounts() (map[string]bool, error) {
+	accounts := map[string]bool{}
+	for _, deployment := range g.deployments {
+		account, _, _ := unstructured.NestedString(deployment.Object, "spec", "template", "spec", "serviceAccountName")
+		if account == "" || account == "default" {
+			return nil, fmt.Errorf("deployment %s: it has no ServiceAccount of its own to give permissions to",
+				deployment.GetName())
+		}
+		accounts[account] = true
+	}
+	return accounts, nil
 }
 
 // boundTo is the role that a binding is about.

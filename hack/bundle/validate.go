@@ -46,7 +46,8 @@ var accepted = []*regexp.Regexp{
 	// the validator has v1beta1 in mind.
 	regexp.MustCompile(
 		`removed in v1\.25\..* Migrate the API\(s\) for events: ` +
-			`\(\["ClusterServiceVersion\.Spec\.InstallStrategy\.StrategySpec\.ClusterPermissions\[0\]\.Rules\[\d+\]"\]\)$`),
+			`\(\["ClusterServiceVersion\.Spec\.InstallStrategy\.StrategySpec` +
+			`\.ClusterPermissions\[0\]\.Rules\[\d+\]"\]\)$`),
 }
 
 // validate tells everything that the validators find in a bundle.

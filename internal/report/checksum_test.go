@@ -22,7 +22,8 @@ func TestChecksum(t *testing.T) {
 			`","a":[1,"é \u001f/<"],"b":{"x":null,"y":true},"timestamp":"2026-11-22T10:00:00Z"}`,
 		"with another checksum": `{"a":[1,"é \u001f/<"],"b":{"x":null,"y":true},"timestamp":"2026-11-22T10:00:00Z",` +
 			`"checksum":{"of":"what"}}`,
-		"with numbers as floats": `{"a":[1e0,"é \u001f/<"],"b":{"x":null,"y":true},"timestamp":"2026-11-22T10:00:00Z"}`,
+		"with numbers as floats": `{"a":[1e0,"é \u001f/<"],"b":{"x":null,"y":true},` +
+			`"timestamp":"2026-11-22T10:00:00Z"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := Checksum([]byte(document))

@@ -205,7 +205,8 @@ func read(r *http.Request) (request, error) {
 	}
 	for _, parameter := range slices.Sorted(maps.Keys(query)) {
 		if parameter != productParameter && parameter != formatParameter {
-			return request{}, refuse(http.StatusBadRequest, "Unknown parameter %s: %s.", quoted(parameter), parameterUsage)
+			return request{}, refuse(http.StatusBadRequest, "Unknown parameter %s: %s.", quoted(parameter),
+				parameterUsage)
 		}
 		if len(query[parameter]) > 1 {
 			return request{}, refuse(http.StatusBadRequest, "Duplicate parameter %s: use it once.", parameter)

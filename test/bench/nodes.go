@@ -536,7 +536,8 @@ func (r *nodesResult) printMemory(out io.Writer) error {
 		row("with 3 products and no nodes, after a quiet time", r.empty, ""),
 		row("all nodes just created", r.applied, ""),
 		row("after a quiet time but for heartbeats", r.full, ""),
-		row("more than with no nodes", more, verdict("≤ "+megabytes(nodesMemoryTarget), more.all <= nodesMemoryTarget)),
+		row("more than with no nodes", more,
+			verdict("≤ "+megabytes(nodesMemoryTarget), more.all <= nodesMemoryTarget)),
 		[]string{"the most at any time", megabytes(r.peak), "", "", ""},
 	)
 }

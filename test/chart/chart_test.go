@@ -330,7 +330,8 @@ func TestValuesThatAreRefused(t *testing.T) {
 			"'limit' not allowed",
 		"affinity: {nodeAffinitty: {}}": "at '/affinity': additional " +
 			"properties 'nodeAffinitty' not allowed",
-		"podAnnotations: {kubectl.kubernetes.io/default-container: somebody-else's}": "at '/podAnnotations/kubectl.kubernetes.io~1default-container': false schema",
+		"podAnnotations: {kubectl.kubernetes.io/default-container: somebody-else's}": "at '/podAnnotations/" +
+			"kubectl.kubernetes.io~1default-container': false schema",
 	} {
 		if _, err := helm(values, "template", release, operatorChart(t)); err == nil ||
 			!strings.Contains(err.Error(), want) {

@@ -60,7 +60,8 @@ func TestVendorChart(t *testing.T) {
 	}
 	_, err := helm("license: {token: eyJ, secret: {name: acme}}",
 		append([]string{"template", "acme", vendorChart}, served...)...)
-	if want := "license.token and license.secret.name are both set: a license key has its token from one of them"; err == nil || !strings.Contains(err.Error(), want) {
+	const want = "license.token and license.secret.name are both set: a license key has its token from one of them"
+	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got error %v, not one with %q", err, want)
 	}
 }

@@ -67,7 +67,8 @@ var _ = Describe("With prometheus-operator", Ordered, func() {
 				Expect(unstructured.SetNestedField(o.Object, int64(1), "spec", "replicas")).To(Succeed(),
 					"two of them want two nodes")
 				if o.GetName() == "prometheus-operator" {
-					container := o.Object["spec"].(map[string]any)["template"].(map[string]any)["spec"].(map[string]any)["containers"].([]any)[0].(map[string]any)
+					template := o.Object["spec"].(map[string]any)["template"].(map[string]any)
+					container := template["spec"].(map[string]any)["containers"].([]any)[0].(map[string]any)
 					container["args"] = append(container["args"].([]any),
 						"--feature-gates=StatusForConfigurationResources=true")
 				}

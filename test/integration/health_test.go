@@ -26,7 +26,8 @@ type health struct {
 }
 
 var _ = Describe("Tools for deployment", Ordered, func() {
-	const product, good, bad, missing, orphan, unusable = "health", "health-good", "health-bad", "health-missing", "health-orphan", "health-unusable"
+	const product, good, bad, missing = "health", "health-good", "health-bad", "health-missing"
+	const orphan, unusable = "health-orphan", "health-unusable"
 	waiting, fine, failed := health{status.InProgressStatus, "Progressing"}, health{status.CurrentStatus, "Healthy"},
 		health{status.InProgressStatus, "Degraded"}
 

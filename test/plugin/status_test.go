@@ -154,7 +154,8 @@ var _ = Describe("kubectl license status", func() {
 // manyProducts are products in every state, with something to do about most.
 func manyProducts() []client.Object {
 	grace := newProduct("acme-grace")
-	grace.Status.State, grace.Status.ExpiryTime, grace.Status.GraceEndTime, grace.Status.CoverageEndTime = api.LicensedProductGracePeriod, at(-18), at(12), at(12)
+	grace.Status.State, grace.Status.ExpiryTime = api.LicensedProductGracePeriod, at(-18)
+	grace.Status.GraceEndTime, grace.Status.CoverageEndTime = at(12), at(12)
 	grace.Status.Usage = used(101, 380)
 	grace.Status.Restriction = &api.RestrictionStatus{
 		State: api.RestrictionScheduled, EffectiveTime: at(12),
@@ -162,7 +163,8 @@ func manyProducts() []client.Object {
 	}
 
 	old := newProduct("acme-old")
-	old.Status.State, old.Status.ExpiryTime, old.Status.GraceEndTime, old.Status.CoverageEndTime = api.LicensedProductExpired, at(-41), at(-11), at(-11)
+	old.Status.State, old.Status.ExpiryTime = api.LicensedProductExpired, at(-41)
+	old.Status.GraceEndTime, old.Status.CoverageEndTime = at(-11), at(-11)
 	old.Status.Limits = nil
 	old.Status.Restriction = &api.RestrictionStatus{
 		State: api.RestrictionActive, EffectiveTime: at(-11),

@@ -173,8 +173,8 @@ func viewOf(c *timeline.Timeline) productView {
 	return found
 }
 
-// isReached tells whether the operator says of a product what the preview says. Of a restriction that ends, it also tells
-// whether it has.
+// isReached tells whether the operator says of a product what the preview says. Of a restriction that ends, it also
+// tells whether it has.
 func (p *preview) isReached(product *api.LicensedProduct) bool {
 	status := &product.Status
 	said, expected := productView{

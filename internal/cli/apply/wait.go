@@ -83,8 +83,8 @@ func (v *operatorView) standing() string {
 	}
 }
 
-// accepts tells whether the operator says what the preview says, and has finished ending a restriction where that was to
-// end.
+// accepts tells whether the operator says what the preview says, and has finished ending a restriction where that was
+// to end.
 func (v *operatorView) accepts(found *preview) bool {
 	ready, active := v.conditions()
 	return ready != nil && active != nil && ready.Status == metav1.ConditionTrue &&

@@ -134,7 +134,8 @@ func (x *collector) readKinds(ctx context.Context, i *snapshot) {
 	i.keys = readWith("list licensekeys.license-operator.io", func() ([]keyFacts, error) {
 		var facts []keyFacts
 		err := paging.Each(ctx, x.client, &api.LicenseKeyList{}, func(key *api.LicenseKey) {
-			facts = append(facts, keyFacts{key.Name, meta.FindStatusCondition(key.Status.Conditions, api.ConditionReady)})
+			ready := meta.FindStatusCondition(key.Status.Conditions, api.ConditionReady)
+			facts = append(facts, keyFacts{key.Name, ready})
 		})
 		return facts, err
 	})

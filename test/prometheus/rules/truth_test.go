@@ -419,7 +419,8 @@ func withoutTiers(s *subject) *subject {
 // TestRestriction has for each mode that terms ask for, and each that the cluster owner allows at most, what fires in
 // each state of a product. A policy would get around the restriction of each.
 func TestRestriction(t *testing.T) {
-	const none, observe, readOnly, defaultTierOnly = "", api.RestrictionObserve, api.RestrictionReadOnly, api.RestrictionDefaultTierOnly
+	const none, observe = "", api.RestrictionObserve
+	const readOnly, defaultTierOnly = api.RestrictionReadOnly, api.RestrictionDefaultTierOnly
 	for _, test := range []struct {
 		asked, max api.RestrictionMode
 		// inGrace is the severity of LicenseInGracePeriod.
