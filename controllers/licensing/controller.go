@@ -146,7 +146,7 @@ func (r *Reconciler) wait(product string, before *assess.Assessment) (ctrl.Resul
 	if before != nil && before.Product != nil {
 		next = nextLook(before)
 	}
-	delay := r.pace.delay(product, now, !next.IsZero() && !now.Before(next))
+	delay := r.pace.delay(product, !next.IsZero() && !now.Before(next))
 	return reconcile.At(now, now.Add(delay), next), delay > 0
 }
 

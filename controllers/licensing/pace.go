@@ -17,23 +17,28 @@ const (
 )
 
 // pace spreads the assessments of each product: all at once after a quiet time, up to paceBurst, then one every
-// paceInterval.
+// paceInterval. It measures real time, whatever the operator's clock says.
 type pace struct {
+	now func() time.Time
+
 	mu sync.Mutex
 	// due is when the assessments so far would have been over, had there been one every paceInterval.
 	due map[string]time.Time
 }
 
-func newPace() *pace { return &pace{due: map[string]time.Time{}} }
+func newPace() *pace {
+	return &pace{now: time.Now, due: map[string]time.Time{}} //nolint:forbidigo // to measure a delay
+}
 
 // delay is how long the next assessment of a product has to wait; zero: it takes place now. What is urgent never waits,
 // and counts like any other.
-func (p *pace) delay(product string, now time.Time, urgent bool) time.Duration {
+func (p *pace) delay(product string, urgent bool) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	now := p.now()
 	const most = (paceBurst + 1) * paceInterval
 	due := p.due[product]
-	if due.Before(now) || due.Sub(now) > most { // or the clock was set back
+	if due.Before(now) {
 		due = now
 	}
 	if ahead := due.Sub(now) - (paceBurst-1)*paceInterval; ahead > 0 && !urgent {

@@ -309,8 +309,8 @@ and on (product)
 		summary: fmt.Sprintf("Policies bypass the restriction of %s", s.name),
 		description: fmt.Sprintf("The restriction of %s is in force, but policies in the restricted tiers are still "+
 			"applied to pods: {{ printf \"%%.0f\" $value }}.\nstatus.restriction.bypasses has their names and "+
-			"reasons: kubectl describe lprod %s\n%s: give the policy a higher order or delete it. %s: complete the deletion of "+
-			"the tier.", s.nameAndVendor, s.name, api.BypassSortsFirst, api.BypassTierDeleting),
+			"reasons: kubectl describe lprod %s\n%s: give the policy a higher order or delete it. %s: complete the "+
+			"deletion of the tier.", s.nameAndVendor, s.name, api.BypassSortsFirst, api.BypassTierDeleting),
 	}
 }
 

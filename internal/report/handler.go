@@ -285,9 +285,9 @@ func (h *Handler) give(ctx context.Context, w http.ResponseWriter, asked request
 	}
 	// Without the right to set a deadline a caller could keep a turn for ever; there is none to be had in tests that
 	// write to a recorder.
-	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil &&
-		!errors.Is(err,
-			http.ErrNotSupported) { //nolint:forbidigo // a deadline of the network, which knows no other clock
+	deadline := time.Now().Add(writeTimeout) //nolint:forbidigo // the network knows no other clock
+	err = http.NewResponseController(w).SetWriteDeadline(deadline)
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	header := w.Header()

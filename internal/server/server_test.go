@@ -99,8 +99,7 @@ func (r *received) Close() error {
 // running is a server that runs, within a bubble of time.
 type running struct {
 	*pipes
-	secure bool
-	stop   context.CancelFunc
+	stop context.CancelFunc
 	// done has the error with which it ended.
 	done chan error
 }

@@ -143,7 +143,7 @@ func TestBoundsHold(t *testing.T) {
 		if n := utf8.RuneCountInString(byRunes); n > max(bound, 0) {
 			t.Errorf("TruncateRunes(%q, %d) has %d characters: %q", given, bound, n, byRunes)
 		}
-		if utf8.ValidString(given) && !(utf8.ValidString(byBytes) && utf8.ValidString(byRunes)) {
+		if utf8.ValidString(given) && (!utf8.ValidString(byBytes) || !utf8.ValidString(byRunes)) {
 			t.Errorf("%q in %d is not valid UTF-8: %q, %q", given, bound, byBytes, byRunes)
 		}
 		if again := text.Truncate(byBytes, bound); again != byBytes {

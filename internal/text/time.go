@@ -12,6 +12,7 @@ import (
 )
 
 const (
+	// Day is a day of 24 hours.
 	Day = 24 * time.Hour
 	// MaxDuration bounds every duration on the command line: far beyond any license, and far from what a time.Duration
 	// can hold.

@@ -34,8 +34,9 @@ func Count(nodes iter.Seq[*Node], selector labels.Selector) []api.Usage {
 	}
 	used := make([]api.Usage, len(kinds))
 	for i := range kinds {
-		perUnit := kinds[i].partsPerUnit
-		used[i] = api.Usage{Name: kinds[i].Name, Value: new((sums[i] + perUnit - 1) / perUnit)}
+		used[i] = api.Usage{
+			Name: kinds[i].Name, Value: new((sums[i] + kinds[i].partsPerUnit - 1) / kinds[i].partsPerUnit),
+		}
 	}
 	return used
 }

@@ -66,7 +66,7 @@ func TestCompared(t *testing.T) {
 	row := func(cells ...measured) []string {
 		return compared(cells, "label", "target", func(cell measured) measured { return cell })
 	}
-	second := func(n time.Duration) measured { return measure(n*time.Second, seconds) }
+	second := func(n int) measured { return measure(time.Duration(n)*time.Second, seconds) }
 	for _, c := range []struct {
 		got, want []string
 	}{

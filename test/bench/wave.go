@@ -186,8 +186,7 @@ func createWave(ctx context.Context, s settings, c client.Client, p *population,
 	}
 	start := time.Now()
 	issued := start.UTC().Truncate(time.Second)
-	keys := time.Duration(p.keys)
-	until := keys*each + min(settleAtLeast+keys*settleEach, settleAtMost)
+	until := time.Duration(p.keys)*each + min(settleAtLeast+time.Duration(p.keys)*settleEach, settleAtMost)
 	if s.lead > 0 {
 		until = s.lead
 	}

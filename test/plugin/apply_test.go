@@ -423,7 +423,7 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 			c.NotBefore = begins
 		}))
 		asked = a.begin(ctx, "apply", "soon.yaml")
-		Expect(string(asked.Err.Contents())).To(ContainSubstring("The key begins at "))
+		Expect(string(asked.Err.Contents())).To(ContainSubstring("The key becomes active at "))
 		Eventually(ctx, time.Now).Should(BeTemporally(">=", begins))
 		asked.answer(ctx, "y\n")
 		Expect(asked.ExitCode()).To(BeZero())

@@ -194,7 +194,7 @@ var _ = Describe("kubectl license doctor", Ordered, func() {
 		DeferCleanup(manager.Stop)
 		Expect(manager.WaitReady(ctx)).To(Succeed())
 		Eventually(func() string { return checks(ctx, s)["Leader"].Message }, "30s", "200ms").
-			Should(ContainSubstring("is none of the operator's pods"))
+			Should(ContainSubstring("is not one of the operator's pods"))
 
 		// A pod's hostname is its name, and here it is this machine's.
 		hostname, err := os.Hostname()

@@ -36,14 +36,14 @@ func TestExplainWrite(t *testing.T) {
 		return apierrors.NewApplyConflict(causes, "Apply failed with conflicts")
 	}
 	const see = "Check it, and apply it again if necessary: kubectl get lk key"
-	unknown := func(err error) *command.Failure {
+	unknown := func(err error) *command.UserError {
 		return command.FailWithHint(see, "LicenseKey key may or may not have been applied: %v", err)
 	}
 	hung := &url.Error{Op: "Patch", URL: "https://api", Err: context.DeadlineExceeded}
 	for name, test := range map[string]struct {
 		err   error
 		tried bool
-		want  *command.Failure
+		want  *command.UserError
 	}{
 		"interrupted": {
 			err:  fmt.Errorf("request: %w", context.Canceled),
@@ -105,7 +105,7 @@ func TestExplainWrite(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := key.explain(test.err, test.tried)
-			if difference := cmp.Diff(test.want, got, cmp.AllowUnexported(command.Failure{})); difference != "" {
+			if difference := cmp.Diff(test.want, got, cmp.AllowUnexported(command.UserError{})); difference != "" {
 				t.Error(difference)
 			}
 		})

@@ -164,6 +164,7 @@ func (s *Transcript) Compare(folder, name string) {
 
 var (
 	someFingerprint = regexp.MustCompile(`(?:[0-9A-F]{2}:){31}[0-9A-F]{2}`)
+	// SomeToken matches a token.
 	SomeToken       = regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.[\w-]+`)
 	someCertificate = regexp.MustCompile(
 		`(-----BEGIN CERTIFICATE-----\n)([ \t]*[A-Za-z0-9+/=]+\n)+([ \t]*-----END CERTIFICATE-----)`)

@@ -27,8 +27,8 @@ const (
 	ExitEndsSoon   = 5
 )
 
-// Failure is an error as the user gets to see it.
-type Failure struct {
+// UserError is an error as the user gets to see it.
+type UserError struct {
 	// Message says what is wrong.
 	Message string
 	// Hint says what to do about it.
@@ -38,15 +38,15 @@ type Failure struct {
 }
 
 // Error is what is wrong, without what to do about it.
-func (f *Failure) Error() string { return f.Message }
+func (f *UserError) Error() string { return f.Message }
 
 // FailWithHint makes a failure with exit code 1. hint says what to do about it; it may be empty.
-func FailWithHint(hint, format string, args ...any) *Failure {
-	return &Failure{Message: fmt.Sprintf(format, args...), Hint: hint}
+func FailWithHint(hint, format string, args ...any) *UserError {
+	return &UserError{Message: fmt.Sprintf(format, args...), Hint: hint}
 }
 
 // ExitError makes a failure with an exit code of its own.
-func ExitError(code int, hint, format string, args ...any) *Failure {
+func ExitError(code int, hint, format string, args ...any) *UserError {
 	failure := FailWithHint(hint, format, args...)
 	failure.Code = code
 	return failure
@@ -57,9 +57,9 @@ func PrintError(out io.Writer, err error) int {
 	if err == nil {
 		return ExitOK
 	}
-	var known *Failure
+	var known *UserError
 	if !errors.As(err, &known) {
-		known = &Failure{Message: err.Error()}
+		known = &UserError{Message: err.Error()}
 	}
 	_, _ = fmt.Fprintf(out, "error: %s\n", printableLines(known.Message))
 	if known.Hint != "" {
@@ -79,6 +79,6 @@ func printableLines(words string) string {
 
 // UsageError is a mistake on the command line. It points to the help and does not print all of it: the message would be
 // lost in it.
-func UsageError(cmd *cobra.Command, format string, args ...any) *Failure {
+func UsageError(cmd *cobra.Command, format string, args ...any) *UserError {
 	return FailWithHint(fmt.Sprintf("See '%s --help'.", cmd.CommandPath()), format, args...)
 }

@@ -80,7 +80,7 @@ func NewCommand(env command.Environment) *cobra.Command {
 
 func (o *options) complete(args []string) {
 	o.File = args[0]
-	o.now = o.Environment.Now()
+	o.now = o.Now()
 	o.judgedAt = o.now
 	if !o.at.IsZero() {
 		o.judgedAt = o.at.Time

@@ -102,7 +102,7 @@ func warnIfReadable(warnings io.Writer, path string) {
 }
 
 func cannotWrite(err error) error {
-	var known *command.Failure
+	var known *command.UserError
 	if errors.As(err, &known) {
 		return known
 	}

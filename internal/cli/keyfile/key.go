@@ -75,7 +75,7 @@ func isUTF16(data []byte) bool {
 }
 
 // Unreadable is the failure where there is nothing to be read as a key.
-func Unreadable(next, format string, args ...any) *command.Failure {
+func Unreadable(next, format string, args ...any) *command.UserError {
 	return command.ExitError(command.ExitUnreadable, next, format, args...)
 }
 

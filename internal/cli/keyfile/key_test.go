@@ -178,7 +178,7 @@ func TestReadKeyRefuses(t *testing.T) {
 func TestReadKeyNamesNoCommandOfAStranger(t *testing.T) {
 	_, err := Read([]byte("apiVersion: license-operator.io/v1alpha1\nkind: LicenseKey\nspec: {tokenSecretRef: " +
 		"{name: 'x; reboot', key: e}}\n"))
-	refused, ok := err.(*command.Failure) //nolint:errorlint // it is not wrapped
+	refused, ok := err.(*command.UserError) //nolint:errorlint // it is not wrapped
 	if !ok || !strings.Contains(refused.Hint, "secret 'x; reboot' -o") {
 		t.Errorf("got %+v", err)
 	}

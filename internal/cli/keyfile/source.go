@@ -47,7 +47,7 @@ func (s *Source) readBytes() ([]byte, error) {
 
 // InSource puts before a failure where it was found.
 func (s *Source) InSource(err error) error {
-	var known *command.Failure
+	var known *command.UserError
 	if errors.As(err, &known) {
 		known.Message = s.SourceName() + ": " + known.Message
 	}

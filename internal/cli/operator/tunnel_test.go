@@ -99,7 +99,7 @@ func TestTunnelThatCannotBe(t *testing.T) {
 func TestTunnelToNowhere(t *testing.T) {
 	config := withoutWebSockets(t, http.StatusBadRequest, nil)
 	_, err := OpenTunnel(config, Pod{types.NamespacedName{Namespace: "operators", Name: "gone"}, 8443})
-	var known *command.Failure
+	var known *command.UserError
 	if !errors.As(err, &known) || known.Hint != "Does this work? kubectl port-forward -n operators gone :8443" ||
 		!strings.HasPrefix(known.Message, "cannot forward to pod gone: unable to upgrade connection: ") {
 		t.Errorf("got %v", err)

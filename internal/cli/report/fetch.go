@@ -97,7 +97,7 @@ func (n *noAnswerError) Unwrap() error { return n.cause }
 
 // atPod says which pod could not be talked to, and keeps what has been put into words already.
 func (o *options) atPod(pod operator.Pod, silent *noAnswerError) error {
-	var known *command.Failure
+	var known *command.UserError
 	if errors.As(silent, &known) {
 		return known
 	}
@@ -140,9 +140,9 @@ func (o *options) ask(ctx context.Context, operator *http.Client) (*received, er
 // redacted is an error without the token.
 func (o *options) redacted(err error) error {
 	hide := func(text string) string { return strings.ReplaceAll(text, o.token, "[token]") }
-	var known *command.Failure
+	var known *command.UserError
 	if errors.As(err, &known) {
-		return &command.Failure{Message: hide(known.Message), Hint: hide(known.Hint), Code: known.Code}
+		return &command.UserError{Message: hide(known.Message), Hint: hide(known.Hint), Code: known.Code}
 	}
 	return errors.New(hide(err.Error()))
 }

@@ -230,7 +230,7 @@ func (o *options) run(ctx context.Context) error {
 	waiting, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	received, err := o.fetch(waiting)
-	var known *command.Failure
+	var known *command.UserError
 	switch {
 	case err == nil:
 		return o.write(received)

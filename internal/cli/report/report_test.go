@@ -199,8 +199,11 @@ func TestReportIsRefused(t *testing.T) {
 		{"several products", "", reply{http.StatusBadRequest, nil, "More than one product."}},
 		{"no such product", "acme", reply{http.StatusNotFound, nil, `LicensedProduct "acme" not found.`}},
 		{"an operator that is older", "acme", reply{http.StatusNotFound, nil, "404 page not found\n"}},
-		{"too many", "", reply{http.StatusTooManyRequests, map[string]string{"Retry-After": "1"},
-			"Too many requests."}},
+		{"too many", "", reply{
+			http.StatusTooManyRequests,
+			map[string]string{"Retry-After": "1"},
+			"Too many requests.",
+		}},
 		{"busy", "", reply{http.StatusServiceUnavailable, map[string]string{"Retry-After": "5"}, "Busy."}},
 		{
 			"busy, for how long is unsaid", "",

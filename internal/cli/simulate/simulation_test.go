@@ -239,7 +239,7 @@ func newClusterLike(c *cluster) *cluster {
 
 func TestSimulationOfAnotherProduct(t *testing.T) {
 	_, err := simulate(newCluster(t), "acme-mash", time.Time{}, clitest.Present)
-	var known *command.Failure
+	var known *command.UserError
 	if !errors.As(err, &known) || known.Message != "there is no LicensedProduct acme-mash" {
 		t.Errorf("got %v", err)
 	}
