@@ -29,9 +29,9 @@ const (
 	// A manager is quiet once it has used no more than quietCPU in quietFor.
 	quietFor = 3 * time.Second
 	quietCPU = 20 * time.Millisecond
-	// looksAtCPU is how often that is looked at.
-	looksAtCPU = 100 * time.Millisecond
-	// touchPatience is how long a manager may take to become quiet.
+	// lookEvery is how often that is looked at.
+	lookEvery = 100 * time.Millisecond
+	// touchPatience is how long a manager may take to tell of a change, and then to become quiet.
 	touchPatience = 5 * time.Minute
 )
 
@@ -151,7 +151,7 @@ func createLargeKeys(ctx context.Context, c client.Client, keys int) error {
 	return nil
 }
 
-// touch gives the first key another token, which does not verify either.
+// touch gives the first key another token, which does not verify either, and waits until its status is of that.
 func touch(ctx context.Context, c client.Client, seed int) error {
 	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"token": garbage(seed, token.MaxTokenBytes)}})
 	if err != nil {
@@ -160,6 +160,18 @@ func touch(ctx context.Context, c client.Client, seed int) error {
 	key := &api.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: keyNamed(0).name}}
 	if err := c.Patch(ctx, key, client.RawPatch(types.MergePatchType, patch)); err != nil {
 		return fmt.Errorf("changing a key: %w", err)
+	}
+	changed := key.Generation
+	for deadline := time.Now().Add(touchPatience); key.Status.ObservedGeneration < changed; {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("the status of %s does not tell of its change after %s", key.Name, touchPatience)
+		}
+		if err := pause(ctx, lookEvery); err != nil {
+			return err
+		}
+		if err := c.Get(ctx, client.ObjectKeyFromObject(key), key); err != nil {
+			return fmt.Errorf("reading a key: %w", err)
+		}
 	}
 	return nil
 }
@@ -179,7 +191,7 @@ func garbage(seed, length int) string {
 func awaitQuiet(ctx context.Context, manager *controlplane.Manager, before time.Duration) (work, error) {
 	used, since := before, time.Now()
 	for deadline := since.Add(touchPatience); ; {
-		if err := pause(ctx, looksAtCPU); err != nil {
+		if err := pause(ctx, lookEvery); err != nil {
 			return work{}, err
 		}
 		now, err := manager.CPUTime()
