@@ -142,12 +142,15 @@ func (r *waveResult) measure(
 	if err == nil {
 		err = r.live(watching, s, manager, p, title)
 	}
-	switch {
-	case errors.Is(context.Cause(watching), errEnded):
-		say("%s: %v after %s; the end of its log:\n%s", title, errEnded, time.Since(started), manager.LogTail(1))
+	select {
+	case <-manager.Done():
+		say("%s: %v %s after its start; the end of its log:\n%s", title, errEnded,
+			time.Since(started).Round(100*time.Millisecond), manager.LogTail(1))
 		r.ended = true
 		return nil
-	case err != nil:
+	default:
+	}
+	if err != nil {
 		return fmt.Errorf("%w; the end of the operator's log:\n%s", err, manager.LogTail(20))
 	}
 	r.audit, err = plane.AuditEvents()

@@ -4,6 +4,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -63,28 +65,39 @@ func TestGarbage(t *testing.T) {
 	}
 }
 
-// TestCandidates measures two managers, which are the same, with a few keys.
+// TestCandidates compares a manager with one that ends at once, and with itself, with a few keys.
 func TestCandidates(t *testing.T) {
 	log.SetLogger(logr.Discard()) // as the benchmarks do
-	manager := buildManager(t)
+	binary := buildManager(t)
+	broken := filepath.Join(t.TempDir(), "broken")
+	if err := os.WriteFile(broken, []byte("#!/bin/sh\nexit 1\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	s := settings{
-		managers: []candidate{{"before", manager}, {"after", manager}},
-		waves:    []wave{{20, 1}, {40, 1}}, touched: 5, lead: 10 * time.Second, idle: 3 * time.Second,
-		waveWindow: 5 * time.Second,
+		waves: []wave{{20, 1}, {40, 1}}, waveWindow: 5 * time.Second, touched: 5, lead: 10 * time.Second,
+		idle: 3 * time.Second,
 	}
 	var out strings.Builder
-	for _, bench := range []func() error{
-		func() error { return benchWaves(t.Context(), s, &out) },
-		func() error { return benchTouch(t.Context(), s, &out) },
-	} {
-		if err := bench(); err != nil {
-			t.Fatal(err)
-		}
+	s.managers = []candidate{{"broken", broken}, {"manager", binary}}
+	if err := benchWaves(t.Context(), s, &out); err != nil {
+		t.Fatal(err)
 	}
+	s.managers = []candidate{{"one", binary}, {"other", binary}}
+	if err := benchTouch(t.Context(), s, &out); err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string][]string{}
 	var titles []string
 	for line := range strings.Lines(out.String()) {
 		if title, ok := strings.CutPrefix(line, "### "); ok {
 			titles = append(titles, strings.TrimSpace(title))
+		}
+		if cells := strings.Split(line, "|"); len(cells) > 2 {
+			name := strings.TrimSpace(cells[1])
+			rows[name] = nil
+			for _, cell := range cells[2 : len(cells)-1] {
+				rows[name] = append(rows[name], strings.TrimSpace(cell))
+			}
 		}
 	}
 	want := []string{
@@ -94,9 +107,10 @@ func TestCandidates(t *testing.T) {
 	if diff := cmp.Diff(want, titles); diff != "" {
 		t.Errorf("tables (-want +got):\n%s", diff)
 	}
-	for _, seen := range []string{"21: met", "41: met"} {
-		if !strings.Contains(out.String(), seen) {
-			t.Errorf("no %q in:\n%s", seen, out.String())
-		}
+	if diff := cmp.Diff([]string{"ended", "41", "", "41: met"}, rows["expiries seen at a watch"]); diff != "" {
+		t.Errorf("expiries (-want +got):\n%s", diff)
+	}
+	if t.Failed() {
+		t.Log(out.String())
 	}
 }
