@@ -234,6 +234,10 @@ var _ = Describe("The alerts of a product", Ordered, func() {
 			}},
 		}
 		create(ctx, quota)
+		// As the quota controller does, which does not run here.
+		quota.Status.Hard = quota.Spec.Hard
+		quota.Status.Used = corev1.ResourceList{"count/prometheusrules.monitoring.coreos.com": resource.MustParse("0")}
+		Expect(k8sClient.Status().Update(ctx, quota)).To(Succeed())
 		Eventually(func(g Gomega) {
 			probe := newRule(unique("probe"))
 			probe.Object["spec"] = map[string]any{"groups": []any{}}
