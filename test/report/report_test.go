@@ -313,7 +313,7 @@ var _ = Describe("The license report", Ordered, func() {
 		Expect(err).To(MatchError(ContainSubstring("no application protocol")))
 		connection, err := tls.Dial("tcp", address.Host, &tls.Config{InsecureSkipVerify: true})
 		defer func() { _ = connection.Close() }() // the other side has closed it
-		defer connection.Close() //nolint:errcheck // the other side has closed it
+		defer connection.Close()                  //nolint:errcheck // the other side has closed it
 		_, err = io.WriteString(connection, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 		Expect(err).NotTo(HaveOccurred())
 		said, err := io.ReadAll(connection)
