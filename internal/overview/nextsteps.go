@@ -14,6 +14,7 @@ import (
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/alerting"
+	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/text"
 	"github.com/license-operator/license-operator/internal/usage"
@@ -245,10 +246,7 @@ func (a *adviser) renewal(reason, message string) *Step {
 
 // fromVendor says where to go for something.
 func (a *adviser) fromVendor(what string) string {
-	if url := a.product.Spec.RenewalURL; url != "" {
-		return fmt.Sprintf("%s at %s.", what, url)
-	}
-	return fmt.Sprintf("%s from %s.", what, a.product.Spec.Vendor)
+	return license.FromVendor(what, a.product.Spec.Vendor, a.product.Spec.RenewalURL) + "."
 }
 
 func (a *adviser) invalidKeys() *Step {
@@ -287,7 +285,7 @@ func (a *adviser) exceeded() *Step {
 	}
 	texts := make([]string, len(exceeded))
 	for i, e := range exceeded {
-		texts[i] = fmt.Sprintf("%d of %d %s", e.Used, e.Limit, e.Name)
+		texts[i] = e.String()
 	}
 	return &Step{Reason: StepLimitExceeded, Message: fmt.Sprintf("License limit exceeded: %s in use. %s %s",
 		strings.Join(texts, ", "), nothingIsBlocked, a.fromVendor("Use less, or get a larger license"))}
@@ -295,8 +293,8 @@ func (a *adviser) exceeded() *Step {
 
 func (a *adviser) nearLimit() *Step {
 	var texts []string
-	for _, name := range []string{api.UsageNodes, api.UsageCores} {
-		if amount := AmountOf(&a.product.Status, name); amount.IsNear(a.thresholds.UsageWarningPercent) {
+	for _, name := range usage.Names() {
+		if amount := usage.AmountOf(&a.product.Status, name); amount.IsNear(a.thresholds.UsageWarningPercent) {
 			texts = append(texts, fmt.Sprintf("%d of %d %s", *amount.Used, *amount.Limit, name))
 		}
 	}
@@ -308,21 +306,15 @@ func (a *adviser) nearLimit() *Step {
 		a.fromVendor("To add more, get a larger license"))}
 }
 
-// effects are what a restriction does to the policies of its tiers, by its mode.
-var effects = map[api.RestrictionMode]string{
-	api.RestrictionReadOnly:        "which cannot be changed",
-	api.RestrictionDefaultTierOnly: "which are not applied to pods",
-}
-
 func (a *adviser) restriction() *Step {
 	status := restriction.StatusOf(a.product)
 	switch {
 	case status.State == api.RestrictionActive && status.InForce != nil:
 		return &Step{
 			Reason: StepRestricted,
-			Message: fmt.Sprintf("A restriction is in force since %s %s, %s. A renewal ends it; a cluster "+
+			Message: fmt.Sprintf("A restriction is in force since %s %s, which %s. A renewal ends it; a cluster "+
 				"administrator can pause it:", a.at(status.InForce.SinceTime), ExtentText(status.InForce),
-				effects[status.InForce.Mode]),
+				restriction.Effect(status.InForce.Mode)),
 			Command: fmt.Sprintf("kubectl license pause %s --for 72h --reason TEXT", a.product.Name),
 		}
 	case status.State == api.RestrictionScheduled, ComesAfterPause(&status):

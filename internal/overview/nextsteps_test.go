@@ -322,8 +322,8 @@ func TestNextSteps(t *testing.T) {
 			}}),
 			want: []Step{{
 				StepRestricted, "A restriction is in force since 2026-11-20T10:00:00Z (2 days ago) in 2 tiers with " +
-					"120 policies, which are not applied to pods. A renewal ends it; a cluster administrator can " +
-					"pause it:",
+					"120 policies, which are no longer applied to pods; those in the default tier still are. A " +
+					"renewal ends it; a cluster administrator can pause it:",
 				"kubectl license pause acme-mesh --for 72h --reason TEXT",
 			}},
 		},

@@ -5,6 +5,7 @@ package usage
 
 import (
 	"fmt"
+	"strconv"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
@@ -45,6 +46,20 @@ func (a Amount) IsExceeded() bool { return a.Used != nil && a.Limit != nil && *a
 func (a Amount) IsNear(percent int32) bool {
 	return a.Used != nil && a.Limit != nil && *a.Limit > 0 && !a.IsExceeded() &&
 		100*float64(*a.Used) >= float64(percent)*float64(*a.Limit)
+}
+
+// String is the amount in numbers: "7/10", or "-" if nothing is known.
+func (a Amount) String() string {
+	switch {
+	case a.Used == nil && a.Limit == nil:
+		return "-"
+	case a.Used == nil:
+		return fmt.Sprintf("?/%d", *a.Limit)
+	case a.Limit == nil:
+		return strconv.FormatInt(*a.Used, 10)
+	default:
+		return fmt.Sprintf("%d/%d", *a.Used, *a.Limit)
+	}
 }
 
 // Excess is a limit that is exceeded.

@@ -16,6 +16,7 @@ import (
 	"github.com/license-operator/license-operator/internal/overview"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/timeline"
+	"github.com/license-operator/license-operator/internal/usage"
 )
 
 // keyChange is what applying a key does to the LicenseKey of its name.
@@ -222,19 +223,9 @@ func (p *preview) exceeded() []api.Limit {
 	}
 	var less []api.Limit
 	for _, limit := range p.settled().Limits {
-		if used := p.used(limit.Name); used != nil && *used > *limit.Value {
+		if used := usage.Of(p.Usage, limit.Name); used != nil && *used > *limit.Value {
 			less = append(less, limit)
 		}
 	}
 	return less
-}
-
-// used is how much of something is in use; nil where that is not counted.
-func (p *preview) used(name string) *int64 {
-	for _, usage := range p.Usage {
-		if usage.Name == name {
-			return usage.Value
-		}
-	}
-	return nil
 }

@@ -16,8 +16,8 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/cli/term"
 	"github.com/license-operator/license-operator/internal/license"
-	"github.com/license-operator/license-operator/internal/overview"
 	"github.com/license-operator/license-operator/internal/text"
+	"github.com/license-operator/license-operator/internal/usage"
 )
 
 // tell shows what applying the key changes.
@@ -113,9 +113,9 @@ func (p *preview) addGrants(c *comparison) {
 		if was != will {
 			row.more = then
 		}
-		if used := p.used(name); used != nil {
+		if used := usage.Of(p.Usage, name); used != nil {
 			row.more += fmt.Sprintf("; %d in use", *used)
-			if limit := overview.LimitOf(after.Limits, name); limit != nil && *used > *limit {
+			if limit := usage.LimitOf(after.Limits, name); limit != nil && *used > *limit {
 				row.color = term.ColorWarning
 			}
 		}
@@ -142,7 +142,7 @@ func limitNames(before, after []api.Limit) []string {
 }
 
 func limitText(limits []api.Limit, name string) string {
-	limit := overview.LimitOf(limits, name)
+	limit := usage.LimitOf(limits, name)
 	if limit == nil {
 		return "none"
 	}
@@ -231,7 +231,7 @@ func (p *preview) warn(out io.Writer) {
 			consequence = fmt.Sprintf("will be over its limit from %s on", text.Time(p.TakeoverTime.Time))
 		}
 		term.Warnf(out, "%d %s in use, but the key allows %d: nothing is blocked, but the product %s",
-			*p.used(limit.Name), limit.Name, *limit.Value, consequence)
+			*usage.Of(p.Usage, limit.Name), limit.Name, *limit.Value, consequence)
 	}
 	switch before, after := p.Before.CoverageEndTime, p.After.CoverageEndTime; {
 	case license.Usable(p.Before.State) && !license.Usable(p.After.State):

@@ -14,7 +14,6 @@ import (
 	"github.com/license-operator/license-operator/internal/cli/command"
 	"github.com/license-operator/license-operator/internal/cli/output"
 	"github.com/license-operator/license-operator/internal/cli/term"
-	"github.com/license-operator/license-operator/internal/overview"
 	"github.com/license-operator/license-operator/internal/text"
 	"github.com/license-operator/license-operator/internal/usage"
 )
@@ -138,7 +137,7 @@ func (e *explanation) licensed() string {
 	}
 	var parts []string
 	for _, limit := range e.Limits {
-		if overview.UsageOf(e.Usage, limit.Name) != nil && limit.Value != nil {
+		if usage.Of(e.Usage, limit.Name) != nil && limit.Value != nil {
 			parts = append(parts, amountText(limit.Name, *limit.Value))
 		}
 	}
@@ -173,7 +172,7 @@ func amountText(name string, amount int64) string {
 
 func sameUsage(a, b []api.Usage) bool {
 	for _, u := range b {
-		if value := overview.UsageOf(a, u.Name); value == nil || u.Value == nil || *value != *u.Value {
+		if value := usage.Of(a, u.Name); value == nil || u.Value == nil || *value != *u.Value {
 			return false
 		}
 	}

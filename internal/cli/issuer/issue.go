@@ -20,6 +20,7 @@ import (
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/text"
 	"github.com/license-operator/license-operator/internal/token"
+	"github.com/license-operator/license-operator/internal/usage"
 )
 
 // Formats of issue's output.
@@ -32,12 +33,6 @@ const (
 	defaultGrace = 30 * text.Day
 	// maxGrace is the bound of the claim grace_period.
 	maxGrace = 3650 * text.Day
-)
-
-// Limits that have a flag of their own.
-const (
-	limitNodes = "nodes"
-	limitCores = "cores"
 )
 
 // issueOptions are what issue was asked.
@@ -105,8 +100,9 @@ func (o *issueOptions) addFlags() {
 	flags.Var(&o.notBefore, "not-before",
 		"when the key begins: a time or, for a date, the date's beginning in UTC (default now)")
 	flags.Var(&o.grace, "grace", "how long everything goes on working after the key has expired, at most 3650d")
-	flags.Var(o.limits.named(limitNodes), limitNodes, "how many nodes are licensed")
-	flags.Var(o.limits.named(limitCores), limitCores, "how many cores are licensed")
+	for _, name := range usage.Names() {
+		flags.Var(o.limits.named(name), name, fmt.Sprintf("how many %s are licensed", name))
+	}
 	flags.Var(o.limits.any(), "limit", "another limit, such as gateways=5 (repeatable)")
 	flags.StringArrayVar(&o.features, "feature", nil, "a `FEATURE` that the key grants (repeatable)")
 	flags.StringArrayVar(&o.clusterUIDs, "cluster", nil, "the `UID` of the namespace kube-system of a cluster that "+
@@ -122,10 +118,14 @@ func (o *issueOptions) addFlags() {
 	command.CompleteFlag(o.command, "output", outputManifest, outputToken)
 	command.CompleteFlag(o.command, "valid-for", "30d", "90d", "365d")
 	command.CompleteFlag(o.command, "grace", "0s", "7d", "30d", "90d")
-	command.CompleteFlag(o.command, "limit", "nodes=", "cores=")
+	var counted []string
+	for _, name := range usage.Names() {
+		counted = append(counted, name+"=")
+		command.CompleteFlag(o.command, name)
+	}
+	command.CompleteFlag(o.command, "limit", counted...)
 	for _, flag := range []string{
-		"product", "customer", "expires", "not-before", limitNodes, limitCores, "feature",
-		"cluster", "id", "name", "audience",
+		"product", "customer", "expires", "not-before", "feature", "cluster", "id", "name", "audience",
 	} {
 		command.CompleteFlag(o.command, flag)
 	}

@@ -7,29 +7,29 @@ import (
 	"strings"
 
 	"github.com/license-operator/license-operator/internal/cli/term"
-	"github.com/license-operator/license-operator/internal/overview"
+	"github.com/license-operator/license-operator/internal/usage"
 )
 
 // barWidth is how many marks a bar has when it is full.
 const barWidth = 10
 
 // amountCell is the amount with its bar, and without it where there is little room.
-func amountCell(a overview.Amount, warningPercent int32) term.Cell {
+func amountCell(a usage.Amount, warningPercent int32) term.Cell {
 	switch {
 	case a.Limit == nil:
-		return term.Cell{Text: a.Text()}
+		return term.Cell{Text: a.String()}
 	case a.IsExceeded():
-		return term.Cell{Text: bar(a) + " " + a.Text(), Short: a.Text() + "!", Color: term.ColorBad}
+		return term.Cell{Text: bar(a) + " " + a.String(), Short: a.String() + "!", Color: term.ColorBad}
 	case a.IsNear(warningPercent):
-		return term.Cell{Text: bar(a) + " " + a.Text(), Short: a.Text(), Color: term.ColorWarning}
+		return term.Cell{Text: bar(a) + " " + a.String(), Short: a.String(), Color: term.ColorWarning}
 	default:
-		return term.Cell{Text: bar(a) + " " + a.Text(), Short: a.Text()}
+		return term.Cell{Text: bar(a) + " " + a.String(), Short: a.String()}
 	}
 }
 
 // bar is how much of the limit is in use. It is empty where that is nothing, full where it is all of it, and has a mark
 // of its own where it is more.
-func bar(a overview.Amount) string {
+func bar(a usage.Amount) string {
 	marks, over := 0, ""
 	switch {
 	case a.Used == nil || *a.Used == 0:

@@ -11,71 +11,71 @@ import (
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/cli/term"
-	"github.com/license-operator/license-operator/internal/overview"
+	"github.com/license-operator/license-operator/internal/usage"
 )
 
 func TestAmount(t *testing.T) {
 	const huge = math.MaxInt64
 	for name, test := range map[string]struct {
-		amount overview.Amount
+		amount usage.Amount
 		want   term.Cell
 	}{
-		"nothing known":         {overview.Amount{}, term.Cell{Text: "-"}},
-		"no limit":              {overview.Amount{Used: new(int64(12))}, term.Cell{Text: "12"}},
-		"no limit, none in use": {overview.Amount{Used: new(int64(0))}, term.Cell{Text: "0"}},
+		"nothing known":         {usage.Amount{}, term.Cell{Text: "-"}},
+		"no limit":              {usage.Amount{Used: new(int64(12))}, term.Cell{Text: "12"}},
+		"no limit, none in use": {usage.Amount{Used: new(int64(0))}, term.Cell{Text: "0"}},
 		"nothing counted": {
-			overview.Amount{Limit: new(int64(10))},
+			usage.Amount{Limit: new(int64(10))},
 			term.Cell{Text: "[----------] ?/10", Short: "?/10"},
 		},
 		"none in use": {
-			overview.Amount{Used: new(int64(0)), Limit: new(int64(10))},
+			usage.Amount{Used: new(int64(0)), Limit: new(int64(10))},
 			term.Cell{Text: "[----------] 0/10", Short: "0/10"},
 		},
 		"none in use, none to use": {
-			overview.Amount{Used: new(int64(0)), Limit: new(int64(0))},
+			usage.Amount{Used: new(int64(0)), Limit: new(int64(0))},
 			term.Cell{Text: "[----------] 0/0", Short: "0/0"},
 		},
 		"hardly any is not none": {
-			overview.Amount{Used: new(int64(1)), Limit: new(int64(1000))},
+			usage.Amount{Used: new(int64(1)), Limit: new(int64(1000))},
 			term.Cell{Text: "[#---------] 1/1000", Short: "1/1000"},
 		},
 		"half": {
-			overview.Amount{Used: new(int64(5)), Limit: new(int64(10))},
+			usage.Amount{Used: new(int64(5)), Limit: new(int64(10))},
 			term.Cell{Text: "[#####-----] 5/10", Short: "5/10"},
 		},
 		"just below the warning": {
-			overview.Amount{Used: new(int64(899)), Limit: new(int64(1000))},
+			usage.Amount{Used: new(int64(899)), Limit: new(int64(1000))},
 			term.Cell{Text: "[########--] 899/1000", Short: "899/1000"},
 		},
 		"the warning": {
-			overview.Amount{Used: new(int64(900)), Limit: new(int64(1000))},
+			usage.Amount{Used: new(int64(900)), Limit: new(int64(1000))},
 			term.Cell{Text: "[#########-] 900/1000", Short: "900/1000", Color: term.ColorWarning},
 		},
 		"nearly all is not all": {
-			overview.Amount{Used: new(int64(999)), Limit: new(int64(1000))},
+			usage.Amount{Used: new(int64(999)), Limit: new(int64(1000))},
 			term.Cell{Text: "[#########-] 999/1000", Short: "999/1000", Color: term.ColorWarning},
 		},
 		"all": {
-			overview.Amount{Used: new(int64(10)), Limit: new(int64(10))},
+			usage.Amount{Used: new(int64(10)), Limit: new(int64(10))},
 			term.Cell{Text: "[##########] 10/10", Short: "10/10", Color: term.ColorWarning},
 		},
 		"too much": {
-			overview.Amount{Used: new(int64(11)), Limit: new(int64(10))},
+			usage.Amount{Used: new(int64(11)), Limit: new(int64(10))},
 			term.Cell{Text: "[##########!] 11/10", Short: "11/10!", Color: term.ColorBad},
 		},
 		"some of none": {
-			overview.Amount{Used: new(int64(1)), Limit: new(int64(0))},
+			usage.Amount{Used: new(int64(1)), Limit: new(int64(0))},
 			term.Cell{Text: "[##########!] 1/0", Short: "1/0!", Color: term.ColorBad},
 		},
 		"nearly all of very much": {
-			overview.Amount{Used: new(int64(huge - 1)), Limit: new(int64(huge))},
+			usage.Amount{Used: new(int64(huge - 1)), Limit: new(int64(huge))},
 			term.Cell{
 				Text:  "[#########-] 9223372036854775806/9223372036854775807",
 				Short: "9223372036854775806/9223372036854775807", Color: term.ColorWarning,
 			},
 		},
 		"very much of little": {
-			overview.Amount{Used: new(int64(huge)), Limit: new(int64(1))},
+			usage.Amount{Used: new(int64(huge)), Limit: new(int64(1))},
 			term.Cell{
 				Text: "[##########!] 9223372036854775807/1", Short: "9223372036854775807/1!",
 				Color: term.ColorBad,

@@ -5,7 +5,9 @@ package status
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,45 +18,57 @@ import (
 	"github.com/license-operator/license-operator/internal/overview"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/text"
+	"github.com/license-operator/license-operator/internal/usage"
 )
 
 // newListing is the table of products, without rows.
 func newListing() *term.Listing {
-	return &term.Listing{Columns: []term.Column{
-		{Head: "PRODUCT"},
-		{Head: "STATE"},
-		{Head: "KEY", DropPriority: 5},
-		{Head: "DAYS LEFT"},
-		{Head: "GRACE END", DropPriority: 4},
-		{Head: "NODES", DropPriority: 1},
-		{Head: "CORES", DropPriority: 2},
-		{Head: "RESTRICTED", DropPriority: 3},
-		{Head: "VENDOR", OnlyWide: true},
-		{Head: "EXPIRES", OnlyWide: true},
-		{Head: "COVERAGE END", OnlyWide: true},
-		{Head: "RESTRICTS AT", OnlyWide: true},
-		{Head: "OTHER LIMITS", OnlyWide: true},
-	}}
+	var counts []term.Column
+	for i, name := range usage.Names() {
+		counts = append(counts, term.Column{Head: strings.ToUpper(name), DropPriority: i + 1})
+	}
+	last := len(counts)
+	return &term.Listing{Columns: slices.Concat(
+		[]term.Column{
+			{Head: "PRODUCT"},
+			{Head: "STATE"},
+			{Head: "KEY", DropPriority: last + 3},
+			{Head: "DAYS LEFT"},
+			{Head: "GRACE END", DropPriority: last + 2},
+		},
+		counts,
+		[]term.Column{
+			{Head: "RESTRICTED", DropPriority: last + 1},
+			{Head: "VENDOR", OnlyWide: true},
+			{Head: "EXPIRES", OnlyWide: true},
+			{Head: "COVERAGE END", OnlyWide: true},
+			{Head: "RESTRICTS AT", OnlyWide: true},
+			{Head: "OTHER LIMITS", OnlyWide: true},
+		},
+	)}
 }
 
 // statusRow is a product in that table.
 func statusRow(product *api.LicensedProduct, now time.Time) []term.Cell {
 	status, thresholds := &product.Status, alerting.Thresholds(product)
-	return []term.Cell{
+	row := []term.Cell{
 		term.TextCell(product.Name),
 		{Text: cmp.Or(text.Printable(string(status.State)), "-"), Color: term.StateColors[status.State]},
 		term.TextCell(status.ActiveLicenseKeyName),
 		daysLeft(status, thresholds, now),
 		term.TimeCell(status.GraceEndTime),
-		amountCell(overview.AmountOf(status, api.UsageNodes), thresholds.UsageWarningPercent),
-		amountCell(overview.AmountOf(status, api.UsageCores), thresholds.UsageWarningPercent),
+	}
+	for _, name := range usage.Names() {
+		row = append(row, amountCell(usage.AmountOf(status, name), thresholds.UsageWarningPercent))
+	}
+	return append(row,
 		restrictedText(restriction.StatusOf(product)),
 		term.TextCell(product.Spec.Vendor),
 		term.TimeCell(status.ExpiryTime),
 		term.TimeCell(status.CoverageEndTime),
 		term.TimeCell(restriction.StatusOf(product).EffectiveTime),
 		term.TextCell(otherLimits(status.Limits)),
-	}
+	)
 }
 
 // deletedRow is a product that is not there any more.
@@ -125,7 +139,7 @@ func restrictedText(status api.RestrictionStatus) term.Cell {
 func otherLimits(limits []api.Limit) string {
 	var others []api.Limit
 	for _, limit := range limits {
-		if limit.Name != api.UsageNodes && limit.Name != api.UsageCores {
+		if !usage.IsCounted(limit.Name) {
 			others = append(others, limit)
 		}
 	}
