@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -152,12 +153,10 @@ func parseLabels(text string) (map[string]string, error) {
 
 func parseMode(text string) (api.RestrictionMode, error) {
 	mode := api.RestrictionMode(text)
-	switch mode {
-	case api.RestrictionObserve, api.RestrictionReadOnly, api.RestrictionDefaultTierOnly:
-		return mode, nil
-	default:
+	if !slices.Contains(api.RestrictionModes(), mode) {
 		return "", fmt.Errorf("unknown mode %q: use Observe, ReadOnly or DefaultTierOnly", text)
 	}
+	return mode, nil
 }
 
 // ownNamespace returns the namespace of the pod, or default outside one.

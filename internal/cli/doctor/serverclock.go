@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/license-operator/license-operator/internal/clock"
 )
 
 // clockReading is two clocks at the same moment; the server's is zero where it did not say.
@@ -20,19 +22,12 @@ type serverClock struct {
 	latest clockReading
 }
 
-// wrap has every answer noted. The Date is there with refusals too.
+// wrap makes a transport observe the time in every response, errors included.
 func (s *serverClock) wrap(next http.RoundTripper) http.RoundTripper {
-	return transport(func(request *http.Request) (*http.Response, error) {
-		response, err := next.RoundTrip(request)
-		if err != nil {
-			return response, err
-		}
-		if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.latest = clockReading{here: s.now(), server: date}
-		}
-		return response, nil
+	return clock.ObserveDates(next, func(server time.Time) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.latest = clockReading{here: s.now(), server: server}
 	})
 }
 
@@ -41,8 +36,3 @@ func (s *serverClock) read() clockReading {
 	defer s.mu.Unlock()
 	return s.latest
 }
-
-type transport func(*http.Request) (*http.Response, error)
-
-// RoundTrip implements http.RoundTripper.
-func (t transport) RoundTrip(request *http.Request) (*http.Response, error) { return t(request) }

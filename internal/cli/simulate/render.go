@@ -121,7 +121,7 @@ func (r *simulatedRestriction) text() string {
 	switch {
 	case r.Reason == api.ReasonNotRequested:
 		return "no restriction is asked for"
-	case r.Reason == api.ReasonObserved && r.AskedMode == api.RestrictionObserve:
+	case r.Reason == api.ReasonObserved && !r.AskedMode.Restricts():
 		return words + ", since its terms only observe"
 	case r.Reason == api.ReasonObserved:
 		return words + fmt.Sprintf(", since --max-restriction is Observe (asked for: %s)", r.AskedMode)
@@ -157,7 +157,7 @@ func (r *simulatedRestriction) effectText() string {
 	for i := range r.Tiers {
 		tier := &r.Tiers[i]
 		bypasses += int64(len(tier.Bypasses))
-		if tier.Mode == api.RestrictionReadOnly {
+		if tier.Mode.Freezes() {
 			frozen += int64(len(tier.Policies))
 			continue
 		}
@@ -221,7 +221,7 @@ type section struct {
 
 // stops tells whether policies stop being applied.
 func (s *section) stops() bool {
-	return s.Mode == api.RestrictionDefaultTierOnly && len(s.Policies) > 0
+	return s.Mode.Suspends() && len(s.Policies) > 0
 }
 
 // sections are the tiers: first those that a restriction is in force in, each once and as all restrictions together
@@ -264,7 +264,7 @@ func (n *renderer) tier(s *section) {
 	if len(s.Policies) > 0 {
 		n.policies(s)
 	}
-	if len(s.Bypasses) > 0 && s.Mode == api.RestrictionDefaultTierOnly {
+	if len(s.Bypasses) > 0 && s.Mode.Suspends() {
 		n.bypasses(s)
 	}
 }
@@ -276,9 +276,9 @@ func (s *section) text() string {
 	case s.ModeReason == api.ModeReasonTierDeleting:
 		return "The tier is being deleted, and what would have to be in it would keep it from going: until it is " +
 			"gone, its policies are applied. Changing or creating any is refused."
-	case s.Mode == api.RestrictionReadOnly && count == 0:
+	case s.Mode.Freezes() && count == 0:
 		return "It has no policies. Creating any is refused."
-	case s.Mode == api.RestrictionReadOnly:
+	case s.Mode.Freezes():
 		return text.Count(count, "policy goes", "policies go") +
 			" on being applied. Changing or creating any is refused; reading and deleting work."
 	case count == 0:
