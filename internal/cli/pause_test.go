@@ -131,7 +131,7 @@ func TestPause(t *testing.T) {
 		{"--for", "1d", "--reason", " "},
 		{"--for", "0s", "--reason", "Freeze"},
 		{"--for", "14d1s", "--reason", "Freeze"},
-		{"--for", "1w", "--reason", "Freeze"},
+		{"--for", "1q", "--reason", "Freeze"},
 		{"--for", "1d", "--reason", "One\ntwo"},
 		{"--for", "1d", "--reason", "\xff"},
 		{"--for", "1d", "--reason", strings.Repeat("é", 257)},

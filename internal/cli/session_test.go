@@ -202,7 +202,7 @@ func TestIssue(t *testing.T) {
 	issue()
 	issue("--valid-for", "365d", "--expires", "2027-12-31")
 	issue("--valid-for", "0d")
-	issue("--valid-for", "1w")
+	issue("--valid-for", "1q")
 	issue("--expires", "tomorrow")
 	issue("--expires", "2027-12-31T12:00:00.5Z")
 	issue("--expires", "2026-11-21")

@@ -6,60 +6,25 @@ package text
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"time"
 )
 
 const (
-	// Day is a day of 24 hours.
+	// Day is 24 hours.
 	Day = 24 * time.Hour
-	// MaxDuration bounds every duration on the command line: far beyond any license, and far from what a time.Duration
-	// can hold.
+	// MaxDuration bounds every duration on the command line: far longer than any license, and far from the longest
+	// time.Duration.
 	MaxDuration = 100 * 366 * Day
 )
 
-var (
-	durationShape = regexp.MustCompile(`^(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?$`)
-	durationUnits = []time.Duration{Day, time.Hour, time.Minute, time.Second}
-)
-
-// ParseDuration reads what people write for a term: 365d, 36h, 1d12h. A day is 24 hours; there is nothing finer than a
-// second, since tokens have none.
-func ParseDuration(text string) (time.Duration, error) {
-	match := durationShape.FindStringSubmatch(text)
-	if text == "" || match == nil {
-		return 0, errors.New("want a duration such as 365d, 36h or 1d12h (units d, h, m, s, from large to small)")
-	}
-	var total time.Duration
-	for i, unit := range durationUnits {
-		if match[i+1] == "" {
-			continue
-		}
-		count, err := strconv.ParseInt(match[i+1], 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		if time.Duration(count) > MaxDuration/unit {
-			return 0, errTooLong
-		}
-		total += time.Duration(count) * unit
-	}
-	if total > MaxDuration {
-		return 0, errTooLong
-	}
-	return total, nil
-}
-
-var errTooLong = fmt.Errorf("at most %s", Duration(MaxDuration))
-
-// Duration writes a duration the way ParseDuration reads it.
+// Duration writes a duration with the units d (24 hours), h, m and s: 365d, 1d12h.
 func Duration(d time.Duration) string {
 	if d < time.Second {
 		return "0s"
 	}
 	var text string
-	for i, unit := range durationUnits {
+	for i, unit := range []time.Duration{Day, time.Hour, time.Minute, time.Second} {
 		if count := d / unit; count > 0 {
 			text += strconv.FormatInt(int64(count), 10) + string("dhms"[i])
 			d %= unit

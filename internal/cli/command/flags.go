@@ -4,7 +4,10 @@
 package command
 
 import (
+	"fmt"
 	"time"
+
+	"github.com/prometheus/common/model"
 
 	"github.com/license-operator/license-operator/internal/text"
 )
@@ -36,7 +39,7 @@ func (f *TimeFlag) Set(words string) error {
 	return nil
 }
 
-// DurationFlag is a flag that takes a duration as text.ParseDuration reads it.
+// DurationFlag is a flag that takes a duration such as 365d, 36h or 1d12h.
 type DurationFlag time.Duration
 
 // Type is how the help calls the value.
@@ -52,9 +55,12 @@ func (f *DurationFlag) String() string {
 
 // Set reads the flag's value.
 func (f *DurationFlag) Set(words string) error {
-	duration, err := text.ParseDuration(words)
-	if err != nil {
-		return err
+	parsed, err := model.ParseDuration(words)
+	duration := time.Duration(parsed)
+	// Tokens have nothing finer than a second.
+	if err != nil || duration > text.MaxDuration || duration%time.Second != 0 {
+		return fmt.Errorf("want a duration such as 365d, 36h or 1d12h, at most %s (units y, w, d, h, m, s, from large "+
+			"to small)", text.Duration(text.MaxDuration))
 	}
 	*f = DurationFlag(duration)
 	return nil

@@ -5,9 +5,8 @@ package term
 
 import (
 	"strings"
-	"unicode"
 
-	"golang.org/x/text/width"
+	"github.com/mattn/go-runewidth"
 
 	"github.com/license-operator/license-operator/internal/text"
 )
@@ -44,21 +43,13 @@ func WrapTo(lineWidth int, text, first, others string) string {
 	return wrapped.String()
 }
 
-// Width is how many columns of a terminal a text takes: none for a mark that combines with what is before it, two
-// for most characters of East Asia and for emoji.
-func Width(text string) int {
-	columns := 0
-	for _, r := range text {
-		switch kind := width.LookupRune(r).Kind(); {
-		case unicode.In(r, unicode.Mn, unicode.Me):
-		case kind == width.EastAsianWide, kind == width.EastAsianFullwidth:
-			columns += 2
-		default:
-			columns++
-		}
-	}
-	return columns
-}
+// terminal is how wide characters are, whatever the locale says: of those whose width is ambiguous, each takes one
+// column.
+var terminal = runewidth.Condition{StrictEmojiNeutral: true}
+
+// Width returns how many columns of a terminal a text takes: none for a combining mark, two for most characters of East
+// Asia and for emoji.
+func Width(text string) int { return terminal.StringWidth(text) }
 
 // pad fills a text up to some columns.
 func pad(text string, columns int) string {
