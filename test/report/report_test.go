@@ -312,8 +312,8 @@ var _ = Describe("The license report", Ordered, func() {
 		_, err = tls.Dial("tcp", address.Host, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 		Expect(err).To(MatchError(ContainSubstring("no application protocol")))
 		connection, err := tls.Dial("tcp", address.Host, &tls.Config{InsecureSkipVerify: true})
+		Expect(err).NotTo(HaveOccurred())
 		defer func() { _ = connection.Close() }() // the other side has closed it
-		defer connection.Close()                  //nolint:errcheck // the other side has closed it
 		_, err = io.WriteString(connection, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 		Expect(err).NotTo(HaveOccurred())
 		said, err := io.ReadAll(connection)
