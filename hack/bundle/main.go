@@ -141,8 +141,8 @@ func write(folder string, made *bundle) error {
 }
 
 func writeFile(path string, content []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path),
-		0o755); err != nil { //nolint:gosec // for everybody to read, as git has it
+	err := os.MkdirAll(filepath.Dir(path), 0o755) //nolint:gosec // for everybody to read, as git has it
+	if err != nil {
 		return err
 	}
 	return os.WriteFile(path, content, 0o644) //nolint:gosec // for everybody to read, as git has it
