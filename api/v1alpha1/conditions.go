@@ -29,7 +29,7 @@ const (
 	// ConditionRestrictionReady is True while the restriction is in force, or lifted, completely. It is absent where
 	// none is asked for.
 	ConditionRestrictionReady = "RestrictionReady"
-	// ConditionClockSkewed is present, and True, only while the operator's clock cannot be believed.
+	// ConditionClockSkewed is present, and True, only while clock skew is detected.
 	ConditionClockSkewed = "ClockSkewed"
 )
 
@@ -103,7 +103,7 @@ const (
 const (
 	// ReasonWithinLimits: nothing exceeds its limit.
 	ReasonWithinLimits = "WithinLimits"
-	// ReasonNoLimits: there is no key, or none of its limits is one that the operator counts.
+	// ReasonNoLimits: there is no key, or the operator counts none of its limits.
 	ReasonNoLimits = "NoLimits"
 	// ReasonLimitExceeded: more is in use than the active key allows.
 	ReasonLimitExceeded = "LimitExceeded"

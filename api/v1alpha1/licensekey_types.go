@@ -97,7 +97,7 @@ type LicenseKeyStatus struct {
 	// +kubebuilder:validation:MaxLength=253
 	LicenseID string `json:"licenseID,omitempty"`
 
-	// customer is whom the license was issued to (claim sub).
+	// customer is the holder of the license (claim sub).
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	Customer string `json:"customer,omitempty"`

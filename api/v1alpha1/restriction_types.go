@@ -18,7 +18,7 @@ const (
 	// RestrictionReadOnly keeps applying the policies that are there, and refuses to create and to change any. Reading
 	// and deleting work.
 	RestrictionReadOnly RestrictionMode = "ReadOnly"
-	// RestrictionDefaultTierOnly does not apply the tiers' policies to pods any more. It changes none of them: a
+	// RestrictionDefaultTierOnly stops applying the tiers' policies to pods. It does not change them: a
 	// renewal applies them again as they are.
 	RestrictionDefaultTierOnly RestrictionMode = "DefaultTierOnly"
 )
