@@ -427,7 +427,7 @@ func leads(schema apiextensionsv1.JSONSchemaProps, path []string) bool {
 	return true
 }
 
-// setExamples has the samples offered to whoever makes an object in a console, in the order that the kinds are
+// setExamples offers the samples to users who create an object in a console, in the order that the kinds are
 // described in.
 func (g *generator) setExamples() error {
 	described, _, _ := unstructured.NestedSlice(g.csv.Object, "spec", "customresourcedefinitions", "owned")
@@ -469,7 +469,7 @@ func (g *generator) setDeployments() error {
 				return variable.Name == managesAdmission && variable.Value == "true"
 			})
 		}) {
-			return fmt.Errorf("deployment %s: nobody would apply the admission policies (%s), since OLM cannot "+
+			return fmt.Errorf("deployment %s: no one would apply the admission policies (%s): OLM cannot "+
 				"carry them: set %s to true", deployment.Name, strings.Join(g.policies, ", "), managesAdmission)
 		}
 		for n := range pod.Containers {

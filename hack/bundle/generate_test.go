@@ -296,9 +296,9 @@ func TestGenerateRefuses(t *testing.T) {
 			"ClusterServiceVersion: it does not own version v1 of widgets.widgets.example: add it to " +
 				"spec.customresourcedefinitions.owned",
 		},
-		"nobody applies policies": {
+		"no one applies policies": {
 			nil, container(map[string]any{"name": "manager", "image": "a:1"}),
-			"deployment manager: nobody would apply the admission policies (guard), since OLM cannot carry them: " +
+			"deployment manager: no one would apply the admission policies (guard): OLM cannot carry them: " +
 				"set LICENSE_OPERATOR_MANAGE_ADMISSION_POLICIES to true",
 		},
 		"no image": {
@@ -387,7 +387,7 @@ func TestCommands(t *testing.T) {
 		"--created-at", "2026-12-01T12:00:00Z", "--icon", icon, folder,
 	}
 	var output bytes.Buffer
-	// Twice: over what is there from before, a file of which nobody has any more.
+	// Twice: over what is there from before, a file that is no longer generated.
 	for range 2 {
 		if err := run(arguments, bytes.NewReader(objects), &output); err != nil {
 			t.Fatal(err)

@@ -74,7 +74,9 @@ func makeProduct(ctx context.Context, restriction *api.RestrictionSpec) *api.Lic
 var _ = Describe("The guard", func() {
 	const asks, free = true, false
 
-	DescribeTable("asks whoever makes a product", func(ctx SpecContext, restriction *api.RestrictionSpec, asked bool) {
+	DescribeTable("checks the user who creates a product", func(ctx SpecContext,
+		restriction *api.RestrictionSpec, asked bool,
+	) {
 		product := newProduct(unique("product"))
 		product.Spec.Restriction = restriction
 		outcome := Succeed()
@@ -92,7 +94,7 @@ var _ = Describe("The guard", func() {
 		Entry("with DefaultTierOnly", terms(defaultTierOnly), asks),
 	)
 
-	DescribeTable("asks whoever changes the restriction", func(ctx SpecContext, from, to *api.RestrictionSpec,
+	DescribeTable("checks the user who changes the restriction", func(ctx SpecContext, from, to *api.RestrictionSpec,
 		asked bool,
 	) {
 		product := makeProduct(ctx, from)
@@ -140,7 +142,7 @@ var _ = Describe("The guard", func() {
 			terms(observe, "b"), free),
 	)
 
-	It("asks nothing of whoever changes the rest of a product, or deletes it", func(ctx SpecContext) {
+	It("does not check a user who changes other fields, or deletes the product", func(ctx SpecContext) {
 		product := makeProduct(ctx, terms(defaultTierOnly))
 		product.Spec.RenewalURL = "https://acme.example/elsewhere"
 		product.Spec.UnlicensedGracePeriodDays = new(int32(1))

@@ -63,7 +63,7 @@ var _ = Describe("An operator that applies the admission policies itself", Order
 		for _, object := range admission.Objects() {
 			Eventually(func() error { return applies(ctx, object) }).Should(Succeed(),
 				"the API server learns of the right to apply %s", object.GetName())
-			By("storing " + object.GetName() + " as it is, so that whoever compares the two finds no difference")
+			By("storing " + object.GetName() + " as it is, so that a comparison finds no difference")
 			stored := object.DeepCopy()
 			Expect(admin.Get(ctx, client.ObjectKeyFromObject(object), stored)).To(Succeed())
 			Expect(stored.Object["spec"]).To(Equal(object.Object["spec"]))

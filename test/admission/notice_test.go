@@ -35,7 +35,7 @@ func toldOf(do func() error) []string {
 }
 
 var _ = Describe("The notice", func() {
-	DescribeTable("tells whoever writes a policy that it is stored and not applied", func(ctx SpecContext,
+	DescribeTable("warns the author of a policy that it is stored and not applied", func(ctx SpecContext,
 		kind string,
 	) {
 		free, tier := unique("tier"), unique("tier")

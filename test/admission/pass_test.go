@@ -25,7 +25,7 @@ func rules(list ...map[string]any) []any {
 	return all
 }
 
-// sparing is the namespace selector of a pass policy that spares a namespace.
+// sparing is the namespace selector of a pass policy that exempts a namespace.
 func sparing(namespace string) string {
 	selector, _ := calico.PassSpec("", namespace)["namespaceSelector"].(string)
 	return selector
@@ -61,8 +61,8 @@ var _ = Describe("The lock and pass policies", func() {
 		Entry("of a selector with a space", fields{"selector": "all() "}, false),
 		Entry("of an empty selector", fields{"selector": ""}, false),
 		Entry("without a selector", fields{"selector": nil}, false),
-		Entry("sparing nobody", fields{"namespaceSelector": nil}, false),
-		Entry("sparing nobody, in a word", fields{"namespaceSelector": "all()"}, false),
+		Entry("exempting no namespace", fields{"namespaceSelector": nil}, false),
+		Entry("exempting no namespace, by all()", fields{"namespaceSelector": "all()"}, false),
 		Entry("sparing a namespace of no name", fields{"namespaceSelector": sparing("")}, false),
 		Entry("sparing what is no namespace", fields{"namespaceSelector": sparing("Shop")}, false),
 		Entry("sparing what is too long for a namespace", fields{"namespaceSelector": sparing(strings.Repeat("x", 64))},
@@ -110,7 +110,7 @@ var _ = Describe("The lock and pass policies", func() {
 		Expect(engineer.Create(ctx, policy.DeepCopy())).To(refused(policy, sortsFirst(tier, product.Name)))
 	})
 
-	DescribeTable("anybody may write one, whichever namespace it spares", func(ctx SpecContext, namespace string) {
+	DescribeTable("every user may write one, whichever namespace it exempts", func(ctx SpecContext, namespace string) {
 		frozenTier, passedTier := unique("tier"), unique("tier")
 		edited := newPolicy(globalPolicy, frozenTier+".edited", frozenTier)
 		there(ctx, edited)
@@ -135,7 +135,7 @@ var _ = Describe("The lock and pass policies", func() {
 		Entry("of the longest name", strings.Repeat("x", 63)),
 	)
 
-	It("let nobody make another of one that is at work", func(ctx SpecContext) {
+	It("reject changes to one that is in force", func(ctx SpecContext) {
 		tier := unique("tier")
 		pass := newPassPolicy(tier+".license-operator-pass", tier)
 		there(ctx, pass)
@@ -163,7 +163,7 @@ var _ = Describe("The lock and pass policies", func() {
 		changesOtherThingsAndDeletes(ctx, pass)
 	})
 
-	It("let nobody change one in a tier that is read-only", func(ctx SpecContext) {
+	It("reject changes to one in a read-only tier", func(ctx SpecContext) {
 		tier := unique("tier")
 		pass := newPassPolicy(tier+".license-operator-pass", tier)
 		there(ctx, pass)

@@ -41,16 +41,16 @@ var _ = Describe("The lock and what a status says", func() {
 	})
 
 	DescribeTable("never restricts tiers of Calico's own", func(ctx SpecContext, mode api.RestrictionMode) {
-		spared := append(calico.BuiltInTiers(), calico.SystemTiers()...)
+		exempt := append(calico.BuiltInTiers(), calico.SystemTiers()...)
 		tampered := tiers{}
-		for _, tier := range spared {
+		for _, tier := range exempt {
 			tampered[tier] = mode
 		}
 		existing := newPassPolicy("default.existing", "default")
 		there(ctx, existing)
 		restricted(ctx, tampered)
 		for _, kind := range kinds {
-			for _, tier := range append(spared, "") {
+			for _, tier := range append(exempt, "") {
 				Expect(engineer.Create(ctx, first(newPolicy(kind, "policy", tier)), client.DryRunAll)).To(Succeed(),
 					"%s in %q", kind, tier)
 			}

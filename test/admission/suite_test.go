@@ -26,7 +26,7 @@ import (
 
 var (
 	plane *controlplane.ControlPlane
-	// admin stands in for the operator, and for whoever made what was there before.
+	// admin stands in for the operator, and for the author of existing objects.
 	admin client.Client
 	// engineer may do everything with policies, and nothing with products.
 	engineer *user

@@ -37,7 +37,7 @@ const (
 	reportsAtOnce = 100
 	roleBindings  = 1000
 	bindingSpaces = 100
-	// subjectsEach of a role binding, one of whom is in all.
+	// subjectsEach of a role binding, one of which is in all.
 	subjectsEach = 4
 	// steady is how much resident memory may differ by what the garbage collector has yet to look at.
 	steady = 8 << 20

@@ -276,7 +276,7 @@ func applyFor(ctx context.Context, c client.Client, products int) error {
 	return nil
 }
 
-// createLimitedKey creates a key that nobody will see expire.
+// createLimitedKey creates a key that does not expire during the run.
 func createLimitedKey(ctx context.Context, c client.Client, v *vendor, name, product string) error {
 	issued := time.Now().UTC().Truncate(time.Second)
 	claims := v.claims(name, product, issued, issued.AddDate(1, 0, 0), 30*24*time.Hour)

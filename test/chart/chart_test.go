@@ -77,7 +77,7 @@ func run(input, command string, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.Command(command, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &stdout, &stderr
-	// Helm keeps what it knows of registries and plugins in the home of whoever runs it, and reads settings from
+	// Helm keeps what it knows of registries and plugins in the home of the user who runs it, and reads settings from
 	// HELM_….
 	cmd.Env = []string{"HELM_CACHE_HOME=" + scratch, "HELM_CONFIG_HOME=" + scratch, "HELM_DATA_HOME=" + scratch}
 	for _, variable := range os.Environ() {

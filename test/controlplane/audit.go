@@ -80,7 +80,7 @@ func (c *ControlPlane) AuditEvents() ([]AuditEvent, error) {
 	return ReadAudit(c.auditLog)
 }
 
-// ReadAudit returns what an audit log tells, whoever it is of, in the order in which it was logged. A log that is not
+// ReadAudit returns what an audit log tells, of all users, in the order in which it was logged. A log that is not
 // there yet tells nothing.
 func ReadAudit(path string) ([]AuditEvent, error) {
 	file, err := os.Open(path)

@@ -64,7 +64,7 @@ func moduleRoot() (string, error) {
 func releasePorts(dir string) error {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return nil //nolint:nilerr // envtest has put them into the temporary folder then, where nobody minds
+		return nil //nolint:nilerr // envtest has put them into the temporary folder then, which does no harm
 	}
 	files, err := filepath.Glob(argumentsFile(filepath.Join(dir, "*")))
 	if err != nil {
@@ -76,7 +76,7 @@ func releasePorts(dir string) error {
 			return err
 		}
 		for _, port := range ports(string(arguments)) {
-			// Another control plane may be looking for outdated ones right now: whoever removes it, it is gone.
+			// Another control plane may be looking for outdated ones right now: it is enough that one removes it.
 			_ = os.Remove(filepath.Join(cache, "kubebuilder-envtest", "port-"+port))
 		}
 	}

@@ -27,7 +27,7 @@ const operatorUser = "system:serviceaccount:" + OperatorNamespace + ":" + operat
 // metricsReaderRole is the ClusterRole that config/default installs for those who scrape the operator.
 const metricsReaderRole = "license-operator-metrics-reader"
 
-// tokenSeconds is how long credentials last: nobody renews them, and a demo may be left running for days.
+// tokenSeconds is how long credentials last: they are not renewed, and a demo may be left running for days.
 const tokenSeconds = 30 * 24 * 60 * 60
 
 // OperatorConfig returns the configuration of a client with the identity of the operator's ServiceAccount, and with it
@@ -100,7 +100,7 @@ func requestToken(ctx context.Context, admin client.Client, namespace, name stri
 	return request.Status.Token, nil
 }
 
-// WriteKubeconfig writes a kubeconfig with the credentials of config, which nobody else may read.
+// WriteKubeconfig writes a kubeconfig with the credentials of config, readable by its owner only.
 func (c *ControlPlane) WriteKubeconfig(path string, config *rest.Config) error {
 	const name = "license-operator"
 	kubeconfig := clientcmdapi.NewConfig()

@@ -86,8 +86,8 @@ func cleanEnvironment() []string {
 // HealthURL is where the probes are served: append healthz or readyz.
 func (m *Manager) HealthURL() string { return "http://" + m.health + "/" }
 
-// MetricsURL is where the metrics are served, unless Args say otherwise: over TLS, to whom the API server lets (see
-// ScraperToken).
+// MetricsURL is where the metrics are served, unless Args say otherwise: over TLS, to callers that the API server
+// allows (see ScraperToken).
 func (m *Manager) MetricsURL() string { return "https://" + m.metrics + "/metrics" }
 
 // ReportURL is where the manager serves the license report.
@@ -124,7 +124,7 @@ func answersOK(ctx context.Context, url string) bool {
 	return response.StatusCode == http.StatusOK
 }
 
-// freeAddress is a loopback address that nobody listens on at the moment.
+// freeAddress is a loopback address that is not in use at the moment.
 func freeAddress() (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

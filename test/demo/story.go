@@ -187,7 +187,7 @@ func (s *story) graceAndExpiry() error {
 	s.out.blank()
 	s.out.paragraph("The grace period is over. One policy has come, first in its tier. It passes pod traffic on to " +
 		"the next tier, so that no other policy in this one is " +
-		"applied. Its annotations tell whoever finds it who put it there, and why.")
+		"applied. Its annotations say who made it, and why.")
 	if err := s.tables("kubectl get lprod", "kubectl get lk", "kubectl get globalnetworkpolicies"); err != nil {
 		return err
 	}

@@ -111,7 +111,7 @@ func newCSV(name string) *unstructured.Unstructured {
 	return csv
 }
 
-// newDeployment is the operator's, as whoever installs it marks it.
+// newDeployment is the operator's, with the labels of the tool that installed it.
 func newDeployment(in string, labels, annotations map[string]string) *appsv1.Deployment {
 	all := map[string]string{"app.kubernetes.io/name": "license-operator", "control-plane": "controller-manager"}
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{
@@ -183,7 +183,7 @@ func TestOthersInstallationsAreLeftToThem(t *testing.T) {
 			"app.kubernetes.io/managed-by": "olm", "olm.owner": owner,
 			"olm.owner.kind": "ClusterServiceVersion",
 		}
-	// In this order: the first ones run where nobody knows OLM.
+	// In this order: the first ones run without OLM.
 	for _, test := range []struct {
 		name string
 		// olm installs its kind.

@@ -134,7 +134,7 @@ var unseen = map[permission]string{
 	{"list", "license-operator.io", "licensekeys", ""}:      streamed,
 }
 
-// streamed is why nobody lists what is watched.
+// streamed is the reason that watched kinds are not listed.
 const streamed = "an API server that streams lists has the list in the watch; one that does not is asked for it"
 
 func isUnseen(p permission) bool {
@@ -178,7 +178,7 @@ func isProvoked(e controlplane.AuditEvent) bool {
 // What the operator may do and has done is known when everything has been tried.
 var _ = ReportAfterSuite("the operator's permissions", func(_ SpecContext, report Report) {
 	if os.Getenv("E2E_AUDIT_LOG") == "" {
-		return // nobody has written it down
+		return // no audit log
 	}
 	all := requests(suiteStart)
 	unused := []string{}

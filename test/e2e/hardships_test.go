@@ -125,7 +125,7 @@ current-context: skewed
 			Expect(err).To(HaveOccurred(), output)
 			Expect(output).To(MatchRegexp(`problem +OperatorClock`))
 
-			By("mending the clock")
+			By("correcting the clock")
 			kubectl(ctx, "rollout", "undo", "deployment/license-operator-controller-manager", "-n", defaultNamespace)
 			kubectl(ctx, "rollout", "status", "deployment/license-operator-controller-manager", "-n", defaultNamespace,
 				"--timeout=120s")

@@ -26,7 +26,7 @@ var _ = Describe("An installation", Ordered, func() {
 		installMonitoringKinds(ctx, "prometheusrules", "servicemonitors")
 	})
 
-	It("says what is wrong with an image that nobody can pull", func(ctx SpecContext) {
+	It("says what is wrong with an image that cannot be pulled", func(ctx SpecContext) {
 		GinkgoT().Setenv("DEPLOY_TIMEOUT", "15s")
 		output, err := command(ctx, "make", "deploy", "IMG=registry.invalid/license-operator:none")
 		Expect(err).To(HaveOccurred())
@@ -84,7 +84,7 @@ var _ = Describe("An installation", Ordered, func() {
 		}).Should(Succeed())
 	})
 
-	It("gives its metrics to a scraper in the cluster, and to nobody else", func(ctx SpecContext) {
+	It("gives its metrics to a scraper in the cluster, and not to others", func(ctx SpecContext) {
 		kubectl(ctx, "apply", "-k", "config/prometheus")
 		urls := []string{"https://license-operator-controller-manager-metrics-service." + defaultNamespace +
 			".svc:8443/metrics"}
@@ -99,7 +99,7 @@ var _ = Describe("An installation", Ordered, func() {
 		Expect(scrape(ctx, "default", urls[0])).To(ContainSubstring(": 403\n"))
 	})
 
-	// takeOver has another replica lead, and holds that nobody notices.
+	// takeOver makes another replica the leader, and checks that users see no change.
 	takeOver := func(ctx SpecContext, product string, end func(leading *corev1.Pod)) {
 		GinkgoHelper()
 		first := leader(ctx)(Default)

@@ -49,7 +49,7 @@ var _ = Describe("With OLM", Ordered, func() {
 			case "CustomResourceDefinition":
 				install(ctx, o)
 			case "CatalogSource":
-				// That of all operators of the community: nobody can pull it here.
+				// That of all operators of the community: it cannot be pulled here.
 			default:
 				operators = append(operators, o)
 			}
@@ -60,7 +60,7 @@ var _ = Describe("With OLM", Ordered, func() {
 		}
 		Eventually(phase(ctx, olm, "packageserver"), "2m").Should(Equal("Succeeded"))
 		DeferCleanup(func(ctx SpecContext) {
-			By("having OLM remove what it has installed of itself, which nobody else would")
+			By("removing what OLM has installed of itself")
 			kubectl(ctx, "delete", "clusterserviceversions.operators.coreos.com", "packageserver", "-n", olm)
 			Eventually(func() string { return kubectl(ctx, "get", "apiservices", "-o", "name") }).
 				ShouldNot(ContainSubstring("packages.operators.coreos.com"))
@@ -155,7 +155,7 @@ func phase(ctx context.Context, namespace, name string) func(Gomega) string {
 	}
 }
 
-// removeFromOLM takes the operator off as docs/installation.md says for clusters where nobody has a clone.
+// removeFromOLM takes the operator off as docs/installation.md says for users without a clone.
 func removeFromOLM(ctx context.Context) {
 	GinkgoHelper()
 	kubectl(ctx, "delete", "licensedproducts.license-operator.io", "--all")

@@ -86,7 +86,7 @@ var _ = Describe("make undeploy, while a restriction is in force", Ordered, func
 		removeCRDs(ctx)
 		start := time.Now()
 		undeploy(ctx)
-		Expect(time.Since(start)).To(BeNumerically("<", 45*time.Second), "it waits for nobody who is not there")
+		Expect(time.Since(start)).To(BeNumerically("<", 45*time.Second), "it does not wait for what does not exist")
 	})
 
 	It("says what holds it up, and goes on from there", func(ctx SpecContext) {

@@ -250,7 +250,7 @@ type report struct {
 func reportOf(ctx context.Context, product string) report {
 	GinkgoHelper()
 	output := run(ctx, "kubectl", "license", "report", "--product", product, "--token", reportReader(ctx))
-	_, content, found := strings.Cut(output, "{") // after what is for whoever reads along
+	_, content, found := strings.Cut(output, "{") // after the progress messages
 	Expect(found).To(BeTrue(), output)
 	var r report
 	Expect(json.Unmarshal([]byte("{"+content), &r)).To(Succeed())
@@ -294,7 +294,7 @@ func install(ctx context.Context, objects ...*unstructured.Unstructured) {
 			Eventually(func() bool {
 				return apierrors.IsNotFound(k8sClient.Get(ctx, client.ObjectKeyFromObject(object), object.DeepCopy()))
 			}).
-				Should(BeTrue(), "whoever installs it next does not take one for installed that is on its way out")
+				Should(BeTrue(), "the next installation does not find one that is being deleted")
 		})
 		if object.GetKind() != "CustomResourceDefinition" {
 			continue
@@ -350,7 +350,7 @@ func settle(ctx context.Context) {
 	}).Should(Succeed())
 }
 
-// versions of the objects of kinds that have a label, by kind and name: the same as long as nobody has changed one.
+// versions of the objects of kinds that have a label, by kind and name: the same as long as no object has changed.
 func versions(ctx context.Context, kinds, selector string) map[string]string {
 	GinkgoHelper()
 	args := []string{

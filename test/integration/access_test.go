@@ -96,7 +96,7 @@ var _ = Describe("Access to the metrics", Ordered, func() {
 		}
 	})
 
-	It("is refused to whom it was not granted", func(ctx SpecContext) {
+	It("is refused without the permission", func(ctx SpecContext) {
 		Expect(scrape(ctx, "Bearer "+token(ctx, false))).To(Equal(answer{
 			code: http.StatusForbidden,
 			body: "User \"system:serviceaccount:default:scraper-without-rights\" cannot get " +

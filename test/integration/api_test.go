@@ -148,7 +148,7 @@ var _ = Describe("The API server", func() {
 			To(HaveValue(BeEquivalentTo(api.DefaultUnlicensedGracePeriodDays)))
 	})
 
-	It("says of a new object that nobody has looked at it yet", func(ctx SpecContext) {
+	It("shows that a new object is not reconciled yet", func(ctx SpecContext) {
 		product, key := newProduct(unique("product")), newKey(unique("key"), "product", "token")
 		create(ctx, product, key)
 		Expect(product.Status).To(Equal(api.LicensedProductStatus{ObservedGeneration: -1}))

@@ -65,7 +65,7 @@ var _ = Describe("A clock that is wrong", Ordered, func() {
 		Eventually(clockStoryOf(ctx, product, key)).Should(Equal(clockStory{"Valid", "Valid", ""}))
 	})
 
-	It("is believed again on request, where all clocks were a day ahead", func(ctx SpecContext) {
+	It("is trusted again on request, where all clocks were a day ahead", func(ctx SpecContext) {
 		machine.setTo(expiry.Add(23 * hour))
 		Eventually(clockStoryOf(ctx, product, key)).Should(Equal(clockStory{"Expired", "Expired", ""}))
 		machine.setTo(expiry.Add(-hour))

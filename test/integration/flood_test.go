@@ -22,7 +22,7 @@ import (
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
-// Anybody in the cluster reaches the operator's ports. Whoever is not known there costs little and delays nobody.
+// Anybody in the cluster reaches the operator's ports. An unknown caller costs little and delays no one.
 var _ = Describe("Floods of connections", Ordered, ContinueOnFailure, func() {
 	const (
 		crowd  = 200

@@ -62,7 +62,7 @@ var _ = Describe("Tools for deployment", Ordered, func() {
 		Entry("a key that verifies", key(good), nil, fine),
 		Entry("a key that verified and has been changed since",
 			key(good), func(o client.Object) { o.SetGeneration(o.GetGeneration() + 1) }, waiting),
-		Entry("a key that nobody has looked at", key(good), func(o client.Object) {
+		Entry("a key that is not reconciled yet", key(good), func(o client.Object) {
 			o.(*api.LicenseKey).Status = api.LicenseKeyStatus{ObservedGeneration: -1}
 		}, waiting),
 		Entry("a key that does not verify", key(bad), nil, failed),
@@ -71,7 +71,7 @@ var _ = Describe("Tools for deployment", Ordered, func() {
 		Entry("a product in order", productNamed(product), nil, fine),
 		Entry("a product that has been changed since",
 			productNamed(product), func(o client.Object) { o.SetGeneration(o.GetGeneration() + 1) }, waiting),
-		Entry("a product that nobody has looked at", productNamed(product), func(o client.Object) {
+		Entry("a product that is not reconciled yet", productNamed(product), func(o client.Object) {
 			o.(*api.LicensedProduct).Status = api.LicensedProductStatus{ObservedGeneration: -1}
 		}, waiting),
 		Entry("a product whose trust anchors cannot be used", productNamed(unusable), nil, failed),

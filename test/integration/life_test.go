@@ -147,7 +147,7 @@ var _ = Describe("What a key needs", func() {
 })
 
 var _ = Describe("A bad key", func() {
-	It("has its reason, and is nobody else's problem", func(ctx SpecContext) {
+	It("has its reason, and affects no other key", func(ctx SpecContext) {
 		product := unique("poisoned")
 		other := newVendor("Other", now().AddDate(0, -1, 0))
 		p := newProduct(product)
@@ -226,7 +226,7 @@ var _ = Describe("Trust anchors that cannot be used", func() {
 	}
 	garbled := func() string { return strings.Replace(acme.anchors(), "M", "#", 1) }
 
-	It("take nobody's license away, not after a restart either, and let a renewal in", func(ctx SpecContext) {
+	It("take no license away, not after a restart either, and let a renewal in", func(ctx SpecContext) {
 		product, key := unique("anchors"), unique("key")
 		create(ctx, newProduct(product), newKey(key, product, acme.issue(product, now(), 10*days, 5*days)))
 		Eventually(productSummary(ctx, product)).Should(Equal(summary{"Valid", "TermsAccepted", key}))
@@ -253,12 +253,12 @@ var _ = Describe("Trust anchors that cannot be used", func() {
 		}).Should(Succeed(), "an update that meets the operator's is tried again")
 		Eventually(keySummary(ctx, key)).Should(Equal(summary{"Invalid", "TokenMalformed", "NotVerified"}))
 
-		By("mending them")
+		By("fixing them")
 		setAnchors(ctx, product, acme.anchors())
 		Eventually(productSummary(ctx, product)).Should(Equal(summary{"Valid", "TermsAccepted", newer}))
 	})
 
-	It("that never could be trust nobody", func(ctx SpecContext) {
+	It("that were never valid trust no key", func(ctx SpecContext) {
 		product, key := unique("anchors"), unique("key")
 		p := newProduct(product)
 		p.Spec.TrustAnchors = garbled()
@@ -269,7 +269,7 @@ var _ = Describe("Trust anchors that cannot be used", func() {
 		Eventually(keySummary(ctx, key)).Should(Equal(summary{"Valid", "Verified", "InForce"}))
 	})
 
-	It("do not trust whom good ones trusted before good ones took their place", func(ctx SpecContext) {
+	It("do not trust keys of former valid anchors that were replaced", func(ctx SpecContext) {
 		product, key := unique("anchors"), unique("key")
 		other := newVendor("Other", now().AddDate(0, -1, 0))
 		create(ctx, newProduct(product), newKey(key, product, acme.issue(product, now(), 10*days, 5*days)))

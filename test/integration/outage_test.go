@@ -102,7 +102,7 @@ var _ = Describe("A restriction that is interrupted half-way", Ordered, func() {
 		product := newRestrictingProduct("mesh", api.RestrictionDefaultTierOnly, nil)
 		product.Spec.TrustAnchors = newVendor("Acme", time.Now().AddDate(0, -2, 0)).anchors()
 		Expect(admin.Create(ctx, restrictedAtOnce(product))).To(Succeed())
-		Eventually(passed(ctx)).Should(Equal(tiers-8), "some are refused, and keep none of the others")
+		Eventually(passed(ctx)).Should(Equal(tiers-8), "some are refused, and do not hold up the others")
 		Eventually(ready(ctx, "mesh")).Should(Equal("ApplyFailed"))
 
 		By("killing the operator")

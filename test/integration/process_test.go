@@ -126,7 +126,7 @@ var _ = Describe("The operator's process", Ordered, func() {
 		Eventually(state, "8s").Should(Equal("Valid"))
 		manager.Kill()
 		Eventually(time.Now, "15s", "100ms").Should(BeTemporally(">", expiry.Add(time.Second)))
-		Expect(state(NewWithT(GinkgoT()))).To(Equal("Valid"), "there is nobody to say otherwise")
+		Expect(state(NewWithT(GinkgoT()))).To(Equal("Valid"), "no operator runs that could change it")
 		manager = startManager(ctx, "--leader-elect=false")
 		Eventually(state).Should(Equal("GracePeriod"))
 		Expect(manager.Signal(syscall.SIGTERM)).To(Succeed())

@@ -339,7 +339,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 		Eventually(func(g Gomega) *api.RestrictionInForce {
 			return getProduct(ctx, g, product).Status.Restriction.InForce
 		}).Should(HaveValue(HaveField("SinceTime.Time", BeTemporally("==", since.Add(14*days)))))
-		By("a pause that nobody can read")
+		By("a pause that cannot be parsed")
 		annotate(ctx, product, fmt.Sprintf(`{%q:"forever"}`, api.RestrictionPauseAnnotation))
 		Eventually(func(g Gomega) string {
 			return conditionMessage(getProduct(ctx, g, product).Status.Conditions, "Restricted")
@@ -467,7 +467,7 @@ var _ = Describe("A restriction", Ordered, ContinueOnFailure, func() {
 				SideEffects: new(admissionregistrationv1.SideEffectClassNone),
 				// Longer than most timeouts of clients, and ignored in the end.
 				TimeoutSeconds: new(int32(12)), FailurePolicy: new(admissionregistrationv1.Ignore),
-				// Connections are taken by the kernel, and nobody ever answers.
+				// Connections are accepted by the kernel, and never answered.
 				ClientConfig: admissionregistrationv1.WebhookClientConfig{
 					URL: new("https://" + listener.Addr().String()), CABundle: []byte(acme.anchors()),
 				},

@@ -48,7 +48,7 @@ var _ = Describe("What simulate says", Ordered, func() {
 		name := unique("acme-mesh")
 		labels := map[string]string{"team": name}
 		first, second, never := unique("east"), unique("north"), unique("never")
-		spared := newTier(never, map[string]string{"team": name, calico.NeverLabel: calico.NeverValue})
+		exempt := newTier(never, map[string]string{"team": name, calico.NeverLabel: calico.NeverValue})
 		first1st := newGlobalPolicy(first, "a", "Allow")
 		Expect(unstructured.SetNestedField(first1st.Object, calico.PassOrder, "spec", "order")).To(Succeed())
 		host := newGlobalPolicy(second, "host", "Deny")
@@ -56,7 +56,7 @@ var _ = Describe("What simulate says", Ordered, func() {
 			"tier": second, "selector": "all()", "types": []any{"Ingress"},
 			"ingress": []any{map[string]any{"action": "Deny"}}, "preDNAT": true, "applyOnForward": true,
 		}, "spec")).To(Succeed())
-		create(ctx, newTier(first, labels), newTier(second, labels), spared, first1st, host,
+		create(ctx, newTier(first, labels), newTier(second, labels), exempt, first1st, host,
 			newGlobalPolicy(first, "dns", "Allow"), newNamespacedPolicy(first, "default", "deny", "Deny"),
 			newNamespacedPolicy(first, controlplane.OperatorNamespace, "own", "Deny"),
 			newGlobalPolicy(second, "deny", "Deny"), newGlobalPolicy(never, "deny", "Deny"))
@@ -72,12 +72,12 @@ var _ = Describe("What simulate says", Ordered, func() {
 		Expect(json.Unmarshal(session.Out.Contents(), &told)).To(Succeed())
 		Expect(told.Time).To(BeTemporally("==", graceEnd))
 		Expect(told.Products).To(HaveLen(1))
-		foretold := told.Products[0].Restriction
+		predicted := told.Products[0].Restriction
 		var tiers []api.RestrictedTier
 		var bypasses []api.BypassingPolicy
 		policies := map[string][]simulatedPolicy{}
 		counts := restrictionStory{}
-		for _, tier := range foretold.Tiers {
+		for _, tier := range predicted.Tiers {
 			tiers, bypasses = append(tiers, tier.RestrictedTier), append(bypasses, tier.Bypasses...)
 			policies[tier.Name] = tier.Policies
 			for _, p := range tier.Policies {
@@ -100,13 +100,13 @@ var _ = Describe("What simulate says", Ordered, func() {
 
 		machine.setTo(told.Time)
 		Eventually(restrictionStoryOf(ctx, name), "40s").Should(Equal(restrictionStory{
-			State: foretold.State, Restricted: foretold.Reason, Ready: "Bypassed", InForce: tiers,
+			State: predicted.State, Restricted: predicted.Reason, Ready: "Bypassed", InForce: tiers,
 			Policies: counts.Policies, Allowing: counts.Allowing, Denying: counts.Denying,
 		}))
 		status := getProduct(ctx, NewWithT(GinkgoT()), name).Status.Restriction
-		Expect(status.SparedTiers).To(Equal(foretold.SparedTiers))
+		Expect(status.SparedTiers).To(Equal(predicted.SparedTiers))
 		Expect(status.Bypasses.Policies).To(Equal(bypasses))
-		Expect(status.InForce.SinceTime.Time).To(BeTemporally("==", foretold.SinceTime))
+		Expect(status.InForce.SinceTime.Time).To(BeTemporally("==", predicted.SinceTime))
 		Expect(passPolicies(ctx, NewWithT(GinkgoT()), first, second, never)).
 			To(Equal([]string{first + ".license-operator-pass", second + ".license-operator-pass"}))
 	})

@@ -66,7 +66,7 @@ func newRestrictingProduct(name string, mode api.RestrictionMode, labels map[str
 	return product
 }
 
-// passPolicies are the names of the pass policies in these tiers, whoever made them.
+// passPolicies are the names of the pass policies in these tiers, of any author.
 func passPolicies(ctx context.Context, g Gomega, tiers ...string) []string {
 	policies := listOf(ctx, g, "GlobalNetworkPolicy",
 		client.MatchingLabels{calico.PassPolicyLabel: calico.PassPolicyLabelValue})

@@ -153,7 +153,7 @@ var _ = Describe("What is in use", func() {
 		Expect(getProduct(ctx, NewWithT(GinkgoT()), product.Name).Status.MonthlyPeaks).To(HaveLen(1),
 			"what has been counted stands")
 
-		By("mending it")
+		By("fixing it")
 		change(`{"spec":{"usage":{"nodeSelector":{"matchExpressions":null,"matchLabels":{"pool":"nobodys"}}}}}`)
 		Eventually(useOf(ctx, product.Name)).Should(Equal(use{0, 0, "NoLimits"}))
 	})

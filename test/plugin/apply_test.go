@@ -408,7 +408,7 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 		Expect(asked.ExitCode()).To(Equal(1))
 		haveNoKeys(ctx)
 
-		By("another key that changes only what is foretold")
+		By("another key that changes only the preview")
 		asked = a.begin(ctx, "apply", "key.yaml", "-o", "json")
 		colleague("beside.yaml")
 		asked.answer(ctx, "y\n")
@@ -509,7 +509,7 @@ var _ = Describe("kubectl license apply", Ordered, func() {
 })
 
 var _ = Describe("kubectl license apply, without an operator", func() {
-	It("says that the key is applied, and that nobody has looked at it", func(ctx SpecContext) {
+	It("says that the key is applied, and not reconciled yet", func(ctx SpecContext) {
 		a := newApplier(adminKubeconfig)
 		admit(ctx, a.product("acme-mesh", nil))
 		a.writeKey("key.yaml", "acme-mesh-1", a.issue("L-1", 1, nil))

@@ -165,7 +165,7 @@ var _ = Describe("kubectl license doctor", Ordered, func() {
 		DeferCleanup(withoutLease)
 	})
 
-	It("checks an installation that nobody runs, and finds its way in the dark", func(ctx SpecContext) {
+	It("checks an installation without running pods, and with few permissions", func(ctx SpecContext) {
 		s := newAdminSession(ctx)
 		s.show(ctx, "doctor")
 		s.showThis(ctx, command{args: []string{"doctor"}, width: 160})
@@ -303,7 +303,7 @@ var _ = Describe("kubectl license doctor", Ordered, func() {
 			})
 
 			Expect(plane.InstallOperator(ctx)).To(Succeed())
-			mend := func(result, message string) {
+			repair := func(result, message string) {
 				GinkgoHelper()
 				checked := checks(ctx, s)["Admission"]
 				Expect(checked.Result).To(Equal(result))
@@ -316,10 +316,10 @@ var _ = Describe("kubectl license doctor", Ordered, func() {
 				Expect(err).NotTo(HaveOccurred(), string(output))
 				Expect(plane.InstallOperator(ctx)).To(Succeed())
 			}
-			mend("Problem",
+			repair("Problem",
 				"ValidatingAdmissionPolicyBinding license-operator-lock does not bind its policy for every "+
 					"product and every write")
-			mend("Warning", "ValidatingAdmissionPolicy license-operator-lock is not as in this plugin's build")
+			repair("Warning", "ValidatingAdmissionPolicy license-operator-lock is not as in this plugin's build")
 			Expect(checks(ctx, s)["Admission"]).
 				To(Equal(checkedAs{"Admission", "OK", "3 ValidatingAdmissionPolicies are in place, and bound", ""}))
 		})

@@ -28,7 +28,7 @@ func newCountedNode(name, cpu string, labels map[string]string) *corev1.Node {
 	return node
 }
 
-// newCountingProduct is a product whose trust anchors nobody reads.
+// newCountingProduct is a product; its trust anchors are not read.
 func newCountingProduct(name string, nodes *metav1.LabelSelector) *api.LicensedProduct {
 	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: name},

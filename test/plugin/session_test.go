@@ -109,7 +109,7 @@ func (s *session) run(ctx SpecContext, c command) outcome {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			_, _ = io.Copy(&stdout, screen) // It ends with an error (EIO) once nobody holds the terminal any more.
+			_, _ = io.Copy(&stdout, screen) // It ends with an error (EIO) once the terminal is closed on the other side.
 		}()
 		read = func() {
 			Expect(terminal.Close()).To(Succeed())

@@ -50,7 +50,7 @@ var _ = Describe("kubectl license status", func() {
 		s.compare("status")
 	})
 
-	It("lets nobody play tricks with a terminal", func(ctx SpecContext) {
+	It("prints no control characters from objects", func(ctx SpecContext) {
 		wild := newProduct("acme-wild")
 		wild.Spec.Vendor, wild.Spec.RenewalURL = hostileText, "https://acme.example/\x1b[2J"
 		wild.Status.ExpiryTime, wild.Status.GraceEndTime, wild.Status.CoverageEndTime = at(5), at(5), at(5)

@@ -103,7 +103,7 @@ var _ = Describe("The license report", Ordered, func() {
 			To(Succeed())
 	})
 
-	It("is refused to whom the API server does not know, and to whom it does not allow it", func(ctx SpecContext) {
+	It("rejects unauthenticated and unauthorized callers", func(ctx SpecContext) {
 		stranger := tokenOf(ctx, "stranger", false)
 		for replica := range replicas {
 			got := get(ctx, call{replica: replica})
@@ -137,7 +137,7 @@ var _ = Describe("The license report", Ordered, func() {
 		}
 	})
 
-	It("counts namespaces, and whom role bindings name", func(ctx SpecContext) {
+	It("counts namespaces, and the subjects of role bindings", func(ctx SpecContext) {
 		before := decoded(get(ctx, call{token: reader}).body)
 		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "one-more"}}
 		Expect(k8sClient.Create(ctx, namespace)).To(Succeed())

@@ -30,9 +30,9 @@ var (
 // flowsOfCluster times the clusters is how many cases there are: at least 100,000.
 const flowsOfCluster = 4
 
-// tally counts what cases were about, lest they be about nothing.
-type tally struct {
-	restricted, changed, opened, closed, bypassed, defeated, spared, hosts, deleting, renamed atomic.Int64
+// caseCounts counts what the cases covered, so that none can pass without a case.
+type caseCounts struct {
+	restricted, changed, opened, closed, bypassed, defeated, exempt, hosts, deleting, renamed atomic.Int64
 }
 
 // What a restriction does to flows is what DESIGN.md says, on random clusters: pods are treated as if the policies that
@@ -41,7 +41,7 @@ type tally struct {
 func TestRestrictionOfRandomClusters(t *testing.T) {
 	const shards = 8
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // a third faster, for some megabytes
-	var sum tally
+	var sum caseCounts
 	t.Run("shards", func(t *testing.T) {
 		for shard := range uint64(shards) {
 			t.Run(fmt.Sprint(shard), func(t *testing.T) {
@@ -61,7 +61,7 @@ func TestRestrictionOfRandomClusters(t *testing.T) {
 		"restricted tiers": sum.restricted.Load(), "verdicts that changed": sum.changed.Load(),
 		"opened": sum.opened.Load(), "closed": sum.closed.Load(),
 		"tiers with a bypass": sum.bypassed.Load(), "verdicts that a bypass decided": sum.defeated.Load(),
-		"flows of the operator's namespace": sum.spared.Load(),
+		"flows of the operator's namespace": sum.exempt.Load(),
 		"flows of host endpoints":           sum.hosts.Load(), "tiers being deleted": sum.deleting.Load(),
 		"names taken": sum.renamed.Load(),
 	}
@@ -73,7 +73,7 @@ func TestRestrictionOfRandomClusters(t *testing.T) {
 	}
 }
 
-func (w *world) check(sum *tally) error {
+func (w *world) check(sum *caseCounts) error {
 	users, err := w.users()
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func (w *world) check(sum *tally) error {
 	return w.checkFlows(plan, users, present, lifted, sum)
 }
 
-func (w *world) checkFlows(plan restriction.Plan, users, present, lifted []*held, sum *tally) error {
+func (w *world) checkFlows(plan restriction.Plan, users, present, lifted []*held, sum *caseCounts) error {
 	away, stays, err := w.takenAway(plan, w.with(present), sum)
 	if err != nil {
 		return err
@@ -122,7 +122,7 @@ func (w *world) checkFlows(plan restriction.Plan, users, present, lifted []*held
 		case "":
 			sum.hosts.Add(1)
 		case operatorNamespace:
-			sum.spared.Add(1)
+			sum.exempt.Add(1)
 		default:
 			want = without.Verdict(flow)
 		}
@@ -182,7 +182,9 @@ func (w *world) checkTiers(plan restriction.Plan) error {
 // takenAway is the cluster as the plan says that pods are treated while it is restricted: without the policies that it
 // says stop, and without the default actions of their tiers. What it reports as bypasses stays where, by the oracle's
 // order, it is before the pass policy; and what is before must have been reported. It tells whether any is left.
-func (w *world) takenAway(plan restriction.Plan, restricted tiers.Cluster, sum *tally) (tiers.Cluster, bool, error) {
+func (w *world) takenAway(plan restriction.Plan, restricted tiers.Cluster, sum *caseCounts) (
+	tiers.Cluster, bool, error,
+) {
 	away, left := w.Cluster, false
 	away.Tiers, away.Policies = slices.Clone(away.Tiers), slices.Clone(away.Policies)
 	for _, t := range plan.Tiers {
@@ -286,7 +288,7 @@ func (w *world) settled(
 
 // countDefeated counts the flows of pods that bypasses decide: they would fare otherwise if no tier with a pass policy
 // had any policy.
-func (w *world) countDefeated(plan restriction.Plan, restricted *tiers.Evaluator, sum *tally) error {
+func (w *world) countDefeated(plan restriction.Plan, restricted *tiers.Evaluator, sum *caseCounts) error {
 	empty := w.Cluster
 	empty.Policies = slices.DeleteFunc(slices.Clone(empty.Policies), func(p tiers.Policy) bool {
 		return slices.ContainsFunc(plan.Tiers, func(t restriction.TierPlan) bool {
@@ -307,7 +309,7 @@ func (w *world) countDefeated(plan restriction.Plan, restricted *tiers.Evaluator
 	return nil
 }
 
-func (sum *tally) count(was, is tiers.Action) {
+func (sum *caseCounts) count(was, is tiers.Action) {
 	if was == is {
 		return
 	}
@@ -325,7 +327,7 @@ func shrunk(w *world, failure error) (*world, error) {
 		smaller := *w
 		smaller.TierMeta = maps.Clone(w.TierMeta)
 		change(&smaller)
-		err := smaller.check(&tally{})
+		err := smaller.check(&caseCounts{})
 		if err != nil {
 			w, failure = &smaller, err
 		}

@@ -100,7 +100,7 @@ type Endpoint struct {
 type Flow struct {
 	Endpoint  Endpoint
 	Direction Direction
-	// Peer is the other end; nil: nobody that the cluster knows.
+	// Peer is the other end; nil: an endpoint outside the cluster.
 	Peer *Endpoint
 	// Forwarded tells of a host endpoint's flow that it is not one of a local process.
 	Forwarded bool
@@ -335,8 +335,8 @@ func (e *Evaluator) labelsOf(endpoint *Endpoint) map[string]string {
 	return effectiveLabels(endpoint.Labels, endpoint.Namespace, e.namespaces[endpoint.Namespace])
 }
 
-// walk goes through the tiers. Pass: none of them decided. A tier counts if any of the policies in it applies to the
-// endpoint in this direction; if none of those then decides, the tier's default action does.
+// walk goes through the tiers. Pass: no tier decided. A tier counts if any of the policies in it applies to the
+// endpoint in this direction; if no such policy decides, the tier's default action does.
 func (e *Evaluator) walk(
 	direction Direction, endpoint, peer map[string]string, which func(*PolicySpec) bool, defaults bool,
 ) Action {

@@ -92,7 +92,7 @@ func TestVerdict(t *testing.T) {
 	custom, custom2 := tierNamed("custom", new(float64(10))), tierNamed("custom2", new(float64(20)))
 	defaultTier := tierNamed("default", new(float64(1_000_000)))
 	old, last := tiers.Dialect{NamespaceBreaksTies: true}, tiers.Dialect{TierWithoutOrderLast: true}
-	spared := func(selector, namespaceSelector string) tiers.Policy {
+	exempt := func(selector, namespaceSelector string) tiers.Policy {
 		return with(global("custom", "custom.pass", least,
 			pass), func(s *tiers.PolicySpec) { s.Selector, s.NamespaceSelector = selector, namespaceSelector })
 	}
@@ -385,9 +385,9 @@ func TestVerdict(t *testing.T) {
 			tiers.Dialect{},
 			from(in(web), host), allow,
 		},
-		"nobody known is no peer of a rule": {one(passing(custom),
+		"an unknown peer matches no rule": {one(passing(custom),
 			toWeb(deny, func(r *tiers.Rule) { r.Source.Selector = `all()` })), tiers.Dialect{}, in(web), allow},
-		"nobody known may be anybody": {
+		"an unknown peer may be any": {
 			one(passing(custom), toWeb(deny, func(*tiers.Rule) {})),
 			tiers.Dialect{},
 			in(web), deny,
@@ -491,33 +491,33 @@ func TestVerdict(t *testing.T) {
 		// One policy at the least order that passes everything neutralizes a tier, for pods, and its default action
 		// with it.
 		"neutralized: what it denied": {
-			one(custom, spared("all()", butShop), global("custom", "custom.a", none, deny)),
+			one(custom, exempt("all()", butShop), global("custom", "custom.a", none, deny)),
 			tiers.Dialect{},
 			in(db), allow,
 		},
 		"neutralized: what it allowed, the next denies": {
-			many([]tiers.Tier{custom, custom2}, spared("all()", butShop),
+			many([]tiers.Tier{custom, custom2}, exempt("all()", butShop),
 				global("custom", "custom.a", none, allow), global("custom2", "custom2.a", none, deny)),
 			tiers.Dialect{},
 			out(db), deny,
 		},
-		"neutralized: its default action": {one(custom, spared("all()", butShop),
+		"neutralized: its default action": {one(custom, exempt("all()", butShop),
 			global("custom", "custom.a", none)), tiers.Dialect{}, out(db), allow},
-		"neutralized: not for the namespace excepted": {one(custom, spared("all()", butShop),
+		"neutralized: not for the namespace excepted": {one(custom, exempt("all()", butShop),
 			global("custom", "custom.a", none, deny)), tiers.Dialect{}, in(web), deny},
-		"neutralized: not for hosts": {one(custom, spared("all()", butShop),
+		"neutralized: not for hosts": {one(custom, exempt("all()", butShop),
 			global("custom", "custom.a", none, allow)), tiers.Dialect{}, in(bare), allow},
 		"a selector of namespaces keeps hosts out: all()": {
 			one(custom,
-				spared("all()", `projectcalico.org/name != "shop"`), global("custom", "custom.a", none, allow)),
+				exempt("all()", `projectcalico.org/name != "shop"`), global("custom", "custom.a", none, allow)),
 			tiers.Dialect{},
 			in(bare), allow,
 		},
 		// This is why the operator's says has(): by itself != holds for hosts too, and passing a host endpoint's tier
 		// may lock it out.
-		"a selector of namespaces does not keep hosts out": {one(custom, spared("", `projectcalico.org/name != "shop"`),
+		"a selector of namespaces does not keep hosts out": {one(custom, exempt("", `projectcalico.org/name != "shop"`),
 			global("custom", "custom.a", none, allow)), tiers.Dialect{}, in(bare), deny},
-		"bypassed: the same order, a smaller name": {one(custom, spared("all()", butShop),
+		"bypassed: the same order, a smaller name": {one(custom, exempt("all()", butShop),
 			global("custom", "custom.a", least, deny)), tiers.Dialect{}, in(db), deny},
 	} {
 		t.Run(name, func(t *testing.T) {

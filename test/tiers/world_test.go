@@ -141,7 +141,7 @@ func (w *world) plan(present []*held, due bool) restriction.Plan {
 	return restriction.MakePlan(s, w.products(due), w.Caps)
 }
 
-// carriedOut are the policies once a plan has been carried out, by name, whoever's they were.
+// carriedOut are the policies once a plan has been carried out, by name, of any author.
 func carriedOut(plan restriction.Plan, present []*held) ([]*held, error) {
 	now := slices.Clone(present)
 	remove := func(name string) {

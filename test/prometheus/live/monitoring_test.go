@@ -131,7 +131,7 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 			Name:      "license-operator-metrics-scraper",
 		}}
 		request := &authenticationv1.TokenRequest{}
-		// Without a controller manager nobody fills in the Secret of config/prometheus.
+		// Without a controller manager, nothing fills in the Secret of config/prometheus.
 		Expect(k8sClient.SubResource("token").Create(ctx, scraper, request)).To(Succeed())
 		tokenFile = filepath.Join(plane.Dir(), "scraper-token")
 		Expect(os.WriteFile(tokenFile, []byte(request.Status.Token), 0o600)).To(Succeed())
@@ -343,7 +343,7 @@ var _ = Describe("License metrics and alerts", Ordered, func() {
 		Eventually(received.of("page")).Should(ContainElement("resolved LicenseExpired acme-mesh"))
 		Eventually(alertsAt(ctx, alertmanager, "LicenseExpired", mesh)).Should(BeEmpty())
 		Expect(received.of("page")()).NotTo(ContainElement(ContainSubstring("acme-database")),
-			"what is pending pages nobody")
+			"a pending alert is not sent")
 	})
 
 	It("has a runbook for each alert, and its commands run as written", func(ctx SpecContext) {

@@ -84,7 +84,7 @@ func TestStories(t *testing.T) {
 				"LicenseInGracePeriod acme-mesh warning": "2m pending, 3m firing, 10m resolved",
 			},
 		},
-		"an invalid key outlives the good one, and is mended": {
+		"an invalid key outlives the good one, and is fixed": {
 			subject: acme(key("2027", -100, 265, 14), invalid("2028")),
 			minutes: 40,
 			events: map[int]func(*world){
