@@ -40,6 +40,10 @@ type Clock struct {
 	// server is the last known time of the API server, at the elapsed time serverAt; zero if not known yet.
 	server   time.Time
 	serverAt time.Duration
+	// last is the last reading, and hasChanged whether one differed from the reading before since Watch last asked.
+	last       Sample
+	lastAgreed license.ClockAgreement
+	hasChanged bool
 }
 
 // New returns a Clock on source that does not know the API server's time yet.
@@ -49,16 +53,19 @@ func New(source Source) *Clock {
 
 // Read reads the clocks once.
 func (c *Clock) Read() license.ClockReading {
-	return c.reading(c.source())
-}
-
-func (c *Clock) reading(s Sample) license.ClockReading {
-	return license.ClockReading{Now: s.Wall, Agreement: c.agreement(s)}
-}
-
-func (c *Clock) agreement(s Sample) license.ClockAgreement {
+	s := c.source()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	agreement := c.agreement(s)
+	if c.last != (Sample{}) && (stepped(c.last, s) || agreement != c.lastAgreed) {
+		c.hasChanged = true
+	}
+	c.last, c.lastAgreed = s, agreement
+	return license.ClockReading{Now: s.Wall, Agreement: agreement}
+}
+
+// agreement compares the clocks; the caller holds mu.
+func (c *Clock) agreement(s Sample) license.ClockAgreement {
 	if c.server.IsZero() {
 		return license.ClocksUnknown
 	}

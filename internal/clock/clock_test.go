@@ -145,11 +145,31 @@ func TestWatch(t *testing.T) {
 		happens func(*machine, *clock.Clock)
 		want    int
 	}{
-		"nothing happens":                     {func(*machine, *clock.Clock) {}, 0},
-		"the clock is slewed":                 {func(m *machine, _ *clock.Clock) { m.step(400 * time.Millisecond) }, 0},
-		"the clock is set ahead":              {func(m *machine, _ *clock.Clock) { m.step(2 * time.Second) }, 1},
-		"the clock is set back":               {func(m *machine, _ *clock.Clock) { m.step(-time.Hour) }, 1},
-		"the API server tells its time":       {func(m *machine, c *clock.Clock) { c.ObserveServer(m.look().Wall) }, 1},
+		"nothing happens":               {func(*machine, *clock.Clock) {}, 0},
+		"the clock is slewed":           {func(m *machine, _ *clock.Clock) { m.step(400 * time.Millisecond) }, 0},
+		"the clock is set ahead":        {func(m *machine, _ *clock.Clock) { m.step(2 * time.Second) }, 1},
+		"the clock is set back":         {func(m *machine, _ *clock.Clock) { m.step(-time.Hour) }, 1},
+		"the API server tells its time": {func(m *machine, c *clock.Clock) { c.ObserveServer(m.look().Wall) }, 1},
+		"the clock is set ahead and back unseen": {func(m *machine, _ *clock.Clock) {
+			m.step(24 * time.Hour)
+			m.step(-24 * time.Hour)
+		}, 0},
+		"the clock is set ahead, read, and set back": {func(m *machine, c *clock.Clock) {
+			m.step(24 * time.Hour)
+			c.Read()
+			m.step(-24 * time.Hour)
+		}, 1},
+		"the clock is set ahead, read, set back, and read": {func(m *machine, c *clock.Clock) {
+			m.step(24 * time.Hour)
+			c.Read()
+			m.step(-24 * time.Hour)
+			c.Read()
+		}, 1},
+		"the API server is wrong for a moment": {func(m *machine, c *clock.Clock) {
+			c.ObserveServer(m.look().Wall.Add(-time.Hour))
+			c.Read()
+			c.ObserveServer(m.look().Wall)
+		}, 1},
 		"the process is held up for a minute": {func(m *machine, _ *clock.Clock) { m.pass(time.Minute) }, 0},
 		"the API server's clock is far behind": {func(m *machine,
 			c *clock.Clock,

@@ -13,26 +13,32 @@ import (
 const stepTolerance = 500 * time.Millisecond
 
 // Watch reads the clocks at every interval until ctx is done. It calls changed if the wall clock was stepped, or if its
-// agreement with the API server's clock changed. Timers do not notice a step: without Watch, what is due by the new
-// time would wait for the old time.
+// agreement with the API server's clock changed, be it between two readings of others only. Timers do not notice a
+// step: without Watch, what is due by the new time would wait for the old time.
 func (c *Clock) Watch(ctx context.Context, interval time.Duration, changed func()) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	last := c.source()
-	lastAgreement := c.agreement(last)
+	c.Read()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		now := c.source()
-		agreement := c.agreement(now)
-		if stepped(last, now) || agreement != lastAgreement {
+		if c.takeChange() {
 			changed()
 		}
-		last, lastAgreement = now, agreement
 	}
+}
+
+// takeChange reads the clocks, and reports whether they have changed since it was last called.
+func (c *Clock) takeChange() bool {
+	c.Read()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	changed := c.hasChanged
+	c.hasChanged = false
+	return changed
 }
 
 func stepped(from, to Sample) bool {

@@ -109,7 +109,7 @@ var _ = Describe("A restriction that is interrupted half-way", Ordered, func() {
 		manager.Kill()
 		manager = start()
 		Consistently(passed(ctx)).Should(Equal(tiers - 8))
-		Expect(ready(ctx, "mesh")(NewWithT(GinkgoT()))).To(Equal("ApplyFailed"))
+		Eventually(ready(ctx, "mesh")).Should(Equal("ApplyFailed"), "it is Applying until the operator has tried again")
 
 		By("taking the API server away, and bringing it back")
 		Expect(own.StopAPIServer()).To(Succeed())
