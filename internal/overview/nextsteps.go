@@ -238,8 +238,7 @@ func (a *adviser) firstToBegin(after time.Time) *api.LicenseKey {
 // renewal is a step to be done by getting a key.
 func (a *adviser) renewal(reason, message string) *Step {
 	return &Step{
-		Reason:  reason,
-		Message: message + " " + a.fromVendor("Get a license") + " To get what the vendor needs:",
+		Reason: reason, Message: message + " " + a.fromVendor("Get a license") + " To get what the vendor needs:",
 		Command: "kubectl license request " + a.product.Name,
 	}
 }

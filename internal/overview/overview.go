@@ -51,11 +51,10 @@ type Restriction struct {
 func Of(product *api.LicensedProduct, keys []api.LicenseKey, now time.Time) *Product {
 	status := &product.Status
 	s := &Product{
-		Name: product.Name, Vendor: product.Spec.Vendor, RenewalURL: product.Spec.RenewalURL,
-		State: status.State, ActiveLicenseKeyName: status.ActiveLicenseKeyName,
-		ExpiryTime: status.ExpiryTime, GraceEndTime: status.GraceEndTime, CoverageEndTime: status.CoverageEndTime,
-		Limits: status.Limits, Usage: status.Usage, Restriction: summarizeRestriction(status.Restriction),
-		Next: NextSteps(product, keys, now),
+		Name: product.Name, Vendor: product.Spec.Vendor, RenewalURL: product.Spec.RenewalURL, State: status.State,
+		ActiveLicenseKeyName: status.ActiveLicenseKeyName, ExpiryTime: status.ExpiryTime,
+		GraceEndTime: status.GraceEndTime, CoverageEndTime: status.CoverageEndTime, Limits: status.Limits,
+		Usage: status.Usage, Restriction: summarizeRestriction(status.Restriction), Next: NextSteps(product, keys, now),
 	}
 	if status.ExpiryTime != nil {
 		s.DaysLeft = new(WholeDays(now, status.ExpiryTime.Time))

@@ -9,8 +9,7 @@ import (
 
 // CompleteFlag offers fixed words for a flag; with none it only keeps the shell from offering files.
 func CompleteFlag(cmd *cobra.Command, flag string, words ...string) {
-	Must(cmd.RegisterFlagCompletionFunc(flag,
-		cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)))
+	Must(cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)))
 }
 
 // CompleteFiles offers files that end in one of the extensions.

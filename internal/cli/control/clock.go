@@ -34,11 +34,8 @@ func NewClockCommand(env command.Environment) *cobra.Command {
 func newClockResetCommand(env command.Environment) *cobra.Command {
 	o := &clockResetOptions{productRequest: newProductRequest(env)}
 	cmd := &cobra.Command{
-		Use:     "reset PRODUCT [flags]",
-		Short:   "Make the operator believe its clock again",
-		Long:    clockLong,
-		Example: clockExample,
-		RunE:    command.InSteps(o.complete, o.validate, o.run),
+		Use: "reset PRODUCT [flags]", Short: "Make the operator believe its clock again", Long: clockLong,
+		Example: clockExample, RunE: command.InSteps(o.complete, o.validate, o.run),
 	}
 	o.attach(cmd)
 	return cmd
@@ -51,8 +48,7 @@ func (o *clockResetOptions) complete(args []string) error {
 		return err
 	}
 	o.pending = fmt.Sprintf("The request stands: the operator acts upon it as soon as it can. Take it back with: "+
-		"kubectl annotate lprod %s %s-",
-		o.product, api.ClockResetAnnotation)
+		"kubectl annotate lprod %s %s-", o.product, api.ClockResetAnnotation)
 	return nil
 }
 
@@ -68,10 +64,8 @@ func (o *clockResetOptions) run(ctx context.Context) error {
 	if err := o.annotate(ctx, map[string]any{api.ClockResetAnnotation: o.request}); err != nil {
 		return err
 	}
-	after, err := o.await(ctx, func(product *api.LicensedProduct) bool {
-		return product.Status.LastHandledClockReset ==
-			o.request
-	})
+	after, err := o.await(ctx,
+		func(product *api.LicensedProduct) bool { return product.Status.LastHandledClockReset == o.request })
 	if err != nil {
 		return err
 	}

@@ -37,11 +37,8 @@ type pauseOptions struct {
 func NewPauseCommand(env command.Environment) *cobra.Command {
 	o := &pauseOptions{productRequest: newProductRequest(env)}
 	cmd := &cobra.Command{
-		Use:     "pause PRODUCT --for DURATION --reason TEXT [flags]",
-		Short:   "Put a product's restriction off for a while",
-		Long:    pauseLong,
-		Example: pauseExample,
-		RunE:    command.InSteps(o.complete, o.validate, o.run),
+		Use: "pause PRODUCT --for DURATION --reason TEXT [flags]", Short: "Put a product's restriction off for a while",
+		Long: pauseLong, Example: pauseExample, RunE: command.InSteps(o.complete, o.validate, o.run),
 	}
 	cmd.Flags().Var(&o.length, "for",
 		"how long, such as 72h or 3d (a day has 24 hours), at most "+text.Duration(restriction.MaxPause))
@@ -72,9 +69,8 @@ func (o *pauseOptions) validate() error {
 	case length == 0 && o.command.Flags().Changed("for"):
 		return command.UsageError(o.command, "--for 0s: want more than 0s")
 	case length > restriction.MaxPause:
-		return command.UsageError(o.command,
-			"--for %s: at most %s, since the operator ends a pause then; pause again before it is over", &o.length,
-			text.Duration(restriction.MaxPause))
+		return command.UsageError(o.command, "--for %s: at most %s, since the operator ends a pause then; pause again "+
+			"before it is over", &o.length, text.Duration(restriction.MaxPause))
 	case !utf8.ValidString(o.reason) || strings.ContainsFunc(o.reason, unicode.IsControl):
 		return command.UsageError(o.command, "--reason: want one line of text")
 	case utf8.RuneCountInString(o.reason) > restriction.MaxPauseReason:
@@ -90,9 +86,8 @@ func (o *pauseOptions) validate() error {
 // asked is the pause as the operator puts it into the status.
 func (o *pauseOptions) asked() api.RestrictionPause {
 	return api.RestrictionPause{
-		SinceTime: new(metav1.NewTime(o.begin)),
-		UntilTime: new(metav1.NewTime(o.begin.Add(time.Duration(o.length)))),
-		Reason:    o.reason,
+		SinceTime: new(metav1.NewTime(o.begin)), UntilTime: new(metav1.NewTime(o.begin.Add(time.Duration(o.length)))),
+		Reason: o.reason,
 	}
 }
 
@@ -148,9 +143,8 @@ func (o *pauseOptions) yetToBegin(product *api.LicensedProduct) error {
 		return nil
 	}
 	return command.FailWithHint("Compare this machine's clock with those of the cluster.\nThe pause stands. Take it "+
-		"back with: "+
-		"kubectl license resume "+o.product,
-		"the operator knows of the pause, which by its clock has yet to begin: it begins at %s", text.Time(o.begin))
+		"back with: kubectl license resume "+o.product, "the operator knows of the pause, which by its clock has yet "+
+		"to begin: it begins at %s", text.Time(o.begin))
 }
 
 func (o *pauseOptions) tell(before, after *api.LicensedProduct) error {
@@ -169,8 +163,7 @@ func (o *pauseOptions) tell(before, after *api.LicensedProduct) error {
 	switch due := now.EffectiveTime; {
 	case now.State == api.RestrictionNone:
 		term.Warnf(o.ErrOut, "nothing is restricted for %s, by its terms or by --max-restriction: the pause puts "+
-			"nothing "+
-			"off for now", o.product)
+			"nothing off for now", o.product)
 	case due != nil && !due.Time.Before(until):
 		term.Warnf(o.ErrOut, "the restriction of %s is due at %s, when the pause is over: it puts nothing off",
 			o.product, text.Time(due.Time))

@@ -25,11 +25,8 @@ type resumeOptions struct{ productRequest }
 func NewResumeCommand(env command.Environment) *cobra.Command {
 	o := &resumeOptions{productRequest: newProductRequest(env)}
 	cmd := &cobra.Command{
-		Use:     "resume PRODUCT [flags]",
-		Short:   "End the pause of a product's restriction",
-		Long:    resumeLong,
-		Example: resumeExample,
-		RunE:    command.InSteps(o.complete, o.validate, o.run),
+		Use: "resume PRODUCT [flags]", Short: "End the pause of a product's restriction", Long: resumeLong,
+		Example: resumeExample, RunE: command.InSteps(o.complete, o.validate, o.run),
 	}
 	o.attach(cmd)
 	return cmd

@@ -62,8 +62,7 @@ type issueOptions struct {
 // NewIssueCommand is kubectl license issue.
 func NewIssueCommand(env command.Environment) *cobra.Command {
 	o := &issueOptions{
-		Environment: env, grace: command.DurationFlag(defaultGrace),
-		expires: command.TimeFlag{ThroughDay: true},
+		Environment: env, grace: command.DurationFlag(defaultGrace), expires: command.TimeFlag{ThroughDay: true},
 	}
 	cmd := &cobra.Command{
 		Use: `issue --signer DIR --product NAME --customer NAME
@@ -216,26 +215,16 @@ func (o *issueOptions) validateAgainst(signer *token.Signer) error {
 		return nil
 	}
 	return command.FailWithHint("Choose an earlier end, a shorter --grace, or a newer signer: kubectl license signer "+
-		"create --ca "+
-		"DIR --out DIR",
-		"the license would outlive the certificate %s, which ends at %s: with --grace %s the last possible end is "+
-			"--expires %s",
-		first.Subject, text.Time(first.NotAfter), text.Duration(grace), text.Time(first.NotAfter.Add(-grace)))
+		"create --ca DIR --out DIR", "the license would outlive the certificate %s, which ends at %s: with --grace %s "+
+		"the last possible end is --expires %s", first.Subject, text.Time(first.NotAfter), text.Duration(grace),
+		text.Time(first.NotAfter.Add(-grace)))
 }
 
 func (o *issueOptions) claims(signer *token.Signer) *license.Claims {
 	return &license.Claims{
-		ID:          o.id,
-		Customer:    o.customer,
-		Issuer:      vendorOf(signer),
-		Audience:    []string{o.audience},
-		IssuedTime:  o.now,
-		NotBefore:   o.notBefore.Time,
-		Expiry:      o.expires.Time,
-		GracePeriod: time.Duration(o.grace),
-		Features:    o.features,
-		Limits:      o.limits,
-		ClusterUIDs: o.clusterUIDs,
+		ID: o.id, Customer: o.customer, Issuer: vendorOf(signer), Audience: []string{o.audience}, IssuedTime: o.now,
+		NotBefore: o.notBefore.Time, Expiry: o.expires.Time, GracePeriod: time.Duration(o.grace), Features: o.features,
+		Limits: o.limits, ClusterUIDs: o.clusterUIDs,
 	}
 }
 

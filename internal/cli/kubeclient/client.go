@@ -77,8 +77,7 @@ func NewFor(config *rest.Config) (client.WithWatch, error) {
 	log.SetLogger(logr.Discard())
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
-		clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme,
-		api.AddToScheme,
+		clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, api.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			return nil, err

@@ -20,14 +20,12 @@ const (
 
 // PodLabels are the labels of the operator's pods, whatever names they have.
 var PodLabels = client.MatchingLabels{
-	"app.kubernetes.io/name": "license-operator",
-	"control-plane":          "controller-manager",
+	"app.kubernetes.io/name": "license-operator", "control-plane": "controller-manager",
 }
 
 // AddNamespaceFlag is for commands that look for the operator itself.
 func AddNamespaceFlag(cmd *cobra.Command, namespace *string) {
-	cmd.Flags().StringVarP(namespace, "namespace", "n", DefaultNamespace,
-		"the `NAMESPACE` that the operator runs in")
+	cmd.Flags().StringVarP(namespace, "namespace", "n", DefaultNamespace, "the `NAMESPACE` that the operator runs in")
 	command.CompleteFlag(cmd, "namespace")
 }
 

@@ -59,8 +59,7 @@ func ReadyPods(ctx context.Context, reader client.Reader, namespace string) ([]P
 		return ready, nil
 	case len(waiting) == 0:
 		return nil, command.FailWithHint("Say which namespace it runs in with --namespace; kubectl get pods -A | grep "+
-			"license-operator may find it.",
-			"no pods of license-operator in namespace %s", namespace)
+			"license-operator may find it.", "no pods of license-operator in namespace %s", namespace)
 	default:
 		return nil, command.FailWithHint("Wait until one is ready, or see why none is: kubectl describe pods -n "+
 			text.ShellQuote(namespace),

@@ -60,9 +60,8 @@ func (o *options) fetch(ctx context.Context) (*received, error) {
 		return nil, o.withoutToken()
 	}
 	for i, pod := range pods {
-		operator := operatorClient(func(context.Context, string, string) (net.Conn, error) {
-			return operator.OpenTunnel(o.config, pod)
-		})
+		operator := operatorClient(
+			func(context.Context, string, string) (net.Conn, error) { return operator.OpenTunnel(o.config, pod) })
 		var received *received
 		received, err = o.askInTime(ctx, operator, end.Sub(o.Now())/time.Duration(len(pods)-i))
 		var silent *noAnswerError
@@ -78,9 +77,7 @@ func (o *options) fetch(ctx context.Context) (*received, error) {
 }
 
 // askInTime asks one of some pods, and leaves time for the others.
-func (o *options) askInTime(
-	ctx context.Context, operator *http.Client, share time.Duration,
-) (*received, error) {
+func (o *options) askInTime(ctx context.Context, operator *http.Client, share time.Duration) (*received, error) {
 	ctx, cancel := context.WithTimeout(ctx, share)
 	defer cancel()
 	return o.ask(ctx, operator)
@@ -204,7 +201,6 @@ func (o *options) receive(response *http.Response) (*received, error) {
 		body = readable.Bytes()
 	}
 	return &received{
-		body: body, document: document,
-		name: nameFor(response.Header.Get("Content-Disposition"), o.output),
+		body: body, document: document, name: nameFor(response.Header.Get("Content-Disposition"), o.output),
 	}, nil
 }

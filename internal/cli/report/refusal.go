@@ -75,7 +75,6 @@ func grantReport(words string) string {
 		subject, binding = "--serviceaccount="+text.ShellQuote(account), account
 	}
 	binding = manifest.ShortenName(manifest.NameOf("license-report-"+binding), manifest.MaxNameLength)
-	return fmt.Sprintf("A cluster administrator can grant it; it takes effect within half a minute:\n  kubectl "+
-		"create clusterrolebinding %s --clusterrole=%s %s",
-		binding, readerRole, subject)
+	return fmt.Sprintf("A cluster administrator can grant it; it takes effect within half a minute:\n  kubectl create "+
+		"clusterrolebinding %s --clusterrole=%s %s", binding, readerRole, subject)
 }

@@ -143,9 +143,8 @@ func (o *options) completeIdentity() error {
 	}
 	switch {
 	case kubeclient.Impersonates(o.config):
-		return command.FailWithHint("Leave out --as, or as: of the kubeconfig's user; or use a kubeconfig of whom "+
-			"you want to be.",
-			"who you want to be taken for does not reach the operator, which knows you by a token alone")
+		return command.FailWithHint("Leave out --as, or as: of the kubeconfig's user; or use a kubeconfig of whom you "+
+			"want to be.", "who you want to be taken for does not reach the operator, which knows you by a token alone")
 	case !rest.IsConfigTransportTLS(*o.config) && !kubeclient.IsLoopback(o.config.Host):
 		return command.FailWithHint("Use an https:// address of the API server.",
 			"%s is not a secure connection: the token could be read in transit", o.config.Host)
@@ -188,9 +187,8 @@ func (o *options) completeFile() error {
 // withoutToken is for those who have other credentials.
 func (o *options) withoutToken() error {
 	return command.FailWithHint(o.howToGetToken(), "the operator wants a bearer token, and the kubeconfig has none "+
-		"for you: a "+
-		"client certificate is for the API server alone, "+
-		"and its proxy strips credentials from what it passes on")
+		"for you: a client certificate is for the API server alone, and its proxy strips credentials from what it "+
+		"passes on")
 }
 
 // howToGetToken are the commands that make a token which is good for the report alone, for the same cluster and the
@@ -259,10 +257,8 @@ func (o *options) write(received *received) error {
 		return command.FailWithHint("Name the file: --out "+text.ShellQuote(filepath.Join(o.folder,
 			"report."+o.output)), "the operator does not say what to call the report")
 	}
-	if err := files.WriteNew(o.folder, files.File{
-		Name: file, Data: received.body,
-		Mode: files.ModePrivate,
-	}); err != nil {
+	if err := files.WriteNew(o.folder,
+		files.File{Name: file, Data: received.body, Mode: files.ModePrivate}); err != nil {
 		return command.FailWithHint("Name a file that can be written with --out, or leave it out for the standard "+
 			"output.", "cannot write the report: %v", err)
 	}
@@ -284,8 +280,7 @@ func (o *options) tell(path string, document *document) {
 		"vendor yourself.\n", text.Printable(path), about)
 	if len(document.Products) > 1 {
 		term.Warnf(o.ErrOut, "it has the contracts of several products, and a vendor should not see another's: "+
-			"--product "+
-			"NAME makes one for each")
+			"--product NAME makes one for each")
 	}
 }
 

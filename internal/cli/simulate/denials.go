@@ -69,8 +69,7 @@ func defaultDenials(c *cluster, sparedNamespace string) []defaultDenial {
 func denialOfKubernetes(policy *networkingv1.NetworkPolicy) defaultDenial {
 	denial := defaultDenial{
 		Namespace: policy.Namespace, APIVersion: networkingv1.SchemeGroupVersion.String(), Kind: kindNetworkPolicy,
-		Name: policy.Name,
-		Pods: podsOfKubernetes(&policy.Spec.PodSelector),
+		Name: policy.Name, Pods: podsOfKubernetes(&policy.Spec.PodSelector),
 	}
 	types := policy.Spec.PolicyTypes
 	if len(types) == 0 {

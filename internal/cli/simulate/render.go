@@ -173,9 +173,8 @@ func (r *simulatedRestriction) effectText() string {
 	}
 	var parts []string
 	if stopping > 0 {
-		parts = append(parts, fmt.Sprintf("%s not applied to pods (%s, %s)",
-			text.Count(stopping, "policy", "policies"), text.Count(opens, "opens", "open"),
-			text.Count(closes, "closes", "close")))
+		parts = append(parts, fmt.Sprintf("%s not applied to pods (%s, %s)", text.Count(stopping, "policy", "policies"),
+			text.Count(opens, "opens", "open"), text.Count(closes, "closes", "close")))
 	}
 	if frozen > 0 {
 		parts = append(parts, text.Count(frozen, "policy", "policies")+" applied, and not to be changed")
@@ -237,10 +236,8 @@ func (n *renderer) sections() []section {
 			continue
 		}
 		for _, tier := range p.Restriction.Tiers {
-			known := slices.IndexFunc(observed, func(s section) bool {
-				return s.Name == tier.Name &&
-					s.Mode == tier.Mode
-			})
+			known := slices.IndexFunc(observed,
+				func(s section) bool { return s.Name == tier.Name && s.Mode == tier.Mode })
 			if known < 0 {
 				observed = append(observed,
 					section{simulatedTier: simulatedTier{affectedTier: tier, Products: []string{p.Name}}})

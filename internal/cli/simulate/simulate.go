@@ -36,11 +36,8 @@ type options struct {
 func NewCommand(env command.Environment) *cobra.Command {
 	o := &options{Environment: env, connection: kubeclient.NewFlags()}
 	cmd := &cobra.Command{
-		Use:               "simulate [PRODUCT] [flags]",
-		Short:             "Show what a restriction will do, to which policies, and when",
-		Long:              long,
-		Example:           example,
-		Args:              command.AtMostOneArgument("PRODUCT"),
+		Use: "simulate [PRODUCT] [flags]", Short: "Show what a restriction will do, to which policies, and when",
+		Long: long, Example: example, Args: command.AtMostOneArgument("PRODUCT"),
 		RunE:              command.InSteps(o.complete, o.validate, o.run),
 		ValidArgsFunction: kubeclient.CompleteProduct(o.connection),
 	}

@@ -244,8 +244,7 @@ func (s *simulator) plan() restriction.Plan {
 	}
 	for i := range s.cluster.globalPolicies {
 		seen.Policies = append(seen.Policies,
-			calico.PolicyOf(calico.GlobalNetworkPolicy, &s.cluster.globalPolicies[i],
-				s.caps.OperatorNamespace))
+			calico.PolicyOf(calico.GlobalNetworkPolicy, &s.cluster.globalPolicies[i], s.caps.OperatorNamespace))
 	}
 	for i := range s.cluster.policies {
 		seen.Policies = append(seen.Policies,
@@ -266,8 +265,7 @@ func (s *simulator) noteProduct(c *timeline.Timeline) {
 			"a moment", product.Name)
 	}
 	if _, err := restriction.TierSelectorOf(product); err != nil {
-		s.notef("LicensedProduct %s has an invalid tierSelector, which selects nothing: %v", product.Name,
-			err)
+		s.notef("LicensedProduct %s has an invalid tierSelector, which selects nothing: %v", product.Name, err)
 	}
 	if _, err := restriction.PauseOf(product); err != nil {
 		s.notef("LicensedProduct %s: %v", product.Name, err)
@@ -276,8 +274,7 @@ func (s *simulator) noteProduct(c *timeline.Timeline) {
 	switch {
 	case c.Evaluation.Time.SkewReason == api.ReasonBehindMark:
 		s.notef("time never runs backwards: for LicensedProduct %s it is %s already, its timeMark (kubectl license "+
-			"clock reset, if that is wrong)",
-			product.Name, text.Time(c.Evaluation.Time.Now))
+			"clock reset, if that is wrong)", product.Name, text.Time(c.Evaluation.Time.Now))
 	case skewed != nil && skewed.Status == metav1.ConditionTrue && skewed.Reason == api.ReasonNodeClock:
 		s.notef("the clocks disagree, and while they do no restriction starts: that they are corrected by then is "+
 			"assumed of LicensedProduct %s", product.Name)
@@ -287,10 +284,9 @@ func (s *simulator) noteProduct(c *timeline.Timeline) {
 func (s *simulator) product(c *timeline.Timeline, plan *restriction.ProductPlan) simulatedProduct {
 	e := &c.Evaluation
 	r := simulatedRestriction{
-		State: c.State, Reason: c.Reason, InForce: plan.InForce,
-		AskedMode: c.Planned.Mode, Mode: plan.Mode, ModeReason: plan.ModeReason,
-		EffectiveTime: timeline.Instant(e.EffectiveTime),
-		Tiers:         make([]affectedTier, 0, len(plan.Affects)),
+		State: c.State, Reason: c.Reason, InForce: plan.InForce, AskedMode: c.Planned.Mode, Mode: plan.Mode,
+		ModeReason: plan.ModeReason, EffectiveTime: timeline.Instant(e.EffectiveTime),
+		Tiers: make([]affectedTier, 0, len(plan.Affects)),
 	}
 	if plan.InForce {
 		r.SinceTime = timeline.Instant(c.Planned.Since)
@@ -312,8 +308,7 @@ func (s *simulator) product(c *timeline.Timeline, plan *restriction.ProductPlan)
 func (s *simulator) affected(effect *restriction.TierEffect) affectedTier {
 	tier := affectedTier{
 		Name: effect.Tier, Mode: effect.Mode, ModeReason: effect.ModeReason,
-		DefaultAction: s.defaultAction(effect.Tier),
-		Policies:      make([]affectedPolicy, 0, len(effect.Policies)),
+		DefaultAction: s.defaultAction(effect.Tier), Policies: make([]affectedPolicy, 0, len(effect.Policies)),
 	}
 	opens, closes := refSet(effect.Opens()), refSet(effect.Closes())
 	for _, policy := range effect.Policies {

@@ -39,11 +39,8 @@ type keysOptions struct {
 func NewKeysCommand(env command.Environment) *cobra.Command {
 	o := &keysOptions{Environment: env, connection: kubeclient.NewFlags()}
 	cmd := &cobra.Command{
-		Use:               "keys [PRODUCT] [flags]",
-		Short:             "Show every license key with its state, and why it counts or not",
-		Long:              keysLong,
-		Example:           keysExample,
-		Args:              command.AtMostOneArgument("PRODUCT"),
+		Use: "keys [PRODUCT] [flags]", Short: "Show every license key with its state, and why it counts or not",
+		Long: keysLong, Example: keysExample, Args: command.AtMostOneArgument("PRODUCT"),
 		RunE:              command.InSteps(o.complete, o.validate, o.run),
 		ValidArgsFunction: kubeclient.CompleteProduct(o.connection),
 	}
@@ -148,11 +145,10 @@ func summarizeKey(key *api.LicenseKey) keySummary {
 	status := &key.Status
 	s := keySummary{
 		Name: key.Name, ProductName: key.Spec.ProductName, State: status.State,
-		Active:   meta.IsStatusConditionTrue(status.Conditions, api.ConditionActive),
-		Customer: status.Customer, LicenseID: status.LicenseID,
-		IssuedTime: status.IssuedTime, NotBeforeTime: status.NotBeforeTime, ExpiryTime: status.ExpiryTime,
-		GraceEndTime: status.GraceEndTime,
-		Features:     status.Features, Limits: status.Limits,
+		Active: meta.IsStatusConditionTrue(status.Conditions, api.ConditionActive), Customer: status.Customer,
+		LicenseID: status.LicenseID, IssuedTime: status.IssuedTime, NotBeforeTime: status.NotBeforeTime,
+		ExpiryTime: status.ExpiryTime, GraceEndTime: status.GraceEndTime, Features: status.Features,
+		Limits: status.Limits,
 	}
 	if decides := decidingCondition(status.Conditions); decides != nil {
 		s.Reason, s.Message = decides.Reason, decides.Message

@@ -43,11 +43,8 @@ type options struct {
 func NewCommand(env command.Environment) *cobra.Command {
 	o := &options{Environment: env, connection: kubeclient.NewFlags()}
 	cmd := &cobra.Command{
-		Use:               "status [PRODUCT] [flags]",
-		Short:             "Show how the licenses stand, and what to do next",
-		Long:              statusLong,
-		Example:           statusExample,
-		Args:              command.AtMostOneArgument("PRODUCT"),
+		Use: "status [PRODUCT] [flags]", Short: "Show how the licenses stand, and what to do next", Long: statusLong,
+		Example: statusExample, Args: command.AtMostOneArgument("PRODUCT"),
 		RunE:              command.InSteps(o.complete, o.validate, o.run),
 		ValidArgsFunction: kubeclient.CompleteProduct(o.connection),
 	}
@@ -186,8 +183,7 @@ func (o *options) follow(ctx context.Context) error {
 	ctx, stop := wait.Interruptible(ctx)
 	defer stop()
 	w := &productWatch{
-		client: o.client, product: o.product, warnings: o.ErrOut, retry: time.Second,
-		show: o.newPrinter(),
+		client: o.client, product: o.product, warnings: o.ErrOut, retry: time.Second, show: o.newPrinter(),
 	}
 	err := w.run(ctx)
 	if ctx.Err() != nil {

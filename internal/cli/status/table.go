@@ -87,8 +87,7 @@ func daysLeft(status *api.LicensedProductStatus, thresholds api.AlertsSpec, now 
 	switch {
 	case status.State == api.LicensedProductValid && status.ExpiryTime != nil:
 		return term.Cell{
-			Text:  daysText(now, status.ExpiryTime.Time),
-			Color: colorUntil(status.CoverageEndTime, thresholds, now),
+			Text: daysText(now, status.ExpiryTime.Time), Color: colorUntil(status.CoverageEndTime, thresholds, now),
 		}
 	case status.State == api.LicensedProductGracePeriod && status.GraceEndTime != nil:
 		return term.Cell{
