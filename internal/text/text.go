@@ -125,3 +125,24 @@ func Count[N Integer](count N, one, many string) string {
 	}
 	return fmt.Sprintf("%d %s", count, many)
 }
+
+// PrintableList is printable for several texts, and a dash for none.
+func PrintableList(texts []string, none string) string {
+	if len(texts) == 0 {
+		return none
+	}
+	safe := make([]string, len(texts))
+	for i, text := range texts {
+		safe[i] = Printable(text)
+	}
+	return strings.Join(safe, ", ")
+}
+
+// ShellQuote quotes a word for a shell where it needs that.
+func ShellQuote(word string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+,="
+	if word != "" && strings.Trim(word, plain) == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

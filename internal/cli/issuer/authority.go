@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/license-operator/license-operator/internal/cli/command"
 	"github.com/license-operator/license-operator/internal/cli/files"
+	"github.com/license-operator/license-operator/internal/cli/manifest"
 	"github.com/license-operator/license-operator/internal/cli/term"
 	"github.com/license-operator/license-operator/internal/token"
 )
@@ -111,3 +113,20 @@ func cannotWrite(err error) error {
 
 // defaultSignerName tells signers apart by the day they were made. The certificate names the vendor besides.
 func defaultSignerName(now time.Time) string { return "License Signer " + now.Format(time.DateOnly) }
+
+// randomAlphabet is Crockford's base 32 in lower case: no letter that can be taken for a digit.
+const randomAlphabet = "0123456789abcdefghjkmnpqrstvwxyz"
+
+// newLicenseID is an ID that people can read out and sort by date: the product, the date, and 40 random bits.
+func newLicenseID(product string, now time.Time, random io.Reader) (string, error) {
+	const length = 8
+	bits := make([]byte, length)
+	if _, err := io.ReadFull(random, bits); err != nil {
+		return "", fmt.Errorf("cannot read random numbers: %w", err)
+	}
+	for i := range bits {
+		bits[i] = randomAlphabet[int(bits[i])%len(randomAlphabet)]
+	}
+	suffix := now.Format("-20060102-") + string(bits)
+	return manifest.ShortenName(product, manifest.MaxNameLength-len(suffix)) + suffix, nil
+}

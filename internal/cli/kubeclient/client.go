@@ -5,12 +5,16 @@
 package kubeclient
 
 import (
+	"context"
 	"io"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -88,4 +92,36 @@ func NewFor(config *rest.Config) (client.WithWatch, error) {
 		return nil, Unreachable(err)
 	}
 	return created, nil
+}
+
+// Our own resources, as kubectl and permissions name them.
+const (
+	Products = "licensedproducts.license-operator.io"
+	Keys     = "licensekeys.license-operator.io"
+)
+
+// ProductReference is what kubectl calls a product with -o name.
+func ProductReference(name string) string {
+	return "licensedproduct." + api.GroupVersion.Group + "/" + name
+}
+
+// KeyReference is what kubectl calls a key with -o name.
+func KeyReference(name string) string {
+	return "licensekey." + api.GroupVersion.Group + "/" + name
+}
+
+// ClusterUID is what tokens name clusters by: the uid of the namespace kube-system. That somebody may not read it is
+// told as it is: callers can do without.
+func ClusterUID(ctx context.Context, reader client.Reader) (string, error) {
+	namespace := &metav1.PartialObjectMetadata{}
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	err := reader.Get(ctx, client.ObjectKey{Name: metav1.NamespaceSystem}, namespace)
+	switch {
+	case apierrors.IsUnauthorized(err):
+		return "", NotLoggedIn(err)
+	case err != nil && !apierrors.IsForbidden(err):
+		return "", command.FailWithHint("Check the connection with: kubectl get namespace "+metav1.NamespaceSystem,
+			"cannot read the cluster's uid: %v", err)
+	}
+	return string(namespace.UID), err
 }

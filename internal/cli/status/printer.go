@@ -13,6 +13,7 @@ import (
 	"github.com/license-operator/license-operator/internal/cli/output"
 	"github.com/license-operator/license-operator/internal/cli/term"
 	"github.com/license-operator/license-operator/internal/overview"
+	"github.com/license-operator/license-operator/internal/text"
 )
 
 // newPrinter is how the output format shows products that change.
@@ -124,4 +125,30 @@ func (p *rowPrinter) row(name string, row []term.Cell) error {
 		return nil
 	}
 	return p.table.WriteRow(p.screen, row)
+}
+
+// writeNextSteps prints what is to be done, where something is.
+func writeNextSteps(out term.Screen, summaries []*overview.Product) error {
+	width := term.TextWidth
+	if out.Width > 0 {
+		width = min(width, out.Width)
+	}
+	head := "\nWhat to do next:\n"
+	for _, summary := range summaries {
+		if len(summary.Next) == 0 {
+			continue
+		}
+		words := head + "\n" + text.Printable(summary.Name) + ":\n"
+		head = ""
+		for _, next := range summary.Next {
+			words += term.WrapTo(width, text.Printable(next.Message), "- ", "  ") + "\n"
+			if next.Command != "" {
+				words += "    " + text.Printable(next.Command) + "\n"
+			}
+		}
+		if _, err := fmt.Fprint(out, words); err != nil {
+			return err
+		}
+	}
+	return nil
 }

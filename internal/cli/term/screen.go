@@ -5,10 +5,14 @@
 package term
 
 import (
+	"fmt"
 	"io"
 	"os"
 
 	"golang.org/x/term"
+
+	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/text"
 )
 
 // Screen is what a command writes its text to: a terminal with its width, or a file or pipe, which is as wide as it
@@ -40,4 +44,45 @@ func NewScreen(out io.Writer) Screen {
 func IsTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// Colors by what they mean, as terminals have them (ECMA-48, SGR).
+const (
+	ColorNone    Color = ""
+	ColorGood    Color = "\x1b[32m"
+	ColorWarning Color = "\x1b[33m"
+	ColorBad     Color = "\x1b[31m"
+	colorEnd           = "\x1b[0m"
+)
+
+// Color is how good or bad a text is.
+type Color string
+
+// Paint gives a text a color, where there are any.
+func (s Screen) Paint(text string, as Color) string {
+	if !s.Colored || as == ColorNone || text == "" {
+		return text
+	}
+	return string(as) + text + colorEnd
+}
+
+// Warnf tells of something that is no error.
+func Warnf(out io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(out, "warning: %s\n", text.Printable(fmt.Sprintf(format, args...)))
+}
+
+// StateColors are the colors of products' states.
+var StateColors = map[api.LicensedProductState]Color{
+	api.LicensedProductValid:       ColorGood,
+	api.LicensedProductGracePeriod: ColorWarning,
+	api.LicensedProductExpired:     ColorBad,
+	api.LicensedProductUnlicensed:  ColorBad,
+}
+
+// KeyStateColors are the colors of keys' states.
+var KeyStateColors = map[api.LicenseKeyState]Color{
+	api.LicenseKeyValid:       ColorGood,
+	api.LicenseKeyGracePeriod: ColorWarning,
+	api.LicenseKeyExpired:     ColorBad,
+	api.LicenseKeyInvalid:     ColorBad,
 }

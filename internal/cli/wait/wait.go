@@ -11,8 +11,11 @@ import (
 	"os/signal"
 	"time"
 
+	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/license-operator/license-operator/internal/cli/command"
 )
 
 // interval is how often things are read while the operator is awaited. A watch would need another permission for
@@ -69,4 +72,19 @@ func final(err error) error {
 // Interruptible has Ctrl-C end the waiting from here on, so that what remains can be said.
 func Interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(ctx, os.Interrupt)
+}
+
+// AddTimeoutFlag is for commands that wait for the operator.
+func AddTimeoutFlag(cmd *cobra.Command, timeout *time.Duration) {
+	cmd.Flags().DurationVar(timeout, "timeout", 30*time.Second,
+		"how long to wait for the operator: a `DURATION` such as 2m")
+	command.CompleteFlag(cmd, "timeout", "30s", "2m")
+}
+
+// CheckTimeout refuses a time that is over before it begins.
+func CheckTimeout(cmd *cobra.Command, timeout time.Duration) error {
+	if timeout <= 0 {
+		return command.UsageError(cmd, "--timeout %s: want more than 0s", timeout)
+	}
+	return nil
 }
