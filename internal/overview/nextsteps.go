@@ -20,7 +20,7 @@ import (
 	"github.com/license-operator/license-operator/internal/usage"
 )
 
-// Reasons of next steps. They are an interface, as status -o json prints them.
+// Reasons of next steps. They are an interface: status -o json prints them.
 const (
 	StepStatusOutdated      = "StatusOutdated"
 	StepTermsNotAccepted    = "TermsNotAccepted"
@@ -40,43 +40,38 @@ const (
 	StepAlertsNotReady      = "AlertsNotReady"
 )
 
-// Bounds of what is told, whatever an object holds.
 const (
-	maxNamedKeys = 3
-	maxQuoted    = 400
+	// maxNamedKeys limits the keys that are listed, and maxQuoted quoted messages, in characters.
+	maxNamedKeys, maxQuoted = 3, 400
+
+	// staleAfter is how long after a boundary the status must show it. The operator needs a second, but clocks differ.
+	staleAfter = time.Minute
+
+	doctor = "kubectl license doctor"
 )
 
-// staleAfter is how much later than a boundary a status that does not know of it is called old. The operator takes a
-// second; clocks differ by more.
-const staleAfter = time.Minute
-
-// Step is something that is to be done about a product. Its JSON form is an interface.
+// Step is something to do about a product. Its JSON form is an interface.
 type Step struct {
 	Reason  string `json:"reason"`
 	Message string `json:"message"`
-	// Command is what helps, if a command does.
+	// Command that helps; empty: none.
 	Command string `json:"command,omitempty"`
 }
 
-// adviser finds what is to be done about one product. It goes by what the status says: what it adds are distances in
-// time, and thresholds.
+// adviser finds what to do about one product. It uses the status, the time, and the thresholds of the alerts.
 type adviser struct {
-	product *api.LicensedProduct
-	// keys are the product's own.
-	keys       []api.LicenseKey
+	product    *api.LicensedProduct
+	keys       []api.LicenseKey // of the product
 	now        time.Time
 	thresholds api.AlertsSpec
 }
 
-// NextSteps are what is to be done about a product, what casts doubt on the rest first; none: all is well. What is
-// about time and limits comes when the product's alerts come.
+// NextSteps returns what to do about a product; empty: nothing. Problems that make the rest doubtful come first. It uses
+// the thresholds of the product's alerts.
 func NextSteps(product *api.LicensedProduct, keys []api.LicenseKey, now time.Time) []Step {
 	a := &adviser{product: product, now: now, thresholds: alerting.Thresholds(product)}
-	for i := range keys {
-		if keys[i].Spec.ProductName == product.Name {
-			a.keys = append(a.keys, keys[i])
-		}
-	}
+	a.keys = slices.DeleteFunc(slices.Clone(keys),
+		func(key api.LicenseKey) bool { return key.Spec.ProductName != product.Name })
 	steps := []Step{}
 	for _, find := range []func() *Step{
 		a.outdated, a.terms, a.clock, a.license, a.invalidKeys, a.exceeded, a.nearLimit, a.restriction,
@@ -89,43 +84,38 @@ func NextSteps(product *api.LicensedProduct, keys []api.LicenseKey, now time.Tim
 	return steps
 }
 
-// failing is a condition of the product that has this status; nil: it has not.
-func (a *adviser) failing(conditionType string, status metav1.ConditionStatus) *metav1.Condition {
-	condition := meta.FindStatusCondition(a.product.Status.Conditions, conditionType)
+// conditionWith returns a condition of the product if it has this status; nil otherwise.
+func conditionWith(product *api.LicensedProduct, name string, status metav1.ConditionStatus) *metav1.Condition {
+	condition := meta.FindStatusCondition(product.Status.Conditions, name)
 	if condition == nil || condition.Status != status {
 		return nil
 	}
 	return condition
 }
 
-// as is a condition's message as a step.
-func (a *adviser) as(reason string, condition *metav1.Condition, command string) *Step {
-	return &Step{Reason: reason, Message: text.TruncateRunes(condition.Message, maxQuoted), Command: command}
+// stepOf returns a step with the message of a condition; nil without one.
+func stepOf(reason string, condition *metav1.Condition, command string) *Step {
+	if condition == nil {
+		return nil
+	}
+	return &Step{reason, text.TruncateRunes(condition.Message, maxQuoted), command}
 }
-
-func (a *adviser) describe() string { return "kubectl describe lprod " + a.product.Name }
 
 func (a *adviser) outdated() *Step {
 	status := &a.product.Status
 	if status.State == "" || status.ObservedGeneration < a.product.Generation {
-		return &Step{
-			Reason: StepStatusOutdated, Command: "kubectl license doctor",
-			Message: "The operator has not reconciled this product yet, so its status is out of date. If the " +
-				"operator runs, it does so within seconds.",
-		}
+		return &Step{StepStatusOutdated, "The operator has not reconciled this product yet, so its status is out of date. " +
+			"If the operator runs, it does so within seconds.", doctor}
 	}
 	boundary, what := a.missed()
-	if boundary == nil || a.failing(api.ConditionClockSkewed, metav1.ConditionTrue) != nil {
+	if boundary == nil || conditionWith(a.product, api.ConditionClockSkewed, metav1.ConditionTrue) != nil {
 		return nil
 	}
-	return &Step{
-		Reason: StepStatusOutdated, Command: "kubectl license doctor",
-		Message: fmt.Sprintf("By this machine's clock %s at %s, but the status does not show it: the operator is "+
-			"not running, or a clock is wrong.", what, a.at(boundary)),
-	}
+	return &Step{StepStatusOutdated, fmt.Sprintf("By this machine's clock %s at %s, but the status does not show it: "+
+		"the operator is not running, or a clock is wrong.", what, a.at(boundary)), doctor}
 }
 
-// missed is a boundary that the status should know of and does not, and what was to happen then; nil: there is none.
+// missed returns a boundary in the past that the status does not show, and what should have happened then; nil: none.
 func (a *adviser) missed() (boundary *metav1.Time, what string) {
 	isMissed := func(t *metav1.Time) bool { return t != nil && !a.now.Before(t.Add(staleAfter)) }
 	status := &a.product.Status
@@ -142,17 +132,12 @@ func (a *adviser) missed() (boundary *metav1.Time, what string) {
 }
 
 func (a *adviser) terms() *Step {
-	if ready := a.failing(api.ConditionReady, metav1.ConditionFalse); ready != nil {
-		return a.as(StepTermsNotAccepted, ready, a.describe())
-	}
-	return nil
+	return stepOf(StepTermsNotAccepted, conditionWith(a.product, api.ConditionReady, metav1.ConditionFalse),
+		"kubectl describe lprod "+a.product.Name)
 }
 
 func (a *adviser) clock() *Step {
-	if skewed := a.failing(api.ConditionClockSkewed, metav1.ConditionTrue); skewed != nil {
-		return a.as(StepClockSkewed, skewed, "kubectl license doctor")
-	}
-	return nil
+	return stepOf(StepClockSkewed, conditionWith(a.product, api.ConditionClockSkewed, metav1.ConditionTrue), doctor)
 }
 
 func (a *adviser) license() *Step {
@@ -164,7 +149,7 @@ func (a *adviser) license() *Step {
 		return a.renewal(StepExpired, fmt.Sprintf("The license expired at %s, and its grace period ended at %s.%s",
 			a.at(status.ExpiryTime), a.at(status.GraceEndTime), a.staged()))
 	case api.LicensedProductGracePeriod:
-		// However long the grace period is, it is no license: only a renewal that will do for a while is.
+		// Even a long grace period is not a license: only a renewal that does not end soon is.
 		if a.isRenewed() && !a.endsSoon() {
 			return nil
 		}
@@ -182,7 +167,7 @@ func (a *adviser) license() *Step {
 	}
 }
 
-// at is an instant of the status with its distance.
+// at is a time of the status with its distance.
 func (a *adviser) at(t *metav1.Time) string {
 	if t == nil {
 		return "an unknown time"
@@ -190,18 +175,17 @@ func (a *adviser) at(t *metav1.Time) string {
 	return text.TimeAway(a.now, t.Time)
 }
 
-// endsSoon tells whether all that the keys cover, renewals that are applied already included, ends so soon that alerts
-// say so.
+// endsSoon tells whether the coverage of all keys, including renewals, ends so soon that there is an alert.
 func (a *adviser) endsSoon() bool {
 	return IsWithin(a.product.Status.CoverageEndTime, a.thresholds.ExpiryWarningDays, a.now)
 }
 
-// isRenewed tells whether other keys cover the product for longer than the active one.
+// isRenewed tells whether other keys cover the product longer than the active key.
 func (a *adviser) isRenewed() bool {
 	return a.product.Status.GraceEndTime.Before(a.product.Status.CoverageEndTime)
 }
 
-// further tells of such keys.
+// further is a sentence about these keys; empty without them.
 func (a *adviser) further() string {
 	if !a.isRenewed() {
 		return ""
@@ -209,7 +193,7 @@ func (a *adviser) further() string {
 	return fmt.Sprintf(" Other keys cover the product from then to %s.", a.at(a.product.Status.CoverageEndTime))
 }
 
-// staged tells of the first key to begin.
+// staged is a sentence about the first key that begins in the future; empty without one.
 func (a *adviser) staged() string {
 	first := a.firstToBegin(a.now)
 	if first == nil {
@@ -218,8 +202,7 @@ func (a *adviser) staged() string {
 	return fmt.Sprintf(" LicenseKey %s begins at %s.", first.Name, a.at(first.Status.NotBeforeTime))
 }
 
-// firstToBegin is the first of the keys to begin after an instant that had not begun when the operator last looked;
-// nil: there is none.
+// firstToBegin returns the key that begins first after a time, of those that are NotYetValid in their status; nil: none.
 func (a *adviser) firstToBegin(after time.Time) *api.LicenseKey {
 	var first *api.LicenseKey
 	for i := range a.keys {
@@ -235,15 +218,13 @@ func (a *adviser) firstToBegin(after time.Time) *api.LicenseKey {
 	return first
 }
 
-// renewal is a step to be done by getting a key.
+// renewal is a step that needs a new key.
 func (a *adviser) renewal(reason, message string) *Step {
-	return &Step{
-		Reason: reason, Message: message + " " + a.fromVendor("Get a license") + " To get what the vendor needs:",
-		Command: "kubectl license request " + a.product.Name,
-	}
+	return &Step{reason, message + " " + a.fromVendor("Get a license") + " To get what the vendor needs:",
+		"kubectl license request " + a.product.Name}
 }
 
-// fromVendor says where to go for something.
+// fromVendor says where to get something.
 func (a *adviser) fromVendor(what string) string {
 	return license.FromVendor(what, a.product.Spec.Vendor, a.product.Spec.RenewalURL) + "."
 }
@@ -269,10 +250,7 @@ func (a *adviser) invalidKeys() *Step {
 		message = fmt.Sprintf("%d keys are invalid and have no effect: %s. Correct them, or delete those that are "+
 			"not needed.", len(names), text.List(names, maxNamedKeys))
 	}
-	return &Step{
-		Reason: StepKeyInvalid, Message: message,
-		Command: fmt.Sprintf("kubectl license keys %s -o wide", a.product.Name),
-	}
+	return &Step{StepKeyInvalid, message, fmt.Sprintf("kubectl license keys %s -o wide", a.product.Name)}
 }
 
 const nothingIsBlocked = "Nothing is blocked."
@@ -306,64 +284,46 @@ func (a *adviser) nearLimit() *Step {
 }
 
 func (a *adviser) restriction() *Step {
-	status := restriction.StatusOf(a.product)
+	status, simulate := restriction.StatusOf(a.product), "kubectl license simulate "+a.product.Name
+	disputed := conditionWith(a.product, api.ConditionRestricted, metav1.ConditionFalse)
+	isScheduled := status.State == api.RestrictionScheduled || ComesAfterPause(&status)
 	switch {
 	case status.State == api.RestrictionActive && status.InForce != nil:
-		return &Step{
-			Reason: StepRestricted,
-			Message: fmt.Sprintf("A restriction is in force since %s %s, which %s. A renewal ends it; a cluster "+
-				"administrator can pause it:", a.at(status.InForce.SinceTime), ExtentText(status.InForce),
-				restriction.Effect(status.InForce.Mode)),
-			Command: fmt.Sprintf("kubectl license pause %s --for 72h --reason TEXT", a.product.Name),
-		}
-	case status.State == api.RestrictionScheduled, ComesAfterPause(&status):
-		return a.scheduled(&status)
-	case status.State == api.RestrictionPaused && status.Pause != nil && status.EffectiveTime != nil:
-		return &Step{
-			Reason: StepRestrictionPaused,
-			Message: fmt.Sprintf("The restriction is paused until %s, with the reason: %s. Then it takes effect "+
-				"unless the license is renewed. To see its effects:",
-				a.at(status.Pause.UntilTime), status.Pause.Reason),
-			Command: "kubectl license simulate " + a.product.Name,
-		}
+		return &Step{StepRestricted, fmt.Sprintf("A restriction is in force since %s %s, which %s. A renewal ends it; "+
+			"a cluster administrator can pause it:", a.at(status.InForce.SinceTime), ExtentText(status.InForce),
+			restriction.Effect(status.InForce.Mode)),
+			fmt.Sprintf("kubectl license pause %s --for 72h --reason TEXT", a.product.Name)}
+	case isScheduled && disputed != nil && disputed.Reason == api.ReasonClockDisputed:
+		return stepOf(StepRestrictionComing, disputed, simulate)
+	case isScheduled && status.EffectiveTime != nil &&
+		IsWithin(status.EffectiveTime, a.thresholds.ExpiryWarningDays, a.now):
+		return &Step{StepRestrictionComing, fmt.Sprintf("A restriction takes effect at %s unless the license is "+
+			"renewed. To see its effects:", a.at(status.EffectiveTime)), simulate}
+	case !isScheduled && status.State == api.RestrictionPaused && status.Pause != nil && status.EffectiveTime != nil:
+		return &Step{StepRestrictionPaused, fmt.Sprintf("The restriction is paused until %s, with the reason: %s. "+
+			"Then it takes effect unless the license is renewed. To see its effects:", a.at(status.Pause.UntilTime),
+			status.Pause.Reason), simulate}
 	default:
 		return nil
-	}
-}
-
-func (a *adviser) scheduled(status *api.RestrictionStatus) *Step {
-	if disputed := a.failing(api.ConditionRestricted, metav1.ConditionFalse); disputed != nil &&
-		disputed.Reason == api.ReasonClockDisputed {
-		return a.as(StepRestrictionComing, disputed, "kubectl license simulate "+a.product.Name)
-	}
-	if status.EffectiveTime == nil || !IsWithin(status.EffectiveTime, a.thresholds.ExpiryWarningDays, a.now) {
-		return nil
-	}
-	return &Step{
-		Reason: StepRestrictionComing,
-		Message: fmt.Sprintf("A restriction takes effect at %s unless the license is renewed. To see its effects:",
-			a.at(status.EffectiveTime)),
-		Command: "kubectl license simulate " + a.product.Name,
 	}
 }
 
 func (a *adviser) restrictionReady() *Step {
-	ready := a.failing(api.ConditionRestrictionReady, metav1.ConditionFalse)
+	ready := conditionWith(a.product, api.ConditionRestrictionReady, metav1.ConditionFalse)
 	switch {
 	case ready == nil, ready.Reason == api.ReasonApplying:
 		return nil
 	case ready.Reason == api.ReasonBypassed:
-		return a.as(StepRestrictionBypassed, ready, a.describe())
+		return stepOf(StepRestrictionBypassed, ready, "kubectl describe lprod "+a.product.Name)
 	default:
-		return a.as(StepRestrictionNotReady, ready, "kubectl license doctor")
+		return stepOf(StepRestrictionNotReady, ready, doctor)
 	}
 }
 
 func (a *adviser) alerts() *Step {
-	// A cluster without prometheus-operator has no use for the news, and doctor finds nothing wrong with it.
-	if ready := a.failing(api.ConditionAlertsReady, metav1.ConditionFalse); ready != nil &&
-		ready.Reason != api.ReasonAPINotInstalled {
-		return a.as(StepAlertsNotReady, ready, "kubectl license doctor")
+	ready := conditionWith(a.product, api.ConditionAlertsReady, metav1.ConditionFalse)
+	if ready != nil && ready.Reason == api.ReasonAPINotInstalled {
+		return nil // A cluster without prometheus-operator does not need alerts.
 	}
-	return nil
+	return stepOf(StepAlertsNotReady, ready, doctor)
 }

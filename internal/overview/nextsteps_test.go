@@ -63,9 +63,8 @@ func keyOf(product, name string, state api.LicenseKeyState, reason string) api.L
 		ready.Status = metav1.ConditionTrue
 	}
 	return api.LicenseKey{
-		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       api.LicenseKeySpec{ProductName: product},
-		Status:     api.LicenseKeyStatus{State: state, Conditions: []metav1.Condition{ready}},
+		ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: api.LicenseKeySpec{ProductName: product},
+		Status: api.LicenseKeyStatus{State: state, Conditions: []metav1.Condition{ready}},
 	}
 }
 
@@ -95,9 +94,7 @@ func TestNextSteps(t *testing.T) {
 	condition := func(conditionType string, is metav1.ConditionStatus,
 		reason, message string,
 	) func(*api.LicensedProduct) {
-		return func(product *api.LicensedProduct) {
-			setCondition(&product.Status, conditionType, is, reason, message)
-		}
+		return func(product *api.LicensedProduct) { setCondition(&product.Status, conditionType, is, reason, message) }
 	}
 	staged := keyOf("acme-mesh", "acme-mesh-2027", api.LicenseKeyNotYetValid, api.ReasonVerified)
 	staged.Status.NotBeforeTime = inDays(3)
@@ -217,8 +214,7 @@ func TestNextSteps(t *testing.T) {
 		},
 		"a begin that the operator does not see, since its clock is behind": {
 			change: condition(api.ConditionClockSkewed, metav1.ConditionTrue, api.ReasonNodeClock, "Mend it."),
-			keys:   []api.LicenseKey{begun(time.Hour)},
-			want:   []Step{{StepClockSkewed, "Mend it.", doctor}},
+			keys:   []api.LicenseKey{begun(time.Hour)}, want: []Step{{StepClockSkewed, "Mend it.", doctor}},
 		},
 		"expired": {
 			change: expire(api.LicensedProductExpired, -40, -10, -10),
@@ -405,8 +401,7 @@ func TestNextStepsOfHalfAStatus(t *testing.T) {
 		api.LicensedProductValid, api.LicensedProductGracePeriod, api.LicensedProductExpired,
 	} {
 		for _, restriction := range []api.RestrictionState{
-			"", api.RestrictionNone, api.RestrictionScheduled,
-			api.RestrictionActive, api.RestrictionPaused,
+			"", api.RestrictionNone, api.RestrictionScheduled, api.RestrictionActive, api.RestrictionPaused,
 		} {
 			product := &api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh"}}
 			product.Status.State, product.Status.Restriction = state, &api.RestrictionStatus{State: restriction}

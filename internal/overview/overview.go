@@ -1,24 +1,24 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package overview sums up one product for people and programs: how its license, usage and restriction stand, what to
-// do next, and where to renew. It goes by the statuses that the operator has written, and is pure.
+// Package overview summarizes one product for people and programs: its license, usage and restriction, and what to do
+// next. It uses the statuses that the operator wrote. It is pure.
 package overview
 
 import (
 	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// Product is how the license of a product stands. Its JSON form is an interface: fields are added, never
-// renamed. Where the API has the same thing, it has the same name.
+// Product is the summary of a product. Its JSON form is an interface: fields are added, never renamed. Fields that the
+// API has too have its names.
 type Product struct {
 	Name                 string                   `json:"name"`
 	Vendor               string                   `json:"vendor,omitempty"`
@@ -28,9 +28,9 @@ type Product struct {
 	ExpiryTime           *metav1.Time             `json:"expiryTime,omitempty"`
 	GraceEndTime         *metav1.Time             `json:"graceEndTime,omitempty"`
 	CoverageEndTime      *metav1.Time             `json:"coverageEndTime,omitempty"`
-	// DaysLeft are whole days until the active key expires, 0 from then on.
+	// DaysLeft are whole days until the active key expires, then 0.
 	DaysLeft *int64 `json:"daysLeft,omitempty"`
-	// GraceDaysLeft are whole days until the grace period ends, while it lasts.
+	// GraceDaysLeft are whole days until the grace period ends; nil outside of it.
 	GraceDaysLeft *int64       `json:"graceDaysLeft,omitempty"`
 	Limits        []api.Limit  `json:"limits,omitempty"`
 	Usage         []api.Usage  `json:"usage,omitempty"`
@@ -38,19 +38,19 @@ type Product struct {
 	Next          []Step       `json:"next"`
 }
 
-// Restriction is how a product's restriction stands.
+// Restriction is the summary of a product's restriction.
 type Restriction struct {
 	State         api.RestrictionState  `json:"state,omitempty"`
 	Mode          api.RestrictionMode   `json:"mode,omitempty"`
 	EffectiveTime *metav1.Time          `json:"effectiveTime,omitempty"`
 	SinceTime     *metav1.Time          `json:"sinceTime,omitempty"`
 	Pause         *api.RestrictionPause `json:"pause,omitempty"`
-	// RestrictedTiers is how many tiers are restricted now.
+	// RestrictedTiers and Bypasses are how many there are now.
 	RestrictedTiers int   `json:"restrictedTiers"`
 	Bypasses        int32 `json:"bypasses,omitempty"`
 }
 
-// Of sums up a product. keys are those of all products; now is for distances and for what the status should say by now.
+// Of summarizes a product. keys are the keys of all products.
 func Of(product *api.LicensedProduct, keys []api.LicenseKey, now time.Time) *Product {
 	status := &product.Status
 	s := &Product{
@@ -86,16 +86,15 @@ func summarizeRestriction(status *api.RestrictionStatus) *Restriction {
 	return s
 }
 
-// WholeDays are those from one instant to another, none where that has passed. They are rounded down: the last day of a
-// license must not be shown as two.
+// WholeDays returns the days from one time to another, rounded down; 0 if that has passed.
 func WholeDays(from, to time.Time) int64 { return max(int64(to.Sub(from)/text.Day), 0) }
 
-// IsWithin tells whether less than so many days are left until an instant. Until one that nobody knows there may be.
+// IsWithin tells whether there are fewer than this many days until a time. If the time is unknown, there may be.
 func IsWithin(t *metav1.Time, days int32, now time.Time) bool {
 	return t == nil || t.Time.Before(now.Add(time.Duration(days)*text.Day))
 }
 
-// NamedAmount is a number of something; ? stands for one that is missing, which an API server does not let in.
+// NamedAmount is a name with its number, or with ? if that is missing, which the API server does not allow.
 func NamedAmount(name string, value *int64) string {
 	if value == nil {
 		return name + " ?"
@@ -103,7 +102,7 @@ func NamedAmount(name string, value *int64) string {
 	return fmt.Sprintf("%s %d", name, *value)
 }
 
-// LimitsText is limits in words.
+// LimitsText lists limits.
 func LimitsText(limits []api.Limit) string {
 	texts := make([]string, len(limits))
 	for i, limit := range limits {
@@ -112,7 +111,7 @@ func LimitsText(limits []api.Limit) string {
 	return text.PrintableList(texts, "none")
 }
 
-// UsageText is what is in use in words.
+// UsageText lists what is in use.
 func UsageText(usage []api.Usage) string {
 	texts := make([]string, len(usage))
 	for i, used := range usage {
@@ -121,12 +120,12 @@ func UsageText(usage []api.Usage) string {
 	return text.PrintableList(texts, "-")
 }
 
-// RestrictionOf is how a product's restriction stands, as its status has it.
+// RestrictionOf is the state of a product's restriction, by its status.
 func RestrictionOf(product *api.LicensedProduct) string {
 	return RestrictionText(restriction.StatusOf(product))
 }
 
-// RestrictionText is how a restriction stands, by its status.
+// RestrictionText is the state of a restriction, with its time.
 func RestrictionText(status api.RestrictionStatus) string {
 	switch {
 	case status.State == api.RestrictionActive && status.InForce != nil:
@@ -140,16 +139,16 @@ func RestrictionText(status api.RestrictionStatus) string {
 	}
 }
 
-// ExtentText is how far a restriction goes.
+// ExtentText says how many tiers and policies a restriction affects.
 func ExtentText(inForce *api.RestrictionInForce) string {
-	words := "in " + text.Plural(int64(len(inForce.Tiers)), "tier")
+	words := "in " + text.Plural(len(inForce.Tiers), "tier")
 	if policies := inForce.Policies; policies != nil && policies.Total != nil {
-		words += " with " + text.Count(int64(*policies.Total), "policy", "policies")
+		words += " with " + text.Count(*policies.Total, "policy", "policies")
 	}
 	return words
 }
 
-// ComesAfterPause tells of a restriction that is paused, and comes all the same: the pause is over by then.
+// ComesAfterPause tells whether a paused restriction starts only after the pause.
 func ComesAfterPause(status *api.RestrictionStatus) bool {
 	return status.State == api.RestrictionPaused && status.Pause != nil && status.EffectiveTime != nil &&
 		!status.EffectiveTime.Before(status.Pause.UntilTime)
@@ -157,18 +156,15 @@ func ComesAfterPause(status *api.RestrictionStatus) bool {
 
 // NotReady is the condition RestrictionReady where it is False; empty otherwise.
 func NotReady(product *api.LicensedProduct) metav1.Condition {
-	ready := meta.FindStatusCondition(product.Status.Conditions, api.ConditionRestrictionReady)
-	if ready == nil || ready.Status != metav1.ConditionFalse {
-		return metav1.Condition{}
-	}
-	return *ready
+	return ptr.Deref(conditionWith(product, api.ConditionRestrictionReady, metav1.ConditionFalse), metav1.Condition{})
 }
 
-// NotReadyText says what is not done yet of putting a restriction into force, or of lifting it; empty: all is.
+// NotReadyText says why a restriction is not completely applied or removed; empty: it is.
 func NotReadyText(product *api.LicensedProduct) string {
 	condition := NotReady(product)
 	if condition.Reason == "" {
 		return ""
 	}
-	return fmt.Sprintf("not all of it is done (%s): %s", condition.Reason, condition.Message)
+	return fmt.Sprintf("the restriction is not completely applied or removed (%s): %s", condition.Reason,
+		condition.Message)
 }

@@ -10,8 +10,7 @@ import (
 
 func TestShellQuote(t *testing.T) {
 	for _, word := range []string{
-		"acme-ca", "", "a b", "it's", `"x"`, "$HOME", "`id`", "a;b", "*", "~", "#", "a\\b",
-		"ä", "line\nbreak", "-n",
+		"acme-ca", "", "a b", "it's", `"x"`, "$HOME", "`id`", "a;b", "*", "~", "#", "a\\b", "ä", "line\nbreak", "-n",
 	} {
 		got, err := exec.Command("sh", "-c", "printf '%s.' "+ShellQuote(word)).Output()
 		if err != nil || string(got) != word+"." {

@@ -1,7 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package text makes text of unknown origin safe to show, bounds its length, and writes lists and counts, times and
+// Package text makes text of unknown origin safe to show, limits its length, and formats lists, counts, times and
 // durations. It is pure.
 package text
 
@@ -13,11 +13,11 @@ import (
 	"unicode/utf8"
 )
 
-// ellipsis marks text that was cut. It is ASCII: a terminal in an East Asian locale may draw "…" two columns wide.
+// ellipsis ends text that was cut. It is ASCII: in East Asian locales a terminal may draw "…" two columns wide.
 const ellipsis = "..."
 
-// IsDeceptive reports whether a character could forge a line of a log or distort a table: control characters, line and
-// paragraph separators, bidirectional controls, and U+FFFD, which may stand for anything.
+// IsDeceptive reports whether a character could fake a line of a log or break a table: control characters, line and
+// paragraph separators, bidirectional controls, and U+FFFD, which replaces unknown characters.
 func IsDeceptive(r rune) bool {
 	return r == utf8.RuneError || breaksLayout(r)
 }
@@ -126,19 +126,15 @@ func Count[N Integer](count N, one, many string) string {
 	return fmt.Sprintf("%d %s", count, many)
 }
 
-// PrintableList is printable for several texts, and a dash for none.
+// PrintableList joins texts with commas, made printable. For an empty list it returns none.
 func PrintableList(texts []string, none string) string {
 	if len(texts) == 0 {
 		return none
 	}
-	safe := make([]string, len(texts))
-	for i, text := range texts {
-		safe[i] = Printable(text)
-	}
-	return strings.Join(safe, ", ")
+	return Printable(strings.Join(texts, ", "))
 }
 
-// ShellQuote quotes a word for a shell where it needs that.
+// ShellQuote quotes a word for a shell, if necessary.
 func ShellQuote(word string) string {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+,="
 	if word != "" && strings.Trim(word, plain) == "" {

@@ -13,7 +13,7 @@ import (
 const (
 	// Day is 24 hours.
 	Day = 24 * time.Hour
-	// MaxDuration bounds every duration on the command line: far longer than any license, and far from the longest
+	// MaxDuration is the limit for durations on the command line: longer than any license, and below the maximum of
 	// time.Duration.
 	MaxDuration = 100 * 366 * Day
 )
@@ -33,7 +33,7 @@ func Duration(d time.Duration) string {
 	return text
 }
 
-// ParseTime reads an instant, or a date, for which it returns the date's first instant in UTC.
+// ParseTime reads a time in whole seconds, or a date, which is its first second in UTC.
 func ParseTime(text string) (instant time.Time, isDate bool, err error) {
 	if date, err := time.Parse(time.DateOnly, text); err == nil {
 		return date, true, nil
@@ -50,11 +50,10 @@ func ParseTime(text string) (instant time.Time, isDate bool, err error) {
 	}
 }
 
-// Time writes an instant the way all of the project does.
+// Time formats a time as all messages do: RFC 3339, in UTC.
 func Time(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// Distance says how far an instant is from another, in one unit, rounded down: the last day of a license must not be
-// shown as two.
+// Distance formats the time between two times in one unit, rounded down: the last day of a license is not two days.
 func Distance(from, to time.Time) string {
 	apart := to.Sub(from).Abs()
 	switch {
@@ -69,10 +68,10 @@ func Distance(from, to time.Time) string {
 	}
 }
 
-// TimeAway is an instant and how far away it is: on a terminal that is what people look for.
+// TimeAway formats a time and its distance.
 func TimeAway(now, t time.Time) string { return Time(t) + " " + Away(now, t) }
 
-// Away is how far away an instant is, in parentheses.
+// Away formats the distance of a time, in parentheses.
 func Away(now, t time.Time) string {
 	switch {
 	case t.Equal(now.Truncate(time.Second)):

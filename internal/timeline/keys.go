@@ -10,7 +10,7 @@ import (
 	"github.com/license-operator/license-operator/internal/license"
 )
 
-// KeysOf are the keys of a product, as the operator found them. Features and limits are known of those that are usable.
+// KeysOf returns the keys of a product, by their statuses. Only usable keys have features and limits.
 func KeysOf(product string, keys []api.LicenseKey) []license.Key {
 	var found []license.Key
 	for i := range keys {
@@ -21,7 +21,7 @@ func KeysOf(product string, keys []api.LicenseKey) []license.Key {
 	return found
 }
 
-// ClaimsOf are the claims of a key that verifies; nil otherwise.
+// ClaimsOf returns the claims of a key; nil if it does not verify.
 func ClaimsOf(status *api.LicenseKeyStatus) *license.Claims {
 	if !meta.IsStatusConditionTrue(status.Conditions, api.ConditionReady) ||
 		status.IssuedTime == nil || status.NotBeforeTime == nil || status.ExpiryTime == nil ||

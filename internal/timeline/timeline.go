@@ -1,7 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package timeline takes a product into the future as the operator will: its states, active keys and restrictions, from
+// Package timeline computes the future of a product as the operator will: its states, active keys and restrictions, from
 // boundary to boundary. It is pure.
 package timeline
 
@@ -15,24 +15,23 @@ import (
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
-// Timeline takes a product into the future as the operator will: from boundary to boundary, each evaluation going on
-// from what the one before put on record. A single evaluation of a far day would not know of the licenses and
-// restrictions that come and go until then.
+// Timeline evaluates a product at each boundary in the future, as the operator will. Each evaluation uses the status that
+// the one before has recorded: so a single evaluation of a later time would not be enough.
 type Timeline struct {
-	// Product is a copy. Its status is what the operator will have written by then, as far as that counts.
+	// Product is a copy, with those parts of the status that later evaluations need.
 	Product *api.LicensedProduct
 	keys    []license.Key
 	caps    restriction.Caps
 
-	// Evaluation is what the keys amount to where the timeline is.
+	// Evaluation is the result at the current time of the timeline.
 	Evaluation license.Evaluation
-	// Planned is what a plan of restrictions goes by, and State and Reason how the restriction stands.
+	// Planned is for the plan of restrictions; State and Reason are those of the restriction.
 	Planned restriction.Product
 	State   api.RestrictionState
 	Reason  string
 }
 
-// New begins now, with what the operator would find if it looked now.
+// New starts a timeline now.
 func New(product *api.LicensedProduct, keys []license.Key, caps restriction.Caps, now time.Time) *Timeline {
 	t := &Timeline{Product: product.DeepCopy(), keys: keys, caps: caps}
 	if t.Product.Status.Restriction == nil {
@@ -42,7 +41,7 @@ func New(product *api.LicensedProduct, keys []license.Key, caps restriction.Caps
 	return t
 }
 
-// AdvanceTo goes on to an instant.
+// AdvanceTo moves the timeline to a time.
 func (t *Timeline) AdvanceTo(at time.Time) {
 	for {
 		next := t.next()
@@ -54,8 +53,8 @@ func (t *Timeline) AdvanceTo(at time.Time) {
 	t.evaluate(at, license.ClocksAgree)
 }
 
-// pass goes on to a boundary. With clocks that are not known to agree the mark stays where it is, and there is no
-// boundary for it each day: as time only ever goes forward here, it does not matter.
+// pass moves to a boundary. With ClocksUnknown the time mark stays, which saves a boundary each day. Here time only moves
+// forward, so the mark does not matter.
 func (t *Timeline) pass(boundary time.Time) { t.evaluate(boundary, license.ClocksUnknown) }
 
 // next is the next boundary; zero: none.
@@ -94,8 +93,8 @@ func (t *Timeline) record() {
 	}
 }
 
-// RestrictionStart is when the restriction next comes into force, and whether that is at the end of a pause; zero:
-// never, as things are. It leaves the timeline there.
+// RestrictionStart moves the timeline to the next start of the restriction, and returns that time, and whether a pause
+// ends then; zero: never, as things are.
 func (t *Timeline) RestrictionStart() (at time.Time, pauseEnds bool) {
 	for {
 		before := t.State
@@ -110,8 +109,7 @@ func (t *Timeline) RestrictionStart() (at time.Time, pauseEnds bool) {
 	}
 }
 
-// Takeover is when a key becomes the active one, which may be now; zero: never, as things are. It leaves the timeline
-// there.
+// Takeover moves the timeline to the time when a key becomes active, which may be now; zero: never, as things are.
 func (t *Timeline) Takeover(key string) time.Time {
 	for t.Evaluation.ActiveKeyName != key {
 		next := t.next()
@@ -123,7 +121,7 @@ func (t *Timeline) Takeover(key string) time.Time {
 	return t.Evaluation.Time.Now
 }
 
-// Restriction is how it stands, as far as the status will say it.
+// Restriction returns the restriction's status.
 func (t *Timeline) Restriction() api.RestrictionStatus {
 	status := *t.Product.Status.Restriction.DeepCopy()
 	status.State = t.State

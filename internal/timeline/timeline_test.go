@@ -35,14 +35,12 @@ func drawCourse(t *rapid.T) func() *Timeline {
 	}
 	product := &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{
-			Name:              "acme-mesh",
-			CreationTimestamp: metav1.NewTime(Present.Add(drawHours(t, "created", -30, 0))),
+			Name: "acme-mesh", CreationTimestamp: metav1.NewTime(Present.Add(drawHours(t, "created", -30, 0))),
 		},
 		Spec: api.LicensedProductSpec{
 			UnlicensedGracePeriodDays: new(rapid.Int32Range(0, 2).Draw(t, "unlicensed period")),
 			Restriction: &api.RestrictionSpec{
-				Mode:         api.RestrictionDefaultTierOnly,
-				TierSelector: &metav1.LabelSelector{},
+				Mode: api.RestrictionDefaultTierOnly, TierSelector: &metav1.LabelSelector{},
 			},
 		},
 	}
@@ -66,8 +64,7 @@ type standing struct {
 
 func standingOf(c *Timeline) standing {
 	return standing{
-		c.Evaluation.State, c.Evaluation.ActiveKeyName, c.State, c.Evaluation.EffectiveTime,
-		c.Planned.Since,
+		c.Evaluation.State, c.Evaluation.ActiveKeyName, c.State, c.Evaluation.EffectiveTime, c.Planned.Since,
 	}
 }
 
