@@ -1,8 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command kubectl-license is the kubectl plugin of license-operator: it makes, reads and checks license keys, and tells
-// the operator what only a human may.
+// Command kubectl-license is the kubectl plugin of license-operator.
 package main
 
 import (
@@ -20,8 +19,7 @@ import (
 func main() {
 	env := command.Environment{
 		IOStreams: genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr},
-		Now:       time.Now,
-		Random:    rand.Reader,
+		Now:       time.Now, Random: rand.Reader,
 	}
 	os.Exit(cli.Run(context.Background(), env, os.Args))
 }

@@ -1,8 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package cli is kubectl license, the kubectl plugin: the tree of its commands, each of which has a package below, and
-// what turns a command line into an exit code.
+// Package cli is the kubectl plugin kubectl license: the tree of its commands, whose packages are below.
 package cli
 
 import (
@@ -36,11 +35,10 @@ const (
 	groupOthers    = "others"
 )
 
-// completionName is the name under which kubectl looks for a plugin's completion: a link of that name to this binary is
-// all it takes.
+// completionName is the program that kubectl runs to complete this plugin. It can be a link to this binary.
 const completionName = "kubectl_complete-license"
 
-// Run is the whole program but for what only a process can do. args are those of the process, its name first.
+// Run runs the program, and returns its exit code. args are those of the process, with its name first.
 func Run(ctx context.Context, env command.Environment, args []string) int {
 	root := NewCommand(env)
 	root.SetArgs(commandArgs(args))
@@ -48,14 +46,13 @@ func Run(ctx context.Context, env command.Environment, args []string) int {
 }
 
 func commandArgs(args []string) []string {
-	name := strings.TrimSuffix(filepath.Base(args[0]), ".exe")
-	if name == completionName {
+	if strings.TrimSuffix(filepath.Base(args[0]), ".exe") == completionName {
 		return append([]string{cobra.ShellCompRequestCmd}, args[1:]...)
 	}
 	return args[1:]
 }
 
-// NewCommand is kubectl license with all commands below it.
+// NewCommand is kubectl license with all its commands.
 func NewCommand(env command.Environment) *cobra.Command {
 	root := &cobra.Command{
 		Use:         "kubectl-license",
@@ -66,18 +63,15 @@ them. For clusters that run license-operator.
 
 What is for vendors works offline, and so do inspect and report verify. The other commands talk to
 the cluster, and say what permissions they need.`,
-		Version:       version.Long(),
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          command.UnknownCommand,
-		RunE:          command.ShowHelp,
+		Version: version.Long(), SilenceErrors: true, SilenceUsage: true,
+		Args: command.UnknownCommand, RunE: command.ShowHelp,
 	}
 	root.SetIn(env.In)
 	root.SetOut(env.Out)
 	root.SetErr(env.ErrOut)
-	// Both would have words of cobra's otherwise, and --version a shorthand that is kubectl's for verbosity.
+	// Cobra has other texts for both, and a shorthand -v for --version, which is verbosity in kubectl.
 	root.PersistentFlags().BoolP("help", "h", false, "show the help of any command")
-	root.Flags().Bool("version", false, "show which build this is")
+	root.Flags().Bool("version", false, "show the version of this plugin")
 	root.SetVersionTemplate("kubectl-license {{.Version}}\n")
 	root.SetUsageFunc(command.PrintUsage)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -86,42 +80,31 @@ the cluster, and say what permissions they need.`,
 	root.AddGroup(
 		&cobra.Group{ID: groupCustomers, Title: "For customers:"},
 		&cobra.Group{ID: groupVendors, Title: "For vendors:"},
-		&cobra.Group{ID: groupOthers, Title: "Besides:"},
+		&cobra.Group{ID: groupOthers, Title: "Other commands:"},
 	)
 	root.SetHelpCommandGroupID(groupOthers)
 	root.SetCompletionCommandGroupID(groupOthers)
-	root.AddCommand(
-		inGroup(groupCustomers, inspect.NewCommand(env)),
-		inGroup(groupCustomers, apply.NewCommand(env)),
-		inGroup(groupCustomers, status.NewCommand(env)),
-		inGroup(groupCustomers, status.NewKeysCommand(env)),
-		inGroup(groupCustomers, request.NewCommand(env)),
-		inGroup(groupCustomers, explain.NewCommand(env)),
-		inGroup(groupCustomers, simulate.NewCommand(env)),
-		inGroup(groupCustomers, control.NewPauseCommand(env)),
-		inGroup(groupCustomers, control.NewResumeCommand(env)),
-		inGroup(groupCustomers, report.NewCommand(env)),
-		inGroup(groupCustomers, control.NewClockCommand(env)),
-		inGroup(groupCustomers, doctor.NewCommand(env)),
-		inGroup(groupVendors, issuer.NewCACommand(env)),
-		inGroup(groupVendors, issuer.NewSignerCommand(env)),
-		inGroup(groupVendors, issuer.NewIssueCommand(env)),
-		inGroup(groupOthers, newVersionCommand(env)),
-	)
+	addCommands(root, groupCustomers, inspect.NewCommand(env), apply.NewCommand(env), status.NewCommand(env),
+		status.NewKeysCommand(env), request.NewCommand(env), explain.NewCommand(env), simulate.NewCommand(env),
+		control.NewPauseCommand(env), control.NewResumeCommand(env), report.NewCommand(env),
+		control.NewClockCommand(env), doctor.NewCommand(env))
+	addCommands(root, groupVendors,
+		issuer.NewCACommand(env), issuer.NewSignerCommand(env), issuer.NewIssueCommand(env))
+	addCommands(root, groupOthers, newVersionCommand(env))
 	return root
 }
 
-func inGroup(id string, cmd *cobra.Command) *cobra.Command {
-	cmd.GroupID = id
-	return cmd
+func addCommands(root *cobra.Command, group string, children ...*cobra.Command) {
+	for _, child := range children {
+		child.GroupID = group
+	}
+	root.AddCommand(children...)
 }
 
 func newVersionCommand(env command.Environment) *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Show which build this is",
-		Long:  "Show the version of the plugin, the commit it was built from, the toolchain and the platform.",
-		Args:  command.NoArguments,
+		Use: "version", Short: "Show the version of this plugin", Args: command.NoArguments,
+		Long: "Show the version of the plugin, the commit it was built from, the toolchain and the platform.",
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintln(env.Out, "kubectl-license", version.Long())
 			return err
@@ -129,7 +112,7 @@ func newVersionCommand(env command.Environment) *cobra.Command {
 	}
 }
 
-// flagHint says what takes the place of a flag that those are used to who use kubectl.
+// flagHint says what to use instead of a flag that kubectl has and this plugin does not.
 func flagHint(cmd *cobra.Command, err error) string {
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)
 	if !ok {
@@ -138,10 +121,10 @@ func flagHint(cmd *cobra.Command, err error) string {
 	switch unknown.GetSpecifiedName() {
 	case "f", "filename":
 		if strings.Contains(cmd.Use, "FILE") {
-			return "; the file stands by itself: " + cmd.CommandPath() + " FILE"
+			return "; give the file without a flag: " + cmd.CommandPath() + " FILE"
 		}
 	case "n", "namespace", "A", "all-namespaces":
-		return "; products and keys are in no namespace"
+		return "; products and keys are not in a namespace"
 	}
 	return ""
 }

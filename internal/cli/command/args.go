@@ -9,20 +9,19 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
-// NewParent is a command that only has commands below it.
+// NewParent returns a command that only has subcommands.
 func NewParent(name, short string, children ...*cobra.Command) *cobra.Command {
 	parent := &cobra.Command{Use: name, Short: short, Long: short + ".", Args: UnknownCommand, RunE: ShowHelp}
 	parent.AddCommand(children...)
 	return parent
 }
 
-// ShowHelp shows the help of a command that does nothing by itself.
+// ShowHelp prints the help of a command that does nothing itself.
 func ShowHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 
-// InSteps runs a command as kubectl's commands run: fill in what was asked, check it, do it.
+// InSteps runs a command in the steps of kubectl's commands: complete the options, validate them, run.
 func InSteps(
 	complete func(args []string) error, validate func() error, run func(ctx context.Context) error,
 ) func(*cobra.Command, []string) error {
@@ -37,7 +36,7 @@ func InSteps(
 	}
 }
 
-// UnknownCommand refuses what is left over where a command was expected.
+// UnknownCommand refuses any argument, as an unknown subcommand.
 func UnknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -58,21 +57,17 @@ func NoArguments(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// OneArgument demands exactly one argument, and calls it by its name where it is missing.
+// OneArgument requires exactly one argument; name is for error messages.
 func OneArgument(name string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		switch len(args) {
-		case 0:
+		if len(args) == 0 {
 			return UsageError(cmd, "%s is missing", name)
-		case 1:
-			return nil
-		default:
-			return UsageError(cmd, "unexpected argument %q after %s", args[1], name)
 		}
+		return AtMostOneArgument(name)(cmd, args)
 	}
 }
 
-// AtMostOneArgument takes one argument or none.
+// AtMostOneArgument allows one argument or none; name is for error messages.
 func AtMostOneArgument(name string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) > 1 {
@@ -82,20 +77,14 @@ func AtMostOneArgument(name string) cobra.PositionalArgs {
 	}
 }
 
-// missing lists the flags that were needed and are empty, all at once.
-func missing(flags *pflag.FlagSet, names ...string) []string {
+// RequireFlags refuses flags that are missing or empty, all of them in one error.
+func RequireFlags(cmd *cobra.Command, names ...string) error {
 	var absent []string
 	for _, name := range names {
-		if flags.Lookup(name).Value.String() == "" {
+		if cmd.Flags().Lookup(name).Value.String() == "" {
 			absent = append(absent, "--"+name)
 		}
 	}
-	return absent
-}
-
-// RequireFlags is the check of flags that a command cannot do without.
-func RequireFlags(cmd *cobra.Command, names ...string) error {
-	absent := missing(cmd.Flags(), names...)
 	switch len(absent) {
 	case 0:
 		return nil

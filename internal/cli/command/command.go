@@ -1,8 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package command has what all commands of the plugin are made of: their environment, arguments and flags, their help
-// and completion, and errors with exit codes.
+// Package command has what the plugin's commands share: environment, arguments and flags, help and completion, and
+// errors with exit codes.
 package command
 
 import (
@@ -19,9 +19,8 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// Exit codes. Those above 1 are about license keys and what they amount to, or about a report that is not as it was
-// made: inspect has all of them, and other commands those that they name in their help. Pipelines rely on them: they
-// never change their meaning.
+// Exit codes. Those above 1 are about license keys, or a report that was changed. Each command lists its own in its
+// help. Scripts rely on them: they never change their meaning.
 const (
 	ExitOK         = 0
 	ExitFailed     = 1
@@ -31,32 +30,30 @@ const (
 	ExitEndsSoon   = 5
 )
 
-// UserError is an error as the user gets to see it.
+// UserError is an error as the user sees it.
 type UserError struct {
-	// Message says what is wrong.
-	Message string
-	// Hint says what to do about it.
-	Hint string
-	// Code is the exit code; zero stands for ExitFailed.
+	// Message says what is wrong, and Hint what to do about it.
+	Message, Hint string
+	// Code is the exit code; 0 means ExitFailed.
 	Code int
 }
 
-// Error is what is wrong, without what to do about it.
+// Error returns the message, without the hint.
 func (f *UserError) Error() string { return f.Message }
 
-// FailWithHint makes a failure with exit code 1. hint says what to do about it; it may be empty.
+// FailWithHint returns an error with exit code 1. The hint says what to do; it may be empty.
 func FailWithHint(hint, format string, args ...any) *UserError {
 	return &UserError{Message: fmt.Sprintf(format, args...), Hint: hint}
 }
 
-// ExitError makes a failure with an exit code of its own.
+// ExitError is FailWithHint with another exit code.
 func ExitError(code int, hint, format string, args ...any) *UserError {
 	failure := FailWithHint(hint, format, args...)
 	failure.Code = code
 	return failure
 }
 
-// PrintError shows an error and tells the exit code for it.
+// PrintError prints an error, if there is one, and returns the exit code.
 func PrintError(out io.Writer, err error) int {
 	if err == nil {
 		return ExitOK
@@ -72,7 +69,7 @@ func PrintError(out io.Writer, err error) int {
 	return cmp.Or(known.Code, ExitFailed)
 }
 
-// printableLines is printable for text of several lines.
+// printableLines is text.Printable for a text of several lines.
 func printableLines(words string) string {
 	lines := strings.Split(words, "\n")
 	for i := range lines {
@@ -81,21 +78,19 @@ func printableLines(words string) string {
 	return strings.Join(lines, "\n")
 }
 
-// UsageError is a mistake on the command line. It points to the help and does not print all of it: the message would be
-// lost in it.
+// UsageError is a mistake on the command line. It only points to the help, which would hide the message.
 func UsageError(cmd *cobra.Command, format string, args ...any) *UserError {
 	return FailWithHint(fmt.Sprintf("See '%s --help'.", cmd.CommandPath()), format, args...)
 }
 
-// Environment is what commands know of the world besides files and the cluster. Tests bring their own, so that the same
-// input gives the same output.
+// Environment is what commands use besides files and the cluster. Tests have their own, to get the same output each time.
 type Environment struct {
 	genericiooptions.IOStreams
 	// Now is the clock. A command reads it once: two readings differ.
 	Now func() time.Time
-	// Random is where the identifiers of licenses come from. Private keys do not: package token makes those.
+	// Random is for license IDs. Private keys do not come from it: package token makes them.
 	Random io.Reader
 }
 
-// ThisSecond is the reading of the clock for what is issued: whole seconds, as certificates and tokens have them.
+// ThisSecond reads the clock in whole seconds, as in certificates and tokens.
 func (e *Environment) ThisSecond() time.Time { return e.Now().UTC().Truncate(time.Second) }

@@ -13,18 +13,18 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// TimeFlag is a flag that takes an instant, or a date for the date's first instant in UTC.
+// TimeFlag is a flag for a time, or for a date, which is its first second in UTC.
 type TimeFlag struct {
 	time.Time
-	// ThroughDay makes a date stand for its end instead, which is the first instant of the next day.
+	// ThroughDay makes a date mean its end: the first second of the next day.
 	ThroughDay bool
 	Text       string
 }
 
-// String is the value as it was given.
+// String returns the value as the user wrote it.
 func (f *TimeFlag) String() string { return f.Text }
 
-// Type is how the help calls the value.
+// Type is the name of the value in the help.
 func (f *TimeFlag) Type() string { return "TIME" }
 
 // Set reads the flag's value.
@@ -40,13 +40,13 @@ func (f *TimeFlag) Set(words string) error {
 	return nil
 }
 
-// DurationFlag is a flag that takes a duration such as 365d, 36h or 1d12h.
+// DurationFlag is a flag for a duration such as 365d, 36h or 1d12h, in whole seconds.
 type DurationFlag time.Duration
 
-// Type is how the help calls the value.
+// Type is the name of the value in the help.
 func (f *DurationFlag) Type() string { return "DURATION" }
 
-// String is empty for zero, which keeps the help from showing it as a default.
+// String is empty for zero, so that the help does not show a default.
 func (f *DurationFlag) String() string {
 	if *f == 0 {
 		return ""
@@ -58,7 +58,7 @@ func (f *DurationFlag) String() string {
 func (f *DurationFlag) Set(words string) error {
 	parsed, err := model.ParseDuration(words)
 	duration := time.Duration(parsed)
-	// Tokens have nothing finer than a second.
+	// Times in tokens are in whole seconds.
 	if err != nil || duration > text.MaxDuration || duration%time.Second != 0 {
 		return fmt.Errorf("want a duration such as 365d, 36h or 1d12h, at most %s (units y, w, d, h, m, s, from large "+
 			"to small)", text.Duration(text.MaxDuration))
@@ -67,22 +67,20 @@ func (f *DurationFlag) Set(words string) error {
 	return nil
 }
 
-// CompleteFlag offers fixed words for a flag; with none it only keeps the shell from offering files.
+// CompleteFlag completes a flag with these words. Without words it only turns off the completion with files.
 func CompleteFlag(cmd *cobra.Command, flag string, words ...string) {
 	Must(cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)))
 }
 
-// CompleteFiles offers files that end in one of the extensions.
+// CompleteFiles completes a flag with files that have one of the extensions.
 func CompleteFiles(cmd *cobra.Command, flag string, extensions ...string) {
 	Must(cmd.MarkFlagFilename(flag, extensions...))
 }
 
-// CompleteFolders offers folders.
-func CompleteFolders(cmd *cobra.Command, flag string) {
-	Must(cmd.MarkFlagDirname(flag))
-}
+// CompleteFolders completes a flag with folders.
+func CompleteFolders(cmd *cobra.Command, flag string) { Must(cmd.MarkFlagDirname(flag)) }
 
-// Must fails for flags that do not exist, which is a mistake in the program.
+// Must panics for a flag that does not exist, which is a mistake in the program.
 func Must(err error) {
 	if err != nil {
 		panic(err)

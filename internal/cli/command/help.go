@@ -11,14 +11,13 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// ConnectionFlag marks the flags that every kubectl command has, so that the help can keep a command's own ones apart
-// from them.
+// ConnectionFlag marks the flags that every kubectl command has. The help lists them below a command's own flags.
 const ConnectionFlag = "license-operator.io/connection-flag"
 
-// HelpWidth is how wide the help is: it fits most terminals, and looks the same everywhere.
+// HelpWidth is the width of the help, in columns.
 const HelpWidth = 100
 
-// PrintUsage is the help of a command below its description: examples first, since most readers need nothing else.
+// PrintUsage prints the help of a command below its description. Examples come first: most readers need only them.
 func PrintUsage(cmd *cobra.Command) error {
 	var text strings.Builder
 	if cmd.HasExample() {
@@ -29,38 +28,31 @@ func PrintUsage(cmd *cobra.Command) error {
 	writeFlags(&text, "Flags:", own)
 	writeFlags(&text, "Connection, as with any kubectl command:", connection)
 	text.WriteString("Usage:\n")
-	if !cmd.HasAvailableSubCommands() || takesMore(cmd) {
+	// A command with subcommands that takes arguments itself has more than its name in Use.
+	if !cmd.HasAvailableSubCommands() || strings.Contains(cmd.Use, " ") {
 		fmt.Fprintf(&text, "  %s\n", cmd.UseLine())
 	}
 	if cmd.HasAvailableSubCommands() {
-		fmt.Fprintf(&text, "  %s COMMAND\n\nSee '%s COMMAND --help' for each command.\n", cmd.CommandPath(),
-			cmd.CommandPath())
+		fmt.Fprintf(&text, "  %[1]s COMMAND\n\nSee '%[1]s COMMAND --help' for each command.\n", cmd.CommandPath())
 	}
 	_, err := fmt.Fprint(cmd.OutOrStdout(), text.String())
 	return err
 }
 
-// takesMore tells of a command that does something by itself, whether or not it has commands below it: its line of use
-// has more than its name.
-func takesMore(cmd *cobra.Command) bool { return strings.Contains(cmd.Use, " ") }
-
 func writeCommands(text *strings.Builder, cmd *cobra.Command) {
-	if len(cmd.Groups()) == 0 && cmd.HasAvailableSubCommands() {
-		writeGroup(text, cmd, &cobra.Group{Title: "Commands:"})
+	groups := cmd.Groups()
+	if len(groups) == 0 && cmd.HasAvailableSubCommands() {
+		groups = []*cobra.Group{{Title: "Commands:"}}
 	}
-	for _, group := range cmd.Groups() {
-		writeGroup(text, cmd, group)
-	}
-}
-
-func writeGroup(text *strings.Builder, cmd *cobra.Command, group *cobra.Group) {
-	fmt.Fprintln(text, group.Title)
-	for _, child := range cmd.Commands() {
-		if child.GroupID == group.ID && (child.IsAvailableCommand() || child.Name() == "help") {
-			fmt.Fprintf(text, "  %-*s  %s\n", child.NamePadding(), child.Name(), child.Short)
+	for _, group := range groups {
+		fmt.Fprintln(text, group.Title)
+		for _, child := range cmd.Commands() {
+			if child.GroupID == group.ID && (child.IsAvailableCommand() || child.Name() == "help") {
+				fmt.Fprintf(text, "  %-*s  %s\n", child.NamePadding(), child.Name(), child.Short)
+			}
 		}
+		text.WriteString("\n")
 	}
-	text.WriteString("\n")
 }
 
 func splitFlags(cmd *cobra.Command) (own, connection *pflag.FlagSet) {

@@ -19,22 +19,21 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// clockResetOptions are what clock reset was asked.
 type clockResetOptions struct {
 	productRequest
-	// request is the value of the annotation. The operator acts upon each new value once.
+	// request is the value of the annotation. The operator acts once on each new value.
 	request string
 }
 
 // NewClockCommand is kubectl license clock.
 func NewClockCommand(env command.Environment) *cobra.Command {
-	return command.NewParent("clock", "Lead the operator back to the right time", newClockResetCommand(env))
+	return command.NewParent("clock", "Correct the operator's time", newClockResetCommand(env))
 }
 
 func newClockResetCommand(env command.Environment) *cobra.Command {
 	o := &clockResetOptions{productRequest: newProductRequest(env)}
 	cmd := &cobra.Command{
-		Use: "reset PRODUCT [flags]", Short: "Make the operator believe its clock again", Long: clockLong,
+		Use: "reset PRODUCT [flags]", Short: "Make the operator trust its clock again", Long: clockLong,
 		Example: clockExample, RunE: command.InSteps(o.complete, o.validate, o.run),
 	}
 	o.attach(cmd)
@@ -44,12 +43,9 @@ func newClockResetCommand(env command.Environment) *cobra.Command {
 func (o *clockResetOptions) complete(args []string) error {
 	o.request = o.Now().UTC().Format(time.RFC3339Nano)
 	o.blockedBy = o.clocksDisagree
-	if err := o.productRequest.complete(args); err != nil {
-		return err
-	}
-	o.pending = fmt.Sprintf("The request stands: the operator acts upon it as soon as it can. Take it back with: "+
-		"kubectl annotate lprod %s %s-", o.product, api.ClockResetAnnotation)
-	return nil
+	o.pending = fmt.Sprintf("The request remains: the operator acts on it as soon as it can. To cancel it: kubectl "+
+		"annotate lprod %s %s-", args[0], api.ClockResetAnnotation)
+	return o.Complete(args)
 }
 
 func (o *clockResetOptions) run(ctx context.Context) error {
@@ -59,8 +55,7 @@ func (o *clockResetOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	term.Warnf(o.ErrOut, "keys of %s that expired only by the time that is now forgotten will be in force again",
-		o.product)
+	term.Warnf(o.ErrOut, "keys of %s that expired only by the wrong time will be valid again", o.Product)
 	if err := o.annotate(ctx, map[string]any{api.ClockResetAnnotation: o.request}); err != nil {
 		return err
 	}
@@ -72,7 +67,7 @@ func (o *clockResetOptions) run(ctx context.Context) error {
 	return o.tell(before, after)
 }
 
-// clocksDisagree is the one thing that keeps a running operator from forgetting the mark.
+// clocksDisagree is the only reason why a running operator does not reset the mark.
 func (o *clockResetOptions) clocksDisagree(product *api.LicensedProduct) error {
 	skewed := meta.FindStatusCondition(product.Status.Conditions, api.ConditionClockSkewed)
 	if skewed == nil || skewed.Status != metav1.ConditionTrue || skewed.Reason != api.ReasonNodeClock {

@@ -24,26 +24,24 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// pauseOptions are what pause was asked.
 type pauseOptions struct {
 	productRequest
 	length command.DurationFlag
 	reason string
-
-	begin time.Time
+	begin  time.Time
 }
 
 // NewPauseCommand is kubectl license pause.
 func NewPauseCommand(env command.Environment) *cobra.Command {
 	o := &pauseOptions{productRequest: newProductRequest(env)}
 	cmd := &cobra.Command{
-		Use: "pause PRODUCT --for DURATION --reason TEXT [flags]", Short: "Put a product's restriction off for a while",
+		Use: "pause PRODUCT --for DURATION --reason TEXT [flags]", Short: "Pause a product's restriction for some time",
 		Long: pauseLong, Example: pauseExample, RunE: command.InSteps(o.complete, o.validate, o.run),
 	}
 	cmd.Flags().Var(&o.length, "for",
 		"how long, such as 72h or 3d (a day has 24 hours), at most "+text.Duration(restriction.MaxPause))
 	cmd.Flags().StringVar(&o.reason, "reason", "",
-		fmt.Sprintf("why, in one line of `TEXT` of at most %d characters, for whoever finds the pause",
+		fmt.Sprintf("why, in one line of `TEXT` of at most %d characters, for others who see the pause",
 			restriction.MaxPauseReason))
 	command.CompleteFlag(cmd, "for", "24h", "72h", "7d", "14d")
 	command.CompleteFlag(cmd, "reason")
@@ -55,35 +53,32 @@ func (o *pauseOptions) complete(args []string) error {
 	o.begin = o.ThisSecond()
 	o.reason = strings.TrimSpace(o.reason)
 	o.blockedBy = o.yetToBegin
-	if err := o.productRequest.complete(args); err != nil {
-		return err
-	}
-	o.pending = "The pause stands: the operator takes it up as soon as it can. Take it back with: kubectl license " +
-		"resume " + o.product
-	return nil
+	o.pending = "The pause remains: the operator acts on it as soon as it can. To cancel it: kubectl license resume " +
+		args[0]
+	return o.Complete(args)
 }
 
 func (o *pauseOptions) validate() error {
 	length := time.Duration(o.length)
 	switch {
-	case length == 0 && o.command.Flags().Changed("for"):
-		return command.UsageError(o.command, "--for 0s: want more than 0s")
+	case length == 0 && o.Command.Flags().Changed("for"):
+		return command.UsageError(o.Command, "--for 0s: want more than 0s")
 	case length > restriction.MaxPause:
-		return command.UsageError(o.command, "--for %s: at most %s, since the operator ends a pause then; pause again "+
-			"before it is over", &o.length, text.Duration(restriction.MaxPause))
+		return command.UsageError(o.Command, "--for %s: want at most %s; to continue a pause, pause again before it "+
+			"ends", &o.length, text.Duration(restriction.MaxPause))
 	case !utf8.ValidString(o.reason) || strings.ContainsFunc(o.reason, unicode.IsControl):
-		return command.UsageError(o.command, "--reason: want one line of text")
+		return command.UsageError(o.Command, "--reason: want one line of text")
 	case utf8.RuneCountInString(o.reason) > restriction.MaxPauseReason:
-		return command.UsageError(o.command, "--reason: want at most %d characters, not %d", restriction.MaxPauseReason,
+		return command.UsageError(o.Command, "--reason: want at most %d characters, not %d", restriction.MaxPauseReason,
 			utf8.RuneCountInString(o.reason))
 	}
-	if err := command.RequireFlags(o.command, "for", "reason"); err != nil {
+	if err := command.RequireFlags(o.Command, "for", "reason"); err != nil {
 		return err
 	}
 	return o.productRequest.validate()
 }
 
-// asked is the pause as the operator puts it into the status.
+// asked is the pause as the operator writes it to the status.
 func (o *pauseOptions) asked() api.RestrictionPause {
 	return api.RestrictionPause{
 		SinceTime: new(metav1.NewTime(o.begin)), UntilTime: new(metav1.NewTime(o.begin.Add(time.Duration(o.length)))),
@@ -100,7 +95,7 @@ func (o *pauseOptions) run(ctx context.Context) error {
 	}
 	if before.Spec.Restriction == nil {
 		return command.FailWithHint("", "LicensedProduct %s has no spec.restriction: there is nothing to pause",
-			o.product)
+			o.Product)
 	}
 	asked := o.asked()
 	if err := o.annotate(ctx, map[string]any{
@@ -119,7 +114,7 @@ func (o *pauseOptions) run(ctx context.Context) error {
 	return o.tell(before, o.settled(ctx, after))
 }
 
-// warnUnready tells of a restriction that has not been put into force, or lifted, completely.
+// warnUnready warns of a restriction that is not completely applied or removed.
 func warnUnready(out io.Writer, product *api.LicensedProduct) {
 	if text := overview.NotReadyText(product); text != "" {
 		term.Warnf(out, "%s", text)
@@ -132,19 +127,19 @@ func (o *pauseOptions) takenUp(product *api.LicensedProduct) bool {
 	if pause == nil || !pause.SinceTime.Equal(asked.SinceTime) || !pause.UntilTime.Equal(asked.UntilTime) {
 		return false
 	}
-	// The reason may have been cleaned of what a terminal must not see.
+	// The operator removes characters from the reason that a terminal must not get.
 	annotated, err := restriction.PauseOf(product)
 	return err == nil && annotated != nil && pause.Reason == annotated.Reason
 }
 
-// yetToBegin is why a running operator may not act: it goes by its own clock.
+// yetToBegin explains why a running operator does not act: by its own clock, the pause has not started.
 func (o *pauseOptions) yetToBegin(product *api.LicensedProduct) error {
 	if !o.takenUp(product) {
 		return nil
 	}
-	return command.FailWithHint("Compare this machine's clock with those of the cluster.\nThe pause stands. Take it "+
-		"back with: kubectl license resume "+o.product, "the operator knows of the pause, which by its clock has yet "+
-		"to begin: it begins at %s", text.Time(o.begin))
+	return command.FailWithHint("Compare this machine's clock with those of the cluster.\nThe pause remains. To "+
+		"cancel it: kubectl license resume "+o.Product, "the operator has seen the pause, but by its clock it has not "+
+		"started yet: it starts at %s", text.Time(o.begin))
 }
 
 func (o *pauseOptions) tell(before, after *api.LicensedProduct) error {
@@ -162,19 +157,19 @@ func (o *pauseOptions) tell(before, after *api.LicensedProduct) error {
 	t.Add("Restriction:", stateChange(restrictionBefore(before), string(now.State)))
 	switch due := now.EffectiveTime; {
 	case now.State == api.RestrictionNone:
-		term.Warnf(o.ErrOut, "nothing is restricted for %s, by its terms or by --max-restriction: the pause puts "+
-			"nothing off for now", o.product)
+		term.Warnf(o.ErrOut, "the pause has no effect for now: by its terms or by --max-restriction, %s is not "+
+			"restricted", o.Product)
 	case due != nil && !due.Time.Before(until):
-		term.Warnf(o.ErrOut, "the restriction of %s is due at %s, when the pause is over: it puts nothing off",
-			o.product, text.Time(due.Time))
+		term.Warnf(o.ErrOut, "the pause has no effect: the restriction of %s starts at %s, when the pause is over",
+			o.Product, text.Time(due.Time))
 	default:
-		t.Add("Afterwards:", "in force by itself, unless a license covers the product by then")
+		t.Add("Afterwards:", "in force, unless a license covers the product by then")
 	}
 	warnUnready(o.ErrOut, after)
 	return t.Write(o.Out)
 }
 
-// restrictionBefore is how a restriction stood before a pause; another pause is told of by itself.
+// restrictionBefore is the restriction before the pause; empty if it was paused, which is a line of its own.
 func restrictionBefore(product *api.LicensedProduct) string {
 	if restriction.StatusOf(product).State == api.RestrictionPaused {
 		return ""

@@ -1,8 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package control has the commands that ask something of the operator by annotations of a product, and wait for it:
-// pause, resume and clock reset.
+// Package control has the commands pause, resume and clock reset. They set annotations of a product, and wait for the
+// operator.
 package control
 
 import (
@@ -14,7 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
@@ -24,64 +23,48 @@ import (
 	"github.com/license-operator/license-operator/internal/overview"
 )
 
-// productRequest is what commands have in common that ask something of the operator by annotations of a
-// LicensedProduct, and read the answer in its status.
+// productRequest is what these commands share: they set annotations of a LicensedProduct, and read the answer in its
+// status.
 type productRequest struct {
-	command.Environment
-	command    *cobra.Command
-	connection *genericclioptions.ConfigFlags
-
-	product string
+	kubeclient.ProductCommand
 	timeout time.Duration
-
-	client client.Client
-	// pending says what becomes of a request that nobody has answered yet.
+	// pending says what happens to a request that the operator has not answered yet.
 	pending string
-	// blockedBy says, of a product as it was last read, why the operator has not answered; nil, as a function and as
-	// its result: nothing is known of it.
+	// blockedBy says why the operator has not answered, for the product as it was last read; nil, as a function or as
+	// its result: unknown.
 	blockedBy func(product *api.LicensedProduct) error
 }
 
 func newProductRequest(env command.Environment) productRequest {
-	return productRequest{Environment: env, connection: kubeclient.NewFlags()}
+	return productRequest{ProductCommand: kubeclient.ProductCommand{Environment: env}}
 }
 
-// attach gives the command the flags and the completion of such requests. Its own flags come before.
+// attach adds the argument and the flags of these commands, after a command's own flags.
 func (r *productRequest) attach(cmd *cobra.Command) {
-	r.command = cmd
 	cmd.Args = command.OneArgument("PRODUCT")
-	cmd.ValidArgsFunction = kubeclient.CompleteProduct(r.connection)
-	cmd.Flags().SortFlags = false
 	wait.AddTimeoutFlag(cmd, &r.timeout)
-	kubeclient.AddFlags(cmd, r.connection)
+	r.Attach(cmd)
 }
 
-func (r *productRequest) complete(args []string) error {
-	r.product = args[0]
-	var err error
-	r.client, err = kubeclient.New(r.connection, r.ErrOut)
-	return err
-}
-
-func (r *productRequest) validate() error { return wait.CheckTimeout(r.command, r.timeout) }
+func (r *productRequest) validate() error { return wait.CheckTimeout(r.Command, r.timeout) }
 
 func (r *productRequest) read(ctx context.Context) (*api.LicensedProduct, error) {
 	product := &api.LicensedProduct{}
-	if err := r.client.Get(ctx, types.NamespacedName{Name: r.product}, product); err != nil {
+	if err := r.Client.Get(ctx, types.NamespacedName{Name: r.Product}, product); err != nil {
 		return nil, r.explain("read", err)
 	}
 	return product, nil
 }
 
-// annotate sets annotations of the product, all in one request, and removes those whose value is nil.
+// annotate sets annotations of the product in one request, and removes those whose value is nil.
 func (r *productRequest) annotate(ctx context.Context, annotations map[string]any) error {
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": annotations}})
 	if err != nil {
 		return err
 	}
 	product := &api.LicensedProduct{}
-	product.Name = r.product
-	if err := r.client.Patch(ctx, product, client.RawPatch(types.MergePatchType, patch),
+	product.Name = r.Product
+	if err := r.Client.Patch(ctx, product, client.RawPatch(types.MergePatchType, patch),
 		client.FieldOwner(kubeclient.FieldOwner)); err != nil {
 		return r.explain("patch", err)
 	}
@@ -93,7 +76,7 @@ func (r *productRequest) await(
 	ctx context.Context, answered func(product *api.LicensedProduct) bool,
 ) (*api.LicensedProduct, error) {
 	product, err := wait.Poll(ctx, r.timeout, func(ctx context.Context, product *api.LicensedProduct) error {
-		return r.client.Get(ctx, types.NamespacedName{Name: r.product}, product)
+		return r.Client.Get(ctx, types.NamespacedName{Name: r.Product}, product)
 	}, answered)
 	switch {
 	case err == nil:
@@ -107,7 +90,7 @@ func (r *productRequest) await(
 	}
 }
 
-// unanswered says why the operator has probably not acted.
+// unanswered says why the operator has probably not answered.
 func (r *productRequest) unanswered(product *api.LicensedProduct) error {
 	if r.blockedBy != nil {
 		if err := r.blockedBy(product); err != nil {
@@ -118,13 +101,12 @@ func (r *productRequest) unanswered(product *api.LicensedProduct) error {
 		"no answer from the operator within %s", r.timeout)
 }
 
-// explain puts an API server's answer into words.
 func (r *productRequest) explain(verb string, err error) error {
-	return kubeclient.ProductError(r.product, verb, "get and patch", err)
+	return kubeclient.ProductError(r.Product, verb, "get and patch", err)
 }
 
-// settled is the product once what has been decided is done: policies are put in place and taken away after the state
-// is written. It is the product as it was where that takes too long, and its condition says why.
+// settled waits until the restriction is applied or removed, which follows the change of its state, and returns the
+// product then. If that takes too long it returns the product as it was: its condition says why.
 func (r *productRequest) settled(ctx context.Context, product *api.LicensedProduct) *api.LicensedProduct {
 	later, err := r.await(ctx, func(product *api.LicensedProduct) bool {
 		return overview.NotReady(product).Reason != api.ReasonApplying

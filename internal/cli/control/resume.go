@@ -18,7 +18,6 @@ import (
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
-// resumeOptions are what resume was asked.
 type resumeOptions struct{ productRequest }
 
 // NewResumeCommand is kubectl license resume.
@@ -33,11 +32,8 @@ func NewResumeCommand(env command.Environment) *cobra.Command {
 }
 
 func (o *resumeOptions) complete(args []string) error {
-	if err := o.productRequest.complete(args); err != nil {
-		return err
-	}
-	o.pending = "The annotations are removed: the operator sees that as soon as it can."
-	return nil
+	o.pending = "The annotations are removed: the operator acts on it as soon as it can."
+	return o.Complete(args)
 }
 
 func (o *resumeOptions) run(ctx context.Context) error {
@@ -50,14 +46,12 @@ func (o *resumeOptions) run(ctx context.Context) error {
 	_, paused := before.Annotations[api.RestrictionPauseAnnotation]
 	_, explained := before.Annotations[api.RestrictionPauseReasonAnnotation]
 	if !paused && !explained {
-		_, err := fmt.Fprintf(o.Out, "LicensedProduct %s is not paused. Restriction: %s\n", o.product,
+		_, err := fmt.Fprintf(o.Out, "LicensedProduct %s is not paused. Restriction: %s\n", o.Product,
 			cmp.Or(overview.RestrictionOf(before), "none yet"))
 		return err
 	}
-	if err := o.annotate(ctx, map[string]any{
-		api.RestrictionPauseAnnotation:       nil,
-		api.RestrictionPauseReasonAnnotation: nil,
-	}); err != nil {
+	annotations := map[string]any{api.RestrictionPauseAnnotation: nil, api.RestrictionPauseReasonAnnotation: nil}
+	if err := o.annotate(ctx, annotations); err != nil {
 		return err
 	}
 	after, err := o.await(ctx, func(product *api.LicensedProduct) bool {

@@ -1,7 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package files reads files of a bounded size, and writes new ones without ever replacing any.
+// Package files reads files of limited size, and writes new ones. It never overwrites a file.
 package files
 
 import (
@@ -12,28 +12,27 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/license-operator/license-operator/internal/cli/command"
 )
 
-// Modes of what is written. Private keys are private from their first byte on: a mode that is set later leaves a moment
-// in which others can open the file.
+// Modes of new files. They are set when a file is created: later, others could already have opened a private key.
 const (
 	modeFolder  = 0o700
 	ModePrivate = 0o600
 	ModePublic  = 0o644
 )
 
-// File is a file to be made.
+// File is a file to create.
 type File struct {
 	Name string
 	Data []byte
 	Mode fs.FileMode
 }
 
-// WriteNew makes files in a folder, and the folder where it is missing: all of them or none. It never replaces
-// anything.
+// WriteNew creates all files in a folder, and the folder if it is missing, or none. It never overwrites a file.
 func WriteNew(folder string, files ...File) (err error) {
 	if err := refuseExisting(folder, files); err != nil {
 		return err
@@ -43,10 +42,9 @@ func WriteNew(folder string, files ...File) (err error) {
 		if err == nil {
 			return
 		}
-		// Only what this run has made, the newest first; os.Remove spares a folder that someone else has put something
-		// into meanwhile.
-		for i := len(made) - 1; i >= 0; i-- {
-			_ = os.Remove(made[i])
+		// Only what this run has made, the newest first. os.Remove keeps a folder that is no longer empty.
+		for _, path := range slices.Backward(made) {
+			_ = os.Remove(path)
 		}
 	}()
 	folders, err := makeFolder(folder)
@@ -70,7 +68,7 @@ func WriteNew(folder string, files ...File) (err error) {
 func refuseExisting(folder string, files []File) error {
 	var existing []string
 	for _, file := range files {
-		// Lstat: a link that leads nowhere is something too.
+		// Lstat also finds a broken link.
 		_, err := os.Lstat(filepath.Join(folder, file.Name))
 		switch {
 		case err == nil:
@@ -82,11 +80,11 @@ func refuseExisting(folder string, files []File) error {
 	if len(existing) == 0 {
 		return nil
 	}
-	return command.FailWithHint("Nothing is ever overwritten: name another folder, or move what is there away.",
+	return command.FailWithHint("Files are never overwritten: choose another folder, or move the existing files away.",
 		"%s already has %s", folder, strings.Join(existing, ", "))
 }
 
-// makeFolder makes a folder and those above it, and tells which it made, the uppermost first.
+// makeFolder makes a folder and its parents, and returns those that it made, the topmost first.
 func makeFolder(folder string) (made []string, err error) {
 	var absent []string
 	for path := filepath.Clean(folder); ; path = filepath.Dir(path) {
@@ -95,12 +93,12 @@ func makeFolder(folder string) (made []string, err error) {
 		}
 		absent = append(absent, path)
 	}
-	for i := len(absent) - 1; i >= 0; i-- {
-		if err := os.Mkdir(absent[i], modeFolder); err != nil {
+	for _, path := range slices.Backward(absent) {
+		if err := os.Mkdir(path, modeFolder); err != nil {
 			return made, err
 		}
-		made = append(made, absent[i])
-		if err := syncFolder(filepath.Dir(absent[i])); err != nil {
+		made = append(made, path)
+		if err := syncFolder(filepath.Dir(path)); err != nil {
 			return made, err
 		}
 	}
@@ -119,9 +117,9 @@ func writeFile(path string, content File) (created bool, err error) {
 	return true, file.Sync()
 }
 
-// syncFolder makes the names of new files outlive a power cut, as Sync does with their contents.
+// syncFolder makes sure that the names of new files survive a power cut.
 func syncFolder(path string) error {
-	if runtime.GOOS == "windows" { // where a folder cannot be synced
+	if runtime.GOOS == "windows" { // It cannot sync a folder.
 		return nil
 	}
 	folder, err := os.Open(path)
@@ -131,32 +129,23 @@ func syncFolder(path string) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-// MaxBytes bounds what is read, whatever it is: a key, a manifest, certificates.
+// MaxBytes is the usual limit, in bytes: for a key, a manifest, certificates.
 const MaxBytes = 1 << 20
 
-var usualLimit = Limit{Bytes: MaxBytes, Why: "as no key and no certificate is"}
-
-// ErrTooLarge is why more than the limit is not read.
+// ErrTooLarge is the error for a file that is larger than the limit.
 var ErrTooLarge = errors.New("is larger")
 
-// StandardInput is the name of a file that stands for the standard input.
+// StandardInput is the file name that means the standard input.
 const StandardInput = "-"
 
-// Limit bounds what is read.
-type Limit struct {
-	Bytes int64
-	// Why it is no loss.
-	Why string
-}
+// Read reads a file of at most MaxBytes.
+func Read(path string) ([]byte, error) { return ReadUpTo(path, MaxBytes) }
 
-// Read reads a file of the usual size.
-func Read(path string) ([]byte, error) { return ReadUpTo(path, usualLimit) }
+// ReadFrom reads a stream of at most MaxBytes; name is for error messages.
+func ReadFrom(in io.Reader, name string) ([]byte, error) { return ReadFromUpTo(in, name, MaxBytes) }
 
-// ReadFrom reads a stream of the usual size; name is what errors call it.
-func ReadFrom(in io.Reader, name string) ([]byte, error) { return ReadFromUpTo(in, name, usualLimit) }
-
-// ReadUpTo reads a file of a size up to a limit.
-func ReadUpTo(path string, limit Limit) ([]byte, error) {
+// ReadUpTo reads a file of at most limit bytes.
+func ReadUpTo(path string, limit int64) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -165,19 +154,19 @@ func ReadUpTo(path string, limit Limit) ([]byte, error) {
 	return ReadFromUpTo(file, path, limit)
 }
 
-// ReadFromUpTo is ReadFrom up to a limit.
-func ReadFromUpTo(in io.Reader, name string, limit Limit) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(in, limit.Bytes+1))
+// ReadFromUpTo is ReadFrom with a limit in bytes.
+func ReadFromUpTo(in io.Reader, name string, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(in, limit+1))
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", name, err)
 	}
-	if int64(len(data)) > limit.Bytes {
-		return nil, fmt.Errorf("%s %w than %d bytes, %s", name, ErrTooLarge, limit.Bytes, limit.Why)
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s %w than the limit of %d bytes", name, ErrTooLarge, limit)
 	}
 	return data, nil
 }
 
-// SourceName is what messages call a file, or the standard input.
+// SourceName is the name of a file, or of the standard input, for messages.
 func SourceName(file string) string {
 	if file == StandardInput {
 		return "the standard input"

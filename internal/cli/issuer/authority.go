@@ -4,8 +4,6 @@
 package issuer
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -21,7 +19,7 @@ import (
 	"github.com/license-operator/license-operator/internal/token"
 )
 
-// The files of an authority and its signers.
+// The files of a root and its signers.
 const (
 	authorityCertificateFile = "ca.crt"
 	authorityKeyFile         = "ca.key"
@@ -29,7 +27,7 @@ const (
 	signerKeyFile            = "signer.key"
 )
 
-// readAuthority reads the root that ca create has made.
+// readAuthority reads the root that ca create made.
 func readAuthority(folder string, warnings io.Writer) (*token.Authority, error) {
 	certificate, key, err := readPair(folder, authorityCertificateFile, authorityKeyFile, warnings)
 	if err != nil {
@@ -37,13 +35,13 @@ func readAuthority(folder string, warnings io.Writer) (*token.Authority, error) 
 	}
 	authority, err := token.ParseAuthority(certificate, key)
 	if err != nil {
-		return nil, command.FailWithHint("It takes ca.crt and ca.key as 'kubectl license ca create' made them.",
+		return nil, command.FailWithHint("Use ca.crt and ca.key of 'kubectl license ca create'.",
 			"cannot use the authority in %s: %v", folder, err)
 	}
 	return authority, nil
 }
 
-// readSigner reads what ca create or signer create has made.
+// readSigner reads the signer that ca create or signer create made.
 func readSigner(folder string, warnings io.Writer) (*token.Signer, error) {
 	certificates, key, err := readPair(folder, signerCertificateFile, signerKeyFile, warnings)
 	if err != nil {
@@ -51,33 +49,30 @@ func readSigner(folder string, warnings io.Writer) (*token.Signer, error) {
 	}
 	signer, err := token.ParseSigner(certificates, key)
 	if err != nil {
-		return nil,
-			command.FailWithHint("It takes signer.crt and signer.key as 'kubectl license ca create' or 'signer "+
-				"create' made them.", "cannot use the signer in %s: %v", folder, err)
+		return nil, command.FailWithHint("Use signer.crt and signer.key of 'kubectl license ca create' or 'signer "+
+			"create'.", "cannot use the signer in %s: %v", folder, err)
 	}
 	return signer, nil
 }
 
 func readPair(folder, certificateFile, keyFile string, warnings io.Writer) (certificate, key []byte, err error) {
-	certificate, err = files.Read(filepath.Join(folder, certificateFile))
-	if err != nil {
-		return nil, nil, notInFolder(certificateFile, keyFile, err)
-	}
 	keyPath := filepath.Join(folder, keyFile)
-	key, err = files.Read(keyPath)
-	if err != nil {
-		return nil, nil, notInFolder(certificateFile, keyFile, err)
+	if certificate, err = files.Read(filepath.Join(folder, certificateFile)); err == nil {
+		key, err = files.Read(keyPath)
 	}
-	warnIfReadable(warnings, keyPath)
+	if err != nil {
+		return nil, nil, command.FailWithHint("Name the folder with "+certificateFile+" and "+keyFile+
+			": 'kubectl license ca create' makes one.", "%v", err)
+	}
+	// On Windows the mode does not say who can read a file.
+	if info, err := os.Stat(keyPath); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		term.Warnf(warnings, "other users can read the private key %s (mode %04o); to stop that: chmod 600 %s", keyPath,
+			info.Mode().Perm(), keyPath)
+	}
 	return certificate, key, nil
 }
 
-func notInFolder(certificateFile, keyFile string, err error) error {
-	return command.FailWithHint("Name the folder that holds "+certificateFile+" and "+keyFile+
-		": 'kubectl license ca create' makes one.", "%v", err)
-}
-
-// signerFiles are the two files of a signer.
+// signerFiles returns the two files of a signer.
 func signerFiles(signer *token.Signer) ([]files.File, error) {
 	key, err := signer.KeyPEM()
 	if err != nil {
@@ -89,35 +84,23 @@ func signerFiles(signer *token.Signer) ([]files.File, error) {
 	}, nil
 }
 
-func certificatePEM(certificate *x509.Certificate) string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw}))
-}
-
-// warnIfReadable warns of a private key that others can read. On Windows the mode says nothing.
-func warnIfReadable(warnings io.Writer, path string) {
-	info, err := os.Stat(path)
-	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
-		return
-	}
-	term.Warnf(warnings, "others can read the private key %s (mode %04o); close it with: chmod 600 %s", path,
-		info.Mode().Perm(), path)
-}
-
-func cannotWrite(err error) error {
+// writeFiles creates the files in a folder.
+func writeFiles(folder string, made []files.File) error {
+	err := files.WriteNew(folder, made...)
 	var known *command.UserError
-	if errors.As(err, &known) {
-		return known
+	if err == nil || errors.As(err, &known) {
+		return err
 	}
-	return command.FailWithHint("Nothing was left behind: name a folder that you can write to.", "%v", err)
+	return command.FailWithHint("No files were written. Name a folder that you can write to.", "%v", err)
 }
 
-// defaultSignerName tells signers apart by the day they were made. The certificate names the vendor besides.
+// defaultSignerName is the name of a signer: its day. The certificate also has the vendor.
 func defaultSignerName(now time.Time) string { return "License Signer " + now.Format(time.DateOnly) }
 
-// randomAlphabet is Crockford's base 32 in lower case: no letter that can be taken for a digit.
+// randomAlphabet is Crockford's base 32 in lower case: no letter looks like a digit.
 const randomAlphabet = "0123456789abcdefghjkmnpqrstvwxyz"
 
-// newLicenseID is an ID that people can read out and sort by date: the product, the date, and 40 random bits.
+// newLicenseID returns an ID that people can read aloud and sort by date: the product, the date, and 40 random bits.
 func newLicenseID(product string, now time.Time, random io.Reader) (string, error) {
 	const length = 8
 	bits := make([]byte, length)

@@ -1,12 +1,11 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package issuer has the commands of those who issue license keys: ca, signer and issue.
+// Package issuer has the vendors' commands ca, signer and issue.
 package issuer
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
@@ -18,42 +17,25 @@ import (
 	"github.com/license-operator/license-operator/internal/token"
 )
 
-// placeholderProduct stands for a name that the vendor has to choose. It is no valid name: a manifest with it is
-// refused, not created.
+// placeholderProduct is replaced by the vendor. It is not a valid name, so the API server refuses a manifest with it.
 const placeholderProduct = "PRODUCT"
 
-// caCreateOptions are what ca create was asked.
 type caCreateOptions struct {
 	command.Environment
-	command *cobra.Command
-
-	folder string
-	vendor string
-
-	// now is the instant at which the certificates begin.
-	now time.Time
+	command        *cobra.Command
+	folder, vendor string
 }
 
 // NewCACommand is kubectl license ca.
 func NewCACommand(env command.Environment) *cobra.Command {
-	return command.NewParent("ca", "Make the certificates that a vendor's licenses rest on", newCACreateCommand(env))
+	return command.NewParent("ca", "Make the certificates for a vendor's licenses", newCACreateCommand(env))
 }
 
 func newCACreateCommand(env command.Environment) *cobra.Command {
 	o := &caCreateOptions{Environment: env}
 	cmd := &cobra.Command{
-		Use:     "create --dir DIR --vendor NAME",
-		Short:   "Make a root and a first signer",
-		Long:    caLong,
-		Example: caExample,
-		Args:    command.NoArguments,
-		RunE: func(*cobra.Command, []string) error {
-			o.complete()
-			if err := o.validate(); err != nil {
-				return err
-			}
-			return o.run()
-		},
+		Use: "create --dir DIR --vendor NAME", Short: "Make a root and a first signer", Long: caLong,
+		Example: caExample, Args: command.NoArguments, RunE: func(*cobra.Command, []string) error { return o.run() },
 	}
 	o.command = cmd
 	flags := cmd.Flags()
@@ -66,50 +48,42 @@ func newCACreateCommand(env command.Environment) *cobra.Command {
 	return cmd
 }
 
-func (o *caCreateOptions) complete() { o.now = o.ThisSecond() }
-
-func (o *caCreateOptions) validate() error {
-	return command.RequireFlags(o.command, "dir", "vendor")
-}
-
 func (o *caCreateOptions) run() error {
-	authority, err := token.NewAuthority(o.vendor, o.now)
+	if err := command.RequireFlags(o.command, "dir", "vendor"); err != nil {
+		return err
+	}
+	now := o.ThisSecond()
+	authority, err := token.NewAuthority(o.vendor, now)
 	if err != nil {
 		return command.UsageError(o.command, "--vendor: %v", err)
 	}
-	signer, err := authority.NewSigner(defaultSignerName(o.now), o.now)
+	signer, err := authority.NewSigner(defaultSignerName(now), now)
 	if err != nil {
 		return err
 	}
-	made, err := authorityFiles(authority, signer)
-	if err != nil {
-		return err
-	}
-	if err := files.WriteNew(o.folder, made...); err != nil {
-		return cannotWrite(err)
-	}
-	return o.tell(authority, signer)
-}
-
-func authorityFiles(authority *token.Authority, signer *token.Signer) ([]files.File, error) {
 	key, err := authority.KeyPEM()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	ofSigner, err := signerFiles(signer)
+	made, err := signerFiles(signer)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return append([]files.File{
+	made = append([]files.File{
 		{Name: authorityCertificateFile, Data: authority.CertificatePEM(), Mode: files.ModePublic},
 		{Name: authorityKeyFile, Data: key, Mode: files.ModePrivate},
-	}, ofSigner...), nil
+	}, made...)
+	if err := writeFiles(o.folder, made); err != nil {
+		return err
+	}
+	return o.tell(authority, signer)
 }
 
 func (o *caCreateOptions) tell(authority *token.Authority, signer *token.Signer) error {
 	chain := signer.Chain()
 	leaf, root := chain[0], chain[len(chain)-1]
-	manifest, err := productSnippet(o.vendor, string(authority.CertificatePEM()))
+	manifest, err := yaml.Marshal(manifest.New(manifest.KindLicensedProduct, placeholderProduct,
+		map[string]any{"vendor": o.vendor, "trustAnchors": string(authority.CertificatePEM())}))
 	if err != nil {
 		return err
 	}
@@ -123,25 +97,17 @@ SHA-256 fingerprints:
   root    %s
   signer  %s
 
-Move ca.key to a safe place that is offline, and keep a copy. Whoever has it can issue licenses in
-your name; only 'kubectl license signer create' ever needs it. Guard signer.key: it issues licenses.
+Move ca.key to a safe place that is offline, and keep a copy. Anyone who has it can issue licenses in
+your name. Only 'kubectl license signer create' needs it. Keep signer.key safe: it issues licenses.
 
-Customers trust your keys by the root's certificate in the LicensedProduct that comes with your
-product. Replace %s by its name:
+Your customers' clusters trust your keys by the root's certificate in the LicensedProduct of your
+product. Replace %s with its name:
 
 %s
 Then issue a license:
   kubectl license issue --signer %s --product %s --customer NAME --valid-for 365d > key.yaml
 `,
-		text.Printable(o.folder), text.Time(root.NotAfter), text.Time(leaf.NotAfter),
-		token.CertificateSHA256(root.Raw), token.CertificateSHA256(leaf.Raw),
-		placeholderProduct, manifest, text.ShellQuote(o.folder), placeholderProduct)
+		text.Printable(o.folder), text.Time(root.NotAfter), text.Time(leaf.NotAfter), token.CertificateSHA256(root.Raw),
+		token.CertificateSHA256(leaf.Raw), placeholderProduct, manifest, text.ShellQuote(o.folder), placeholderProduct)
 	return err
-}
-
-// productSnippet is the least that a LicensedProduct needs.
-func productSnippet(vendor, anchors string) (string, error) {
-	manifest, err := yaml.Marshal(manifest.New(manifest.KindLicensedProduct, placeholderProduct,
-		map[string]any{"vendor": vendor, "trustAnchors": anchors}))
-	return string(manifest), err
 }

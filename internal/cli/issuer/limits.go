@@ -9,25 +9,17 @@ import (
 	"strings"
 )
 
-// limitFlags are the limits that several flags add up to.
-type limitFlags map[string]int64
-
-// any is the flag that takes a limit's name and value.
-func (l *limitFlags) any() *limitFlag { return &limitFlag{limits: l} }
-
-// named is the flag of one limit.
-func (l *limitFlags) named(name string) *limitFlag { return &limitFlag{limits: l, name: name} }
-
-// limitFlag is one flag that sets limits. A limit that is set twice is a mistake: which one would count?
+// limitFlag is a flag that sets limits. A limit must not be set twice.
 type limitFlag struct {
-	limits *limitFlags
-	// name of the one limit that the flag sets; empty for any.
+	// limits of all flags together; must not be nil.
+	limits map[string]int64
+	// name of the limit that the flag sets; empty: the value has the name.
 	name string
 }
 
 func (f *limitFlag) String() string { return "" }
 
-// Type is how the help calls the value.
+// Type is the name of the value in the help.
 func (f *limitFlag) Type() string {
 	if f.name != "" {
 		return "N"
@@ -48,12 +40,9 @@ func (f *limitFlag) Set(text string) error {
 	if err != nil || value < 0 {
 		return fmt.Errorf("want a whole number, 0 or more")
 	}
-	if *f.limits == nil {
-		*f.limits = limitFlags{}
-	}
-	if _, exists := (*f.limits)[name]; exists {
+	if _, exists := f.limits[name]; exists {
 		return fmt.Errorf("limit %q is set twice", name)
 	}
-	(*f.limits)[name] = value
+	f.limits[name] = value
 	return nil
 }

@@ -6,56 +6,38 @@ package issuer
 import (
 	"cmp"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/license-operator/license-operator/internal/cli/command"
-	"github.com/license-operator/license-operator/internal/cli/files"
 	"github.com/license-operator/license-operator/internal/text"
 	"github.com/license-operator/license-operator/internal/token"
 )
 
-// signerCreateOptions are what signer create was asked.
 type signerCreateOptions struct {
 	command.Environment
-	command *cobra.Command
-
-	authorityFolder string
-	folder          string
-	name            string
-
-	// now is the instant at which the certificate begins.
-	now time.Time
+	command                       *cobra.Command
+	authorityFolder, folder, name string
 }
 
 // NewSignerCommand is kubectl license signer.
 func NewSignerCommand(env command.Environment) *cobra.Command {
-	return command.NewParent("signer", "Make further signers, so that the root can stay offline",
+	return command.NewParent("signer", "Make more signers, so that the root can stay offline",
 		newSignerCreateCommand(env))
 }
 
 func newSignerCreateCommand(env command.Environment) *cobra.Command {
 	o := &signerCreateOptions{Environment: env}
 	cmd := &cobra.Command{
-		Use:     "create --ca DIR --out DIR [flags]",
-		Short:   "Make another signer",
-		Long:    signerLong,
-		Example: signerExample,
-		Args:    command.NoArguments,
-		RunE: func(*cobra.Command, []string) error {
-			o.complete()
-			if err := o.validate(); err != nil {
-				return err
-			}
-			return o.run()
-		},
+		Use: "create --ca DIR --out DIR [flags]", Short: "Make another signer",
+		Long: signerLong, Example: signerExample, Args: command.NoArguments,
+		RunE: func(*cobra.Command, []string) error { return o.run() },
 	}
 	o.command = cmd
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&o.authorityFolder, "ca", "", "the folder `DIR` with ca.crt and ca.key")
-	flags.StringVar(&o.folder, "out", "", "the folder `DIR` to write into, made where it is missing")
+	flags.StringVar(&o.folder, "out", "", "the folder `DIR` to write into, created if it is missing")
 	flags.StringVar(&o.name, "name", "", "the signer's `NAME` in its certificate, at most 64 characters (default "+
 		"\"License Signer\" and the date)")
 	command.CompleteFolders(cmd, "ca")
@@ -64,21 +46,16 @@ func newSignerCreateCommand(env command.Environment) *cobra.Command {
 	return cmd
 }
 
-func (o *signerCreateOptions) complete() {
-	o.now = o.ThisSecond()
-	o.name = cmp.Or(o.name, defaultSignerName(o.now))
-}
-
-func (o *signerCreateOptions) validate() error {
-	return command.RequireFlags(o.command, "ca", "out")
-}
-
 func (o *signerCreateOptions) run() error {
+	if err := command.RequireFlags(o.command, "ca", "out"); err != nil {
+		return err
+	}
 	authority, err := readAuthority(o.authorityFolder, o.ErrOut)
 	if err != nil {
 		return err
 	}
-	signer, err := authority.NewSigner(o.name, o.now)
+	now := o.ThisSecond()
+	signer, err := authority.NewSigner(cmp.Or(o.name, defaultSignerName(now)), now)
 	if err != nil {
 		return command.UsageError(o.command, "cannot make a signer: %v", err)
 	}
@@ -86,23 +63,19 @@ func (o *signerCreateOptions) run() error {
 	if err != nil {
 		return err
 	}
-	if err := files.WriteNew(o.folder, made...); err != nil {
-		return cannotWrite(err)
+	if err := writeFiles(o.folder, made); err != nil {
+		return err
 	}
-	return o.tell(signer)
-}
-
-func (o *signerCreateOptions) tell(signer *token.Signer) error {
 	leaf := signer.Chain()[0]
-	_, err := fmt.Fprintf(o.Out, `Made in %s:
+	_, err = fmt.Fprintf(o.Out, `Made in %s:
   signer.crt  the signer's certificate and its issuer's, valid until %s
   signer.key  the signer's private key
 
 SHA-256 fingerprint:
   signer  %s
 
-Products that trust the root accept the keys it issues at once. Guard signer.key, and take ca.key
-offline again.
+Products that trust the root accept its keys at once. Keep signer.key safe, and take ca.key offline
+again.
 
 Issue a license:
   kubectl license issue --signer %s --product %s --customer NAME --valid-for 365d > key.yaml

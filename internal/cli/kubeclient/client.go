@@ -1,7 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package kubeclient connects to the cluster as kubectl does, and puts into words what an API server answers.
+// Package kubeclient connects to the cluster as kubectl does, and explains errors of the API server.
 package kubeclient
 
 import (
@@ -28,19 +28,17 @@ import (
 	"github.com/license-operator/license-operator/internal/version"
 )
 
-// FieldOwner is whom managed fields and audit logs name.
+// FieldOwner is the name in managed fields and audit logs.
 const FieldOwner = "kubectl-license"
 
-// NewFlags is the flags of kubectl that say which cluster to talk to, and as whom. Both of our kinds are
-// cluster-scoped, so there is no namespace.
+// NewFlags returns kubectl's flags for the cluster and the user. Both of our kinds are cluster-scoped: no namespace.
 func NewFlags() *genericclioptions.ConfigFlags {
 	connection := genericclioptions.NewConfigFlags(true)
-	connection.Namespace = nil
-	connection.CacheDir = nil
+	connection.Namespace, connection.CacheDir = nil, nil
 	return connection
 }
 
-// AddFlags gives a command these flags, marked as what every kubectl command has.
+// AddFlags adds these flags to a command, marked as flags that every kubectl command has.
 func AddFlags(cmd *cobra.Command, connection *genericclioptions.ConfigFlags) {
 	flags := pflag.NewFlagSet("connection", pflag.ContinueOnError)
 	connection.AddFlags(flags)
@@ -59,7 +57,7 @@ func NewConfig(connection *genericclioptions.ConfigFlags, warnings io.Writer) (*
 	if err != nil {
 		return nil, Unreachable(err)
 	}
-	// A command makes a handful of requests. What a limit would add is an error of its own near a deadline.
+	// A command makes few requests. A rate limit would only add errors near a deadline.
 	config.QPS = -1
 	config.UserAgent = FieldOwner + "/" + version.Get()
 	config.WarningHandler = rest.NewWarningWriter(warnings, rest.WarningWriterOptions{Deduplicate: true})
@@ -77,15 +75,12 @@ func New(connection *genericclioptions.ConfigFlags, warnings io.Writer) (client.
 
 // NewFor makes a client for a configuration that was read. It makes no request yet.
 func NewFor(config *rest.Config) (client.WithWatch, error) {
-	// Without this, controller-runtime complains on the standard error that nobody gave it a logger.
+	// Without a logger, controller-runtime complains on the standard error.
 	log.SetLogger(logr.Discard())
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{
-		clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, api.AddToScheme,
-	} {
-		if err := add(scheme); err != nil {
-			return nil, err
-		}
+	kinds := runtime.NewSchemeBuilder(clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, api.AddToScheme)
+	if err := kinds.AddToScheme(scheme); err != nil {
+		return nil, err
 	}
 	created, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
 	if err != nil {
@@ -100,28 +95,22 @@ const (
 	Keys     = "licensekeys.license-operator.io"
 )
 
-// ProductReference is what kubectl calls a product with -o name.
+// ProductReference is the name of a product as kubectl prints it with -o name.
 func ProductReference(name string) string {
 	return "licensedproduct." + api.GroupVersion.Group + "/" + name
 }
 
-// KeyReference is what kubectl calls a key with -o name.
-func KeyReference(name string) string {
-	return "licensekey." + api.GroupVersion.Group + "/" + name
-}
+// KeyReference is the name of a key as kubectl prints it with -o name.
+func KeyReference(name string) string { return "licensekey." + api.GroupVersion.Group + "/" + name }
 
-// ClusterUID is what tokens name clusters by: the uid of the namespace kube-system. That somebody may not read it is
-// told as it is: callers can do without.
+// ClusterUID returns the ID of the cluster in tokens: the uid of the namespace kube-system. It returns the error
+// Forbidden unchanged, since callers can go on without the uid.
 func ClusterUID(ctx context.Context, reader client.Reader) (string, error) {
 	namespace := &metav1.PartialObjectMetadata{}
 	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
 	err := reader.Get(ctx, client.ObjectKey{Name: metav1.NamespaceSystem}, namespace)
-	switch {
-	case apierrors.IsUnauthorized(err):
-		return "", NotLoggedIn(err)
-	case err != nil && !apierrors.IsForbidden(err):
-		return "", command.FailWithHint("Check the connection with: kubectl get namespace "+metav1.NamespaceSystem,
-			"cannot read the cluster's uid: %v", err)
+	if err != nil && !apierrors.IsForbidden(err) {
+		return "", Explain(err, "read the cluster's uid", "", "kubectl get namespace "+metav1.NamespaceSystem)
 	}
 	return string(namespace.UID), err
 }

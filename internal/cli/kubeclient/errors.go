@@ -5,7 +5,6 @@ package kubeclient
 
 import (
 	"errors"
-	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -13,26 +12,26 @@ import (
 	"github.com/license-operator/license-operator/internal/cli/command"
 )
 
-// Unreachable is the failure where the kubeconfig leads to no API server.
+// Unreachable is the error for a kubeconfig that does not lead to an API server.
 func Unreachable(err error) error {
 	return command.FailWithHint("Choose a cluster as with kubectl: KUBECONFIG, --kubeconfig, --context.", "%v", err)
 }
 
-// NotLoggedIn is the failure of whom the API server does not know, any more perhaps.
+// NotLoggedIn is the error for a user that the API server does not know, or not any more.
 func NotLoggedIn(err error) error {
-	return command.FailWithHint("Log in again, or see whether kubectl itself gets through: kubectl auth whoami",
+	return command.FailWithHint("Log in again, or check whether kubectl works: kubectl auth whoami",
 		"the API server does not know you: %v", err)
 }
 
-// NotInstalled is the failure where the cluster does not know our kinds.
+// NotInstalled is the error for a cluster without our kinds.
 func NotInstalled() error {
 	return command.FailWithHint("Install it, or choose another cluster with --context.",
 		"license-operator is not installed in this cluster: it has no LicensedProducts")
 }
 
-// NoSuchProduct is the failure where there is no LicensedProduct of a name.
+// NoSuchProduct is the error for a LicensedProduct that does not exist.
 func NoSuchProduct(name string) error {
-	return command.FailWithHint("See which there are: kubectl get lprod", "there is no LicensedProduct %s", name)
+	return command.FailWithHint("List them: kubectl get lprod", "there is no LicensedProduct %s", name)
 }
 
 // namesObject tells a missing object from a path that the API server does not know.
@@ -41,39 +40,38 @@ func namesObject(err error, name string) bool {
 	return errors.As(err, &status) && status.Status().Details != nil && status.Status().Details.Name == name
 }
 
-// IsNotServed tells of a list that the cluster has no such kind.
+// IsNotServed tells whether a list failed because the cluster does not have the kind.
 func IsNotServed(err error) bool { return meta.IsNoMatchError(err) || apierrors.IsNotFound(err) }
 
-// ListError puts an API server's answer to a list of a resource into words.
-func ListError(resource string, err error) error {
+// Explain explains an error of the API server, for "cannot <what>". rights are those that the command needs, and check
+// is a kubectl command that shows whether the connection works.
+func Explain(err error, what, rights, check string) error {
 	switch {
-	case IsNotServed(err) && (resource == Products || resource == Keys):
-		return NotInstalled()
 	case apierrors.IsForbidden(err):
-		return command.FailWithHint("Ask a cluster administrator for list on "+resource+", or to do this for you.",
-			"%v", err)
+		return command.FailWithHint("Ask a cluster administrator for "+rights+", or to do this for you.", "%v", err)
 	case apierrors.IsUnauthorized(err):
 		return NotLoggedIn(err)
 	default:
-		return command.FailWithHint("Check the connection with: kubectl get "+resource, "cannot list %s: %v", resource,
-			err)
+		return command.FailWithHint("Check the connection with: "+check, "cannot %s: %v", what, err)
 	}
 }
 
-// ProductError puts an API server's answer about one product into words. rights are what the command needs.
+// ListError explains why the API server did not list a resource.
+func ListError(resource string, err error) error {
+	if IsNotServed(err) && (resource == Products || resource == Keys) {
+		return NotInstalled()
+	}
+	return Explain(err, "list "+resource, "list on "+resource, "kubectl get "+resource)
+}
+
+// ProductError explains an error of the API server about one product. rights are those that the command needs.
 func ProductError(name, verb, rights string, err error) error {
 	switch {
 	case meta.IsNoMatchError(err), apierrors.IsNotFound(err) && !namesObject(err, name):
 		return NotInstalled()
 	case apierrors.IsNotFound(err):
 		return NoSuchProduct(name)
-	case apierrors.IsForbidden(err):
-		return command.FailWithHint(fmt.Sprintf("Ask a cluster administrator for %s on %s, or to do this for you.",
-			rights, Products), "%v", err)
-	case apierrors.IsUnauthorized(err):
-		return NotLoggedIn(err)
 	default:
-		return command.FailWithHint("Check the connection with: kubectl get lprod "+name,
-			"cannot %s LicensedProduct %s: %v", verb, name, err)
+		return Explain(err, verb+" LicensedProduct "+name, rights+" on "+Products, "kubectl get lprod "+name)
 	}
 }

@@ -1,8 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package operator finds the operator in the cluster: its namespace and pods, and a way through the API server to one
-// of them.
+// Package operator finds the operator's pods in the cluster, and connects to one through the API server.
 package operator
 
 import (
@@ -12,27 +11,27 @@ import (
 	"github.com/license-operator/license-operator/internal/cli/command"
 )
 
-// What config/ installs the operator as, and how it is found there.
+// Names that config/ installs the operator with.
 const (
 	DefaultNamespace = "license-operator-system"
 	LeaseName        = "license-operator.io"
 )
 
-// PodLabels are the labels of the operator's pods, whatever names they have.
+// PodLabels are the labels of the operator's pods.
 var PodLabels = client.MatchingLabels{
 	"app.kubernetes.io/name": "license-operator", "control-plane": "controller-manager",
 }
 
-// AddNamespaceFlag is for commands that look for the operator itself.
+// AddNamespaceFlag adds --namespace to a command that looks for the operator.
 func AddNamespaceFlag(cmd *cobra.Command, namespace *string) {
 	cmd.Flags().StringVarP(namespace, "namespace", "n", DefaultNamespace, "the `NAMESPACE` that the operator runs in")
 	command.CompleteFlag(cmd, "namespace")
 }
 
-// CheckNamespace refuses an empty --namespace, which the API server would take for all of them.
+// CheckNamespace refuses an empty --namespace: the API server would list all namespaces.
 func CheckNamespace(cmd *cobra.Command, namespace string) error {
 	if namespace == "" {
-		return command.UsageError(cmd, "--namespace is empty: it is the one that the operator runs in")
+		return command.UsageError(cmd, "--namespace is empty: want the namespace that the operator runs in")
 	}
 	return nil
 }

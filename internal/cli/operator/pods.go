@@ -6,12 +6,10 @@ package operator
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -24,24 +22,17 @@ import (
 // Pod is a pod of the operator.
 type Pod struct {
 	types.NamespacedName
-	// Port is the one on which it serves the report.
+	// Port serves the report.
 	Port int32
 }
 
-// ReadyPods are the pods of the operator that can answer; any can, whether it leads or not. There is at least one.
-// No other namespace is looked at: what is sent to these pods must not go to one that somebody else has given the
-// operator's labels.
+// ReadyPods returns the operator's ready pods, at least one. Each can answer, whether it is the leader or not. It looks
+// in this namespace only: elsewhere, someone else may have given a pod the operator's labels.
 func ReadyPods(ctx context.Context, reader client.Reader, namespace string) ([]Pod, error) {
 	var pods corev1.PodList
 	if err := reader.List(ctx, &pods, client.InNamespace(namespace), PodLabels); err != nil {
-		switch {
-		case apierrors.IsForbidden(err):
-			return nil, command.FailWithHint(askForForwarding(namespace), "%v", err)
-		case apierrors.IsUnauthorized(err):
-			return nil, kubeclient.NotLoggedIn(err)
-		}
-		return nil, command.FailWithHint("Check the connection with: kubectl get pods -n "+text.ShellQuote(namespace),
-			"cannot list pods in namespace %s: %v", namespace, err)
+		return nil, kubeclient.Explain(err, "list pods in namespace "+namespace, forwardingRights(namespace),
+			"kubectl get pods -n "+text.ShellQuote(namespace))
 	}
 	slices.SortFunc(pods.Items, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
 	var ready []Pod
@@ -61,13 +52,13 @@ func ReadyPods(ctx context.Context, reader client.Reader, namespace string) ([]P
 		return nil, command.FailWithHint("Say which namespace it runs in with --namespace; kubectl get pods -A | grep "+
 			"license-operator may find it.", "no pods of license-operator in namespace %s", namespace)
 	default:
-		return nil, command.FailWithHint("Wait until one is ready, or see why none is: kubectl describe pods -n "+
+		return nil, command.FailWithHint("Wait until one is ready, or find the cause: kubectl describe pods -n "+
 			text.ShellQuote(namespace),
 			"no pod of license-operator in namespace %s is ready: %s", namespace, strings.Join(waiting, ", "))
 	}
 }
 
-// reportPort is the port that the pod names, or the default.
+// reportPort is the report's port in the pod's spec, or the default.
 func reportPort(pod *corev1.Pod) int32 {
 	for i := range pod.Spec.Containers {
 		for _, port := range pod.Spec.Containers[i].Ports {
@@ -79,12 +70,11 @@ func reportPort(pod *corev1.Pod) int32 {
 	return report.DefaultPort
 }
 
-func askForForwarding(namespace string) string {
-	return fmt.Sprintf("Ask a cluster administrator for list on pods and create on pods/portforward in namespace "+
-		"%s, or for doing this.", namespace)
+func forwardingRights(namespace string) string {
+	return "list on pods and create on pods/portforward in namespace " + namespace
 }
 
-// WhyNotReady says of a pod why it cannot be talked to; nothing of one that can.
+// WhyNotReady says why a pod cannot answer; empty: it can.
 func WhyNotReady(pod *corev1.Pod) string {
 	ready := slices.ContainsFunc(pod.Status.Conditions,
 		func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue })
@@ -100,7 +90,7 @@ func WhyNotReady(pod *corev1.Pod) string {
 	}
 }
 
-// waitingReason is what the kubelet says of a container that does not run: (CrashLoopBackOff).
+// waitingReason is why the kubelet does not run a container, such as " (CrashLoopBackOff)"; empty: it runs all.
 func waitingReason(pod *corev1.Pod) string {
 	for i := range pod.Status.ContainerStatuses {
 		if waiting := pod.Status.ContainerStatuses[i].State.Waiting; waiting != nil && waiting.Reason != "" {

@@ -14,7 +14,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
@@ -24,25 +23,24 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// tunnel is a connection to a pod through the API server, as kubectl port-forward makes it, but without a port that
-// listens on this machine: others who are logged in here could use that.
+// tunnel is a connection to a pod through the API server, as with kubectl port-forward, but without a port on this
+// machine: other users of it could connect to that.
 type tunnel struct {
 	httpstream.Stream
 	connection httpstream.Connection
 	pod        Pod
 
-	// refused is closed once the other end has nothing more to say about why it cannot forward; refusal is what it
-	// said.
+	// refused is closed after refusal is set: why the other end cannot forward; nil: it did not say.
 	refused chan struct{}
 	refusal error
 }
 
 var _ net.Conn = &tunnel{}
 
-// maxRefusal bounds how much of what the other end says is read, in bytes.
+// maxRefusal limits the error message of the other end, in bytes.
 const maxRefusal = 4 << 10
 
-// OpenTunnel opens one to the port of a pod.
+// OpenTunnel connects to the port of a pod.
 func OpenTunnel(config *rest.Config, pod Pod) (net.Conn, error) {
 	connection, err := dialPod(config, pod)
 	if err != nil {
@@ -55,8 +53,7 @@ func OpenTunnel(config *rest.Config, pod Pod) (net.Conn, error) {
 	return t, nil
 }
 
-// dialPod asks the API server to forward: by a WebSocket, or by SPDY where it, or a proxy before it, does not take
-// that.
+// dialPod asks the API server to forward, by a WebSocket or, if it or a proxy refuses that, by SPDY.
 func dialPod(config *rest.Config, pod Pod) (httpstream.Connection, error) {
 	server, _, err := rest.DefaultServerUrlFor(config)
 	if err != nil {
@@ -71,8 +68,8 @@ func dialPod(config *rest.Config, pod Pod) (httpstream.Connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What the API server says to a WebSocket is an error of the API; to SPDY it is mere text. It asks for different
-	// rights to either, until 1.34: get, and create.
+	// The API server answers a WebSocket with an API error, but SPDY with plain text. Before 1.34 a WebSocket needs the
+	// permission get, and SPDY create.
 	var answer error
 	dialer := portforward.NewFallbackDialerForStreaming(webSocket,
 		spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: transport}, http.MethodPost,
@@ -86,7 +83,8 @@ func dialPod(config *rest.Config, pod Pod) (httpstream.Connection, error) {
 	connection, protocol, err := dialer.Dial(portforward.PortForwardProtocolV1Name)
 	switch {
 	case apierrors.IsForbidden(answer) && err != nil:
-		return nil, command.FailWithHint(askForForwarding(pod.Namespace), "cannot forward to pod %s: %v", pod.Name, err)
+		return nil, command.FailWithHint("Ask a cluster administrator for "+forwardingRights(pod.Namespace)+
+			", or to do this for you.", "cannot forward to pod %s: %v", pod.Name, err)
 	case err != nil:
 		return nil, command.FailWithHint(fmt.Sprintf("Does this work? kubectl port-forward -n %s %s :%d",
 			text.ShellQuote(pod.Namespace), text.ShellQuote(pod.Name), pod.Port),
@@ -99,8 +97,7 @@ func dialPod(config *rest.Config, pod Pod) (httpstream.Connection, error) {
 	return connection, nil
 }
 
-// open makes the two streams that a forwarded connection has: one for errors, which nothing is written to, and the one
-// that is the connection.
+// open makes the two streams of a forwarded connection: one to read errors from, and one for the data.
 func (t *tunnel) open() error {
 	failures, err := t.stream(corev1.StreamTypeError)
 	if err != nil {
@@ -125,11 +122,11 @@ func (t *tunnel) stream(kind string) (httpstream.Stream, error) {
 	headers := http.Header{}
 	headers.Set(corev1.StreamType, kind)
 	headers.Set(corev1.PortHeader, strconv.Itoa(int(t.pod.Port)))
-	headers.Set(corev1.PortForwardRequestIDHeader, "0") // there is but one
+	headers.Set(corev1.PortForwardRequestIDHeader, "0") // the only request
 	return t.connection.CreateStream(headers)
 }
 
-// Read implements net.Conn. Where the connection ends it says why, if the other end does.
+// Read implements net.Conn. Its error is the message of the other end, if there is one.
 func (t *tunnel) Read(p []byte) (int, error) {
 	n, err := t.Stream.Read(p)
 	if err != nil {
@@ -138,7 +135,7 @@ func (t *tunnel) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// explained is what the other end says of an error; the error where it says nothing.
+// explained returns the message of the other end; err if there is none.
 func (t *tunnel) explained(err error) error {
 	select {
 	case <-t.refused:
@@ -158,12 +155,12 @@ func (t *tunnel) explained(err error) error {
 func (t *tunnel) Close() error { return t.connection.Close() }
 
 // LocalAddr implements net.Conn.
-func (t *tunnel) LocalAddr() net.Addr { return podAddress{} }
+func (t *tunnel) LocalAddr() net.Addr { return &net.UnixAddr{Net: "pod"} }
 
 // RemoteAddr implements net.Conn.
-func (t *tunnel) RemoteAddr() net.Addr { return podAddress(t.pod.NamespacedName) }
+func (t *tunnel) RemoteAddr() net.Addr { return &net.UnixAddr{Net: "pod", Name: t.pod.String()} }
 
-// SetDeadline implements net.Conn; there are none: closing ends whatever waits.
+// SetDeadline implements net.Conn. It does nothing: Close ends all that waits.
 func (t *tunnel) SetDeadline(time.Time) error { return nil }
 
 // SetReadDeadline implements net.Conn.
@@ -171,12 +168,3 @@ func (t *tunnel) SetReadDeadline(time.Time) error { return nil }
 
 // SetWriteDeadline implements net.Conn.
 func (t *tunnel) SetWriteDeadline(time.Time) error { return nil }
-
-// podAddress is where a tunnel leads; empty at this end.
-type podAddress types.NamespacedName
-
-// Network implements net.Addr.
-func (podAddress) Network() string { return "pod" }
-
-// String implements net.Addr.
-func (a podAddress) String() string { return types.NamespacedName(a).String() }

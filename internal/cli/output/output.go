@@ -1,7 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package output has the formats of -o, and writes values as JSON or YAML that is safe for a terminal.
+// Package output has the formats of -o, and writes JSON and YAML that are safe for a terminal.
 package output
 
 import (
@@ -21,32 +21,27 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// Formats of output, as kubectl has them.
-const (
-	JSON = "json"
-	YAML = "yaml"
-	Wide = "wide"
-	Name = "name"
-)
+// Formats of output, as in kubectl.
+const JSON, YAML, Wide, Name = "json", "yaml", "wide", "name"
 
-// ListFormats are the formats that lists have, besides their table.
+// ListFormats are the formats of a list, besides the table.
 var ListFormats = []string{JSON, YAML, Wide, Name}
 
-// AddFlag is the flag for formats of output, in place of what the command prints without it.
+// AddFlag adds -o. instead is what the command prints without the flag.
 func AddFlag(cmd *cobra.Command, output *string, instead string, formats ...string) {
 	cmd.Flags().StringVarP(output, "output", "o", "",
 		fmt.Sprintf("print `FORMAT` %s instead of %s", text.Or(formats), instead))
 	command.CompleteFlag(cmd, "output", formats...)
 }
 
-// AddListFlag is the flag for the formats that lists have.
+// AddListFlag adds -o with ListFormats.
 func AddListFlag(cmd *cobra.Command, output *string) {
 	cmd.Flags().StringVarP(output, "output", "o", "",
 		"print `FORMAT` json, yaml or name instead of a table, or wide for one with more columns")
 	command.CompleteFlag(cmd, "output", ListFormats...)
 }
 
-// Check refuses what is none of the formats that a command has; empty is its text for humans.
+// Check refuses a format that the command does not have. Empty means its text for people.
 func Check(cmd *cobra.Command, format string, formats ...string) error {
 	if format == "" || slices.Contains(formats, format) {
 		return nil
@@ -56,28 +51,21 @@ func Check(cmd *cobra.Command, format string, formats ...string) error {
 
 // Write prints a value as JSON or YAML.
 func Write(out io.Writer, format string, value any) error {
+	encode := marshalJSON
 	if format == YAML {
-		text, err := marshalYAML(value)
-		if err != nil {
-			return err
-		}
-		_, err = io.WriteString(out, text)
+		encode = marshalYAML
+	}
+	text, err := encode(value)
+	if err != nil {
 		return err
 	}
-	var text strings.Builder
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(value); err != nil {
-		return err
-	}
-	_, err := io.WriteString(out, escapedJSON(text.String()))
+	_, err = io.WriteString(out, text)
 	return err
 }
 
-// marshalYAML is a value as YAML, with escapes for what escapedJSON escapes. YAML has them only between double quotes,
-// and its encoder knows when it needs these, but takes more for printable than a terminal ought to be sent. So it is
-// given a zero in the place of such a character, which makes it use them, and a word that is nowhere else.
+// marshalYAML encodes a value as YAML, with escapes for characters that are not printable. YAML has escapes only between
+// double quotes. Its encoder uses these for a NUL, but not for all characters that a terminal must not get: so each of
+// them is encoded as a NUL and a mark that is not in the value, and that is then replaced by the escape.
 func marshalYAML(value any) (string, error) {
 	encoded, err := json.Marshal(value)
 	if err != nil {
@@ -113,7 +101,7 @@ func marshalYAML(value any) (string, error) {
 	return strings.ReplaceAll(string(text), `\0`+mark, `\`), nil
 }
 
-// mapTexts changes all texts in a value that was decoded from JSON, names of members among them.
+// mapTexts changes all strings in a value that was decoded from JSON, including the names of members.
 func mapTexts(value any, change func(string) string) any {
 	switch value := value.(type) {
 	case string:
@@ -134,11 +122,17 @@ func mapTexts(value any, change func(string) string) any {
 	}
 }
 
-// escapedJSON escapes what a terminal would obey though JSON allows it: beyond ASCII there are control characters too,
-// and those that turn the direction of writing. For a reader of JSON it is the same.
-func escapedJSON(text string) string {
-	var safe strings.Builder
-	for _, r := range text {
+// marshalJSON encodes a value as JSON, with escapes for characters beyond ASCII that are not printable: a terminal would
+// obey them.
+func marshalJSON(value any) (string, error) {
+	var text, safe strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(value); err != nil {
+		return "", err
+	}
+	for _, r := range text.String() {
 		if r < unicode.MaxASCII || unicode.IsPrint(r) {
 			safe.WriteRune(r)
 			continue
@@ -147,5 +141,5 @@ func escapedJSON(text string) string {
 			fmt.Fprintf(&safe, `\u%04x`, unit)
 		}
 	}
-	return safe.String()
+	return safe.String(), nil
 }

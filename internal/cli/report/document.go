@@ -12,6 +12,7 @@ import (
 	"path"
 
 	"github.com/go-json-experiment/json"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/license-operator/license-operator/internal/cli/files"
 	"github.com/license-operator/license-operator/internal/cli/term"
@@ -19,28 +20,24 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// sizeLimit bounds a report. One of a thousand products has about a mebibyte.
-var sizeLimit = files.Limit{Bytes: 64 << 20, Why: "as no license report is"}
+// sizeLimit is the limit of a report, in bytes. A report of 1000 products has about 1 MiB.
+var sizeLimit int64 = 64 << 20
 
-// document is a report, and the checksum that it should have.
+// document is what the plugin shows of a report. It is never written: what is not read here, such as the peaks of the
+// buckets, stays in the bytes of the report.
 type document struct {
-	licensereport.Report
+	Checksum  string      `json:"checksum"`
+	Timestamp metav1.Time `json:"timestamp"`
+	Products  []struct {
+		Name   string `json:"name"`
+		Vendor string `json:"vendor"`
+		State  string `json:"state"`
+	} `json:"products"`
+	// computed is the checksum that the report should have.
 	computed string
 }
 
-// productText is a product of a report in a few words.
-func productText(p *licensereport.Product) string {
-	words := p.Name
-	if p.Vendor != "" {
-		words += " of " + p.Vendor
-	}
-	if p.State != "" {
-		words += ", " + string(p.State)
-	}
-	return text.Printable(words)
-}
-
-// readDocument reads a report as JSON, or in a tar archive.
+// readDocument reads a report, as JSON or in a tar archive.
 func readDocument(data []byte) (*document, error) {
 	if content := bytes.TrimLeft(data, " \t\r\n"); !bytes.HasPrefix(content, []byte("{")) {
 		var err error
@@ -53,7 +50,7 @@ func readDocument(data []byte) (*document, error) {
 		return nil, err
 	}
 	document := &document{computed: computed}
-	if json.Unmarshal(data, &document.Report) != nil {
+	if json.Unmarshal(data, document) != nil {
 		return nil, errors.New("its fields are not those of a report")
 	}
 	if document.Checksum == "" || document.Timestamp.IsZero() {
@@ -62,8 +59,7 @@ func readDocument(data []byte) (*document, error) {
 	return document, nil
 }
 
-// unpack takes the report out of a tar archive in memory, which must have nothing else: what is verified is all
-// that there is.
+// unpack takes the report out of a tar archive, which must not have anything else: the checksum covers only the report.
 func unpack(data []byte) ([]byte, error) {
 	content := bytes.NewReader(data)
 	archive := tar.NewReader(content)
@@ -73,7 +69,7 @@ func unpack(data []byte) ([]byte, error) {
 	}
 	switch {
 	case path.Clean(entry.Name) != licensereport.ArchivedName:
-		return nil, fmt.Errorf("the archive has %q in it instead of a file %s", entry.Name, licensereport.ArchivedName)
+		return nil, fmt.Errorf("the archive has the file %q instead of %s", entry.Name, licensereport.ArchivedName)
 	case entry.Typeflag != tar.TypeReg:
 		return nil, fmt.Errorf("%s in the archive is not a regular file", licensereport.ArchivedName)
 	}
@@ -83,18 +79,18 @@ func unpack(data []byte) ([]byte, error) {
 	}
 	switch entry, err = archive.Next(); {
 	case err == nil:
-		return nil, fmt.Errorf("the archive has more in it than one %s: %q", licensereport.ArchivedName, entry.Name)
+		return nil, fmt.Errorf("the archive has more than one file: %q", entry.Name)
 	case !errors.Is(err, io.EOF):
 		return nil, fmt.Errorf("the archive cannot be read to its end: %w", err)
-	case len(bytes.Trim(data[len(data)-content.Len():], "\x00")) > 0: // which is what tar fills up with
-		return nil, errors.New("there is something behind the end of the archive")
+	case len(bytes.Trim(data[len(data)-content.Len():], "\x00")) > 0: // tar pads with zeros
+		return nil, errors.New("the file has more data after the end of the archive")
 	}
 	return document, nil
 }
 
 func (d *document) matches() bool { return d.Checksum == d.computed }
 
-// write tells what the report is, and how its checksum stands.
+// write prints what the report is about, and whether its checksum matches.
 func (d *document) write(out io.Writer) error {
 	t := &term.Table{}
 	t.Add("Made:", text.Time(d.Timestamp.Time))
@@ -102,8 +98,15 @@ func (d *document) write(out io.Writer) error {
 	if len(d.Products) == 0 {
 		t.Add(label, "none")
 	}
-	for i := range d.Products {
-		t.Add(label, productText(&d.Products[i]))
+	for _, product := range d.Products {
+		words := product.Name
+		if product.Vendor != "" {
+			words += " of " + product.Vendor
+		}
+		if product.State != "" {
+			words += ", " + product.State
+		}
+		t.Add(label, text.Printable(words))
 		label = ""
 	}
 	if d.matches() {

@@ -27,25 +27,25 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// received is what the operator has given out, once it is known to be a report.
+// received is a report from the operator.
 type received struct {
 	body     []byte
 	document *document
-	// name that the operator gives it; empty where it gives none.
+	// name of the file that the operator suggests; may be empty.
 	name string
 }
 
-// contentTypes are those of the formats.
+// contentTypes are the content types of the formats.
 var contentTypes = map[string]string{output.JSON: "application/json", outputTar: "application/x-tar"}
 
 const (
-	// maxAnswer bounds how much of an answer that is no report is read, in bytes; it is for a person to read.
+	// maxAnswer limits an answer that is not a report, in bytes.
 	maxAnswer = 1 << 10
-	// maxAnswerHeader bounds the header of an answer, in bytes.
+	// maxAnswerHeader limits the header of an answer, in bytes.
 	maxAnswerHeader = 64 << 10
 )
 
-// fetch asks the operator for the report: one of its pods after the other, until one answers.
+// fetch asks the operator for the report: one pod after the other, until one answers.
 func (o *options) fetch(ctx context.Context) (*received, error) {
 	end := o.Now().Add(o.timeout)
 	reader, err := kubeclient.NewFor(o.config)
@@ -57,18 +57,22 @@ func (o *options) fetch(ctx context.Context) (*received, error) {
 		return nil, err
 	}
 	if o.token == "" {
-		return nil, o.withoutToken()
+		return nil, command.FailWithHint(o.howToGetToken(), "the operator needs a bearer token, and the kubeconfig "+
+			"does not have one: a client certificate is only for the API server, whose proxy does not pass "+
+			"credentials on")
 	}
 	for i, pod := range pods {
 		operator := operatorClient(
 			func(context.Context, string, string) (net.Conn, error) { return operator.OpenTunnel(o.config, pod) })
-		var received *received
-		received, err = o.askInTime(ctx, operator, end.Sub(o.Now())/time.Duration(len(pods)-i))
-		var silent *noAnswerError
-		if !errors.As(err, &silent) {
-			return received, err
+		// Each pod gets an equal share of the time that is left.
+		inTime, cancel := context.WithTimeout(ctx, end.Sub(o.Now())/time.Duration(len(pods)-i))
+		received, failure := o.ask(inTime, operator)
+		cancel()
+		var silent noAnswerError
+		if !errors.As(failure, &silent) {
+			return received, failure
 		}
-		err = o.atPod(pod, silent)
+		err = atPod(pod, silent.error)
 		if i < len(pods)-1 {
 			term.Warnf(o.ErrOut, "%v; asking pod %s", err, pods[i+1].Name)
 		}
@@ -76,36 +80,22 @@ func (o *options) fetch(ctx context.Context) (*received, error) {
 	return nil, err
 }
 
-// askInTime asks one of some pods, and leaves time for the others.
-func (o *options) askInTime(ctx context.Context, operator *http.Client, share time.Duration) (*received, error) {
-	ctx, cancel := context.WithTimeout(ctx, share)
-	defer cancel()
-	return o.ask(ctx, operator)
-}
-
 // noAnswerError is why a pod did not answer at all.
-type noAnswerError struct{ cause error }
+type noAnswerError struct{ error }
 
-// Error implements error.
-func (n *noAnswerError) Error() string { return n.cause.Error() }
-
-// Unwrap is what it wraps.
-func (n *noAnswerError) Unwrap() error { return n.cause }
-
-// atPod says which pod could not be talked to, and keeps what has been put into words already.
-func (o *options) atPod(pod operator.Pod, silent *noAnswerError) error {
+// atPod adds the pod to an error, unless it is explained already.
+func atPod(pod operator.Pod, err error) error {
 	var known *command.UserError
-	if errors.As(silent, &known) {
+	if errors.As(err, &known) {
 		return known
 	}
-	return command.FailWithHint(fmt.Sprintf("See its log: kubectl logs -n %s %s\nIts --metrics-bind-address has to be "+
+	return command.FailWithHint(fmt.Sprintf("See its log: kubectl logs -n %s %s\nIts --metrics-bind-address must be "+
 		"port %d.", text.ShellQuote(pod.Namespace), text.ShellQuote(pod.Name), pod.Port),
-		"pod %s does not answer: %v", pod.Name, silent)
+		"pod %s does not answer: %v", pod.Name, err)
 }
 
-// operatorClient speaks HTTPS over the connections that dial makes, one for each request. It takes any certificate,
-// since the operator makes its own: who is at the other end is for dial to know. It follows no redirection, which could
-// lead a token elsewhere.
+// operatorClient speaks HTTPS over the connections of dial, one for each request. It accepts any certificate, since the
+// operator makes its own: dial must know the other end. It does not follow redirects, so that the token goes nowhere else.
 func operatorClient(dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
@@ -119,22 +109,22 @@ func operatorClient(dial func(ctx context.Context, network, address string) (net
 	}
 }
 
-// ask takes nothing for an answer but a report. Whatever is there instead of the operator may answer with what it was
-// sent, in any place: no error has the token in it.
+// ask asks for the report, and accepts nothing else. A server in place of the operator may send the token back anywhere:
+// no error contains it.
 func (o *options) ask(ctx context.Context, operator *http.Client) (*received, error) {
 	received, err := o.exchange(ctx, operator)
-	var silent *noAnswerError
+	var silent noAnswerError
 	switch {
 	case err == nil:
 		return received, nil
 	case errors.As(err, &silent):
-		return nil, &noAnswerError{o.redacted(silent.cause)}
+		return nil, noAnswerError{o.redacted(silent.error)}
 	default:
 		return nil, o.redacted(err)
 	}
 }
 
-// redacted is an error without the token.
+// redacted returns an error without the token.
 func (o *options) redacted(err error) error {
 	hide := func(text string) string { return strings.ReplaceAll(text, o.token, "[token]") }
 	var known *command.UserError
@@ -150,7 +140,7 @@ func (o *options) exchange(ctx context.Context, operator *http.Client) (*receive
 	if o.product != "" {
 		query.Set("product", o.product)
 	}
-	// The host's name is looked up nowhere.
+	// The host name is not looked up.
 	address := url.URL{Scheme: "https", Host: "license-operator", Path: licensereport.Path, RawQuery: query.Encode()}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), http.NoBody)
 	if err != nil {
@@ -162,9 +152,9 @@ func (o *options) exchange(ctx context.Context, operator *http.Client) (*receive
 	if err != nil {
 		var cause *url.Error
 		if errors.As(err, &cause) {
-			err = cause.Err // The address is ours, and tells nobody anything.
+			err = cause.Err // without our address, which does not help the user
 		}
-		return nil, &noAnswerError{err}
+		return nil, noAnswerError{err}
 	}
 	defer response.Body.Close() //nolint:errcheck // nothing was written
 	if response.StatusCode != http.StatusOK {
@@ -173,7 +163,7 @@ func (o *options) exchange(ctx context.Context, operator *http.Client) (*receive
 	return o.receive(response)
 }
 
-// receive makes sure that what was received is a report, whole and as it was made.
+// receive reads the report, and verifies its type, size and checksum.
 func (o *options) receive(response *http.Response) (*received, error) {
 	const next = "Try again. Is the operator as new as this plugin?"
 	kind, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
@@ -190,17 +180,15 @@ func (o *options) receive(response *http.Response) (*received, error) {
 		return nil, command.FailWithHint(next, "the operator's answer is not a report: %v", err)
 	}
 	if !document.matches() {
-		return nil, command.FailWithHint(next, "the report did not arrive as it was made: its checksum does not match")
+		return nil, command.FailWithHint(next, "the report was damaged in transit: its checksum does not match")
 	}
 	if o.output == output.JSON {
-		// The operator sends one line. The layout does not count for the checksum, and people read this.
+		// The operator sends one line, and people read this. The checksum does not depend on the layout.
 		var readable bytes.Buffer
 		if err := json.Indent(&readable, body, "", "  "); err != nil {
 			return nil, err
 		}
 		body = readable.Bytes()
 	}
-	return &received{
-		body: body, document: document, name: nameFor(response.Header.Get("Content-Disposition"), o.output),
-	}, nil
+	return &received{body, document, nameFor(response.Header.Get("Content-Disposition"), o.output)}, nil
 }

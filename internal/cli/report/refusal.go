@@ -16,17 +16,17 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// refusedUser finds the user in what the operator says to somebody who may not.
+// refusedUser finds the user in the operator's answer 403.
 var refusedUser = regexp.MustCompile(`^User ("(?:[^"\\]|\\.)*") cannot `)
 
-// readerRole is the ClusterRole that config/ installs for those who may read the report.
+// readerRole is the ClusterRole of config/ that allows reading the report.
 const readerRole = "license-operator-license-report-reader"
 
-// refusal is why there is no report, in the operator's words, and what to do about it.
+// refusal returns an error with the operator's answer, and what to do about it.
 func (o *options) refusal(response *http.Response) error {
-	// So much is read that a token is read to its end, if it was sent back.
-	body, _ := io.ReadAll(io.LimitReader(response.Body, int64(maxAnswer+len(o.token)))) // What there is of it will do.
-	// In one line, so that nothing in it looks like a line of ours.
+	// Enough to read the whole token, if it was sent back. An answer that is cut off is better than none.
+	body, _ := io.ReadAll(io.LimitReader(response.Body, int64(maxAnswer+len(o.token))))
+	// On one line, so that it cannot look like several of our lines.
 	text := strings.Join(strings.Fields(strings.ReplaceAll(string(body), o.token, "[token]")), " ")
 	if len(text) > maxAnswer {
 		text = text[:maxAnswer] + "…"
@@ -34,10 +34,10 @@ func (o *options) refusal(response *http.Response) error {
 	if text == "" {
 		text = http.StatusText(response.StatusCode)
 	}
-	return command.FailWithHint(o.wayOut(response, text), "the operator answers with %d: %s", response.StatusCode, text)
+	return command.FailWithHint(o.wayOut(response, text), "the operator answered %d: %s", response.StatusCode, text)
 }
 
-// wayOut says what to do about an answer.
+// wayOut says what to do about an answer of the operator.
 func (o *options) wayOut(response *http.Response, words string) string {
 	switch response.StatusCode {
 	case http.StatusUnauthorized:
@@ -45,13 +45,13 @@ func (o *options) wayOut(response *http.Response, words string) string {
 	case http.StatusForbidden:
 		return grantReport(words)
 	case http.StatusBadRequest:
-		return "Choose one with --product NAME; --product '*' is for all of them, and for yourself: a vendor should " +
-			"not see another's contract."
+		return "Choose one with --product NAME. Use --product '*', which is all of them, only for yourself: a vendor " +
+			"should not see the contract of another."
 	case http.StatusNotFound:
-		if strings.HasPrefix(words, "404 page not found") { // as Go's server says of paths that it does not have
-			return "The operator is older than this plugin and has no report: install a newer one."
+		if strings.HasPrefix(words, "404 page not found") { // Go's answer for an unknown path
+			return "The operator is older than this plugin and does not have the report: install a newer one."
 		}
-		return "See which there are: kubectl get lprod"
+		return "List them: kubectl get lprod"
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		if seconds, err := strconv.ParseUint(response.Header.Get("Retry-After"), 10, 16); err == nil {
 			return fmt.Sprintf("Try again in %s.", text.Plural(int64(seconds), "second"))
@@ -62,7 +62,7 @@ func (o *options) wayOut(response *http.Response, words string) string {
 	}
 }
 
-// grantReport is the command that gives a user the right to the report.
+// grantReport returns the command that gives a user access to the report.
 func grantReport(words string) string {
 	user := "NAME"
 	if found := refusedUser.FindStringSubmatch(words); found != nil {

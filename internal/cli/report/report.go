@@ -5,8 +5,8 @@
 package report
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"mime"
 	"os"
@@ -31,28 +31,24 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// outputTar is a report as a tar archive that holds it.
-const outputTar = "tar"
+const (
+	// outputTar is the format of a tar archive that contains the report.
+	outputTar = "tar"
+	// allProducts is --product for a report of all products.
+	allProducts = "*"
+)
 
-// allProducts stands for all products of the cluster in one report.
-const allProducts = "*"
-
-// options are what report was asked.
 type options struct {
 	command.Environment
 	command    *cobra.Command
 	connection *genericclioptions.ConfigFlags
 
-	product   string
-	namespace string
-	output    string
-	out       string
-	timeout   time.Duration
+	product, namespace, output, out string
+	timeout                         time.Duration
 
 	config *rest.Config
 	token  string
-	// folder and file are what to write; no folder: the standard output. Without file it has the name that the operator
-	// gives it.
+	// folder and file to write; no folder: the standard output; no file: the name that the operator suggests.
 	folder, file string
 }
 
@@ -60,11 +56,8 @@ type options struct {
 func NewCommand(env command.Environment) *cobra.Command {
 	o := &options{Environment: env, connection: kubeclient.NewFlags()}
 	cmd := &cobra.Command{
-		Use:     "report [flags]",
-		Short:   "Fetch the license report from the operator, for the vendor",
-		Long:    long,
-		Example: example,
-		Args:    command.UnknownCommand,
+		Use: "report [flags]", Short: "Fetch the license report from the operator, for the vendor",
+		Long: long, Example: example, Args: command.UnknownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.validate(); err != nil {
 				return err
@@ -81,57 +74,49 @@ func NewCommand(env command.Environment) *cobra.Command {
 	flags.StringVar(&o.product, "product", "",
 		"the `NAME` of the LicensedProduct, or '*' for all; needed where there are several")
 	flags.StringVarP(&o.output, "output", "o", output.JSON, "`FORMAT`: json or tar")
-	flags.StringVar(&o.out, "out", "", "write to this `FILE` instead of the standard output; in a folder: by the "+
-		"name that the operator gives the report")
+	flags.StringVar(&o.out, "out", "", "write to this `FILE` instead of the standard output; if it is a folder, the "+
+		"operator chooses the file name")
 	operator.AddNamespaceFlag(cmd, &o.namespace)
-	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long to wait for the report: a `DURATION` such as 2m")
+	wait.AddTimeoutFlag(cmd, &o.timeout)
 	command.CompleteFlag(cmd, "output", output.JSON, outputTar)
-	command.CompleteFlag(cmd, "timeout", "30s", "2m")
 	command.CompleteFiles(cmd, "out", output.JSON, outputTar)
-	command.Must(cmd.RegisterFlagCompletionFunc("product", func(cmd *cobra.Command, _ []string,
-		_ string,
-	) ([]string, cobra.ShellCompDirective) {
-		return append(kubeclient.ProductNames(cmd.Context(), o.connection),
-			allProducts), cobra.ShellCompDirectiveNoFileComp
-	}))
+	command.Must(cmd.RegisterFlagCompletionFunc("product",
+		func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+			names := kubeclient.ProductNames(cmd.Context(), o.connection)
+			return append(names, allProducts), cobra.ShellCompDirectiveNoFileComp
+		}))
 	kubeclient.AddFlags(cmd, o.connection)
-	flags.Lookup("token").Usage = "Bearer token for the operator; for the API server, too, where the kubeconfig has " +
-		"no credentials"
+	flags.Lookup("token").Usage = "Bearer token for the operator; also for the API server if the kubeconfig does not " +
+		"have credentials"
 	cmd.AddCommand(newVerifyCommand(env))
 	return cmd
 }
 
 // validate checks what can be checked without a cluster.
 func (o *options) validate() error {
+	if err := wait.CheckTimeout(o.command, o.timeout); err != nil {
+		return err
+	}
 	switch {
-	case o.timeout <= 0:
-		return command.UsageError(o.command, "--timeout %s: want more than 0s", o.timeout)
 	case o.product == "" && o.command.Flags().Changed("product"):
 		return command.UsageError(o.command, "--product is empty: want a LicensedProduct, or '*' for all")
 	case o.output == outputTar && (o.out == "" || o.out == files.StandardInput) && term.IsTerminal(o.Out):
-		return command.UsageError(o.command, "a tar archive is nothing for a terminal: name a file with --out")
+		return command.UsageError(o.command, "cannot print a tar archive on a terminal: name a file with --out")
+	case o.output == "":
+		return command.UsageError(o.command, "--output is empty: want json or tar")
 	}
 	if err := operator.CheckNamespace(o.command, o.namespace); err != nil {
 		return err
 	}
-	if o.output == "" {
-		return command.UsageError(o.command, "--output is empty: want json or tar")
-	}
 	return output.Check(o.command, o.output, output.JSON, outputTar)
 }
 
-// complete finds out where to write, and who asks.
+// complete finds out where to write, and the token for the operator. --token is for the operator, and may not have any
+// other permission: the API server gets it only if the kubeconfig does not have credentials.
 func (o *options) complete() error {
 	if err := o.completeFile(); err != nil {
 		return err
 	}
-	return o.completeIdentity()
-}
-
-// completeIdentity finds out who asks the operator, and who asks the API server for the way there. A token that is
-// given is for the operator: whoever made it for that has given it no other permission. Only where the kubeconfig has
-// no credentials at all the API server gets it, too.
-func (o *options) completeIdentity() error {
 	given := strings.TrimSpace(*o.connection.BearerToken)
 	if given == "" && o.command.Flags().Changed("token") {
 		return command.UsageError(o.command, "--token is empty")
@@ -143,14 +128,13 @@ func (o *options) completeIdentity() error {
 	}
 	switch {
 	case kubeclient.Impersonates(o.config):
-		return command.FailWithHint("Leave out --as, or as: of the kubeconfig's user; or use a kubeconfig of whom you "+
-			"want to be.", "who you want to be taken for does not reach the operator, which knows you by a token alone")
+		return command.FailWithHint("Leave out --as, and as: in the kubeconfig, or use a kubeconfig of that user.",
+			"impersonation does not reach the operator, which knows users only by their tokens")
 	case !rest.IsConfigTransportTLS(*o.config) && !kubeclient.IsLoopback(o.config.Host):
 		return command.FailWithHint("Use an https:// address of the API server.",
 			"%s is not a secure connection: the token could be read in transit", o.config.Host)
 	case o.config.Insecure:
-		term.Warnf(o.ErrOut, "the API server's certificate is not verified, and so nobody vouches for where the "+
-			"token goes")
+		term.Warnf(o.ErrOut, "the API server's certificate is not verified: the token may go to another server")
 	}
 	if o.token = given; o.token != "" {
 		if !kubeclient.HasCredentials(o.config) {
@@ -158,9 +142,9 @@ func (o *options) completeIdentity() error {
 		}
 		return nil
 	}
-	// Here already, since somebody may have to log in for it, which has no limit of time.
+	// Before the timeout starts, since the user may have to log in.
 	if o.token, err = kubeclient.BearerToken(o.config); err != nil {
-		return command.FailWithHint("See whether kubectl itself gets through: kubectl auth whoami", "%v", err)
+		return command.FailWithHint("Check whether kubectl works: kubectl auth whoami", "%v", err)
 	}
 	return nil
 }
@@ -176,30 +160,22 @@ func (o *options) completeFile() error {
 	}
 	o.folder, o.file = filepath.Split(filepath.Clean(o.out))
 	o.folder = filepath.Clean(o.folder)
-	// Before anything is asked: a report that then could not be written would be for nothing.
+	// Before the report is made, which would be useless then.
 	if _, err := os.Lstat(o.out); err == nil {
-		return command.FailWithHint("Nothing is ever overwritten: name another file, or move that one away.",
-			"%s is there already", o.out)
+		return command.FailWithHint("Files are never overwritten: choose another file, or move that one away.",
+			"%s already exists", o.out)
 	}
 	return nil
 }
 
-// withoutToken is for those who have other credentials.
-func (o *options) withoutToken() error {
-	return command.FailWithHint(o.howToGetToken(), "the operator wants a bearer token, and the kubeconfig has none "+
-		"for you: a client certificate is for the API server alone, and its proxy strips credentials from what it "+
-		"passes on")
-}
-
-// howToGetToken are the commands that make a token which is good for the report alone, for the same cluster and the
-// same report.
+// howToGetToken returns the commands that make a token for the report only, and fetch the same report with it.
 func (o *options) howToGetToken() string {
 	const account = "license-report"
 	namespace := text.ShellQuote(o.namespace)
 	binding := manifest.ShortenName(account+"-"+o.namespace, manifest.MaxNameLength)
 	cluster, all := o.given(true), o.given(false)
 	lines := []string{
-		"Use the token of a ServiceAccount that may read the report and nothing else:",
+		"Use the token of a ServiceAccount that may only read the report:",
 		fmt.Sprintf("  kubectl create serviceaccount %s -n %s%s", account, namespace, cluster),
 		fmt.Sprintf("  kubectl create clusterrolebinding %s --clusterrole=%s --serviceaccount=%s%s",
 			text.ShellQuote(binding), readerRole, text.ShellQuote(o.namespace+":"+account), cluster),
@@ -209,8 +185,7 @@ func (o *options) howToGetToken() string {
 	return strings.Join(lines, "\n")
 }
 
-// given are the flags of this command line, or those of them alone that say which cluster it is about, without
-// credentials.
+// given returns the flags of this command line, or only those that choose the cluster, without credentials.
 func (o *options) given(clusterOnly bool) string {
 	var words strings.Builder
 	o.command.Flags().Visit(func(flag *pflag.Flag) {
@@ -228,17 +203,14 @@ func (o *options) run(ctx context.Context) error {
 	waiting, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	received, err := o.fetch(waiting)
-	var known *command.UserError
 	switch {
 	case err == nil:
 		return o.write(received)
 	case ctx.Err() != nil:
-		return command.FailWithHint("", "interrupted before the report was there")
+		return command.FailWithHint("", "interrupted before the report arrived")
 	case waiting.Err() != nil:
-		return command.FailWithHint("Is the operator well? kubectl get pods -n "+text.ShellQuote(o.namespace)+
-			"\nIt may have a lot to do: --timeout 2m waits longer.", "no report within %s", o.timeout)
-	case errors.As(err, &known):
-		return known
+		return command.FailWithHint("Check the operator: kubectl get pods -n "+text.ShellQuote(o.namespace)+
+			"\nIt may be busy: --timeout 2m waits longer.", "no report within %s", o.timeout)
 	default:
 		return err
 	}
@@ -249,13 +221,10 @@ func (o *options) write(received *received) error {
 		_, err := o.Out.Write(received.body)
 		return err
 	}
-	file := o.file
-	if file == "" {
-		file = received.name
-	}
+	file := cmp.Or(o.file, received.name)
 	if file == "" {
 		return command.FailWithHint("Name the file: --out "+text.ShellQuote(filepath.Join(o.folder,
-			"report."+o.output)), "the operator does not say what to call the report")
+			"report."+o.output)), "the operator does not suggest a file name for the report")
 	}
 	if err := files.WriteNew(o.folder,
 		files.File{Name: file, Data: received.body, Mode: files.ModePrivate}); err != nil {
@@ -266,28 +235,28 @@ func (o *options) write(received *received) error {
 	return nil
 }
 
-// tell says what was written, and that it is for the reader to send.
+// tell says what was written, and that the user must send it.
 func (o *options) tell(path string, document *document) {
 	about := "there are no products"
 	if len(document.Products) > 0 {
-		names := make([]string, len(document.Products))
-		for i := range document.Products {
-			names[i] = document.Products[i].Name
+		var names []string
+		for _, product := range document.Products {
+			names = append(names, product.Name)
 		}
 		about = "of " + text.PrintableList(names, "")
 	}
-	_, _ = fmt.Fprintf(o.ErrOut, "Wrote the license report to %s (%s).\nNothing was sent to anybody: give it to the "+
+	_, _ = fmt.Fprintf(o.ErrOut, "Wrote the license report to %s (%s).\nIt was not sent to anyone: give it to the "+
 		"vendor yourself.\n", text.Printable(path), about)
 	if len(document.Products) > 1 {
-		term.Warnf(o.ErrOut, "it has the contracts of several products, and a vendor should not see another's: "+
-			"--product NAME makes one for each")
+		term.Warnf(o.ErrOut, "it contains the contracts of several products, and a vendor should not see those of "+
+			"others: use --product NAME for each")
 	}
 }
 
-// reportName is what the operator calls reports.
+// reportName matches the file names that the operator suggests.
 var reportName = regexp.MustCompile(`^report-\d{4}(_\d\d){4}_[AP]M\.(json|tar)$`)
 
-// nameFor is the name of the file in a Content-Disposition; empty where there is none that is good.
+// nameFor returns the file name in a Content-Disposition; empty if it does not match.
 func nameFor(disposition, format string) string {
 	_, parameters, err := mime.ParseMediaType(disposition)
 	name := parameters["filename"]

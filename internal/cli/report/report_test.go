@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/license-operator/license-operator/internal/cli/clitest"
@@ -29,8 +30,7 @@ import (
 
 const secretToken = "the-token"
 
-// Whatever is there instead of the operator may answer with what it was sent, also in a header or in what is to be a
-// report.
+// A server in place of the operator may send the token back, also in a header or in a report.
 func TestTokenIsNotShown(t *testing.T) {
 	for name, say := range map[string]reply{
 		"type": {http.StatusOK, map[string]string{"Content-Type": "Bearer " + secretToken}, ""},
@@ -46,30 +46,30 @@ func TestTokenIsNotShown(t *testing.T) {
 	}
 }
 
-// TestReportSizes has files that are larger than reports are, and an archive of which only what it holds is.
+// TestReportSizes reads files over the limit, and a small archive of a large file.
 func TestReportSizes(t *testing.T) {
 	limit := sizeLimit
 	t.Cleanup(func() { sizeLimit = limit })
-	sizeLimit.Bytes = 1000
+	sizeLimit = 1000
 	for name, data := range map[string]string{
 		"JSON": `{"a":"` + strings.Repeat("a", 1000) + `"}`,
 		"tar":  clitest.Archive(t, licensereport.ArchivedName, `{"a":"`+strings.Repeat("a", 1000)+`"}`),
 	} {
-		o := &verifyOptions{Environment: command.Environment{}, file: files.StandardInput}
-		o.In, o.Out = strings.NewReader(data), io.Discard
-		if err := o.run(); err == nil ||
-			!strings.Contains(err.Error(), "is larger than 1000 bytes, as no license report is") {
+		var env command.Environment
+		env.In, env.Out = strings.NewReader(data), io.Discard
+		if err := verify(env, files.StandardInput); err == nil ||
+			!strings.Contains(err.Error(), "is larger than the limit of 1000 bytes") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	if _, err := readDocument([]byte(clitest.Archive(t, licensereport.ArchivedName,
 		`{"a":"`+strings.Repeat("a", 1000)+`"}`))); err == nil ||
-		!strings.Contains(err.Error(), "its response.json is larger than 1000 bytes") {
+		!strings.Contains(err.Error(), "its response.json is larger than the limit of 1000 bytes") {
 		t.Error(err)
 	}
 }
 
-// reply is what a server says that stands where the operator should.
+// reply is the answer of a server in place of the operator.
 type reply struct {
 	code   int
 	header map[string]string
@@ -240,4 +240,35 @@ func TestReportIsRefused(t *testing.T) {
 		}
 	}
 	e.Compare(golden, "report_refused")
+}
+
+// TestReportKeepsPeaks decodes a report with buckets, of which the plugin only shows the products.
+func TestReportKeepsPeaks(t *testing.T) {
+	report := licensereport.Report{
+		Timestamp: metav1.NewTime(clitest.Present), Products: []licensereport.Product{{Name: "acme-mesh"}},
+		Counters: &licensereport.Counters{
+			Buckets: []licensereport.Bucket{{Bucket: "2026-11", Peaks: map[string]int64{"nodes": 7, "cores": 28}}},
+		},
+	}
+	encoded, err := report.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := map[string]string{"Content-Type": "application/json"}
+	got, err := ask(t, output.JSON, "", reply{http.StatusOK, header, string(encoded)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var written struct {
+		Counters struct {
+			Buckets []map[string]any `json:"buckets"`
+		} `json:"counters"`
+	}
+	if err := json.Unmarshal(got.body, &written); err != nil {
+		t.Fatal(err)
+	}
+	want := []map[string]any{{"bucket": "2026-11", "peak_nodes": 7.0, "peak_cores": 28.0}}
+	if diff := cmp.Diff(want, written.Counters.Buckets); diff != "" {
+		t.Error(diff)
+	}
 }

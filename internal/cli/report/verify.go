@@ -14,24 +14,11 @@ import (
 	"github.com/license-operator/license-operator/internal/cli/term"
 )
 
-// verifyOptions are what report verify was asked.
-type verifyOptions struct {
-	command.Environment
-	file string
-}
-
 func newVerifyCommand(env command.Environment) *cobra.Command {
-	o := &verifyOptions{Environment: env}
 	return &cobra.Command{
-		Use:     "verify FILE|-",
-		Short:   "Check that a license report is as it was made",
-		Long:    verifyLong,
-		Example: verifyExample,
-		Args:    command.OneArgument("FILE (or - for the standard input)"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			o.file = args[0]
-			return o.run()
-		},
+		Use: "verify FILE|-", Short: "Check that a license report was not changed",
+		Long: verifyLong, Example: verifyExample, Args: command.OneArgument("FILE (or - for the standard input)"),
+		RunE: func(_ *cobra.Command, args []string) error { return verify(env, args[0]) },
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
@@ -41,32 +28,30 @@ func newVerifyCommand(env command.Environment) *cobra.Command {
 	}
 }
 
-func (o *verifyOptions) run() error {
-	data, err := o.read()
+func verify(env command.Environment, file string) error {
+	var data []byte
+	var err error
+	if file == files.StandardInput {
+		data, err = files.ReadFromUpTo(env.In, files.SourceName(file), sizeLimit)
+	} else {
+		data, err = files.ReadUpTo(file, sizeLimit)
+	}
 	if err != nil {
 		return command.FailWithHint("Name a license report that can be read, or - for the standard input.", "%v", err)
 	}
 	document, err := readDocument(data)
 	if err != nil {
 		return command.FailWithHint("Give the file that 'kubectl license report' has written.",
-			"%s is not a license report: %v", files.SourceName(o.file), err)
+			"%s is not a license report: %v", files.SourceName(file), err)
 	}
-	if err := document.write(o.Out); err != nil {
+	if err := document.write(env.Out); err != nil {
 		return err
 	}
 	if !document.matches() {
-		return command.ExitError(command.ExitUnverified, "Ask its author to send the file again, or for a new one.",
-			"the checksum does not match: something in the report was changed, or lost, since it was made")
+		return command.ExitError(command.ExitUnverified, "Ask its author for the file again, or for a new report.",
+			"the checksum does not match: the report was changed or damaged after it was made")
 	}
-	_, err = fmt.Fprintln(o.Out,
-		"\n"+term.Wrap("The report is as it was made. That does not prove who wrote it: anybody can compute a "+
-			"checksum.", "", ""))
+	_, err = fmt.Fprintln(env.Out, "\n"+term.Wrap("The report was not changed. That does not prove who wrote it: "+
+		"anyone can compute a checksum.", "", ""))
 	return err
-}
-
-func (o *verifyOptions) read() ([]byte, error) {
-	if o.file != files.StandardInput {
-		return files.ReadUpTo(o.file, sizeLimit)
-	}
-	return files.ReadFromUpTo(o.In, files.SourceName(o.file), sizeLimit)
 }

@@ -255,7 +255,7 @@ func (c *realCluster) testPause(e *clitest.Terminal) {
 	want := clitest.Output{Stdout: `Product:      acme-old
 Paused:       until 2026-11-25T10:00:00Z (3d), "Freeze"
 Restriction:  Paused (was Active since 2026-11-01T00:00:01Z, DefaultTierOnly)
-Afterwards:   in force by itself, unless a license covers the product by then
+Afterwards:   in force, unless a license covers the product by then
 `}
 	if got != want {
 		c.t.Errorf("pause: got %+v\nwant %+v", got, want)

@@ -18,29 +18,29 @@ import (
 	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
-// Kinds of the cluster that simulate reads and names.
+// Calico's kinds that simulate reads.
 const (
 	kindTier                = "Tier"
 	kindGlobalNetworkPolicy = string(calico.GlobalNetworkPolicy)
 	kindNetworkPolicy       = string(calico.NetworkPolicy)
 )
 
-// cluster is what there is, as far as restrictions are concerned.
+// cluster has the objects that a simulation needs.
 type cluster struct {
 	products []api.LicensedProduct
 	keys     []api.LicenseKey
-	// withoutTiers is true where the cluster does not serve Calico's tiers; tiers and policies are Calico's.
+	// withoutTiers is true if the cluster does not have Calico's tiers. tiers and policies are Calico's.
 	withoutTiers                    bool
 	tiers, globalPolicies, policies []unstructured.Unstructured
-	// kubernetesPolicies are Kubernetes' own; nil with an error where they may not be listed.
+	// kubernetesPolicies are Kubernetes' own; kubernetesPoliciesErr says why they are missing.
 	kubernetesPolicies    []networkingv1.NetworkPolicy
 	kubernetesPoliciesErr error
-	// windowsNode tells whether there is one; nodesErr is why nobody knows.
+	// windowsNode tells whether a node runs Windows; nodesErr says why that is unknown.
 	windowsNode bool
 	nodesErr    error
 }
 
-// readCluster lists what a simulation needs. What it can do without is missing with the reason.
+// readCluster lists what a simulation needs. For lists that it can do without, it keeps the error.
 func readCluster(ctx context.Context, reader client.Reader) (*cluster, error) {
 	var products api.LicensedProductList
 	if err := reader.List(ctx, &products); err != nil {
@@ -54,54 +54,39 @@ func readCluster(ctx context.Context, reader client.Reader) (*cluster, error) {
 	if err := c.readTiers(ctx, reader); err != nil {
 		return nil, err
 	}
-	c.kubernetesPolicies, c.kubernetesPoliciesErr = listKubernetesPolicies(ctx, reader)
-	c.windowsNode, c.nodesErr = hasWindowsNode(ctx, reader)
+	var policies networkingv1.NetworkPolicyList
+	c.kubernetesPoliciesErr = reader.List(ctx, &policies)
+	c.kubernetesPolicies = policies.Items
+	// The label of a node says what it runs.
+	windowsNodes := &metav1.PartialObjectMetadataList{}
+	windowsNodes.SetGroupVersionKind(schema.GroupVersionKind{Version: "v1", Kind: "NodeList"})
+	windows := client.MatchingLabels{corev1.LabelOSStable: "windows"}
+	c.nodesErr = reader.List(ctx, windowsNodes, windows, client.Limit(1))
+	c.windowsNode = len(windowsNodes.Items) > 0
 	return c, nil
 }
 
 func (c *cluster) readTiers(ctx context.Context, reader client.Reader) error {
-	var err error
-	c.tiers, err = listUnstructured(ctx, reader, kindTier)
-	switch {
-	case kubeclient.IsNotServed(err):
-		c.withoutTiers = true
-		return nil
-	case err != nil:
-		return kubeclient.ListError(calico.Tiers.GroupResource().String(), err)
-	}
-	if c.globalPolicies, err = listUnstructured(ctx, reader, kindGlobalNetworkPolicy); err != nil {
-		return kubeclient.ListError(calico.GlobalNetworkPolicies.GroupResource().String(), err)
-	}
-	if c.policies, err = listUnstructured(ctx, reader, kindNetworkPolicy); err != nil {
-		return kubeclient.ListError(calico.NetworkPolicies.GroupResource().String(), err)
+	for _, list := range []struct {
+		kind     string
+		resource schema.GroupVersionResource
+		items    *[]unstructured.Unstructured
+	}{
+		{kindTier, calico.Tiers, &c.tiers},
+		{kindGlobalNetworkPolicy, calico.GlobalNetworkPolicies, &c.globalPolicies},
+		{kindNetworkPolicy, calico.NetworkPolicies, &c.policies},
+	} {
+		found := &unstructured.UnstructuredList{}
+		found.SetGroupVersionKind(calico.Version.WithKind(list.kind + "List"))
+		err := reader.List(ctx, found)
+		if kubeclient.IsNotServed(err) && list.kind == kindTier {
+			c.withoutTiers = true
+			return nil
+		}
+		if err != nil {
+			return kubeclient.ListError(list.resource.GroupResource().String(), err)
+		}
+		*list.items = found.Items
 	}
 	return nil
-}
-
-func listUnstructured(ctx context.Context, reader client.Reader, kind string) ([]unstructured.Unstructured, error) {
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(calico.Version.WithKind(kind + "List"))
-	if err := reader.List(ctx, list); err != nil {
-		return nil, err
-	}
-	return list.Items, nil
-}
-
-func listKubernetesPolicies(ctx context.Context, reader client.Reader) ([]networkingv1.NetworkPolicy, error) {
-	var policies networkingv1.NetworkPolicyList
-	if err := reader.List(ctx, &policies); err != nil {
-		return nil, err
-	}
-	return policies.Items, nil
-}
-
-// hasWindowsNode asks for the metadata of one node: its label says what it runs.
-func hasWindowsNode(ctx context.Context, reader client.Reader) (bool, error) {
-	nodes := &metav1.PartialObjectMetadataList{}
-	nodes.SetGroupVersionKind(schema.GroupVersionKind{Version: "v1", Kind: "NodeList"})
-	if err := reader.List(ctx, nodes, client.MatchingLabels{corev1.LabelOSStable: "windows"},
-		client.Limit(1)); err != nil {
-		return false, err
-	}
-	return len(nodes.Items) > 0, nil
 }

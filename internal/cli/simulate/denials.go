@@ -6,6 +6,7 @@ package simulate
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,18 +17,14 @@ import (
 	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
-// Directions of traffic, in the words of policies of either API.
-const (
-	ingress = "Ingress"
-	egress  = "Egress"
-)
+// Directions of traffic, as both APIs write them.
+const ingress, egress = "Ingress", "Egress"
 
-// mirrorPrefix is what the names of Calico's NetworkPolicies begin with that stand for Kubernetes' own: Calico's API
-// server lists those too.
+// mirrorPrefix starts the names of Calico's NetworkPolicies that are copies of Kubernetes' own: Calico's API server
+// lists them too.
 const mirrorPrefix = "knp.default."
 
-// defaultDenial is a policy of the default tier that denies, of the pods that it selects, whatever no rule of that tier
-// allows.
+// defaultDenial is a policy of the default tier. Traffic of its pods that the rules of the tier do not allow is denied.
 type defaultDenial struct {
 	// Namespace is empty for a policy of all namespaces.
 	Namespace  string   `json:"namespace,omitempty"`
@@ -35,12 +32,12 @@ type defaultDenial struct {
 	APIVersion string   `json:"apiVersion"`
 	Kind       string   `json:"kind"`
 	Name       string   `json:"name"`
-	// Pods says which in words: no selector is evaluated.
+	// Pods describes the pods: the selector is not evaluated.
 	Pods string `json:"pods"`
 }
 
-// defaultDenials are the policies of the default tier by which it denies by default, by namespace. They matter where
-// something closes, which it does not in the spared namespace.
+// defaultDenials returns the policies that make the default tier deny by default, sorted by namespace. They matter for
+// policies that close, so those in the exempt namespace do not.
 func defaultDenials(c *cluster, sparedNamespace string) []defaultDenial {
 	var found []defaultDenial
 	add := func(denial defaultDenial) {
@@ -78,7 +75,7 @@ func denialOfKubernetes(policy *networkingv1.NetworkPolicy) defaultDenial {
 			types = append(types, networkingv1.PolicyTypeEgress)
 		}
 	}
-	// A rule that asks for nothing allows everything.
+	// A rule without conditions allows all traffic.
 	opensIngress := slices.ContainsFunc(policy.Spec.Ingress,
 		func(r networkingv1.NetworkPolicyIngressRule) bool { return len(r.From) == 0 && len(r.Ports) == 0 })
 	opensEgress := slices.ContainsFunc(policy.Spec.Egress,
@@ -118,16 +115,9 @@ func denialOfCalico(kind calico.PolicyKind, policy *unstructured.Unstructured) d
 	return denial
 }
 
-// calicoTypes are the directions of a policy: where it names none, those that it has rules for, and Ingress where it
-// has none.
+// calicoTypes returns the directions of a policy: spec.types, else those that it has rules for, else Ingress.
 func calicoTypes(spec map[string]any) []string {
-	named, _ := spec["types"].([]any)
-	var types []string
-	for _, t := range named {
-		if name, ok := t.(string); ok {
-			types = append(types, name)
-		}
-	}
+	types, _, _ := unstructured.NestedStringSlice(spec, "types")
 	incoming, _ := spec["ingress"].([]any)
 	outgoing, _ := spec["egress"].([]any)
 	switch {
@@ -142,7 +132,7 @@ func calicoTypes(spec map[string]any) []string {
 	}
 }
 
-// decidesAll tells whether a rule lets through whatever gets to it, so that nothing is left to be denied by default.
+// decidesAll tells whether a rule allows or passes all traffic, so that none of it is denied by default.
 func decidesAll(rules any) bool {
 	list, _ := rules.([]any)
 	return slices.ContainsFunc(list, func(rule any) bool {
@@ -151,27 +141,20 @@ func decidesAll(rules any) bool {
 		if action != "Allow" && action != "Pass" {
 			return false
 		}
-		for name, value := range fields {
-			if name != "action" && name != "metadata" && !isBlank(value) {
-				return false
-			}
-		}
-		return true
+		conditions := maps.Clone(fields)
+		delete(conditions, "action")
+		delete(conditions, "metadata")
+		return isBlank(conditions)
 	})
 }
 
-// isBlank tells of a field that it asks for nothing.
+// isBlank tells whether a field of a rule is empty, so that it matches all traffic.
 func isBlank(value any) bool {
 	switch v := value.(type) {
 	case nil:
 		return true
 	case map[string]any:
-		for _, field := range v {
-			if !isBlank(field) {
-				return false
-			}
-		}
-		return true
+		return !slices.ContainsFunc(slices.Collect(maps.Values(v)), func(field any) bool { return !isBlank(field) })
 	case []any:
 		return len(v) == 0
 	case string:
@@ -181,7 +164,7 @@ func isBlank(value any) bool {
 	}
 }
 
-// podsOfCalico quotes a policy's selectors; without any it is for all pods.
+// podsOfCalico quotes the selectors of a policy. A policy without selectors is for all pods.
 func podsOfCalico(spec map[string]any) string {
 	var selectors []string
 	for _, name := range []string{"selector", "namespaceSelector", "serviceAccountSelector"} {

@@ -3,37 +3,35 @@
 
 package simulate
 
-// long is the help of simulate.
-const long = `Show what will be restricted at a time, as things are now: the state of each product, and by name
-every tier and policy that stops being applied or can no longer be changed. Talks to the cluster, and
-changes nothing.
+const long = `Show what will be restricted at a time, as things are now: the state of each product, and the name
+of every tier and policy that stops being applied or cannot be changed any more. Talks to the
+cluster, and changes nothing.
 
-Without --at that is the time when the first restriction to come starts. It comes from the same code
-that the operator runs, from the keys, terms, pauses, tiers and policies that there are now. Whoever
-changes one of these should look again.
+Without --at that is the time when the next restriction starts. It runs the operator's own code on
+the current keys, terms, pauses, tiers and policies. If one of these changes, run it again.
 
-A restriction of mode DefaultTierOnly opens and closes: what policies of its tiers deny passes, and
-what they allow is for later tiers to decide. Where something closes, the policies are listed by which
-the default tier denies by default, Kubernetes' own among them. No selector is evaluated for that.
+A restriction of mode DefaultTierOnly opens and closes. Opens: traffic that a policy denied goes on
+to later tiers. Closes: traffic that a policy allowed goes on to later tiers, too. If a policy
+closes, it lists the policies that make the default tier deny by default, including Kubernetes
+NetworkPolicies. It does not evaluate their selectors.
 
-You need the permission list on licensedproducts and licensekeys, and, in projectcalico.org, on tiers,
-globalnetworkpolicies and networkpolicies. Without it on nodes (does one run Windows?) and on the
-networkpolicies of networking.k8s.io, it says what it assumes.
+You need the permission list on licensedproducts and licensekeys, and, in projectcalico.org, on
+tiers, globalnetworkpolicies and networkpolicies. Without it on nodes (to see if one runs Windows)
+and on the networkpolicies of networking.k8s.io, it says what it assumes.
 
 With -o json or yaml the fields are:
   time             and timeReason: Asked (--at), RestrictionStarts, PauseEnds (of timeProducts), Now
   products         name, state, activeLicenseKeyName, expiryTime, graceEndTime, and
     restriction    state, reason (of the condition Restricted), inForce, askedMode, mode, modeReason,
                    effectiveTime, sinceTime, pause, sparedTiers (name, reason), tiers: those that the
-                   product by itself restricts or, if inForce is false, would
-  tiers            that are in fact restricted, by all products together; products are those that do
+                   product by itself restricts or, if inForce is false, would restrict
+  tiers            that are restricted, with the result of all products together; and their products
     each tier      name, mode, modeReason, defaultAction, policies (kind, namespace, name, opens,
                    closes), bypasses (kind, namespace, name, tier, reason)
-  sparedNamespace  the operator's own, whose pods keep everything
+  sparedNamespace  the operator's own, whose pods are exempt
   defaultDenials   namespace (absent: all), directions, apiVersion, kind, name, pods (in words)`
 
-// example is the help of simulate: how it is used.
-const example = `  # What happens if nobody renews anything, and when?
+const example = `  # What happens if no license is renewed, and when?
   kubectl license simulate
 
   # One product, at the end of its grace period

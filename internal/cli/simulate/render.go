@@ -19,7 +19,7 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// renderer writes a simulation for humans.
+// renderer prints a simulation for people.
 type renderer struct {
 	*simulation
 	out io.Writer
@@ -31,9 +31,8 @@ func (s *simulation) print(out io.Writer, format string) error {
 		return output.Write(out, format, s)
 	}
 	var text bytes.Buffer
-	n := &renderer{simulation: s, out: &text}
-	n.render()
-	_, err := out.Write(text.Bytes())
+	(&renderer{simulation: s, out: &text}).render()
+	_, err := text.WriteTo(out)
 	return err
 }
 
@@ -43,15 +42,19 @@ func (n *renderer) render() {
 		return
 	}
 	n.say("", n.headline())
-	n.gap()
+	fmt.Fprintln(n.out)
 	for i := range n.Products {
 		n.product(&n.Products[i])
 	}
 	sections := n.sections()
 	if slices.ContainsFunc(sections, func(s section) bool { return s.stops() }) {
-		n.gap()
-		n.say("", "opens: the policy denies, and what it denies is left to the tiers after it. closes: it allows, "+
-			"and what it allows is left to the tiers after it."+n.sparedPods())
+		exempt := ""
+		if n.SparedNamespace != "" {
+			exempt = fmt.Sprintf(" The pods in the operator's namespace %s are exempt.", n.SparedNamespace)
+		}
+		fmt.Fprintln(n.out)
+		n.say("", "opens: traffic that the policy denies goes on to later tiers. closes: traffic that it allows goes "+
+			"on to later tiers."+exempt)
 	}
 	for i := range sections {
 		n.tier(&sections[i])
@@ -59,32 +62,22 @@ func (n *renderer) render() {
 	n.defaultTier()
 }
 
-func (n *renderer) sparedPods() string {
-	if n.SparedNamespace == "" {
-		return ""
-	}
-	return fmt.Sprintf(" The pods in the operator's namespace %s are exempt.", n.SparedNamespace)
-}
-
-// say writes running text after an indent.
+// say prints a text, wrapped and indented.
 func (n *renderer) say(indent, text string) { fmt.Fprintln(n.out, term.Wrap(text, indent, indent)) }
-
-func (n *renderer) gap() { fmt.Fprintln(n.out) }
 
 func (n *renderer) headline() string {
 	at := text.Time(n.Time.Time)
-	names := strings.Join(n.TimeProducts, " and ")
+	distance, names := text.Distance(n.now, n.Time.Time), strings.Join(n.TimeProducts, " and ")
 	switch n.TimeReason {
 	case timeRestrictionStarts:
-		return fmt.Sprintf("As of %s (in %s), when the first restriction to come starts, for %s:", at,
-			text.Distance(n.now, n.Time.Time), names)
+		return fmt.Sprintf("As of %s (in %s), when the next restriction starts, for %s:", at, distance, names)
 	case timePauseEnds:
-		return fmt.Sprintf("As of %s (in %s), when a pause ends and the first restriction to come starts, for %s:", at,
-			text.Distance(n.now, n.Time.Time), names)
+		return fmt.Sprintf("As of %s (in %s), when a pause ends and the next restriction starts, for %s:", at, distance,
+			names)
 	case timeNow:
-		return fmt.Sprintf("As of %s, which is now, since no further restriction is to come as things are:", at)
+		return fmt.Sprintf("As of %s, which is now: no other restriction will start as things are:", at)
 	default:
-		return fmt.Sprintf("As of %s, as asked for:", at)
+		return fmt.Sprintf("As of %s, the time of --at:", at)
 	}
 }
 
@@ -94,37 +87,37 @@ func (n *renderer) product(p *simulatedProduct) {
 	if !r.isListed() {
 		return
 	}
-	would := ""
-	if !r.InForce {
-		would = "would be "
-	}
+	would := wouldBe(r.InForce)
 	if len(r.Tiers) == 0 {
-		n.say("  ", fmt.Sprintf("No tier %srestricted: its tierSelector selects none that could be.",
+		n.say("  ", fmt.Sprintf("No tier %srestricted: its tierSelector does not select a tier that can be restricted.",
 			cmp.Or(would, "is ")))
 	} else {
-		n.say("  ", fmt.Sprintf("%s %srestricted: %s.", text.Plural(int64(len(r.Tiers)), "tier"), would,
-			r.effectText()))
+		n.say("  ", fmt.Sprintf("%s %srestricted: %s.", text.Plural(len(r.Tiers), "tier"), would, r.effectText()))
 	}
 	if len(r.SparedTiers) > 0 {
 		n.say("  ", "Never restricted: "+sparedText(r.SparedTiers)+".")
 	}
 }
 
-// isListed tells whether the tiers of a restriction are shown: those in force, and those that are only observed. What a
-// restriction to come would do is for the time when it comes.
-func (r *simulatedRestriction) isListed() bool {
-	return r.InForce || r.Reason == api.ReasonObserved
+func wouldBe(inForce bool) string {
+	if inForce {
+		return ""
+	}
+	return "would be "
 }
+
+// isListed tells whether the tiers of a restriction are shown: if it is in force, or only observes.
+func (r *simulatedRestriction) isListed() bool { return r.InForce || r.Reason == api.ReasonObserved }
 
 func (r *simulatedRestriction) text() string {
 	words := "restriction " + string(r.State)
 	switch {
 	case r.Reason == api.ReasonNotRequested:
-		return "no restriction is asked for"
+		return "its terms have no restriction"
 	case r.Reason == api.ReasonObserved && !r.AskedMode.Restricts():
 		return words + ", since its terms only observe"
 	case r.Reason == api.ReasonObserved:
-		return words + fmt.Sprintf(", since --max-restriction is Observe (asked for: %s)", r.AskedMode)
+		return words + fmt.Sprintf(", since --max-restriction is Observe (terms: %s)", r.AskedMode)
 	case r.State == api.RestrictionPaused:
 		return words + fmt.Sprintf(" until %s (%s), %s", text.Time(r.Pause.UntilTime.Time), term.Quote(r.Pause.Reason),
 			r.modeText())
@@ -143,9 +136,9 @@ func (r *simulatedRestriction) text() string {
 func (r *simulatedRestriction) modeText() string {
 	switch r.ModeReason {
 	case api.ModeReasonMaxRestriction:
-		return fmt.Sprintf("%s (asked for: %s; --max-restriction allows no more)", r.Mode, r.AskedMode)
+		return fmt.Sprintf("%s (terms: %s; --max-restriction does not allow it)", r.Mode, r.AskedMode)
 	case api.ModeReasonWindowsNode:
-		return fmt.Sprintf("%s (asked for: %s; a node runs Windows, where that would block)", r.Mode, r.AskedMode)
+		return fmt.Sprintf("%s (terms: %s; a node runs Windows, where it would block traffic)", r.Mode, r.AskedMode)
 	default:
 		return string(r.Mode)
 	}
@@ -153,15 +146,15 @@ func (r *simulatedRestriction) modeText() string {
 
 // effectText counts what a restriction does.
 func (r *simulatedRestriction) effectText() string {
-	var stopping, frozen, opens, closes, bypasses int64
+	var stopping, frozen, opens, closes, bypasses int
 	for i := range r.Tiers {
 		tier := &r.Tiers[i]
-		bypasses += int64(len(tier.Bypasses))
+		bypasses += len(tier.Bypasses)
 		if tier.Mode.Freezes() {
-			frozen += int64(len(tier.Policies))
+			frozen += len(tier.Policies)
 			continue
 		}
-		stopping += int64(len(tier.Policies))
+		stopping += len(tier.Policies)
 		for _, policy := range tier.Policies {
 			if policy.Opens {
 				opens++
@@ -177,10 +170,10 @@ func (r *simulatedRestriction) effectText() string {
 			text.Count(opens, "opens", "open"), text.Count(closes, "closes", "close")))
 	}
 	if frozen > 0 {
-		parts = append(parts, text.Count(frozen, "policy", "policies")+" applied, and not to be changed")
+		parts = append(parts, text.Count(frozen, "policy", "policies")+" applied, but read-only")
 	}
 	if bypasses > 0 {
-		parts = append(parts, text.Count(bypasses, "policy", "policies")+" applied all the same")
+		parts = append(parts, text.Count(bypasses, "policy", "policies")+" still applied")
 	}
 	if len(parts) == 0 {
 		return "no policy is affected"
@@ -188,15 +181,14 @@ func (r *simulatedRestriction) effectText() string {
 	return strings.Join(parts, "; ")
 }
 
-// sparedText names tiers by the reason that keeps restrictions from them.
+// sparedText lists exempt tiers by the reason.
 func sparedText(spared []api.SparedTier) string {
 	var parts []string
 	for _, group := range []struct {
 		reason api.TierSpareReason
 		words  string
 	}{
-		{api.TierSparedBuiltIn, "built in"},
-		{api.TierSparedSystem, "Calico's own"},
+		{api.TierSparedBuiltIn, "built in"}, {api.TierSparedSystem, "Calico's own"},
 		{api.TierSparedNever, "labeled license-operator.io/restriction: never"},
 	} {
 		var names []string
@@ -212,23 +204,21 @@ func sparedText(spared []api.SparedTier) string {
 	return strings.Join(parts, "; ")
 }
 
-// section is what is told of one tier.
+// section is the text about one tier.
 type section struct {
 	simulatedTier
 	inForce bool
 }
 
 // stops tells whether policies stop being applied.
-func (s *section) stops() bool {
-	return s.Mode.Suspends() && len(s.Policies) > 0
-}
+func (s *section) stops() bool { return s.Mode.Suspends() && len(s.Policies) > 0 }
 
-// sections are the tiers: first those that a restriction is in force in, each once and as all restrictions together
-// leave it, then those that are only observed.
+// sections returns the tiers: first those that are restricted, with the result of all restrictions together, then those
+// that are only observed.
 func (n *renderer) sections() []section {
 	var inForce, observed []section
 	for _, tier := range n.Tiers {
-		inForce = append(inForce, section{simulatedTier: tier, inForce: true})
+		inForce = append(inForce, section{tier, true})
 	}
 	for i := range n.Products {
 		p := &n.Products[i]
@@ -239,8 +229,7 @@ func (n *renderer) sections() []section {
 			known := slices.IndexFunc(observed,
 				func(s section) bool { return s.Name == tier.Name && s.Mode == tier.Mode })
 			if known < 0 {
-				observed = append(observed,
-					section{simulatedTier: simulatedTier{affectedTier: tier, Products: []string{p.Name}}})
+				observed = append(observed, section{simulatedTier{tier, []string{p.Name}}, false})
 			} else {
 				observed[known].Products = append(observed[known].Products, p.Name)
 			}
@@ -251,12 +240,8 @@ func (n *renderer) sections() []section {
 }
 
 func (n *renderer) tier(s *section) {
-	n.gap()
-	would := ""
-	if !s.inForce {
-		would = "would be "
-	}
-	n.say("", fmt.Sprintf("Tier %s: %s%s, for %s", s.Name, would, s.Mode, strings.Join(s.Products, ", ")))
+	fmt.Fprintln(n.out)
+	n.say("", fmt.Sprintf("Tier %s: %s%s, for %s", s.Name, wouldBe(s.inForce), s.Mode, strings.Join(s.Products, ", ")))
 	n.say("  ", s.text())
 	if len(s.Policies) > 0 {
 		n.policies(s)
@@ -266,25 +251,25 @@ func (n *renderer) tier(s *section) {
 	}
 }
 
-// text says what becomes of a tier.
+// text says what happens in a tier.
 func (s *section) text() string {
-	count := int64(len(s.Policies))
+	count := len(s.Policies)
 	switch {
 	case s.ModeReason == api.ModeReasonTierDeleting:
-		return "The tier is being deleted, and what would have to be in it would keep it from going: until it is " +
-			"gone, its policies are applied. Changing or creating any is refused."
+		return "The tier is being deleted, and a pass policy in it would block that. Its policies are still applied. " +
+			"Changing or creating a policy in it is refused."
 	case s.Mode.Freezes() && count == 0:
-		return "It has no policies. Creating any is refused."
+		return "It has no policies. Creating one is refused."
 	case s.Mode.Freezes():
-		return text.Count(count, "policy goes", "policies go") +
-			" on being applied. Changing or creating any is refused; reading and deleting work."
+		return text.Count(count, "policy is", "policies are") +
+			" still applied. Changing or creating a policy is refused; reading and deleting work."
 	case count == 0:
 		return "It has no policies that would stop being applied to pods."
 	}
 	text := text.Count(count, "policy is", "policies are") + " not applied to pods."
 	if s.DefaultAction == actionDeny {
-		text += " Nor is the tier's default action, Deny: of the pods that they select, what no rule matches is " +
-			"left to the tiers after it."
+		text += " The tier's default action, Deny, is not applied either: traffic that does not match a rule goes on " +
+			"to later tiers."
 	}
 	return text
 }
@@ -297,11 +282,11 @@ func (n *renderer) policies(s *section) {
 		g.Add("KIND", "POLICY")
 	}
 	for _, policy := range s.Policies {
-		kind, name := policy.Kind, inNamespace(policy.Namespace, policy.Name)
+		name := inNamespace(policy.Namespace, policy.Name)
 		if s.stops() {
-			g.Add(policy.effect(), kind, name)
+			g.Add(policy.effect(), policy.Kind, name)
 		} else {
-			g.Add(kind, name)
+			g.Add(policy.Kind, name)
 		}
 	}
 	g.Write(n.out)
@@ -328,7 +313,7 @@ func inNamespace(namespace, name string) string {
 }
 
 func (n *renderer) bypasses(s *section) {
-	n.say("  ", "Applied all the same, since nothing can be put before them:")
+	n.say("  ", "Still applied, since a policy cannot be put before them:")
 	g := &term.Grid{}
 	g.Add("KIND", "POLICY")
 	for _, bypass := range s.Bypasses {
@@ -337,25 +322,25 @@ func (n *renderer) bypasses(s *section) {
 	g.Write(n.out)
 }
 
-// defaultTier tells where what was allowed meets a denial.
+// defaultTier says where the default tier denies traffic that was allowed.
 func (n *renderer) defaultTier() {
 	if !n.closes() {
 		return
 	}
-	n.gap()
-	of := "its policies"
+	fmt.Fprintln(n.out)
+	of := "policies of the default tier"
 	if n.withoutKubernetes {
-		of = "Calico's policies in it (Kubernetes' own could not be listed)"
+		of = "Calico policies of the default tier (Kubernetes NetworkPolicies could not be listed)"
 	}
 	if len(n.DefaultDenials) == 0 {
-		n.say("", fmt.Sprintf("None of %s makes the default tier deny by default: what closes above passes there, "+
-			"unless a rule denies it.", of))
+		n.say("", fmt.Sprintf("No %s deny by default: they let traffic of policies that close pass, unless a rule "+
+			"denies it.", of))
 		return
 	}
-	n.say("", fmt.Sprintf("By %s the default tier denies by default here: what closes above is denied there, unless "+
-		"a rule allows it.", of))
+	n.say("",
+		fmt.Sprintf("These %s deny by default: they deny traffic of policies that close, unless a rule allows it.", of))
 	g := &term.Grid{}
-	g.Add("NAMESPACE", "DIRECTION", "POLICY, AND FOR WHOM")
+	g.Add("NAMESPACE", "DIRECTION", "POLICY AND PODS")
 	for i := range n.DefaultDenials {
 		d := &n.DefaultDenials[i]
 		g.Add(cmp.Or(d.Namespace, "(all)"), strings.ToLower(strings.Join(d.Directions, ", ")), d.kindText()+" "+d.Name)
@@ -364,12 +349,9 @@ func (n *renderer) defaultTier() {
 	g.Write(n.out)
 }
 
-// kindText tells Calico's NetworkPolicies from Kubernetes' own.
+// kindText distinguishes Calico's NetworkPolicies from Kubernetes' own.
 func (d *defaultDenial) kindText() string {
-	if d.Kind == kindNetworkPolicy && d.APIVersion == networkingv1.SchemeGroupVersion.String() {
-		return d.Kind
-	}
-	if d.Kind == kindNetworkPolicy {
+	if d.Kind == kindNetworkPolicy && d.APIVersion != networkingv1.SchemeGroupVersion.String() {
 		return "Calico " + d.Kind
 	}
 	return d.Kind

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/sets"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/cli/kubeclient"
@@ -21,41 +22,35 @@ import (
 	"github.com/license-operator/license-operator/internal/timeline"
 )
 
-// timeReason says how the time of a simulation was come by.
+// timeReason says why a simulation is of its time.
 type timeReason string
 
-// How a time is come by.
 const (
-	// timeAsked: --at.
-	timeAsked timeReason = "Asked"
-	// timeRestrictionStarts: the first restriction to come of the products shown.
-	timeRestrictionStarts timeReason = "RestrictionStarts"
-	// timePauseEnds: the same, at the end of a pause.
-	timePauseEnds timeReason = "PauseEnds"
-	// timeNow: no restriction is to come.
-	timeNow timeReason = "Now"
+	timeAsked             timeReason = "Asked"             // --at
+	timeRestrictionStarts timeReason = "RestrictionStarts" // the next restriction of the products shown
+	timePauseEnds         timeReason = "PauseEnds"         // the same, at the end of a pause
+	timeNow               timeReason = "Now"               // no restriction will start
 )
 
 // simulation is what is restricted at a time, as things are now. Its JSON form is an interface: fields are added, never
-// renamed. Where the API has the same thing, it has the same name.
+// renamed. Fields that the API has too have its names.
 type simulation struct {
 	Time         metav1.Time `json:"time"`
 	TimeReason   timeReason  `json:"timeReason"`
 	TimeProducts []string    `json:"timeProducts,omitempty"`
-	// Products that were asked for, by name.
+	// Products that are shown, sorted by name.
 	Products []simulatedProduct `json:"products"`
-	// Tiers that are restricted at that time for any of these, with what the restrictions of all products come to
-	// there.
+	// Tiers that are restricted for any of these, with the result of the restrictions of all products.
 	Tiers []simulatedTier `json:"tiers"`
-	// SparedNamespace is the operator's own. Its pods keep everything.
+	// SparedNamespace is the operator's own. Its pods are exempt.
 	SparedNamespace string `json:"sparedNamespace,omitempty"`
-	// DefaultDenials are listed where something closes, for what then decides.
+	// DefaultDenials are listed if a policy closes: the default tier may then deny its traffic.
 	DefaultDenials []defaultDenial `json:"defaultDenials,omitempty"`
 
 	now time.Time
-	// withoutKubernetes is true where Kubernetes' own policies are missing among them.
+	// withoutKubernetes is true if DefaultDenials do not have Kubernetes' own policies.
 	withoutKubernetes bool
-	// notes are what a reader has to know besides, on the standard error.
+	// notes are warnings for the standard error.
 	notes []string
 }
 
@@ -75,7 +70,7 @@ type simulatedRestriction struct {
 	Reason string               `json:"reason"`
 	// InForce tells whether Tiers are restricted; otherwise they would be.
 	InForce bool `json:"inForce"`
-	// AskedMode is that of the terms, and Mode what it comes to.
+	// AskedMode is the mode of the terms, and Mode the one that is applied.
 	AskedMode     api.RestrictionMode       `json:"askedMode,omitempty"`
 	Mode          api.RestrictionMode       `json:"mode,omitempty"`
 	ModeReason    api.RestrictionModeReason `json:"modeReason,omitempty"`
@@ -92,29 +87,28 @@ type affectedTier struct {
 	Mode          api.RestrictionMode       `json:"mode"`
 	ModeReason    api.RestrictionModeReason `json:"modeReason,omitempty"`
 	DefaultAction string                    `json:"defaultAction"`
-	// Policies that stop being applied to pods, or, in ReadOnly, cannot be changed, and Bypasses, those that go on
-	// being applied.
+	// Policies that stop being applied to pods or, in ReadOnly, cannot be changed. Bypasses are still applied.
 	Policies []affectedPolicy      `json:"policies"`
 	Bypasses []api.BypassingPolicy `json:"bypasses,omitempty"`
 }
 
-// affectedPolicy is one of them, of projectcalico.org/v3.
+// affectedPolicy is a policy of projectcalico.org/v3.
 type affectedPolicy struct {
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace,omitempty"`
 	Name      string `json:"name"`
-	// Opens: it denies, which stops. Closes: it allows, which stops.
+	// Opens: it does not deny any more. Closes: it does not allow any more.
 	Opens  bool `json:"opens,omitempty"`
 	Closes bool `json:"closes,omitempty"`
 }
 
-// simulatedTier is what the restrictions of all products come to in a tier, and for which of them.
+// simulatedTier is the result of the restrictions of all products in a tier, and the products that restrict it.
 type simulatedTier struct {
 	affectedTier
 	Products []string `json:"products"`
 }
 
-// simulator is one simulation in the making.
+// simulator makes a simulation.
 type simulator struct {
 	cluster   *cluster
 	now       time.Time
@@ -123,9 +117,8 @@ type simulator struct {
 	notes     []string
 }
 
-// simulate tells what is restricted at a time; at its zero value, when the first restriction to come of the products
-// shown starts. shown is one product, or empty for all of them. Restrictions overlap, so all products are planned even
-// where one is shown.
+// simulate returns what is restricted at a time; zero: when the next restriction of the products shown starts. shown is
+// one product; empty: all. It plans all products even if it shows one, since restrictions overlap.
 func simulate(c *cluster, shown string, at, now time.Time) (*simulation, error) {
 	if shown != "" && !slices.ContainsFunc(c.products, func(p api.LicensedProduct) bool { return p.Name == shown }) {
 		return nil, kubeclient.NoSuchProduct(shown)
@@ -165,8 +158,8 @@ func simulate(c *cluster, shown string, at, now time.Time) (*simulation, error) 
 		found.DefaultDenials = defaultDenials(c, found.SparedNamespace)
 		if err := c.kubernetesPoliciesErr; err != nil {
 			found.withoutKubernetes = true
-			s.notef("Kubernetes' NetworkPolicies cannot be listed, and are missing where the default tier denies by "+
-				"default: %v", err)
+			s.notef("the policies that deny by default lack Kubernetes NetworkPolicies, which cannot be listed: %v",
+				err)
 		}
 	}
 	found.notes = s.notes
@@ -177,7 +170,7 @@ func (s *simulator) notef(format string, args ...any) {
 	s.notes = append(s.notes, fmt.Sprintf(format, args...))
 }
 
-// findCaps takes from a product's status what the operator was started with: it writes the same to each.
+// findCaps reads the operator's settings from the status of a product: they are the same in each.
 func (s *simulator) findCaps() {
 	s.caps = restriction.Caps{MaxMode: api.RestrictionDefaultTierOnly, WindowsNode: s.cluster.windowsNode}
 	known := slices.IndexFunc(s.cluster.products,
@@ -191,15 +184,15 @@ func (s *simulator) findCaps() {
 	case s.cluster.withoutTiers:
 		s.notef("the cluster does not serve Calico's tiers (projectcalico.org/v3): there is nothing to restrict")
 	case known < 0 && len(s.cluster.products) > 0:
-		s.notef("the operator has not said yet which namespace it spares, nor what --max-restriction is: none and " +
-			"DefaultTierOnly are assumed")
+		s.notef("the operator has not written its namespace and --max-restriction to a status yet: assuming no exempt " +
+			"namespace, and DefaultTierOnly")
 	}
 	if err := s.cluster.nodesErr; err != nil && !s.cluster.withoutTiers {
-		s.notef("nodes cannot be listed: that none runs Windows is assumed: %v", err)
+		s.notef("assuming that no node runs Windows, since nodes cannot be listed: %v", err)
 	}
 }
 
-// noteKeys names the keys that the operator has not looked at as they are now.
+// noteKeys notes the keys that the operator has not reconciled since they changed.
 func (s *simulator) noteKeys(isShown func(string) bool) {
 	for i := range s.cluster.keys {
 		if key := &s.cluster.keys[i]; key.Status.ObservedGeneration != key.Generation && isShown(key.Spec.ProductName) {
@@ -212,8 +205,8 @@ func (s *simulator) timeline(product *api.LicensedProduct) *timeline.Timeline {
 	return timeline.New(product, timeline.KeysOf(product.Name, s.cluster.keys), s.caps, s.now)
 }
 
-// firstStart is when the first restriction to come of the products shown starts, and of which ones; now, where none is
-// to come.
+// firstStart returns when the next restriction of the products shown starts, and of which products; now if no
+// restriction will start.
 func (s *simulator) firstStart(isShown func(string) bool) (first time.Time, why timeReason, products []string) {
 	first, why = s.now, timeNow
 	for i := range s.cluster.products {
@@ -236,20 +229,19 @@ func (s *simulator) firstStart(isShown func(string) bool) (first time.Time, why 
 	return first, why, products
 }
 
-// plan is what the operator would make of it all.
+// plan is the plan that the operator would make.
 func (s *simulator) plan() restriction.Plan {
 	var seen restriction.Seen
 	for i := range s.cluster.tiers {
 		seen.Tiers = append(seen.Tiers, calico.TierOf(&s.cluster.tiers[i]))
 	}
-	for i := range s.cluster.globalPolicies {
-		seen.Policies = append(seen.Policies,
-			calico.PolicyOf(calico.GlobalNetworkPolicy, &s.cluster.globalPolicies[i], s.caps.OperatorNamespace))
+	addPolicies := func(kind calico.PolicyKind, policies []unstructured.Unstructured) {
+		for i := range policies {
+			seen.Policies = append(seen.Policies, calico.PolicyOf(kind, &policies[i], s.caps.OperatorNamespace))
+		}
 	}
-	for i := range s.cluster.policies {
-		seen.Policies = append(seen.Policies,
-			calico.PolicyOf(calico.NetworkPolicy, &s.cluster.policies[i], s.caps.OperatorNamespace))
-	}
+	addPolicies(calico.GlobalNetworkPolicy, s.cluster.globalPolicies)
+	addPolicies(calico.NetworkPolicy, s.cluster.policies)
 	products := make([]restriction.Product, 0, len(s.timelines))
 	for _, future := range s.timelines {
 		products = append(products, future.Planned)
@@ -257,12 +249,11 @@ func (s *simulator) plan() restriction.Plan {
 	return restriction.MakePlan(seen, products, s.caps)
 }
 
-// noteProduct tells what is odd about a product.
+// noteProduct notes what the reader must know about a product.
 func (s *simulator) noteProduct(c *timeline.Timeline) {
 	product := c.Product
 	if product.Status.ObservedGeneration != product.Generation {
-		s.notef("the operator has not looked at LicensedProduct %s as it is now: its condition may tell more in "+
-			"a moment", product.Name)
+		s.notef("the operator has not reconciled the current LicensedProduct %s yet: its last status is used", product.Name)
 	}
 	if _, err := restriction.TierSelectorOf(product); err != nil {
 		s.notef("LicensedProduct %s has an invalid tierSelector, which selects nothing: %v", product.Name, err)
@@ -273,11 +264,11 @@ func (s *simulator) noteProduct(c *timeline.Timeline) {
 	skewed := meta.FindStatusCondition(product.Status.Conditions, api.ConditionClockSkewed)
 	switch {
 	case c.Evaluation.Time.SkewReason == api.ReasonBehindMark:
-		s.notef("time never runs backwards: for LicensedProduct %s it is %s already, its timeMark (kubectl license "+
-			"clock reset, if that is wrong)", product.Name, text.Time(c.Evaluation.Time.Now))
+		s.notef("the clock is behind the timeMark of LicensedProduct %s, %s, which is used as the time (if it is wrong: "+
+			"kubectl license clock reset)", product.Name, text.Time(c.Evaluation.Time.Now))
 	case skewed != nil && skewed.Status == metav1.ConditionTrue && skewed.Reason == api.ReasonNodeClock:
-		s.notef("the clocks disagree, and while they do no restriction starts: that they are corrected by then is "+
-			"assumed of LicensedProduct %s", product.Name)
+		s.notef("no restriction of LicensedProduct %s starts while the clocks disagree: assuming that they are corrected "+
+			"by then", product.Name)
 	}
 }
 
@@ -310,18 +301,18 @@ func (s *simulator) affected(effect *restriction.TierEffect) affectedTier {
 		Name: effect.Tier, Mode: effect.Mode, ModeReason: effect.ModeReason,
 		DefaultAction: s.defaultAction(effect.Tier), Policies: make([]affectedPolicy, 0, len(effect.Policies)),
 	}
-	opens, closes := refSet(effect.Opens()), refSet(effect.Closes())
+	opens, closes := sets.New(effect.Opens()...), sets.New(effect.Closes()...)
 	for _, policy := range effect.Policies {
 		tier.Policies = append(tier.Policies, affectedPolicy{
-			Kind: string(policy.Kind), Namespace: policy.Namespace, Name: policy.Name, Opens: opens[policy],
-			Closes: closes[policy],
+			Kind: string(policy.Kind), Namespace: policy.Namespace, Name: policy.Name, Opens: opens.Has(policy),
+			Closes: closes.Has(policy),
 		})
 	}
 	tier.Bypasses = effect.Bypasses
 	return tier
 }
 
-// effectIn is what the restriction of a tier does: the same for each of the products that it is in force for.
+// effectIn is the effect of the restrictions in a tier. It is the same for each product that restricts the tier.
 func effectIn(plan *restriction.Plan, tier *restriction.TierPlan) *restriction.TierEffect {
 	for i := range plan.Products {
 		product := &plan.Products[i]
@@ -337,32 +328,21 @@ func effectIn(plan *restriction.Plan, tier *restriction.TierPlan) *restriction.T
 	return &restriction.TierEffect{Tier: tier.Name, Mode: tier.Mode, ModeReason: tier.ModeReason}
 }
 
-func refSet(refs []calico.PolicyRef) map[calico.PolicyRef]bool {
-	set := make(map[calico.PolicyRef]bool, len(refs))
-	for _, ref := range refs {
-		set[ref] = true
-	}
-	return set
-}
-
-// actionDeny is a tier's default action unless it says otherwise: what becomes of traffic of the pods that its policies
-// select and no rule of them matches.
+// actionDeny is the default of a tier's defaultAction: what happens to traffic of the pods that its policies select, if
+// no rule matches.
 const actionDeny = "Deny"
 
 func (s *simulator) defaultAction(tier string) string {
+	action := ""
 	for i := range s.cluster.tiers {
-		if s.cluster.tiers[i].GetName() != tier {
-			continue
-		}
-		if action, found, err := unstructured.NestedString(s.cluster.tiers[i].Object, "spec",
-			"defaultAction"); err == nil && found && action != "" {
-			return action
+		if s.cluster.tiers[i].GetName() == tier {
+			action, _, _ = unstructured.NestedString(s.cluster.tiers[i].Object, "spec", "defaultAction")
 		}
 	}
-	return actionDeny
+	return cmp.Or(action, actionDeny)
 }
 
-// restricts tells whether the restriction of a product that is shown is in force in a tier.
+// restricts tells whether a product that is shown restricts a tier.
 func (s *simulation) restricts(tier string) bool {
 	return slices.ContainsFunc(s.Products, func(p simulatedProduct) bool {
 		return p.Restriction.InForce &&
@@ -370,7 +350,7 @@ func (s *simulation) restricts(tier string) bool {
 	})
 }
 
-// closes tells whether anything that is allowed now is then for later tiers to decide.
+// closes tells whether a policy does not allow traffic any more.
 func (s *simulation) closes() bool {
 	return slices.ContainsFunc(s.Products, func(p simulatedProduct) bool {
 		return p.Restriction.InForce && slices.ContainsFunc(p.Restriction.Tiers, func(t affectedTier) bool {

@@ -12,8 +12,6 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/cli/command"
@@ -23,53 +21,34 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// keysOptions are what keys was asked.
 type keysOptions struct {
-	command.Environment
-	command    *cobra.Command
-	connection *genericclioptions.ConfigFlags
-
-	product string
-	output  string
-
-	client client.Client
+	kubeclient.ProductCommand
+	output string
 }
 
 // NewKeysCommand is kubectl license keys.
 func NewKeysCommand(env command.Environment) *cobra.Command {
-	o := &keysOptions{Environment: env, connection: kubeclient.NewFlags()}
+	o := &keysOptions{ProductCommand: kubeclient.ProductCommand{Environment: env}}
 	cmd := &cobra.Command{
 		Use: "keys [PRODUCT] [flags]", Short: "Show every license key with its state, and why it counts or not",
 		Long: keysLong, Example: keysExample, Args: command.AtMostOneArgument("PRODUCT"),
-		RunE:              command.InSteps(o.complete, o.validate, o.run),
-		ValidArgsFunction: kubeclient.CompleteProduct(o.connection),
+		RunE: command.InSteps(o.Complete, o.validate, o.run),
 	}
-	o.command = cmd
-	cmd.Flags().SortFlags = false
 	output.AddListFlag(cmd, &o.output)
-	kubeclient.AddFlags(cmd, o.connection)
+	o.Attach(cmd)
 	return cmd
 }
 
-func (o *keysOptions) complete(args []string) error {
-	if len(args) > 0 {
-		o.product = args[0]
-	}
-	var err error
-	o.client, err = kubeclient.New(o.connection, o.ErrOut)
-	return err
-}
-
 func (o *keysOptions) validate() error {
-	return output.Check(o.command, o.output, output.ListFormats...)
+	return output.Check(o.Command, o.output, output.ListFormats...)
 }
 
 func (o *keysOptions) run(ctx context.Context) error {
 	var list api.LicenseKeyList
-	if err := o.client.List(ctx, &list); err != nil {
+	if err := o.Client.List(ctx, &list); err != nil {
 		return kubeclient.ListError(kubeclient.Keys, err)
 	}
-	keys := summarizeKeys(list.Items, o.product)
+	keys := summarizeKeys(list.Items, o.Product)
 	if err := o.print(keys); err != nil {
 		return err
 	}
@@ -77,7 +56,7 @@ func (o *keysOptions) run(ctx context.Context) error {
 	return nil
 }
 
-// remark says what the table cannot.
+// remark says on the standard error what the table cannot show.
 func (o *keysOptions) remark(keys []keySummary) {
 	unseen := 0
 	for i := range keys {
@@ -86,19 +65,19 @@ func (o *keysOptions) remark(keys []keySummary) {
 		}
 	}
 	switch {
-	case len(keys) == 0 && o.product != "":
-		_, _ = fmt.Fprintf(o.ErrOut, "No LicenseKeys found for product %s.\nSee which there are: kubectl license "+
-			"keys\n", text.Printable(o.product))
+	case len(keys) == 0 && o.Product != "":
+		_, _ = fmt.Fprintf(o.ErrOut, "No LicenseKeys found for product %s.\nList all keys: kubectl license keys\n",
+			text.Printable(o.Product))
 	case len(keys) == 0:
 		_, _ = fmt.Fprintln(o.ErrOut,
 			"No LicenseKeys found.\nApply the one that the vendor gave you: kubectl license apply FILE")
 	case unseen > 0:
-		term.Warnf(o.ErrOut, "the operator has not looked at %s yet: if it stays so, see kubectl license doctor",
-			text.Plural(int64(unseen), "key"))
+		term.Warnf(o.ErrOut, "the operator has not reconciled %s yet: if that does not change, run kubectl license "+
+			"doctor", text.Plural(unseen, "key"))
 	}
 }
 
-// keySummary is what is to be known of a LicenseKey. Its JSON form is an interface, and has the names of the API.
+// keySummary is what is shown of a LicenseKey. Its JSON form is an interface, with the names of the API.
 type keySummary struct {
 	Name          string              `json:"name"`
 	ProductName   string              `json:"productName"`
@@ -116,7 +95,7 @@ type keySummary struct {
 	Limits        []api.Limit         `json:"limits,omitempty"`
 }
 
-// summarizeKeys are the keys of a product, or of all, by product, each product's active one first.
+// summarizeKeys returns the keys of a product, or of all, sorted by product, with the active key of each first.
 func summarizeKeys(keys []api.LicenseKey, product string) []keySummary {
 	summaries := []keySummary{}
 	for i := range keys {
@@ -125,20 +104,15 @@ func summarizeKeys(keys []api.LicenseKey, product string) []keySummary {
 		}
 	}
 	slices.SortFunc(summaries, func(a, b keySummary) int {
-		return cmp.Or(cmp.Compare(a.ProductName, b.ProductName), activeFirst(a, b), cmp.Compare(a.Name, b.Name))
+		if a.ProductName == b.ProductName && a.Active != b.Active {
+			if a.Active {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(a.ProductName, b.ProductName), cmp.Compare(a.Name, b.Name))
 	})
 	return summaries
-}
-
-func activeFirst(a, b keySummary) int {
-	switch {
-	case a.Active == b.Active:
-		return 0
-	case a.Active:
-		return -1
-	default:
-		return 1
-	}
 }
 
 func summarizeKey(key *api.LicenseKey) keySummary {
@@ -150,19 +124,15 @@ func summarizeKey(key *api.LicenseKey) keySummary {
 		ExpiryTime: status.ExpiryTime, GraceEndTime: status.GraceEndTime, Features: status.Features,
 		Limits: status.Limits,
 	}
-	if decides := decidingCondition(status.Conditions); decides != nil {
-		s.Reason, s.Message = decides.Reason, decides.Message
+	// The condition that says why the key is used or not.
+	condition := meta.FindStatusCondition(status.Conditions, api.ConditionActive)
+	if meta.IsStatusConditionFalse(status.Conditions, api.ConditionReady) {
+		condition = meta.FindStatusCondition(status.Conditions, api.ConditionReady)
+	}
+	if condition != nil {
+		s.Reason, s.Message = condition.Reason, condition.Message
 	}
 	return s
-}
-
-// decidingCondition is the one that says why a key counts or not.
-func decidingCondition(conditions []metav1.Condition) *metav1.Condition {
-	if ready := meta.FindStatusCondition(conditions, api.ConditionReady); ready != nil &&
-		ready.Status == metav1.ConditionFalse {
-		return ready
-	}
-	return meta.FindStatusCondition(conditions, api.ConditionActive)
 }
 
 func (o *keysOptions) print(keys []keySummary) error {
@@ -185,17 +155,10 @@ func (o *keysOptions) print(keys []keySummary) error {
 
 func keysListing(keys []keySummary) *term.Listing {
 	l := &term.Listing{Columns: []term.Column{
-		{Head: "PRODUCT"},
-		{Head: "KEY"},
-		{Head: "STATE"},
-		{Head: "ACTIVE", DropPriority: 3},
-		{Head: "REASON", DropPriority: 1},
-		{Head: "CUSTOMER", DropPriority: 4},
-		{Head: "EXPIRES", DropPriority: 2},
-		{Head: "LICENSE ID", OnlyWide: true},
-		{Head: "NOT BEFORE", OnlyWide: true},
-		{Head: "GRACE END", OnlyWide: true},
-		{Head: "MESSAGE", OnlyWide: true},
+		{Head: "PRODUCT"}, {Head: "KEY"}, {Head: "STATE"}, {Head: "ACTIVE", DropPriority: 3},
+		{Head: "REASON", DropPriority: 1}, {Head: "CUSTOMER", DropPriority: 4}, {Head: "EXPIRES", DropPriority: 2},
+		{Head: "LICENSE ID", OnlyWide: true}, {Head: "NOT BEFORE", OnlyWide: true},
+		{Head: "GRACE END", OnlyWide: true}, {Head: "MESSAGE", OnlyWide: true},
 	}}
 	for i := range keys {
 		key := &keys[i]
@@ -203,19 +166,12 @@ func keysListing(keys []keySummary) *term.Listing {
 		if key.Active {
 			active = "yes"
 		}
-		l.Add(
-			term.TextCell(key.ProductName),
-			term.TextCell(key.Name),
-			term.Cell{Text: term.TextCell(string(key.State)).Text, Color: term.KeyStateColors[key.State]},
-			term.Cell{Text: active},
-			term.TextCell(key.Reason),
-			term.TextCell(key.Customer),
-			term.TimeCell(key.ExpiryTime),
-			term.TextCell(key.LicenseID),
-			term.TimeCell(key.NotBeforeTime),
-			term.TimeCell(key.GraceEndTime),
-			term.TextCell(key.Message),
-		)
+		state := term.TextCell(string(key.State))
+		state.Color = term.KeyStateColors[key.State]
+		l.Add(term.TextCell(key.ProductName), term.TextCell(key.Name), state, term.Cell{Text: active},
+			term.TextCell(key.Reason), term.TextCell(key.Customer), term.TimeCell(key.ExpiryTime),
+			term.TextCell(key.LicenseID), term.TimeCell(key.NotBeforeTime), term.TimeCell(key.GraceEndTime),
+			term.TextCell(key.Message))
 	}
 	return l
 }

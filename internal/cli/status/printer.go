@@ -4,6 +4,7 @@
 package status
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,7 +17,7 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// newPrinter is how the output format shows products that change.
+// newPrinter returns the printer for the output format.
 func (o *options) newPrinter() productPrinter {
 	p := &documentPrinter{options: o, shown: map[string]string{}}
 	if o.output == "" || o.output == output.Wide {
@@ -25,14 +26,14 @@ func (o *options) newPrinter() productPrinter {
 	return p
 }
 
-// documentPrinter shows products in documents of their own, or by their names.
+// documentPrinter prints a document for each product, or its name.
 type documentPrinter struct {
 	*options
-	// shown is what each product looked like the last time: not every change is one of what is shown.
+	// shown is the last output for each product: some changes do not change it.
 	shown map[string]string
 }
 
-// isNews tells whether a product looks different from the last time.
+// isNews tells whether the output for a product is different from the last time.
 func (p *documentPrinter) isNews(name, looks string) bool {
 	before, known := p.shown[name]
 	p.shown[name] = looks
@@ -79,33 +80,32 @@ func (p *documentPrinter) document(name string, content any) error {
 	return output.Write(p.Out, p.output, content)
 }
 
-// rowPrinter shows products in a table that grows.
+// rowPrinter adds rows to a table.
 type rowPrinter struct {
 	*documentPrinter
 	screen term.Screen
-	// table is how the rows are arranged, once there is one.
+	// table is nil before the first row.
 	table *term.Arrangement
 }
 
 func (p *rowPrinter) all(_ context.Context, products []api.LicensedProduct) error {
-	now := p.Now()
+	now, l := p.Now(), newListing()
 	rows := make([][]term.Cell, len(products))
 	for i := range products {
 		rows[i] = statusRow(&products[i], now)
+		l.Add(rows[i]...)
 	}
 	if p.table == nil && len(rows) > 0 {
-		l := newListing()
-		for _, row := range rows {
-			l.Add(row...)
-		}
 		p.table = l.Arrange(p.screen, p.output == output.Wide)
 		if err := p.table.WriteHead(p.screen); err != nil {
 			return err
 		}
 	}
-	for i := range products {
-		if err := p.row(products[i].Name, rows[i]); err != nil {
-			return err
+	for i, row := range rows {
+		if p.isNews(products[i].Name, fmt.Sprint(row)) {
+			if err := p.table.WriteRow(p.screen, row); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -120,19 +120,9 @@ func (p *rowPrinter) deleted(name string) error {
 	return p.table.WriteRow(p.screen, deletedRow(name))
 }
 
-func (p *rowPrinter) row(name string, row []term.Cell) error {
-	if !p.isNews(name, fmt.Sprint(row)) {
-		return nil
-	}
-	return p.table.WriteRow(p.screen, row)
-}
-
-// writeNextSteps prints what is to be done, where something is.
+// writeNextSteps prints what to do, if there is anything.
 func writeNextSteps(out term.Screen, summaries []*overview.Product) error {
-	width := term.TextWidth
-	if out.Width > 0 {
-		width = min(width, out.Width)
-	}
+	width := min(term.TextWidth, cmp.Or(out.Width, term.TextWidth))
 	head := "\nWhat to do next:\n"
 	for _, summary := range summaries {
 		if len(summary.Next) == 0 {

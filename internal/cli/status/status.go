@@ -5,13 +5,13 @@
 package status
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/spf13/cobra"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
@@ -24,59 +24,40 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// options are what status was asked.
 type options struct {
-	command.Environment
-	command    *cobra.Command
-	connection *genericclioptions.ConfigFlags
-
-	product string
-	watch   bool
-	output  string
-
-	client client.WithWatch
-	// keysWarning has been given: once is enough for a watch.
+	kubeclient.ProductCommand
+	watch  bool
+	output string
+	// keysWarning is the last warning about keys: a watch does not repeat it.
 	keysWarning string
 }
 
 // NewCommand is kubectl license status.
 func NewCommand(env command.Environment) *cobra.Command {
-	o := &options{Environment: env, connection: kubeclient.NewFlags()}
+	o := &options{ProductCommand: kubeclient.ProductCommand{Environment: env}}
 	cmd := &cobra.Command{
 		Use: "status [PRODUCT] [flags]", Short: "Show how the licenses stand, and what to do next", Long: statusLong,
 		Example: statusExample, Args: command.AtMostOneArgument("PRODUCT"),
-		RunE:              command.InSteps(o.complete, o.validate, o.run),
-		ValidArgsFunction: kubeclient.CompleteProduct(o.connection),
+		RunE: command.InSteps(o.Complete, o.validate, o.run),
 	}
-	o.command = cmd
-	cmd.Flags().SortFlags = false
-	cmd.Flags().BoolVarP(&o.watch, "watch", "w", false, "go on, and show each product that changes")
+	cmd.Flags().BoolVarP(&o.watch, "watch", "w", false, "keep running, and show each product that changes")
 	output.AddListFlag(cmd, &o.output)
-	kubeclient.AddFlags(cmd, o.connection)
+	o.Attach(cmd)
 	return cmd
 }
 
-func (o *options) complete(args []string) error {
-	if len(args) > 0 {
-		o.product = args[0]
-	}
-	var err error
-	o.client, err = kubeclient.New(o.connection, o.ErrOut)
-	return err
-}
-
-func (o *options) validate() error { return output.Check(o.command, o.output, output.ListFormats...) }
+func (o *options) validate() error { return output.Check(o.Command, o.output, output.ListFormats...) }
 
 func (o *options) run(ctx context.Context) error {
 	if o.watch {
 		return o.follow(ctx)
 	}
 	var products api.LicensedProductList
-	if err := o.client.List(ctx, &products, selectProduct(o.product)...); err != nil {
+	if err := o.Client.List(ctx, &products, selectProduct(o.Product)...); err != nil {
 		return kubeclient.ListError(kubeclient.Products, err)
 	}
-	if len(products.Items) == 0 && o.product != "" {
-		return kubeclient.NoSuchProduct(o.product)
+	if len(products.Items) == 0 && o.Product != "" {
+		return kubeclient.NoSuchProduct(o.Product)
 	}
 	if err := o.print(ctx, products.Items); err != nil {
 		return err
@@ -87,8 +68,7 @@ func (o *options) run(ctx context.Context) error {
 	return judgeLicenses(products.Items, o.output)
 }
 
-// selectProduct narrows a list or a watch to one product; empty: all. The right to list or watch this one alone is
-// enough then.
+// selectProduct limits a list or a watch to one product; empty: all. It then needs the permission for this one only.
 func selectProduct(name string) []client.ListOption {
 	if name == "" {
 		return nil
@@ -102,11 +82,15 @@ func sayNoProducts(out io.Writer) {
 }
 
 func (o *options) print(ctx context.Context, products []api.LicensedProduct) error {
-	now := o.Now()
 	if o.output == output.Name {
-		return printNames(o.Out, products)
+		for i := range products {
+			if _, err := fmt.Fprintln(o.Out, kubeclient.ProductReference(products[i].Name)); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	keys := o.keys(ctx)
+	now, keys := o.Now(), o.keys(ctx)
 	summaries := make([]*overview.Product, len(products))
 	table := newListing()
 	for i := range products {
@@ -126,20 +110,11 @@ func (o *options) print(ctx context.Context, products []api.LicensedProduct) err
 	return writeNextSteps(out, summaries)
 }
 
-func printNames(out io.Writer, products []api.LicensedProduct) error {
-	for i := range products {
-		if _, err := fmt.Fprintln(out, kubeclient.ProductReference(products[i].Name)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// keys are those of all products: which of them do not verify is worth knowing, and no more than that.
+// keys returns the keys of all products, for those that do not verify. It only warns if it cannot list them.
 func (o *options) keys(ctx context.Context) []api.LicenseKey {
 	var keys api.LicenseKeyList
-	if err := o.client.List(ctx, &keys); err != nil {
-		if warning := fmt.Sprintf("nothing is told of keys that do not verify: %v", err); warning != o.keysWarning {
+	if err := o.Client.List(ctx, &keys); err != nil {
+		if warning := fmt.Sprintf("invalid keys are not shown: %v", err); warning != o.keysWarning {
 			o.keysWarning = warning
 			term.Warnf(o.ErrOut, "%s", warning)
 		}
@@ -148,42 +123,35 @@ func (o *options) keys(ctx context.Context) []api.LicenseKey {
 	return keys.Items
 }
 
-// judgeLicenses turns what is shown in a format into the exit code.
+// judgeLicenses is the exit code for the products, which were printed in this format.
 func judgeLicenses(products []api.LicensedProduct, format string) error {
-	var without, names []string
+	var without []string
+	var next string
 	for i := range products {
 		product := &products[i]
-		switch state := product.Status.State; state {
-		case api.LicensedProductValid, api.LicensedProductGracePeriod:
-			continue
-		case "":
-			without = append(without, product.Name+" (not looked at yet)")
-		default:
-			without = append(without, fmt.Sprintf("%s (%s)", product.Name, state))
+		if state := product.Status.State; state != api.LicensedProductValid && state != api.LicensedProductGracePeriod {
+			without = append(without, fmt.Sprintf("%s (%s)", product.Name, cmp.Or(state, "not reconciled yet")))
+			next = "See what to do: kubectl license status " + product.Name
 		}
-		names = append(names, product.Name)
 	}
-	if len(without) == 0 {
-		return nil
-	}
-	next := "What to do is said below the table."
 	switch {
+	case len(without) == 0:
+		return nil
 	case format == "" || format == output.Wide:
-	case len(names) == 1:
-		next = "See what to do: kubectl license status " + names[0]
-	default:
+		next = "See below the table what to do."
+	case len(without) > 1:
 		next = "See what to do: kubectl license status"
 	}
 	const few = 5
 	return command.ExitError(command.ExitNotUsable, next, "not licensed: %s", text.List(without, few))
 }
 
-// follow shows the products, and each of them anew that changes, until it is interrupted.
+// follow shows the products, and then each product that changes, until Ctrl-C.
 func (o *options) follow(ctx context.Context) error {
 	ctx, stop := wait.Interruptible(ctx)
 	defer stop()
 	w := &productWatch{
-		client: o.client, product: o.product, warnings: o.ErrOut, retry: time.Second, show: o.newPrinter(),
+		client: o.Client, product: o.Product, warnings: o.ErrOut, retry: time.Second, show: o.newPrinter(),
 	}
 	err := w.run(ctx)
 	if ctx.Err() != nil {

@@ -205,8 +205,8 @@ func TestJudgeLicenses(t *testing.T) {
 	products[0].Status.State, products[1].Status.State, products[2].Status.State = api.LicensedProductValid,
 		api.LicensedProductGracePeriod, ""
 	const (
-		below = "What to do is said below the table.\n"
-		many  = "error: not licensed: p2 (not looked at yet), p3 (Expired), p4 (Expired), p5 (Expired), p6 " +
+		below = "See below the table what to do.\n"
+		many  = "error: not licensed: p2 (not reconciled yet), p3 (Expired), p4 (Expired), p5 (Expired), p6 " +
 			"(Expired) and 1 more\n"
 	)
 	for name, test := range map[string]struct {
@@ -220,7 +220,7 @@ func TestJudgeLicenses(t *testing.T) {
 			products[:3], "",
 			clitest.Output{
 				Code:   command.ExitNotUsable,
-				Stderr: "error: not licensed: p2 (not looked at yet)\n" + below,
+				Stderr: "error: not licensed: p2 (not reconciled yet)\n" + below,
 			},
 		},
 		"many are not": {products, output.Wide, clitest.Output{Code: command.ExitNotUsable, Stderr: many + below}},
@@ -228,7 +228,7 @@ func TestJudgeLicenses(t *testing.T) {
 			products[:3], output.JSON,
 			clitest.Output{
 				Code:   command.ExitNotUsable,
-				Stderr: "error: not licensed: p2 (not looked at yet)\nSee what to do: kubectl license status p2\n",
+				Stderr: "error: not licensed: p2 (not reconciled yet)\nSee what to do: kubectl license status p2\n",
 			},
 		},
 		"many are not, in YAML": {

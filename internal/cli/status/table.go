@@ -4,7 +4,6 @@
 package status
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +20,7 @@ import (
 	"github.com/license-operator/license-operator/internal/usage"
 )
 
-// newListing is the table of products, without rows.
+// newListing returns the table of products, without rows.
 func newListing() *term.Listing {
 	var counts []term.Column
 	for i, name := range usage.Names() {
@@ -30,48 +29,35 @@ func newListing() *term.Listing {
 	last := len(counts)
 	return &term.Listing{Columns: slices.Concat(
 		[]term.Column{
-			{Head: "PRODUCT"},
-			{Head: "STATE"},
-			{Head: "KEY", DropPriority: last + 3},
-			{Head: "DAYS LEFT"},
+			{Head: "PRODUCT"}, {Head: "STATE"}, {Head: "KEY", DropPriority: last + 3}, {Head: "DAYS LEFT"},
 			{Head: "GRACE END", DropPriority: last + 2},
-		},
-		counts,
-		[]term.Column{
-			{Head: "RESTRICTED", DropPriority: last + 1},
-			{Head: "VENDOR", OnlyWide: true},
-			{Head: "EXPIRES", OnlyWide: true},
-			{Head: "COVERAGE END", OnlyWide: true},
-			{Head: "RESTRICTS AT", OnlyWide: true},
-			{Head: "OTHER LIMITS", OnlyWide: true},
+		}, counts, []term.Column{
+			{Head: "RESTRICTED", DropPriority: last + 1}, {Head: "VENDOR", OnlyWide: true},
+			{Head: "EXPIRES", OnlyWide: true}, {Head: "COVERAGE END", OnlyWide: true},
+			{Head: "RESTRICTS AT", OnlyWide: true}, {Head: "OTHER LIMITS", OnlyWide: true},
 		},
 	)}
 }
 
-// statusRow is a product in that table.
+// statusRow returns the row of a product.
 func statusRow(product *api.LicensedProduct, now time.Time) []term.Cell {
 	status, thresholds := &product.Status, alerting.Thresholds(product)
+	state := term.TextCell(string(status.State))
+	state.Color = term.StateColors[status.State]
 	row := []term.Cell{
-		term.TextCell(product.Name),
-		{Text: cmp.Or(text.Printable(string(status.State)), "-"), Color: term.StateColors[status.State]},
-		term.TextCell(status.ActiveLicenseKeyName),
-		daysLeft(status, thresholds, now),
-		term.TimeCell(status.GraceEndTime),
+		term.TextCell(product.Name), state, term.TextCell(status.ActiveLicenseKeyName),
+		daysLeft(status, thresholds, now), term.TimeCell(status.GraceEndTime),
 	}
 	for _, name := range usage.Names() {
 		row = append(row, amountCell(usage.AmountOf(status, name), thresholds.UsageWarningPercent))
 	}
-	return append(row,
-		restrictedText(restriction.StatusOf(product)),
-		term.TextCell(product.Spec.Vendor),
-		term.TimeCell(status.ExpiryTime),
-		term.TimeCell(status.CoverageEndTime),
-		term.TimeCell(restriction.StatusOf(product).EffectiveTime),
-		term.TextCell(otherLimits(status.Limits)),
-	)
+	restricted := restriction.StatusOf(product)
+	return append(row, restrictedText(restricted), term.TextCell(product.Spec.Vendor),
+		term.TimeCell(status.ExpiryTime), term.TimeCell(status.CoverageEndTime),
+		term.TimeCell(restricted.EffectiveTime), term.TextCell(otherLimits(status.Limits)))
 }
 
-// deletedRow is a product that is not there any more.
+// deletedRow returns the row of a product that was deleted.
 func deletedRow(name string) []term.Cell {
 	row := make([]term.Cell, len(newListing().Columns))
 	for i := range row {
@@ -81,19 +67,15 @@ func deletedRow(name string) []term.Cell {
 	return row
 }
 
-// daysLeft is how long the active key is Valid, or in its grace period, in whole days. Its color goes by the end of all
-// that the keys cover, as the alerts do: with a renewal in place a last day is nothing to worry about.
+// daysLeft is how long the active key is Valid, or in its grace period, in whole days. Its color depends on when all keys
+// have ended, as the alerts do: after a renewal, the last day of a key is not a problem.
 func daysLeft(status *api.LicensedProductStatus, thresholds api.AlertsSpec, now time.Time) term.Cell {
+	color := colorUntil(status.CoverageEndTime, thresholds, now)
 	switch {
 	case status.State == api.LicensedProductValid && status.ExpiryTime != nil:
-		return term.Cell{
-			Text: daysText(now, status.ExpiryTime.Time), Color: colorUntil(status.CoverageEndTime, thresholds, now),
-		}
+		return term.Cell{Text: daysText(now, status.ExpiryTime.Time), Color: color}
 	case status.State == api.LicensedProductGracePeriod && status.GraceEndTime != nil:
-		return term.Cell{
-			Text:  daysText(now, status.GraceEndTime.Time) + " (grace)",
-			Color: colorUntil(status.CoverageEndTime, thresholds, now),
-		}
+		return term.Cell{Text: daysText(now, status.GraceEndTime.Time) + " (grace)", Color: color}
 	case status.State == api.LicensedProductExpired:
 		return term.Cell{Text: "0", Color: term.ColorBad}
 	default:
@@ -101,7 +83,7 @@ func daysLeft(status *api.LicensedProductStatus, thresholds api.AlertsSpec, now 
 	}
 }
 
-// daysText is a number of days that is 0 only where none of the last is left.
+// daysText is the number of whole days until the end; <1 on the last day, 0 after it.
 func daysText(now, end time.Time) string {
 	if days := overview.WholeDays(now, end); days > 0 || !now.Before(end) {
 		return strconv.FormatInt(days, 10)
@@ -120,11 +102,11 @@ func colorUntil(end *metav1.Time, thresholds api.AlertsSpec, now time.Time) term
 	}
 }
 
-// restrictedText is how many tiers are restricted or, where none are, when that is to come.
+// restrictedText is the number of restricted tiers or, if there are none, when the restriction starts.
 func restrictedText(status api.RestrictionStatus) term.Cell {
 	switch {
 	case status.State == api.RestrictionActive && status.InForce != nil:
-		return term.Cell{Text: text.Plural(int64(len(status.InForce.Tiers)), "tier"), Color: term.ColorBad}
+		return term.Cell{Text: text.Plural(len(status.InForce.Tiers), "tier"), Color: term.ColorBad}
 	case status.State == api.RestrictionScheduled, overview.ComesAfterPause(&status):
 		return term.TimeCell(status.EffectiveTime)
 	case status.State == api.RestrictionPaused:
@@ -134,39 +116,34 @@ func restrictedText(status api.RestrictionStatus) term.Cell {
 	}
 }
 
-// otherLimits are those of what the operator does not count.
+// otherLimits are the limits of what the operator does not count.
 func otherLimits(limits []api.Limit) string {
-	var others []api.Limit
-	for _, limit := range limits {
-		if !usage.IsCounted(limit.Name) {
-			others = append(others, limit)
-		}
-	}
+	others := slices.DeleteFunc(slices.Clone(limits), func(l api.Limit) bool { return usage.IsCounted(l.Name) })
 	if len(others) == 0 {
 		return ""
 	}
 	return overview.LimitsText(others)
 }
 
-// barWidth is how many marks a bar has when it is full.
+// barWidth is the number of marks in a full bar.
 const barWidth = 10
 
-// amountCell is the amount with its bar, and without it where there is little room.
+// amountCell is an amount with its bar, and without it where there is little room.
 func amountCell(a usage.Amount, warningPercent int32) term.Cell {
-	switch {
-	case a.Limit == nil:
+	if a.Limit == nil {
 		return term.Cell{Text: a.String()}
-	case a.IsExceeded():
-		return term.Cell{Text: bar(a) + " " + a.String(), Short: a.String() + "!", Color: term.ColorBad}
-	case a.IsNear(warningPercent):
-		return term.Cell{Text: bar(a) + " " + a.String(), Short: a.String(), Color: term.ColorWarning}
-	default:
-		return term.Cell{Text: bar(a) + " " + a.String(), Short: a.String()}
 	}
+	cell := term.Cell{Text: bar(a) + " " + a.String(), Short: a.String()}
+	switch {
+	case a.IsExceeded():
+		cell.Short, cell.Color = a.String()+"!", term.ColorBad
+	case a.IsNear(warningPercent):
+		cell.Color = term.ColorWarning
+	}
+	return cell
 }
 
-// bar is how much of the limit is in use. It is empty where that is nothing, full where it is all of it, and has a mark
-// of its own where it is more.
+// bar shows how much of the limit is in use: empty for nothing, full for all of it, and with a ! for more.
 func bar(a usage.Amount) string {
 	marks, over := 0, ""
 	switch {

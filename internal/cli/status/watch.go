@@ -21,42 +21,38 @@ import (
 	"github.com/license-operator/license-operator/internal/cli/term"
 )
 
-// productWatch tells how products are and become. API servers end every watch after a while, and forget what was: so it
-// lists again each time, and shows what is different.
+// productWatch shows products and their changes. An API server ends every watch after some time and does not keep old
+// versions: so it lists the products again each time, and shows those that are different.
 type productWatch struct {
 	client client.WithWatch
-	// product that is watched; empty: all.
+	// product to watch; empty: all.
 	product  string
 	warnings io.Writer
-	// retry is how long it waits before it lists again.
+	// retry is the time before it lists again.
 	retry time.Duration
 	show  productPrinter
 
-	// known are the names of those that were there last.
+	// known are the names of the products that existed last.
 	known []string
-	// connected tells whether the API server has ever answered in a way that one can go on from, and complaint what was
-	// wrong since the last watch.
+	// connected tells whether a list or a watch has worked, and complaint is the last warning since then.
 	connected bool
 	complaint string
 }
 
 // productPrinter shows products.
 type productPrinter interface {
-	// all shows those that there are, at first and each time that they are listed again.
+	// all shows the products of a list, which is the first one or a later one.
 	all(ctx context.Context, products []api.LicensedProduct) error
-	// changed shows one that is new or different.
+	// changed shows a product that is new or different.
 	changed(ctx context.Context, product *api.LicensedProduct) error
-	// deleted shows one that is gone.
+	// deleted shows that a product was deleted.
 	deleted(name string) error
 }
 
-// outputError is one of the standard output: there is no point in going on.
+// outputError is an error of the standard output, after which it does not try again.
 type outputError struct{ error }
 
-func (e outputError) Unwrap() error { return e.error }
-
-// run goes on until the context ends. What does not work at the first attempt is an error; after that it tries again,
-// as often as it takes.
+// run watches until the context ends. The first attempt must work; after that it tries again after each error.
 func (w *productWatch) run(ctx context.Context) error {
 	for {
 		err := w.once(ctx)
@@ -78,7 +74,7 @@ func (w *productWatch) run(ctx context.Context) error {
 	}
 }
 
-// complain tells of a problem once, however often it is tried again.
+// complain warns of an error, once for all attempts.
 func (w *productWatch) complain(err error) {
 	if w.complaint == err.Error() {
 		return
@@ -87,7 +83,7 @@ func (w *productWatch) complain(err error) {
 	term.Warnf(w.warnings, "%v; trying again", err)
 }
 
-// once lists the products, and watches them until the API server ends that.
+// once lists the products, and watches them until the API server ends the watch.
 func (w *productWatch) once(ctx context.Context) error {
 	var products api.LicensedProductList
 	options := selectProduct(w.product)
@@ -100,7 +96,7 @@ func (w *productWatch) once(ctx context.Context) error {
 	raw := &metav1.ListOptions{ResourceVersion: products.ResourceVersion}
 	watcher, err := w.client.Watch(ctx, &api.LicensedProductList{}, append(options, &client.ListOptions{Raw: raw})...)
 	if err != nil {
-		// The list was answered: what is wrong now passes, unless it is a right that is missing.
+		// The list has worked, so this error is temporary, unless a permission is missing.
 		w.connected = w.connected || !apierrors.IsForbidden(err)
 		return explainWatch(err)
 	}
@@ -119,11 +115,10 @@ func explainWatch(err error) error {
 		return command.FailWithHint("Ask a cluster administrator for watch on "+kubeclient.Products+
 			", or leave out --watch.", "%v", err)
 	}
-	return command.FailWithHint("Check the connection with: kubectl get lprod --watch", "cannot watch %s: %v",
-		kubeclient.Products, err)
+	return kubeclient.Explain(err, "watch "+kubeclient.Products, "", "kubectl get lprod --watch")
 }
 
-// listed shows what there is, and what is gone since the last time.
+// listed shows the products, and those that were deleted since the last list.
 func (w *productWatch) listed(ctx context.Context, products []api.LicensedProduct) error {
 	if len(products) == 0 && !w.connected {
 		if w.product != "" {
@@ -154,24 +149,22 @@ func (w *productWatch) happened(ctx context.Context, event watch.Event) error {
 		if err := apierrors.FromObject(event.Object); !apierrors.IsResourceExpired(err) && !apierrors.IsGone(err) {
 			return explainWatch(err)
 		}
-		return nil // The watch ends with that, and what there is now is listed again.
+		return nil // That is the end of the watch, after which the products are listed again.
 	}
 	product, ok := event.Object.(*api.LicensedProduct)
 	if !ok {
 		return nil
 	}
-	err := w.changed(ctx, event.Type, product)
+	w.known = slices.DeleteFunc(w.known, func(name string) bool { return name == product.Name })
+	var err error
+	if event.Type == watch.Deleted {
+		err = w.show.deleted(product.Name)
+	} else {
+		w.known = append(w.known, product.Name)
+		err = w.show.changed(ctx, product)
+	}
 	if err != nil {
 		return outputError{err}
 	}
 	return nil
-}
-
-func (w *productWatch) changed(ctx context.Context, what watch.EventType, product *api.LicensedProduct) error {
-	w.known = slices.DeleteFunc(w.known, func(name string) bool { return name == product.Name })
-	if what == watch.Deleted {
-		return w.show.deleted(product.Name)
-	}
-	w.known = append(w.known, product.Name)
-	return w.show.changed(ctx, product)
 }

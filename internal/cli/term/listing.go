@@ -15,7 +15,7 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// ColumnGap is what kubectl has between columns.
+// ColumnGap is the space between columns, as in kubectl.
 const ColumnGap = "   "
 
 // Listing is a table with a head, as kubectl get prints them. Its cells hold text that is printable already.
@@ -27,18 +27,17 @@ type Listing struct {
 // Column of a listing.
 type Column struct {
 	Head string
-	// OnlyWide: there with -o wide alone, which leaves nothing out.
+	// OnlyWide: printed only with -o wide, which prints all columns.
 	OnlyWide bool
-	// DropPriority: where a terminal is too narrow, the columns with the highest become short first, and go first where
-	// that is not enough; those with 0 stay.
+	// DropPriority: on a terminal that is too narrow, the columns with the highest one are shortened first and, if that
+	// is not enough, left out first. Columns with 0 stay.
 	DropPriority int
 }
 
 // Cell of a listing.
 type Cell struct {
 	Text string
-	// Short stands in for text on a terminal that is too narrow, in all of a column, before any column goes; empty:
-	// nothing does.
+	// Short replaces Text where the terminal is too narrow; empty: nothing does.
 	Short string
 	Color Color
 }
@@ -46,8 +45,7 @@ type Cell struct {
 // Add adds a row, with a cell for each column.
 func (l *Listing) Add(cells ...Cell) { l.rows = append(l.rows, cells) }
 
-// Write prints the listing so that it fits the screen, if that can be. With wide it has everything, however long its
-// lines get.
+// Write prints the listing so that it fits the screen, if possible. With wide it prints everything.
 func (l *Listing) Write(s Screen, wide bool) error {
 	a := l.Arrange(s, wide)
 	if err := a.WriteHead(s); err != nil {
@@ -61,40 +59,49 @@ func (l *Listing) Write(s Screen, wide bool) error {
 	return nil
 }
 
-// Arrangement is how a listing is printed: its rows one by one, those too that nobody knew when it was made.
+// Arrangement is how a listing is printed. It can also print rows that the listing did not have.
 type Arrangement struct {
 	columns []Column
-	// shown are the indexes of the columns that there are, and widths how wide each is.
+	// shown are the indexes of the columns to print, and widths how wide each of them is.
 	shown, widths []int
-	// brief tells of each column, by its index, whether its texts are short.
+	// brief tells for each column, by its index, whether its texts are short.
 	brief []bool
 }
 
-// Arrange finds the columns that fit the screen, or all with wide, and how wide they are, for the rows that there are.
+// Arrange chooses the columns that fit the screen, or all with wide, and how wide they are.
 func (l *Listing) Arrange(s Screen, wide bool) *Arrangement {
-	shown, brief := l.shown(wide), make([]bool, len(l.Columns))
+	var shown []int
+	for i, c := range l.Columns {
+		if wide || !c.OnlyWide {
+			shown = append(shown, i)
+		}
+	}
+	brief := make([]bool, len(l.Columns))
+	canShorten := func(i int) bool {
+		return !brief[i] && slices.ContainsFunc(l.rows, func(row []Cell) bool { return row[i].Short != "" })
+	}
+	canDrop := func(i int) bool { return l.Columns[i].DropPriority > 0 }
 	for !wide && s.Width > 0 && l.width(shown, brief) > s.Width {
-		if !l.shorten(shown, brief) && !l.drop(&shown) {
+		if n := l.leastNeeded(shown, canShorten); n >= 0 {
+			brief[shown[n]] = true
+		} else if n := l.leastNeeded(shown, canDrop); n >= 0 {
+			shown = slices.Delete(shown, n, n+1)
+		} else {
 			break
 		}
 	}
 	return &Arrangement{columns: l.Columns, shown: shown, widths: l.widths(shown, brief), brief: brief}
 }
 
-// shorten makes the column short that is missed least; false: all that can be are.
-func (l *Listing) shorten(shown []int, brief []bool) bool {
+// leastNeeded is the position in shown of the column with the highest DropPriority among those that qualify; -1: none.
+func (l *Listing) leastNeeded(shown []int, qualifies func(column int) bool) int {
 	least := -1
-	for _, i := range shown {
-		canBe := !brief[i] && slices.ContainsFunc(l.rows, func(row []Cell) bool { return row[i].Short != "" })
-		if canBe && (least < 0 || l.Columns[i].DropPriority > l.Columns[least].DropPriority) {
-			least = i
+	for n, i := range shown {
+		if qualifies(i) && (least < 0 || l.Columns[i].DropPriority > l.Columns[shown[least]].DropPriority) {
+			least = n
 		}
 	}
-	if least < 0 {
-		return false
-	}
-	brief[least] = true
-	return true
+	return least
 }
 
 // WriteHead prints the head.
@@ -106,7 +113,7 @@ func (a *Arrangement) WriteHead(s Screen) error {
 	return a.WriteRow(s, head)
 }
 
-// WriteRow prints a row. Where it needs more room than those before it, so do those after it.
+// WriteRow prints a row. If it needs wider columns, the rows after it get them too.
 func (a *Arrangement) WriteRow(s Screen, row []Cell) error {
 	var line strings.Builder
 	for n, i := range a.shown {
@@ -129,32 +136,6 @@ func (c Cell) in(brief bool) string {
 	return c.Text
 }
 
-// shown are the indexes of the columns to begin with.
-func (l *Listing) shown(wide bool) []int {
-	var shown []int
-	for i, c := range l.Columns {
-		if wide || !c.OnlyWide {
-			shown = append(shown, i)
-		}
-	}
-	return shown
-}
-
-// drop takes out the column that is missed least; false: all are needed.
-func (l *Listing) drop(shown *[]int) bool {
-	least := -1
-	for n, i := range *shown {
-		if d := l.Columns[i].DropPriority; d > 0 && (least < 0 || d > l.Columns[(*shown)[least]].DropPriority) {
-			least = n
-		}
-	}
-	if least < 0 {
-		return false
-	}
-	*shown = slices.Delete(*shown, least, least+1)
-	return true
-}
-
 func (l *Listing) widths(shown []int, brief []bool) []int {
 	widths := make([]int, len(shown))
 	for n, i := range shown {
@@ -174,10 +155,10 @@ func (l *Listing) width(shown []int, brief []bool) int {
 	return total
 }
 
-// TextCell is text of somebody's.
+// TextCell is a text of unknown origin, made printable; - if it is empty.
 func TextCell(words string) Cell { return Cell{Text: cmp.Or(text.Printable(words), "-")} }
 
-// TimeCell is an instant with its date in the place of it where there is little room.
+// TimeCell is a time; its date where there is little room.
 func TimeCell(t *metav1.Time) Cell {
 	if t == nil {
 		return Cell{Text: "-"}

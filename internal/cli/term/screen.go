@@ -15,38 +15,32 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// Screen is what a command writes its text to: a terminal with its width, or a file or pipe, which is as wide as it
-// takes.
+// Screen is what a command writes its text to: a terminal with its width, or a file or pipe without a limit.
 type Screen struct {
 	io.Writer
-	// Width in columns; 0: there is no bound.
+	// Width in columns; 0: no limit.
 	Width int
-	// Colored tells whether there are colors. They never say anything that the words do not.
+	// Colored tells whether to print colors. They never say more than the words.
 	Colored bool
 }
 
-// NewScreen is the screen that a stream leads to. NO_COLOR (no-color.org) and a TERM that knows no colors are
-// respected.
+// NewScreen returns the screen that a stream writes to. It respects NO_COLOR (no-color.org) and a TERM without colors.
 func NewScreen(out io.Writer) Screen {
 	s := Screen{Writer: out}
-	file, ok := out.(*os.File)
-	if !ok || !IsTerminal(file) {
-		return s
-	}
-	s.Colored = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && os.Getenv("TERM") != ""
-	if width, _, err := term.GetSize(int(file.Fd())); err == nil {
-		s.Width = width
+	if file, ok := out.(*os.File); ok && IsTerminal(file) {
+		s.Colored = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && os.Getenv("TERM") != ""
+		s.Width, _, _ = term.GetSize(int(file.Fd())) // 0 if it is unknown
 	}
 	return s
 }
 
-// IsTerminal tells whether a stream is one that somebody sits at.
+// IsTerminal tells whether a stream is a terminal.
 func IsTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// Colors by what they mean, as terminals have them (ECMA-48, SGR).
+// Colors by what they mean (ECMA-48, SGR).
 const (
 	ColorNone    Color = ""
 	ColorGood    Color = "\x1b[32m"
@@ -55,10 +49,10 @@ const (
 	colorEnd           = "\x1b[0m"
 )
 
-// Color is how good or bad a text is.
+// Color says how good or bad a text is.
 type Color string
 
-// Paint gives a text a color, where there are any.
+// Paint gives a text a color, if the screen has colors.
 func (s Screen) Paint(text string, as Color) string {
 	if !s.Colored || as == ColorNone || text == "" {
 		return text
@@ -66,7 +60,7 @@ func (s Screen) Paint(text string, as Color) string {
 	return string(as) + text + colorEnd
 }
 
-// Warnf tells of something that is no error.
+// Warnf prints a warning.
 func Warnf(out io.Writer, format string, args ...any) {
 	_, _ = fmt.Fprintf(out, "warning: %s\n", text.Printable(fmt.Sprintf(format, args...)))
 }

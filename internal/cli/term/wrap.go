@@ -11,14 +11,13 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// TextWidth is how wide running text is: any terminal shows it.
+// TextWidth is the width of text that is wrapped, in columns.
 const TextWidth = 80
 
-// Quote is text of somebody's, safe for a terminal.
+// Quote quotes a text of unknown origin. The result is safe for a terminal.
 func Quote(words string) string { return `"` + text.Printable(words) + `"` }
 
-// Wrap breaks running text into lines, the first after one indent and the others after another. Whoever calls it has
-// made the text printable.
+// Wrap breaks a text into lines, the first after one indent and the others after another. The text must be printable.
 func Wrap(text, first, others string) string { return WrapTo(TextWidth, text, first, others) }
 
 // WrapTo is Wrap for lines of another width.
@@ -43,15 +42,12 @@ func WrapTo(lineWidth int, text, first, others string) string {
 	return wrapped.String()
 }
 
-// terminal is how wide characters are, whatever the locale says: of those whose width is ambiguous, each takes one
-// column.
+// terminal says how wide characters are, whatever the locale. If the width is ambiguous, it is one column.
 var terminal = runewidth.Condition{StrictEmojiNeutral: true}
 
-// Width returns how many columns of a terminal a text takes: none for a combining mark, two for most characters of East
-// Asia and for emoji.
+// Width returns how many columns a text takes on a terminal: 0 for a combining mark, 2 for most East Asian characters.
 func Width(text string) int { return terminal.StringWidth(text) }
 
-// pad fills a text up to some columns.
 func pad(text string, columns int) string {
 	return text + strings.Repeat(" ", max(columns-Width(text), 0))
 }

@@ -1,7 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package wait waits for an answer of the operator: until it is there, the time is over, or Ctrl-C is pressed.
+// Package wait waits for an answer of the operator until it is there, the timeout is over, or Ctrl-C is pressed.
 package wait
 
 import (
@@ -18,18 +18,17 @@ import (
 	"github.com/license-operator/license-operator/internal/cli/command"
 )
 
-// interval is how often things are read while the operator is awaited. A watch would need another permission for
-// the sake of a few requests.
+// interval is how often an object is read. A watch would need another permission and save only a few requests.
 const interval = 500 * time.Millisecond
 
-// Why polling ends without an answer, unless reading fails.
+// Why polling ends without an answer, if reading did not fail.
 var (
 	ErrInterrupted = errors.New("interrupted")
 	ErrUnanswered  = errors.New("no answer")
 )
 
-// Poll reads something of the cluster until it has the answer. What was read last is returned in any case; empty where
-// nothing was. Where the time ends while the API server is in trouble, or silent, that is the error.
+// Poll reads something in the cluster until it has the answer. It always returns what it read last, or an empty T. If
+// the timeout ends while reading fails or hangs, it returns that error.
 func Poll[T any](
 	ctx context.Context, timeout time.Duration, read func(context.Context, *T) error, answered func(*T) bool,
 ) (*T, error) {
@@ -40,11 +39,13 @@ func Poll[T any](
 		err := read(ctx, next)
 		inTime := slow.Stop()
 		if err != nil && ctx.Err() != nil && inTime {
-			return false, nil // The time is over, which says nothing of what is read.
+			return false, nil // The timeout is over: this is not an error of the API server.
 		}
 		if lastRead = err; err != nil {
-			// Others may pass: an API server that restarts, say.
-			return false, final(err)
+			if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
+				return false, err
+			}
+			return false, nil // Other errors may pass, such as those of an API server that restarts.
 		}
 		last = next
 		return answered(last), nil
@@ -61,27 +62,19 @@ func Poll[T any](
 	}
 }
 
-// final is the error where trying again is of no use.
-func final(err error) error {
-	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
-		return err
-	}
-	return nil
-}
-
-// Interruptible has Ctrl-C end the waiting from here on, so that what remains can be said.
+// Interruptible returns a context that Ctrl-C ends, so that the command can still print a message.
 func Interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(ctx, os.Interrupt)
 }
 
-// AddTimeoutFlag is for commands that wait for the operator.
+// AddTimeoutFlag adds --timeout to a command that waits for the operator.
 func AddTimeoutFlag(cmd *cobra.Command, timeout *time.Duration) {
 	cmd.Flags().DurationVar(timeout, "timeout", 30*time.Second,
 		"how long to wait for the operator: a `DURATION` such as 2m")
 	command.CompleteFlag(cmd, "timeout", "30s", "2m")
 }
 
-// CheckTimeout refuses a time that is over before it begins.
+// CheckTimeout refuses a timeout that is not positive.
 func CheckTimeout(cmd *cobra.Command, timeout time.Duration) error {
 	if timeout <= 0 {
 		return command.UsageError(cmd, "--timeout %s: want more than 0s", timeout)
