@@ -246,7 +246,7 @@ var _ = Describe("kubectl license report", Ordered, func() {
 				`^error: pod e-deaf does not answer: (error forwarding port 8443 to pod .*: connection ` +
 					`refused|EOF|Stream reset)\n` +
 					`See its log: kubectl logs -n report-elsewhere e-deaf\n` +
-					`Its --metrics-bind-address has to be port 8443\.\n$`))
+					`Its --metrics-bind-address must be port 8443\.\n$`))
 
 		// The next one answers.
 		_, err = kubelet.AddPod(ctx, namespace, "f-hears", labels, map[int32]string{securePort: address})

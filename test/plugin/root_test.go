@@ -38,8 +38,8 @@ var _ = Describe("kubectl license", func() {
 			Expect(got.stdout).To(BeEmpty(), args)
 			Expect(got.stderr).
 				To(MatchRegexp(
-					`^error: the API server does not know you: .*\nLog in again, or see whether kubectl itself gets `+
-						`through: kubectl auth whoami\n$`), args)
+					`^error: the API server does not know you: .*\nLog in again, or check whether kubectl works: `+
+						`kubectl auth whoami\n$`), args)
 		}
 	})
 })
