@@ -16,72 +16,43 @@ import (
 	"github.com/license-operator/license-operator/internal/cli/files"
 	"github.com/license-operator/license-operator/internal/cli/manifest"
 	"github.com/license-operator/license-operator/internal/cli/term"
-	"github.com/license-operator/license-operator/internal/token"
 )
 
-// The files of a root and its signers.
-const (
-	authorityCertificateFile = "ca.crt"
-	authorityKeyFile         = "ca.key"
-	signerCertificateFile    = "signer.crt"
-	signerKeyFile            = "signer.key"
-)
+// authorityName and signerName are the names of files: NAME.crt has a certificate, and NAME.key its private key.
+const authorityName, signerName = "ca", "signer"
 
-// readAuthority reads the root that ca create made.
-func readAuthority(folder string, warnings io.Writer) (*token.Authority, error) {
-	certificate, key, err := readPair(folder, authorityCertificateFile, authorityKeyFile, warnings)
-	if err != nil {
-		return nil, err
-	}
-	authority, err := token.ParseAuthority(certificate, key)
-	if err != nil {
-		return nil, command.FailWithHint("Use ca.crt and ca.key of 'kubectl license ca create'.",
-			"cannot use the authority in %s: %v", folder, err)
-	}
-	return authority, nil
-}
-
-// readSigner reads the signer that ca create or signer create made.
-func readSigner(folder string, warnings io.Writer) (*token.Signer, error) {
-	certificates, key, err := readPair(folder, signerCertificateFile, signerKeyFile, warnings)
-	if err != nil {
-		return nil, err
-	}
-	signer, err := token.ParseSigner(certificates, key)
-	if err != nil {
-		return nil, command.FailWithHint("Use signer.crt and signer.key of 'kubectl license ca create' or 'signer "+
-			"create'.", "cannot use the signer in %s: %v", folder, err)
-	}
-	return signer, nil
-}
-
-func readPair(folder, certificateFile, keyFile string, warnings io.Writer) (certificate, key []byte, err error) {
-	keyPath := filepath.Join(folder, keyFile)
-	if certificate, err = files.Read(filepath.Join(folder, certificateFile)); err == nil {
+// readPair reads a certificate and its key from a folder. what and made are for error messages: what they are, and the
+// commands that make them.
+func readPair[T any](folder, name, what, made string, parse func(certificate, key []byte) (T, error),
+	warnings io.Writer,
+) (parsed T, err error) {
+	keyPath := filepath.Join(folder, name+".key")
+	var certificate, key []byte
+	if certificate, err = files.Read(filepath.Join(folder, name+".crt")); err == nil {
 		key, err = files.Read(keyPath)
 	}
 	if err != nil {
-		return nil, nil, command.FailWithHint("Name the folder with "+certificateFile+" and "+keyFile+
-			": 'kubectl license ca create' makes one.", "%v", err)
+		return parsed, command.FailWithHint("Name the folder with "+name+".crt and "+name+
+			".key: 'kubectl license ca create' makes one.", "%v", err)
 	}
 	// On Windows the mode does not say who can read a file.
 	if info, err := os.Stat(keyPath); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		term.Warnf(warnings, "other users can read the private key %s (mode %04o); to stop that: chmod 600 %s", keyPath,
 			info.Mode().Perm(), keyPath)
 	}
-	return certificate, key, nil
+	if parsed, err = parse(certificate, key); err != nil {
+		return parsed, command.FailWithHint("Use "+name+".crt and "+name+".key of "+made+".",
+			"cannot use the %s in %s: %v", what, folder, err)
+	}
+	return parsed, nil
 }
 
-// signerFiles returns the two files of a signer.
-func signerFiles(signer *token.Signer) ([]files.File, error) {
-	key, err := signer.KeyPEM()
-	if err != nil {
-		return nil, err
-	}
+// pairFiles returns the two files of a certificate and its key.
+func pairFiles(name string, certificate, key []byte) []files.File {
 	return []files.File{
-		{Name: signerCertificateFile, Data: signer.CertificatePEM(), Mode: files.ModePublic},
-		{Name: signerKeyFile, Data: key, Mode: files.ModePrivate},
-	}, nil
+		{Name: name + ".crt", Data: certificate, Mode: files.ModePublic},
+		{Name: name + ".key", Data: key, Mode: files.ModePrivate},
+	}
 }
 
 // writeFiles creates the files in a folder.

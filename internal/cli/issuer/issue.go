@@ -167,7 +167,8 @@ func (o *issueOptions) complete() error {
 }
 
 func (o *issueOptions) run() error {
-	signer, err := readSigner(o.signerFolder, o.ErrOut)
+	signer, err := readPair(o.signerFolder, signerName, "signer", "'kubectl license ca create' or 'signer create'",
+		token.ParseSigner, o.ErrOut)
 	if err != nil {
 		return err
 	}
