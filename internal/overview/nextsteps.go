@@ -66,8 +66,8 @@ type adviser struct {
 	thresholds api.AlertsSpec
 }
 
-// NextSteps returns what to do about a product; empty: nothing. Problems that make the rest doubtful come first. It uses
-// the thresholds of the product's alerts.
+// NextSteps returns what to do about a product; empty: nothing. Problems that make the rest doubtful come first. It
+// uses the thresholds of the product's alerts.
 func NextSteps(product *api.LicensedProduct, keys []api.LicenseKey, now time.Time) []Step {
 	a := &adviser{product: product, now: now, thresholds: alerting.Thresholds(product)}
 	a.keys = slices.DeleteFunc(slices.Clone(keys),
@@ -104,8 +104,8 @@ func stepOf(reason string, condition *metav1.Condition, command string) *Step {
 func (a *adviser) outdated() *Step {
 	status := &a.product.Status
 	if status.State == "" || status.ObservedGeneration < a.product.Generation {
-		return &Step{StepStatusOutdated, "The operator has not reconciled this product yet, so its status is out of date. " +
-			"If the operator runs, it does so within seconds.", doctor}
+		return &Step{StepStatusOutdated, "The operator has not reconciled this product yet, so its status is out of " +
+			"date. If the operator runs, it does so within seconds.", doctor}
 	}
 	boundary, what := a.missed()
 	if boundary == nil || conditionWith(a.product, api.ConditionClockSkewed, metav1.ConditionTrue) != nil {
@@ -202,7 +202,7 @@ func (a *adviser) staged() string {
 	return fmt.Sprintf(" LicenseKey %s begins at %s.", first.Name, a.at(first.Status.NotBeforeTime))
 }
 
-// firstToBegin returns the key that begins first after a time, of those that are NotYetValid in their status; nil: none.
+// firstToBegin returns the key that begins first after a time, of those whose state is NotYetValid; nil: none.
 func (a *adviser) firstToBegin(after time.Time) *api.LicenseKey {
 	var first *api.LicenseKey
 	for i := range a.keys {

@@ -1,8 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package timeline computes the future of a product as the operator will: its states, active keys and restrictions, from
-// boundary to boundary. It is pure.
+// Package timeline computes the future of a product as the operator will: its states, active keys and restrictions,
+// from boundary to boundary. It is pure.
 package timeline
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
-// Timeline evaluates a product at each boundary in the future, as the operator will. Each evaluation uses the status that
-// the one before has recorded: so a single evaluation of a later time would not be enough.
+// Timeline evaluates a product at each boundary in the future, as the operator will. Each evaluation uses the status
+// that the one before has recorded: so a single evaluation of a later time would not be enough.
 type Timeline struct {
 	// Product is a copy, with those parts of the status that later evaluations need.
 	Product *api.LicensedProduct
@@ -53,8 +53,8 @@ func (t *Timeline) AdvanceTo(at time.Time) {
 	t.evaluate(at, license.ClocksAgree)
 }
 
-// pass moves to a boundary. With ClocksUnknown the time mark stays, which saves a boundary each day. Here time only moves
-// forward, so the mark does not matter.
+// pass moves to a boundary. With ClocksUnknown the time mark stays, which saves a boundary each day. Here time only
+// moves forward, so the mark does not matter.
 func (t *Timeline) pass(boundary time.Time) { t.evaluate(boundary, license.ClocksUnknown) }
 
 // next is the next boundary; zero: none.

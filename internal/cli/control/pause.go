@@ -65,8 +65,8 @@ func (o *pauseOptions) validate() error {
 	case length == 0 && o.Command.Flags().Changed("for"):
 		return command.UsageError(o.Command, "--for 0s: want more than 0s")
 	case length > restriction.MaxPause:
-		return command.UsageError(o.Command, "--for %s: want at most %s; to continue a pause, pause again before it "+
-			"ends", &o.length, text.Duration(restriction.MaxPause))
+		return command.UsageError(o.Command, "--for %s: want at most %s; you can pause again before it ends", &o.length,
+			text.Duration(restriction.MaxPause))
 	case !utf8.ValidString(o.reason) || strings.ContainsFunc(o.reason, unicode.IsControl):
 		return command.UsageError(o.Command, "--reason: want one line of text")
 	case utf8.RuneCountInString(o.reason) > restriction.MaxPauseReason:
@@ -95,8 +95,7 @@ func (o *pauseOptions) run(ctx context.Context) error {
 		return err
 	}
 	if before.Spec.Restriction == nil {
-		return command.FailWithHint("", "LicensedProduct %s has no spec.restriction: there is nothing to pause",
-			o.Product)
+		return command.FailWithHint("", "LicensedProduct %s has no spec.restriction to pause", o.Product)
 	}
 	asked := o.asked()
 	if err := o.annotate(ctx, map[string]any{

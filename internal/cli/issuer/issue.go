@@ -214,8 +214,8 @@ func (o *issueOptions) claims(signer *token.Signer) *license.Claims {
 	return claims
 }
 
-// verify checks that the customer's operator will accept the key, with the last certificate of the signer's chain as the
-// trust anchor. It cannot check a chain of the signer only, whose issuer is in the product's trust anchors.
+// verify checks that the customer's operator will accept the key, with the last certificate of the signer's chain as
+// the trust anchor. It cannot check a chain of the signer only, whose issuer is in the product's trust anchors.
 func (o *issueOptions) verify(signer *token.Signer, signed string) error {
 	chain := signer.Chain()
 	if len(chain) < 2 {

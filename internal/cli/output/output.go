@@ -63,9 +63,9 @@ func Write(out io.Writer, format string, value any) error {
 	return err
 }
 
-// marshalYAML encodes a value as YAML, with escapes for characters that are not printable. YAML has escapes only between
-// double quotes. Its encoder uses these for a NUL, but not for all characters that a terminal must not get: so each of
-// them is encoded as a NUL and a mark that is not in the value, and that is then replaced by the escape.
+// marshalYAML encodes a value as YAML, with escapes for characters that are not printable. YAML has escapes only
+// between double quotes. Its encoder uses these for a NUL, but not for all characters that a terminal must not get: so
+// each of them is encoded as a NUL and a mark that is not in the value, and that is then replaced by the escape.
 func marshalYAML(value any) (string, error) {
 	encoded, err := json.Marshal(value)
 	if err != nil {
@@ -122,8 +122,8 @@ func mapTexts(value any, change func(string) string) any {
 	}
 }
 
-// marshalJSON encodes a value as JSON, with escapes for characters beyond ASCII that are not printable: a terminal would
-// obey them.
+// marshalJSON encodes a value as JSON, with escapes for characters beyond ASCII that are not printable: a terminal
+// would obey them.
 func marshalJSON(value any) (string, error) {
 	var text, safe strings.Builder
 	encoder := json.NewEncoder(&text)

@@ -95,7 +95,7 @@ func atPod(pod operator.Pod, err error) error {
 }
 
 // operatorClient speaks HTTPS over the connections of dial, one for each request. It accepts any certificate, since the
-// operator makes its own: dial must know the other end. It does not follow redirects, so that the token goes nowhere else.
+// operator makes its own: dial must know the other end. It does not follow redirects: the token must go nowhere else.
 func operatorClient(dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
@@ -109,8 +109,8 @@ func operatorClient(dial func(ctx context.Context, network, address string) (net
 	}
 }
 
-// ask asks for the report, and accepts nothing else. A server in place of the operator may send the token back anywhere:
-// no error contains it.
+// ask asks for the report, and accepts nothing else. A server in place of the operator may send the token back
+// anywhere: no error contains it.
 func (o *options) ask(ctx context.Context, operator *http.Client) (*received, error) {
 	received, err := o.exchange(ctx, operator)
 	var silent noAnswerError

@@ -158,8 +158,7 @@ func simulate(c *cluster, shown string, at, now time.Time) (*simulation, error) 
 		found.DefaultDenials = defaultDenials(c, found.SparedNamespace)
 		if err := c.kubernetesPoliciesErr; err != nil {
 			found.withoutKubernetes = true
-			s.notef("the policies that deny by default lack Kubernetes NetworkPolicies, which cannot be listed: %v",
-				err)
+			s.notef("Kubernetes NetworkPolicies, which may deny by default, cannot be listed: %v", err)
 		}
 	}
 	found.notes = s.notes
@@ -184,8 +183,8 @@ func (s *simulator) findCaps() {
 	case s.cluster.withoutTiers:
 		s.notef("the cluster does not serve Calico's tiers (projectcalico.org/v3): there is nothing to restrict")
 	case known < 0 && len(s.cluster.products) > 0:
-		s.notef("the operator has not written its namespace and --max-restriction to a status yet: assuming no exempt " +
-			"namespace, and DefaultTierOnly")
+		s.notef("the operator has not written its namespace and --max-restriction to a status yet: assuming no " +
+			"exempt namespace, and DefaultTierOnly")
 	}
 	if err := s.cluster.nodesErr; err != nil && !s.cluster.withoutTiers {
 		s.notef("assuming that no node runs Windows, since nodes cannot be listed: %v", err)
@@ -242,7 +241,7 @@ func (s *simulator) plan() restriction.Plan {
 	}
 	addPolicies(calico.GlobalNetworkPolicy, s.cluster.globalPolicies)
 	addPolicies(calico.NetworkPolicy, s.cluster.policies)
-	products := make([]restriction.Product, 0, len(s.timelines))
+	var products []restriction.Product
 	for _, future := range s.timelines {
 		products = append(products, future.Planned)
 	}
@@ -253,7 +252,8 @@ func (s *simulator) plan() restriction.Plan {
 func (s *simulator) noteProduct(c *timeline.Timeline) {
 	product := c.Product
 	if product.Status.ObservedGeneration != product.Generation {
-		s.notef("the operator has not reconciled the current LicensedProduct %s yet: its last status is used", product.Name)
+		s.notef("the operator has not reconciled the current LicensedProduct %s yet: its last status is used",
+			product.Name)
 	}
 	if _, err := restriction.TierSelectorOf(product); err != nil {
 		s.notef("LicensedProduct %s has an invalid tierSelector, which selects nothing: %v", product.Name, err)
@@ -264,11 +264,11 @@ func (s *simulator) noteProduct(c *timeline.Timeline) {
 	skewed := meta.FindStatusCondition(product.Status.Conditions, api.ConditionClockSkewed)
 	switch {
 	case c.Evaluation.Time.SkewReason == api.ReasonBehindMark:
-		s.notef("the clock is behind the timeMark of LicensedProduct %s, %s, which is used as the time (if it is wrong: "+
-			"kubectl license clock reset)", product.Name, text.Time(c.Evaluation.Time.Now))
+		s.notef("the clock is behind the timeMark of LicensedProduct %s, %s, which is used as the time (if it is "+
+			"wrong: kubectl license clock reset)", product.Name, text.Time(c.Evaluation.Time.Now))
 	case skewed != nil && skewed.Status == metav1.ConditionTrue && skewed.Reason == api.ReasonNodeClock:
-		s.notef("no restriction of LicensedProduct %s starts while the clocks disagree: assuming that they are corrected "+
-			"by then", product.Name)
+		s.notef("no restriction of LicensedProduct %s starts while the clocks disagree: assuming that they are "+
+			"corrected by then", product.Name)
 	}
 }
 
@@ -277,7 +277,7 @@ func (s *simulator) product(c *timeline.Timeline, plan *restriction.ProductPlan)
 	r := simulatedRestriction{
 		State: c.State, Reason: c.Reason, InForce: plan.InForce, AskedMode: c.Planned.Mode, Mode: plan.Mode,
 		ModeReason: plan.ModeReason, EffectiveTime: timeline.Instant(e.EffectiveTime),
-		Tiers: make([]affectedTier, 0, len(plan.Affects)),
+		Tiers: make([]affectedTier, 0, len(plan.Affects)), SparedTiers: plan.Spared,
 	}
 	if plan.InForce {
 		r.SinceTime = timeline.Instant(c.Planned.Since)
@@ -289,7 +289,6 @@ func (s *simulator) product(c *timeline.Timeline, plan *restriction.ProductPlan)
 	for i := range plan.Affects {
 		r.Tiers = append(r.Tiers, s.affected(&plan.Affects[i]))
 	}
-	r.SparedTiers = plan.Spared
 	return simulatedProduct{
 		Name: plan.Name, State: e.State, ActiveLicenseKeyName: e.ActiveKeyName,
 		ExpiryTime: timeline.Instant(e.Expiry), GraceEndTime: timeline.Instant(e.GraceEnd), Restriction: r,
@@ -298,7 +297,7 @@ func (s *simulator) product(c *timeline.Timeline, plan *restriction.ProductPlan)
 
 func (s *simulator) affected(effect *restriction.TierEffect) affectedTier {
 	tier := affectedTier{
-		Name: effect.Tier, Mode: effect.Mode, ModeReason: effect.ModeReason,
+		Name: effect.Tier, Mode: effect.Mode, ModeReason: effect.ModeReason, Bypasses: effect.Bypasses,
 		DefaultAction: s.defaultAction(effect.Tier), Policies: make([]affectedPolicy, 0, len(effect.Policies)),
 	}
 	opens, closes := sets.New(effect.Opens()...), sets.New(effect.Closes()...)
@@ -308,7 +307,6 @@ func (s *simulator) affected(effect *restriction.TierEffect) affectedTier {
 			Closes: closes.Has(policy),
 		})
 	}
-	tier.Bypasses = effect.Bypasses
 	return tier
 }
 
@@ -316,11 +314,8 @@ func (s *simulator) affected(effect *restriction.TierEffect) affectedTier {
 func effectIn(plan *restriction.Plan, tier *restriction.TierPlan) *restriction.TierEffect {
 	for i := range plan.Products {
 		product := &plan.Products[i]
-		if product.Name != tier.Products[0] {
-			continue
-		}
 		for j := range product.Affects {
-			if product.Affects[j].Tier == tier.Name {
+			if product.Name == tier.Products[0] && product.Affects[j].Tier == tier.Name {
 				return &product.Affects[j]
 			}
 		}

@@ -67,8 +67,8 @@ func deletedRow(name string) []term.Cell {
 	return row
 }
 
-// daysLeft is how long the active key is Valid, or in its grace period, in whole days. Its color depends on when all keys
-// have ended, as the alerts do: after a renewal, the last day of a key is not a problem.
+// daysLeft is how long the active key is Valid, or in its grace period, in whole days. Its color depends on when all
+// keys have ended, as the alerts do: after a renewal, the last day of a key is not a problem.
 func daysLeft(status *api.LicensedProductStatus, thresholds api.AlertsSpec, now time.Time) term.Cell {
 	color := colorUntil(status.CoverageEndTime, thresholds, now)
 	switch {
