@@ -17,7 +17,7 @@ import (
 	"github.com/license-operator/license-operator/internal/cli/command"
 )
 
-// handled is an operator whose clock is right.
+// handled acts as an operator whose clock is right.
 func handled(product *api.LicensedProduct) {
 	mark := metav1.NewTime(clitest.Present)
 	product.Status.TimeMark = &mark
@@ -44,7 +44,7 @@ func TestClockReset(t *testing.T) {
 		t.Errorf("patched with %q", fake.Patches)
 	}
 
-	reset("Nobody acts.", clitest.NewFakeAPI(t), "acme-mesh", "--timeout", "1s")
+	reset("The operator does not act.", clitest.NewFakeAPI(t), "acme-mesh", "--timeout", "1s")
 
 	fake = clitest.NewFakeAPI(t)
 	fake.Operator = func(product *api.LicensedProduct) {
@@ -112,7 +112,7 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
-// TestCompletionForKubectl: kubectl completes a plugin by calling another program, which is this one by another name.
+// TestCompletionForKubectl: kubectl completes a plugin with another program, which is this one with another name.
 func TestCompletionForKubectl(t *testing.T) {
 	for name, want := range map[string]string{
 		"kubectl-license":                         "issue --",

@@ -11,7 +11,7 @@ import (
 	"github.com/license-operator/license-operator/internal/cli/clitest"
 )
 
-// forged is a manifest in whose token the customer was replaced by one that plays with the terminal, and nothing else.
+// forged is a manifest whose token has only another customer, with control characters for the terminal.
 func forged(t *testing.T, manifest string) string {
 	t.Helper()
 	genuine := clitest.SomeToken.FindString(manifest)
@@ -25,7 +25,7 @@ func forged(t *testing.T, manifest string) string {
 	return strings.ReplaceAll(manifest, genuine, strings.Join(parts, "."))
 }
 
-// unsigned is a token with these claims and a signature that is none.
+// unsigned is a token with these claims and an invalid signature.
 func unsigned(claims string) string {
 	encode := base64.RawURLEncoding.EncodeToString
 	return encode([]byte(`{"alg":"EdDSA"}`)) + "." + encode([]byte(claims)) + "." + encode(make([]byte, 64))

@@ -19,7 +19,7 @@ import (
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
-// restricted is an API server with a product whose restriction stands like that.
+// restricted is an API server with a product that has this restriction.
 func restricted(t *testing.T, status api.RestrictionStatus) *clitest.FakeAPI {
 	t.Helper()
 	fake := clitest.NewFakeAPI(t)
@@ -67,7 +67,7 @@ func pauseAnnotations(fake *clitest.FakeAPI) *clitest.FakeAPI {
 	return fake
 }
 
-// restrictionReady is the condition of a restriction that is not in force, or lifted, completely.
+// restrictionReady is the condition of a restriction that is not completely applied or removed.
 func restrictionReady(reason, message string) []metav1.Condition {
 	return []metav1.Condition{{
 		Type: api.ConditionRestrictionReady, Status: metav1.ConditionFalse, Reason: reason,
@@ -100,9 +100,9 @@ func TestPause(t *testing.T) {
 		product.Status.Conditions = restrictionReady(api.ReasonApplyFailed,
 			"The pass policy of tier databases cannot be deleted.")
 	}
-	pause("It is not lifted.", fake, "--for", "1d", "--reason", "Freeze")
-	pause("It is to come while it is paused.", restricted(t, scheduled), "--for", "14d", "--reason", " Freeze ")
-	pause("It is to come when the pause is over.", restricted(t, scheduled), "--for", "1h30m", "--reason", "Freeze")
+	pause("It is not removed.", fake, "--for", "1d", "--reason", "Freeze")
+	pause("It is scheduled during the pause.", restricted(t, scheduled), "--for", "14d", "--reason", " Freeze ")
+	pause("It is scheduled after the pause.", restricted(t, scheduled), "--for", "1h30m", "--reason", "Freeze")
 	pause("It is paused.", pauseAnnotations(restricted(t, paused())), "--for", "7d", "--reason", "Still \u202eholidays")
 	pause("It is only observed.", restricted(t, observed), "--for", "1d", "--reason", "Freeze")
 
@@ -113,7 +113,7 @@ func TestPause(t *testing.T) {
 	}
 	fake = restricted(t, active)
 	fake.Operator = nil
-	pause("Nobody acts.", fake, "--for", "1d", "--reason", "Freeze", "--timeout", "1s")
+	pause("The operator does not act.", fake, "--for", "1d", "--reason", "Freeze", "--timeout", "1s")
 	fake = restricted(t, active)
 	fake.Operator = func(product *api.LicensedProduct) {
 		product.Status.Restriction.Pause, _ = restriction.PauseOf(product)
@@ -147,7 +147,7 @@ func TestPause(t *testing.T) {
 	e.Compare(golden, "pause")
 }
 
-// The longest reason and the longest pause come through whole.
+// The longest reason and the longest pause are not cut.
 func TestLongestPause(t *testing.T) {
 	e := newTerminal(t)
 	fake := restricted(t, active)
@@ -181,14 +181,14 @@ func TestResume(t *testing.T) {
 	}
 	fake = pauseAnnotations(restricted(t, paused()))
 	fake.Product.Status.Restriction.EffectiveTime = new(metav1.NewTime(clitest.Date("2026-11-24")))
-	resume("It is to come.", fake)
+	resume("It is scheduled.", fake)
 	fake = pauseAnnotations(restricted(t, paused()))
 	fake.Operator = func(product *api.LicensedProduct) {
 		clitest.Follow(product)
 		product.Status.Conditions = restrictionReady(api.ReasonForbidden,
 			"The operator may not create globalnetworkpolicies.")
 	}
-	resume("It is not in place.", fake)
+	resume("It is not applied.", fake)
 	fake.Product.Status = api.LicensedProductStatus{Restriction: new(paused())}
 	fake = pauseAnnotations(fake)
 	fake.Operator = func(product *api.LicensedProduct) {
@@ -218,7 +218,7 @@ func TestResume(t *testing.T) {
 	resume("There is only a reason left.", fake)
 	fake = pauseAnnotations(restricted(t, paused()))
 	fake.Operator = nil
-	resume("Nobody acts.", fake, "--timeout", "1s")
+	resume("The operator does not act.", fake, "--timeout", "1s")
 	fake = pauseAnnotations(restricted(t, paused()))
 	fake.Denied = http.MethodGet
 	resume("Not allowed.", fake)

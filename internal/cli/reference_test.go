@@ -16,7 +16,7 @@ import (
 	"github.com/license-operator/license-operator/internal/cli/command"
 )
 
-// TestReference has docs/ hold the help of every command, as a user sees it.
+// TestReference compares docs/ with the help of every command.
 func TestReference(t *testing.T) {
 	path, err := filepath.Abs("../../docs/kubectl-license-reference.md")
 	if err != nil {
@@ -34,7 +34,7 @@ func TestReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("%s differs (go test ./internal/cli -run Reference -update writes it anew):\n%s", path,
+		t.Errorf("%s differs (go test ./internal/cli -run Reference -update writes it again):\n%s", path,
 			clitest.FirstDifference(string(want), got))
 	}
 	for line := range strings.Lines(got) {
@@ -44,7 +44,7 @@ func TestReference(t *testing.T) {
 	}
 }
 
-// reference is the help of all commands, each below a heading of its own.
+// reference is the help of all commands, each with a heading.
 func reference(e *clitest.Terminal) string {
 	var contents, pages strings.Builder
 	var visit func(cmd *cobra.Command, words []string)

@@ -114,20 +114,20 @@ func TestAuthority(t *testing.T) {
 	golden := clitest.Goldens(t)
 	e := newTerminal(t)
 	e.Show("ca", "create", "--dir", "acme-ca", "--vendor", "Acme")
-	e.Note("Nothing is overwritten.")
+	e.Note("Files are not overwritten.")
 	before := e.Read("acme-ca/ca.key")
 	e.Show("ca", "create", "--dir", "acme-ca", "--vendor", "Acme")
-	e.Note("Not even a part of it.")
+	e.Note("Not even one of them.")
 	if err := os.MkdirAll("half", 0o700); err != nil {
 		t.Fatal(err)
 	}
 	e.Write("half/signer.crt", "precious")
 	e.Show("ca", "create", "--dir", "half", "--vendor", "Acme")
-	e.Note("Names of vendors are bounded.")
+	e.Note("Names of vendors have a limit.")
 	e.Show("ca", "create", "--dir", "x", "--vendor", strings.Repeat("x", 49))
 	e.Show("ca", "create", "--dir", "x", "--vendor", "Ac\tme")
 	e.Show("ca", "create", "--dir", "half/signer.crt/x", "--vendor", "Acme")
-	e.Note("A folder's name that a shell would take apart.")
+	e.Note("A folder's name that must be quoted in a shell.")
 	e.Show("ca", "create", "--dir", "it's mine", "--vendor", "Acme & Søns")
 	e.Note("Another signer, three years later.")
 	e.Now = e.Now.AddDate(3, 0, 0)
@@ -142,7 +142,7 @@ func TestAuthority(t *testing.T) {
 	e.Compare(golden, "authority")
 
 	if e.Read("acme-ca/ca.key") != before || e.Read("half/signer.crt") != "precious" {
-		t.Error("something was overwritten")
+		t.Error("a file was overwritten")
 	}
 	for _, absent := range []string{"x", "fourth", "half/ca.crt"} {
 		if _, err := os.Lstat(absent); err == nil {
@@ -182,7 +182,7 @@ func TestIssue(t *testing.T) {
 	golden := clitest.Goldens(t)
 	e := newTerminal(t)
 	e.Must("ca", "create", "--dir", "acme-ca", "--vendor", "Acme")
-	// issue records a command with the flags that are the same in all of them left out of sight.
+	// issue records a command without the flags that are the same each time.
 	issue := func(args ...string) clitest.Output {
 		t.Helper()
 		return e.Show(append([]string{
@@ -193,7 +193,7 @@ func TestIssue(t *testing.T) {
 	issue("--valid-for", "365d", "--nodes", "100")
 	issue("--expires", "2027-12-31", "-o", "token")
 	issue("--expires", "2027-12-31T12:00:00+02:00", "--not-before", "2027-01-01", "--grace", "0s", "--name", "renewal")
-	e.Note("IDs of one's own.")
+	e.Note("With --id.")
 	issue("--valid-for", "1d12h", "--id", "2026-0042")
 	issue("--valid-for", "1d12h", "--id", "acme-mesh-2026.0042")
 	issue("--valid-for", "1d12h", "--id", "Nº 42/2026")
@@ -269,7 +269,7 @@ func TestInspect(t *testing.T) {
 	e.Show("inspect", "key.jwt", "--product", "product.yaml", "-o", "yaml")
 	e.Feed(e.Read("key.jwt"), "inspect", "-")
 
-	e.Note("Its life.")
+	e.Note("At different times.")
 	e.Show("inspect", "elsewhere.yaml", "--trust-anchor", "acme-ca/ca.crt")
 	e.Show("inspect", "key.jwt", "--product", "product.yaml", "--at", "2026-11-22T09:59:59Z")
 	e.Show("inspect", "key.jwt", "--product", "product.yaml", "--at", "2026-11-22T10:00:00Z")
@@ -295,7 +295,7 @@ func TestInspect(t *testing.T) {
 	e.Show("inspect", "incomplete.jwt")
 	e.Show("inspect", "incomplete.jwt", "--product", "product.yaml")
 
-	e.Note("Files that are no keys.")
+	e.Note("Files that are not keys.")
 	e.Write("truncated.jwt", e.Read("key.jwt")[:400])
 	e.Write("empty", "")
 	e.Write("huge", strings.Repeat("A", files.MaxBytes+1))
@@ -424,7 +424,7 @@ func TestIssuedKey(t *testing.T) {
 	}
 }
 
-// A cluster that cannot be asked for its uid is not one that forbids it.
+// A cluster that does not answer is different from one that forbids reading its uid.
 func TestVerifyWithoutTheCluster(t *testing.T) {
 	e := newTerminal(t)
 	e.Write("key.jwt", "a.b.c")
@@ -434,7 +434,7 @@ func TestVerifyWithoutTheCluster(t *testing.T) {
 	}
 }
 
-// TestNotInstalled asks a cluster that has never heard of licenses. What real API servers answer is for test/plugin.
+// TestNotInstalled asks a cluster without our kinds. test/plugin has the answers of real API servers.
 func TestNotInstalled(t *testing.T) {
 	fake := clitest.NewFakeAPI(t)
 	fake.Missing = true
@@ -461,7 +461,7 @@ func TestReportVerify(t *testing.T) {
 	e := newTerminal(t)
 	document := clitest.Report(t, clitest.OneProduct)
 
-	e.Note("Reports as they were made.")
+	e.Note("Reports that were not changed.")
 	e.Write("report.json", document)
 	e.Show("report", "verify", "report.json")
 	e.Feed(clitest.Archive(t, licensereport.ArchivedName, document), "report", "verify", "-")
@@ -474,13 +474,13 @@ func TestReportVerify(t *testing.T) {
 	e.Write("hostile.json", clitest.Report(t, `[{"name":"acme\u001b[2J","vendor":"\u202eemcA"}]`))
 	e.Show("report", "verify", "hostile.json")
 
-	e.Note("One that is not.")
+	e.Note("A report that was changed.")
 	e.Write("changed.json", strings.Replace(document, "Valid", "Expired", 1))
 	if got := e.Show("report", "verify", "changed.json"); got.Code != command.ExitUnverified {
 		t.Errorf("ended with %d", got.Code)
 	}
 
-	e.Note("Files that are no reports.")
+	e.Note("Files that are not reports.")
 	for _, file := range []struct{ name, content string }{
 		{"empty", ""},
 		{"text", "hello"},

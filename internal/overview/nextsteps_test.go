@@ -16,10 +16,10 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// inDays is an instant so many days from the present.
+// inDays is a time this many days after Present.
 func inDays(days int) *metav1.Time { return new(metav1.NewTime(Present.AddDate(0, 0, days))) }
 
-// wellProduct is a product about which nothing is to be done.
+// wellProduct is a product without next steps.
 func wellProduct() *api.LicensedProduct {
 	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh", Generation: 2},
@@ -53,7 +53,7 @@ func setCondition(
 		metav1.Condition{Type: conditionType, Status: is, Reason: reason, Message: message})
 }
 
-// keyOf is a key of a product that verifies, or does not for a reason.
+// keyOf is a key of a product. If it has a reason, it does not verify.
 func keyOf(product, name string, state api.LicenseKeyState, reason string) api.LicenseKey {
 	ready := metav1.Condition{
 		Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: reason,
@@ -111,12 +111,12 @@ func TestNextSteps(t *testing.T) {
 		keys   []api.LicenseKey
 		want   []Step
 	}{
-		"all is well": {},
+		"no problem": {},
 		"keys that verify, and another product's that does not": {keys: []api.LicenseKey{
 			keyOf("acme-mesh", "a", api.LicenseKeyValid, api.ReasonVerified), staged,
 			keyOf("acme-db", "b", api.LicenseKeyInvalid, api.ReasonTokenMalformed),
 		}},
-		"the operator has never looked": {
+		"not reconciled": {
 			change: func(product *api.LicensedProduct) {
 				product.Status = api.LicensedProductStatus{ObservedGeneration: -1}
 			},
@@ -144,7 +144,7 @@ func TestNextSteps(t *testing.T) {
 			},
 			want: []Step{{StepClockSkewed, "Mend it.", doctor}},
 		},
-		"an expiry of this very moment": {change: expire(api.LicensedProductValid, 0, 100, 100)},
+		"an expiry now": {change: expire(api.LicensedProductValid, 0, 100, 100)},
 		"an end of grace that the operator has not seen": {
 			change: expire(api.LicensedProductGracePeriod, -31, -1, 100),
 			want: []Step{{
@@ -167,7 +167,7 @@ func TestNextSteps(t *testing.T) {
 			},
 			want: []Step{{StepUnlicensed, "No license: the product has no valid key. " + get, request}},
 		},
-		"never licensed, and a key to come": {
+		"never licensed, with a key that starts later": {
 			change: func(product *api.LicensedProduct) {
 				product.Spec.RenewalURL = ""
 				product.Status = api.LicensedProductStatus{ObservedGeneration: 2, State: api.LicensedProductUnlicensed}
@@ -178,7 +178,7 @@ func TestNextSteps(t *testing.T) {
 					"2026-11-25T10:00:00Z (in 3 days). Get a license from Acme. To get what the vendor needs:", request,
 			}},
 		},
-		"a begin that the operator has not seen": {
+		"a start that the operator has not seen": {
 			change: func(product *api.LicensedProduct) {
 				product.Status = api.LicensedProductStatus{ObservedGeneration: 2, State: api.LicensedProductUnlicensed}
 			},
@@ -196,14 +196,14 @@ func TestNextSteps(t *testing.T) {
 				},
 			},
 		},
-		"a begin of this very moment": {
+		"a start now": {
 			change: func(product *api.LicensedProduct) {
 				product.Status = api.LicensedProductStatus{ObservedGeneration: 2, State: api.LicensedProductUnlicensed}
 			},
 			keys: []api.LicenseKey{begun(28 * time.Second)},
 			want: []Step{{StepUnlicensed, "No license: the product has no valid key. " + get, request}},
 		},
-		"a begin and an expiry that the operator has not seen": {
+		"a start and an expiry that the operator has not seen": {
 			change: expire(api.LicensedProductValid, -1, 100, 100),
 			keys:   []api.LicenseKey{begun(25 * time.Hour)},
 			want: []Step{{
@@ -212,7 +212,7 @@ func TestNextSteps(t *testing.T) {
 					"does not show it: the operator is not running, or a clock is wrong.", doctor,
 			}},
 		},
-		"a begin that the operator does not see, since its clock is behind": {
+		"a start that the operator does not see, since its clock is behind": {
 			change: condition(api.ConditionClockSkewed, metav1.ConditionTrue, api.ReasonNodeClock, "Mend it."),
 			keys:   []api.LicenseKey{begun(time.Hour)}, want: []Step{{StepClockSkewed, "Mend it.", doctor}},
 		},
@@ -232,8 +232,8 @@ func TestNextSteps(t *testing.T) {
 					"ends at 2026-12-04T10:00:00Z (in 12 days). " + get, request,
 			}},
 		},
-		"in grace, with a renewal that does for a while": {change: expire(api.LicensedProductGracePeriod, -18, 12, 60)},
-		"in grace, with a renewal that does not": {
+		"in grace, with a long renewal": {change: expire(api.LicensedProductGracePeriod, -18, 12, 60)},
+		"in grace, with a short renewal": {
 			change: expire(api.LicensedProductGracePeriod, -18, 12, 59),
 			want: []Step{{
 				StepGracePeriod,
@@ -242,7 +242,7 @@ func TestNextSteps(t *testing.T) {
 					"Other keys cover the product from then to 2027-01-20T10:00:00Z (in 59 days). " + get, request,
 			}},
 		},
-		"in a grace period that is longer than alerts come ahead": {
+		"in a grace period that is longer than the warning time": {
 			change: expire(api.LicensedProductGracePeriod, -1, 90, 90),
 			want: []Step{{
 				StepGracePeriod,
@@ -250,7 +250,7 @@ func TestNextSteps(t *testing.T) {
 					"period ends at 2027-02-20T10:00:00Z (in 90 days). " + get, request,
 			}},
 		},
-		"expiring just not soon": {change: expire(api.LicensedProductValid, 30, 60, 60)},
+		"expiring, but not soon": {change: expire(api.LicensedProductValid, 30, 60, 60)},
 		"expiring soon": {
 			change: expire(api.LicensedProductValid, 29, 59, 59),
 			want: []Step{{
@@ -259,7 +259,7 @@ func TestNextSteps(t *testing.T) {
 					"2027-01-20T10:00:00Z (in 59 days). " + get, request,
 			}},
 		},
-		"expiring soon by thresholds of its own": {
+		"expiring soon, with its own thresholds": {
 			change: func(product *api.LicensedProduct) {
 				product.Spec.Alerts = &api.AlertsSpec{ExpiryWarningDays: 101, ExpiryCriticalDays: 1}
 				product.Status.Restriction = nil
@@ -278,7 +278,7 @@ func TestNextSteps(t *testing.T) {
 				"kubectl license keys acme-mesh -o wide",
 			}},
 		},
-		"many that do not": {
+		"many keys that do not verify": {
 			keys: manyInvalid(1000),
 			want: []Step{{
 				StepKeyInvalid, "1000 keys are invalid and have no effect: k0000 (LicenseRevoked), k0001 " +
@@ -295,14 +295,14 @@ func TestNextSteps(t *testing.T) {
 					"To add more, get a larger license at https://acme.example/renew.", ""},
 			},
 		},
-		"a restriction to come": {
+		"a restriction soon": {
 			change: restrict(api.RestrictionStatus{State: api.RestrictionScheduled, EffectiveTime: inDays(59)}),
 			want: []Step{{
 				StepRestrictionComing, "A restriction takes effect at 2027-01-20T10:00:00Z (in 59 days) unless the " +
 					"license is renewed. To see its effects:", isSimulate,
 			}},
 		},
-		"a restriction to come, some day": {
+		"a restriction in the far future": {
 			change: restrict(api.RestrictionStatus{State: api.RestrictionScheduled, EffectiveTime: inDays(60)}),
 		},
 		"a restriction that waits for the clocks": {
@@ -334,13 +334,13 @@ func TestNextSteps(t *testing.T) {
 				isSimulate,
 			}},
 		},
-		"a pause that is long over when a restriction comes": {
+		"a pause that ends long before a restriction": {
 			change: restrict(api.RestrictionStatus{
 				State: api.RestrictionPaused, EffectiveTime: inDays(100),
 				Pause: &api.RestrictionPause{SinceTime: inDays(-1), UntilTime: inDays(2), Reason: "Freeze"},
 			}),
 		},
-		"a pause that is over before a restriction comes": {
+		"a pause that ends before a restriction": {
 			change: restrict(api.RestrictionStatus{
 				State: api.RestrictionPaused, EffectiveTime: inDays(10),
 				Pause: &api.RestrictionPause{SinceTime: inDays(-1), UntilTime: inDays(10), Reason: "Freeze"},
@@ -355,14 +355,14 @@ func TestNextSteps(t *testing.T) {
 				"Policies go on."),
 			want: []Step{{StepRestrictionBypassed, "Policies go on.", "kubectl describe lprod acme-mesh"}},
 		},
-		"a lock that is not there, and a long story about it": {
+		"a lock that is missing, with a long message": {
 			change: condition(api.ConditionRestrictionReady, metav1.ConditionFalse, api.ReasonLockNotInForce,
 				strings.Repeat("long ", 1000)),
 			want: []Step{{StepRestrictionNotReady, strings.Repeat("long ", 79) + "lo...", doctor}},
 		},
-		"a restriction on its way": {change: condition(api.ConditionRestrictionReady, metav1.ConditionFalse,
+		"a restriction that is being applied": {change: condition(api.ConditionRestrictionReady, metav1.ConditionFalse,
 			api.ReasonApplying, "It is on its way.")},
-		"alerts that are not there": {
+		"alerts that are missing": {
 			change: condition(api.ConditionAlertsReady, metav1.ConditionFalse, api.ReasonForbidden,
 				"Nobody is alerted."),
 			want: []Step{{StepAlertsNotReady, "Nobody is alerted.", doctor}},
@@ -393,8 +393,7 @@ func manyInvalid(count int) []api.LicenseKey {
 	return keys
 }
 
-// TestNextStepsOfHalfAStatus goes through every product that a half-written status may be: what there is to do may be
-// little, but it is told.
+// TestNextStepsOfHalfAStatus has a product for each incomplete status: each has next steps.
 func TestNextStepsOfHalfAStatus(t *testing.T) {
 	for _, state := range []api.LicensedProductState{
 		"", "Unheard", api.LicensedProductUnlicensed,

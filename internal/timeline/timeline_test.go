@@ -17,12 +17,12 @@ import (
 	"github.com/license-operator/license-operator/internal/restriction"
 )
 
-// drawHours are few, so that boundaries coincide often.
+// drawHours has few values, so that boundaries are often equal.
 func drawHours(t *rapid.T, label string, from, to int) time.Duration {
 	return time.Duration(rapid.IntRange(from, to).Draw(t, label)) * time.Hour
 }
 
-// drawCourse is a product with keys that come and go within some days, and perhaps a pause.
+// drawCourse is a product with keys that start and end within some days, and perhaps a pause.
 func drawCourse(t *rapid.T) func() *Timeline {
 	keys := make([]license.Key, rapid.IntRange(0, 4).Draw(t, "keys"))
 	for i := range keys {
@@ -54,7 +54,7 @@ func drawCourse(t *rapid.T) func() *Timeline {
 	return func() *Timeline { return New(product, keys, caps, Present) }
 }
 
-// standing is what counts of a course.
+// standing is what must not differ.
 type standing struct {
 	State            api.LicensedProductState
 	Key              string
@@ -68,9 +68,8 @@ func standingOf(c *Timeline) standing {
 	}
 }
 
-// The operator is awake more often than a course looks: once an hour, and whenever anything happens. Nothing must come
-// of that.
-func TestCourseDoesNotDependOnWhenItLooks(t *testing.T) {
+// The operator evaluates more often than a timeline: every hour, and after each change. The result must be the same.
+func TestTimelineDoesNotDependOnItsSteps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		begin := drawCourse(t)
 		end := rapid.Int64Range(0, 120*3600).Draw(t, "end")
@@ -91,7 +90,7 @@ func TestCourseDoesNotDependOnWhenItLooks(t *testing.T) {
 	})
 }
 
-func TestStartIsTheFirst(t *testing.T) {
+func TestRestrictionStartIsTheFirst(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		begin := drawCourse(t)
 		start, _ := begin().RestrictionStart()
@@ -110,7 +109,7 @@ func TestStartIsTheFirst(t *testing.T) {
 				t.Fatal("it is in force before its start")
 			}
 		}
-		// Before the first start it can only be in force because it is now, and once it is not, it stays so.
+		// Before the first start it can be in force only from now on, and not again after it ended.
 		earlier := rapid.IntRange(0, last).Draw(t, "earlier")
 		later := rapid.IntRange(earlier, last).Draw(t, "later")
 		before, after := at(Present.Add(time.Duration(earlier)*time.Second)),

@@ -19,15 +19,14 @@ import (
 	"github.com/license-operator/license-operator/internal/cli/manifest"
 )
 
-// FakeAPI is as much of an API server as commands need that ask something of the operator by annotations: discovery,
-// and one LicensedProduct. What is true of real ones is for the suites on envtest; here it is the plugin's words that
-// count.
+// FakeAPI is an API server for commands that set annotations: it has discovery, and one LicensedProduct. It is for
+// tests of the plugin's messages; tests with a real API server are in test/plugin.
 type FakeAPI struct {
 	t       *testing.T
 	Product *api.LicensedProduct
-	// Operator acts upon the annotation, as the operator would; nil: nobody does.
+	// Operator acts on the annotation, as the operator would; nil: no operator.
 	Operator func(product *api.LicensedProduct)
-	// Read is called with each reading of the product; nil: nothing happens meanwhile.
+	// Read is called for each read of the product; may be nil.
 	Read func(product *api.LicensedProduct)
 	// Denied is the verb that is forbidden.
 	Denied string
@@ -38,7 +37,7 @@ type FakeAPI struct {
 	Patches []string
 }
 
-// Paths of the API that such commands use.
+// Paths of the API.
 const (
 	groupPath   = "/apis/license-operator.io/v1alpha1"
 	productPath = groupPath + "/licensedproducts/"

@@ -18,7 +18,7 @@ import (
 // PEM looks like a certificate.
 const PEM = "-----BEGIN CERTIFICATE-----\nQUJD\nREVG\n-----END CERTIFICATE-----\n"
 
-// OneProduct is the products of a report of one.
+// OneProduct is the field products of a report of one product.
 const OneProduct = `[{"name":"acme-mesh","vendor":"Acme","state":"Valid"}]`
 
 // Product is the manifest of a LicensedProduct.
@@ -27,7 +27,7 @@ func Product(name, anchors, more string) string {
 		"\nspec:\n  vendor: Acme\n" + more + "  trustAnchors: |\n" + Indented(anchors, "    ")
 }
 
-// Indented has every line of a text begin with something.
+// Indented puts something before each line of a text.
 func Indented(text, with string) string {
 	var result strings.Builder
 	for line := range strings.Lines(text) {
@@ -54,7 +54,7 @@ func Key(t testing.TB) (token, manifest string) {
 	return token, manifest
 }
 
-// Report is as much of a report as the plugin looks into, with its checksum.
+// Report is a report with the fields that the plugin reads, and its checksum.
 func Report(t *testing.T, products string) string {
 	t.Helper()
 	members := `"timestamp":"2026-11-22T10:05:00Z","products":` + products

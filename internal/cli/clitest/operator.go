@@ -25,7 +25,7 @@ func InForce() *api.RestrictionInForce {
 	}
 }
 
-// Follow is an operator whose clock agrees with that of the tests.
+// Follow acts as an operator with the same clock as the tests.
 func Follow(product *api.LicensedProduct) {
 	status := product.Status.Restriction
 	status.Pause, _ = restriction.PauseOf(product)

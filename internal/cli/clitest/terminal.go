@@ -1,7 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package clitest runs the plugin in tests: it records what a user sees, and stands in for an API server.
+// Package clitest runs the plugin in tests, records what a user sees, and has a fake API server.
 package clitest
 
 import (
@@ -23,7 +23,7 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// Update tells whether golden files are written instead of compared with.
+// Update tells whether to write golden files instead of comparing with them.
 var Update = flag.Bool("update", false, "write the golden files in testdata instead of comparing with them")
 
 // Present is the time of every test.
@@ -40,13 +40,13 @@ type Transcript struct {
 // NewTranscript is an empty one.
 func NewTranscript(t *testing.T) *Transcript { return &Transcript{T: t, names: map[string]string{}} }
 
-// Program is all of the plugin but its process: cli.Run.
+// Program is cli.Run.
 type Program func(ctx context.Context, env command.Environment, args []string) int
 
-// Terminal runs commands one after the other, as in a folder of its own, and records what a user sees.
+// Terminal runs commands in a folder of its own, and records what a user sees.
 type Terminal struct {
 	*Transcript
-	// Now is the time, which stands still.
+	// Now is the time of all commands.
 	Now     time.Time
 	program Program
 	random  *rand.ChaCha8
@@ -79,7 +79,7 @@ func (e *Terminal) Run(stdin string, args ...string) Output {
 	return Output{stdout.String(), stderr.String(), code}
 }
 
-// Must runs a command that has to succeed, and returns its standard output.
+// Must runs a command that must succeed, and returns its standard output.
 func (e *Terminal) Must(args ...string) string {
 	e.T.Helper()
 	got := e.Run("", args...)
@@ -95,7 +95,7 @@ func (e *Terminal) Show(args ...string) Output {
 	return e.Feed("", args...)
 }
 
-// Feed is show with something on the standard input.
+// Feed is Show with a standard input.
 func (e *Terminal) Feed(stdin string, args ...string) Output {
 	e.T.Helper()
 	got := e.Run(stdin, args...)
@@ -110,14 +110,14 @@ func (e *Terminal) Feed(stdin string, args ...string) Output {
 	return got
 }
 
-// Section records a text below a name, where there is one.
+// Section records a text below a name, unless it is empty.
 func (s *Transcript) Section(name, text string) {
 	if text != "" {
 		fmt.Fprintf(&s.Record, "[%s]\n%s", name, text)
 	}
 }
 
-// Note puts a line of explanation into the record.
+// Note records an explanation.
 func (s *Transcript) Note(format string, args ...any) {
 	fmt.Fprintf(&s.Record, "# "+format+"\n", args...)
 }
@@ -130,7 +130,7 @@ func (e *Terminal) Write(name, content string) {
 	}
 }
 
-// Read reads one of it.
+// Read reads a file of the folder.
 func (e *Terminal) Read(name string) string {
 	e.T.Helper()
 	content, err := os.ReadFile(name)
@@ -140,8 +140,7 @@ func (e *Terminal) Read(name string) string {
 	return string(content)
 }
 
-// Compare compares the record with a golden file. What is different in each run, since private keys are, is replaced by
-// names.
+// Compare compares the record with a golden file. It replaces what differs in each run, such as fingerprints, by names.
 func (s *Transcript) Compare(folder, name string) {
 	s.T.Helper()
 	path := filepath.Join(folder, name+".txt")
@@ -157,7 +156,7 @@ func (s *Transcript) Compare(folder, name string) {
 		s.T.Fatal(err)
 	}
 	if got != string(want) {
-		s.T.Errorf("%s differs (go test -update writes it anew):\n%s", path,
+		s.T.Errorf("%s differs (go test -update writes it again):\n%s", path,
 			FirstDifference(string(want), got))
 	}
 }
@@ -170,7 +169,7 @@ var (
 		`(-----BEGIN CERTIFICATE-----\n)([ \t]*[A-Za-z0-9+/=]+\n)+([ \t]*-----END CERTIFICATE-----)`)
 )
 
-// ReplaceAll replaces in the record what is another in each run.
+// ReplaceAll replaces a text in the record that differs in each run.
 func (s *Transcript) ReplaceAll(old, replacement string) {
 	record := strings.ReplaceAll(s.Record.String(), old, replacement)
 	s.Record.Reset()
@@ -207,7 +206,7 @@ func lineAt(lines []string, i int) string {
 	return "<no more lines>"
 }
 
-// Goldens is where the golden files are; tests have another current folder.
+// Goldens is the folder of the golden files, as an absolute path.
 func Goldens(t *testing.T) string {
 	t.Helper()
 	folder, err := filepath.Abs("testdata")
@@ -217,7 +216,7 @@ func Goldens(t *testing.T) string {
 	return folder
 }
 
-// Date is the first instant of a date in UTC, or a time as RFC 3339 has it.
+// Date is a time (RFC 3339), or the first second of a date in UTC.
 func Date(words string) time.Time {
 	instant, _, err := text.ParseTime(words)
 	if err != nil {

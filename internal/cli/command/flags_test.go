@@ -36,7 +36,7 @@ func TestTimeFlag(t *testing.T) {
 		"2027-12-31T12:00:00", "2027-12-31T12:00:00.5Z", "2027-12-31T24:00:00Z", "10000-01-01", "now", "365d",
 	} {
 		if err := new(TimeFlag).Set(text); err == nil {
-			t.Errorf("%q was taken for an instant", text)
+			t.Errorf("%q was accepted as a time", text)
 		}
 	}
 }

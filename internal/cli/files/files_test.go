@@ -53,7 +53,7 @@ func TestWriteNewFollowsNoLinks(t *testing.T) {
 	if left := everything(t); !slices.Equal(left, []string{"key"}) {
 		t.Errorf("left behind: %q", left)
 	}
-	// The same if the link comes between the check and the writing.
+	// The same if the link is made after the check.
 	if _, err := writeFile("key", File{"key", []byte("secret"), ModePrivate}); err == nil {
 		t.Error("a link was written through")
 	}

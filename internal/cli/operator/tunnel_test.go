@@ -20,7 +20,7 @@ import (
 	"github.com/license-operator/license-operator/internal/cli/command"
 )
 
-// forwarder is the other end of what is forwarded.
+// forwarder is the other end of the connection.
 type forwarder func(port int32, stream io.ReadWriteCloser) error
 
 // PortForward implements portforward.PortForwarder.
@@ -28,7 +28,7 @@ func (f forwarder) PortForward(_ context.Context, _, _ string, port int32, strea
 	return f(port, stream)
 }
 
-// withoutWebSockets is an API server, behind a path as proxies have it, that forwards by SPDY alone.
+// withoutWebSockets is an API server below a path, as behind a proxy, that only forwards by SPDY.
 func withoutWebSockets(t *testing.T, refused int, forward forwarder) *rest.Config {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -76,9 +76,9 @@ func TestTunnelWithoutWebSockets(t *testing.T) {
 	}
 }
 
-// TestTunnelThatCannotBe has nothing listen at the other end. What is heard of that, and when, depends on what arrives
-// first: the reason, or the end.
-func TestTunnelThatCannotBe(t *testing.T) {
+// TestTunnelThatIsRefused connects to a port without a listener. The error depends on what arrives first: the reason,
+// or the end of the connection.
+func TestTunnelThatIsRefused(t *testing.T) {
 	config := withoutWebSockets(t,
 		http.StatusBadRequest, func(int32, io.ReadWriteCloser) error { return errors.New("connection refused") })
 	connection, err := OpenTunnel(config, operatorZero)
@@ -106,7 +106,7 @@ func TestTunnelToNowhere(t *testing.T) {
 	}
 }
 
-// TestTunnelEnds closes a tunnel while nobody says anything: who reads from it must not wait for ever.
+// TestTunnelEnds closes a tunnel without traffic: a read must not wait forever.
 func TestTunnelEnds(t *testing.T) {
 	config := withoutWebSockets(t, http.StatusBadRequest, func(_ int32, stream io.ReadWriteCloser) error {
 		_, err := io.Copy(io.Discard, stream)

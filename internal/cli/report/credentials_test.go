@@ -24,7 +24,7 @@ import (
 const credential = `echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",` +
 	`"status":{"token":"from-program"}}'`
 
-// withUser makes KUBECONFIG one whose only user is this; nobody listens at the server's address.
+// withUser sets KUBECONFIG to a file with this user, and a server that does not exist.
 func withUser(t *testing.T, user *clientcmdapi.AuthInfo) {
 	t.Helper()
 	kubeconfig := clientcmdapi.NewConfig()
@@ -50,7 +50,7 @@ func program(t *testing.T, script string) *clientcmdapi.AuthInfo {
 	}}
 }
 
-// identityToken is a token of an identity provider that is good until 2100.
+// identityToken is a token of an identity provider, valid until 2100.
 func identityToken() string {
 	part := func(json string) string { return base64.RawURLEncoding.EncodeToString([]byte(json)) }
 	return part(`{"alg":"none"}`) + "." + part(`{"exp":4102444800}`) + "."
@@ -65,7 +65,7 @@ func TestBearerToken(t *testing.T) {
 		// flag is --token.
 		flag string
 		want string
-		// api is the token that the API server gets for itself, where it does not have to be asked for.
+		// api is the token for the API server, if it is known in advance.
 		api  string
 		fail string
 	}{
@@ -101,7 +101,7 @@ func TestBearerToken(t *testing.T) {
 		},
 		"a password": {user: fixed(clientcmdapi.AuthInfo{Username: "jane", Password: "secret"})},
 		"nothing":    {user: fixed(clientcmdapi.AuthInfo{})},
-		"a token file gone": {
+		"a token file that is missing": {
 			user: fixed(clientcmdapi.AuthInfo{TokenFile: "gone"}),
 			fail: "gone: no such file or directory",
 		},

@@ -157,7 +157,7 @@ func TestReportIsTaken(t *testing.T) {
 	}
 }
 
-// TestReportIsRefused is what is said, with what to do, where there is no report.
+// TestReportIsRefused checks the errors and hints without a report.
 func TestReportIsRefused(t *testing.T) {
 	golden := clitest.Goldens(t)
 	e := clitest.NewTranscript(t)

@@ -29,10 +29,10 @@ import (
 	"github.com/license-operator/license-operator/test/controlplane"
 )
 
-// reader is an ordinary user, who may do what a test has allowed.
+// reader is a user with the permissions that a test grants.
 const reader = "jane"
 
-// realCluster is a real API server, with the operator's kinds installed and nobody who runs it.
+// realCluster is a real API server with the operator's kinds, but without the operator.
 type realCluster struct {
 	t     *testing.T
 	plane *controlplane.ControlPlane
@@ -130,7 +130,7 @@ func (c *realCluster) allow(group string, resources ...string) {
 	}
 }
 
-// mayList asks the API server, which hears of a binding a moment after it is there.
+// mayList asks the API server, which sees a binding a moment after it was created.
 func (c *realCluster) mayList(group, resource string) wait.ConditionWithContextFunc {
 	return func(ctx context.Context) (bool, error) {
 		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
@@ -181,7 +181,7 @@ func TestOnAnAPIServer(t *testing.T) {
 		}
 	}
 
-	// What is read from an API server comes to what is told of the same objects without one.
+	// The output is the same for an API server and for the objects themselves.
 	for _, test := range []struct{ shown, at, format string }{
 		{},
 		{shown: "acme-mesh"},
@@ -212,22 +212,22 @@ func TestOnAnAPIServer(t *testing.T) {
 		t.Errorf("without Calico: got %+v\nwant %+v", withoutCalico, want)
 	}
 
-	c.show(e, "No rights at all.", "simulate")
+	c.show(e, "Without permissions.", "simulate")
 	c.allow(api.GroupVersion.Group, "licensedproducts")
-	c.show(e, "Step by step, what is needed.", "simulate")
+	c.show(e, "With one permission more each time.", "simulate")
 	c.allow(api.GroupVersion.Group, "licensekeys")
-	c.show(e, "And on.", "simulate")
+	c.show(e, "One more.", "simulate")
 	c.allow("projectcalico.org", "tiers")
-	c.show(e, "And on.", "simulate")
+	c.show(e, "One more.", "simulate")
 	c.allow("projectcalico.org", "globalnetworkpolicies")
-	c.show(e, "And on.", "simulate")
+	c.show(e, "One more.", "simulate")
 	c.allow("projectcalico.org", "networkpolicies")
-	c.show(e, "What it can do without.", "simulate", "acme-old")
+	c.show(e, "Permissions that it does not need.", "simulate", "acme-old")
 	c.allow("networking.k8s.io", "networkpolicies")
 	c.allow("", "nodes")
-	c.show(e, "All that it asks for.", "simulate", "acme-old")
+	c.show(e, "All permissions.", "simulate", "acme-old")
 	c.show(e, "Another product.", "simulate", "acme-mash")
-	c.show(e, "Not to be paused by everybody.", "pause", "acme-old", "--for", "1d", "--reason", "Freeze")
+	c.show(e, "A pause needs permissions.", "pause", "acme-old", "--for", "1d", "--reason", "Freeze")
 	c.create(&corev1.Node{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Node"},
 		ObjectMeta: metav1.ObjectMeta{Name: "pane", Labels: map[string]string{corev1.LabelOSStable: "windows"}},
@@ -281,7 +281,7 @@ In force:     in 2 tiers with 120 policies
 	}
 }
 
-// operate does for acme-old what the operator does about pauses.
+// operate does what the operator does about pauses, for acme-old.
 func (c *realCluster) operate(ctx context.Context) {
 	watcher, err := c.admin.Watch(ctx, &api.LicensedProductList{}, client.MatchingFields{"metadata.name": "acme-old"})
 	if err != nil {

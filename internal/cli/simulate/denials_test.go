@@ -17,7 +17,7 @@ import (
 // The directions in which a policy makes the default tier deny by default.
 func TestDefaultDenialDirections(t *testing.T) {
 	for _, test := range []struct{ spec, kubernetes, calico string }{
-		// Types that are named, and those that follow from the rules.
+		// Types that are named, and those that the rules imply.
 		{`{}`, "Ingress", "Ingress"},
 		{`{types: [], policyTypes: []}`, "Ingress", "Ingress"},
 		{`{types: [Egress], policyTypes: [Egress]}`, "Egress", "Egress"},
@@ -25,14 +25,14 @@ func TestDefaultDenialDirections(t *testing.T) {
 		{`{egress: [{action: Allow, protocol: TCP, to: [{podSelector: {}}]}]}`, "Ingress Egress", "Egress"},
 		{`{ingress: [{action: Allow, protocol: TCP, from: [{podSelector: {}}]}], egress: [{action: Log, ports: ` +
 			`[{port: 53}]}]}`, "Ingress Egress", "Ingress Egress"},
-		// Rules that leave nothing to be denied by default.
+		// Rules after which no traffic is denied by default.
 		{`{ingress: [{action: Allow}]}`, "", ""},
 		{`{ingress: [{action: Pass}]}`, "", ""},
 		{`{ingress: [{action: Allow, metadata: {annotations: {why: because}}, source: {}, destination: {nets: []}, ` +
 			`notProtocol: null}]}`, "", ""},
 		{`{ingress: [{action: Deny, ports: [{port: 22}]}, {action: Allow}], types: [Ingress, Egress], policyTypes: ` +
 			`[Ingress, Egress]}`, "Egress", "Egress"},
-		// Rules that leave something.
+		// Rules after which some traffic is.
 		{`{ingress: [{action: Deny, from: [{podSelector: {}}]}]}`, "Ingress", "Ingress"},
 		{`{ingress: [{action: Log, from: [{podSelector: {}}]}]}`, "Ingress", "Ingress"},
 		{`{ingress: [{action: Allow, source: {selector: all()}, ports: [{port: 80}]}]}`, "Ingress", "Ingress"},

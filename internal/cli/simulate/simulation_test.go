@@ -43,7 +43,7 @@ func ReadFixture(t *testing.T) []unstructured.Unstructured {
 	return objects
 }
 
-// newCluster is what a real API server would return of the fixture.
+// newCluster is the fixture as a real API server would return it.
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
 	c := &cluster{}
@@ -99,7 +99,7 @@ func (c *cluster) addKey(name, product string, begin, expiry, graceEnd time.Time
 	c.keys = append(c.keys, key)
 }
 
-// simulated is a simulation that has to succeed.
+// simulated is a simulation that must succeed.
 func simulated(t *testing.T, c *cluster, shown, at string) *simulation {
 	t.Helper()
 	var instant time.Time
@@ -122,7 +122,7 @@ func printed(t *testing.T, found *simulation, format string) string {
 	return out.String()
 }
 
-// SimulatedText is what is told of the fixture, with Calico or without it.
+// SimulatedText is the output for the fixture, with Calico or without it.
 func SimulatedText(t *testing.T, shown, at, format string, calico bool) string {
 	t.Helper()
 	c := newCluster(t)
@@ -156,19 +156,19 @@ func TestSimulation(t *testing.T) {
 	show("What comes first for acme-mesh: the end of its grace period. Tiers that others restrict are theirs.", nil,
 		"acme-mesh", "", "")
 	show("The same for programs.", nil, "acme-mesh", "", output.JSON)
-	show("All of them, then.", nil, "", "2028-01-31", "")
+	show("All products at that time.", nil, "", "2028-01-31", "")
 	show("A second before.", nil, "acme-mesh", "2028-01-30T23:59:59Z", "")
 	show("While it is paused.", nil, "acme-db", "2026-11-23", output.YAML)
-	show("One that is in force, and has nothing to come.", nil, "acme-old", "", "")
-	show("One that only observes.", nil, "acme-watch", "", "")
-	show("One that asks for nothing.", nil, "zenith", "2027-01-01", "")
+	show("A restriction in force, and no other.", nil, "acme-old", "", "")
+	show("A restriction that only observes.", nil, "acme-watch", "", "")
+	show("Terms without a restriction.", nil, "zenith", "2027-01-01", "")
 
 	c := newClusterLike(pristine)
 	for i := range c.products {
 		c.products[i].Status.Restriction.MaxMode = api.RestrictionReadOnly
 	}
 	show("The cluster owner allows no more than ReadOnly.", func(n *cluster) { *n = *c }, "acme-mesh", "", "")
-	show("The cluster owner allows nothing.", func(c *cluster) {
+	show("The cluster owner does not allow restrictions.", func(c *cluster) {
 		for i := range c.products {
 			c.products[i].Status.Restriction.MaxMode = api.RestrictionObserve
 		}
@@ -180,7 +180,7 @@ func TestSimulation(t *testing.T) {
 	show("Neither nodes nor Kubernetes' policies may be listed.", func(c *cluster) {
 		c.nodesErr, c.kubernetesPolicies, c.kubernetesPoliciesErr = errors.New("not you"), nil, errors.New("nor these")
 	}, "acme-old", "", "")
-	show("The operator has seen nothing yet.", func(c *cluster) {
+	show("The operator has not reconciled anything yet.", func(c *cluster) {
 		for i := range c.products {
 			c.products[i].Status = api.LicensedProductStatus{ObservedGeneration: -1}
 			c.products[i].CreationTimestamp = metav1.NewTime(clitest.Present)
@@ -189,18 +189,18 @@ func TestSimulation(t *testing.T) {
 			c.keys[i].Status = api.LicenseKeyStatus{ObservedGeneration: -1}
 		}
 	}, "acme-mesh", "", "")
-	show("A renewal that is staged, after a gap.", func(c *cluster) {
+	show("A renewal that starts after a gap.", func(c *cluster) {
 		c.addKey("acme-mesh-2029", "acme-mesh", clitest.Date("2028-06-01"), clitest.Date("2029-06-01"),
 			clitest.Date("2029-07-01"))
 	}, "acme-mesh", "2029-08-01", "")
-	show("Two that start at once.", func(c *cluster) {
+	show("Two restrictions that start at the same time.", func(c *cluster) {
 		twin := *c.product(t, "acme-mesh")
 		twin.Name = "acme-twin"
 		c.products = append(c.products, twin)
 		c.addKey("acme-twin-2027", "acme-twin", clitest.Present, clitest.Date("2028-01-01"), clitest.Date("2028-01-31"))
 		c.product(t, "acme-db").Annotations = nil
 	}, "", "", "")
-	show("A pause that has yet to begin, and one that nobody understands.", func(c *cluster) {
+	show("A pause in the future, and an invalid one.", func(c *cluster) {
 		c.product(t,
 			"acme-mesh").Annotations = map[string]string{
 			api.RestrictionPauseAnnotation: "2028-02-01T00:00:00Z/2028-02-02T00:00:00Z",
@@ -220,7 +220,7 @@ func TestSimulation(t *testing.T) {
 			MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "Maybe"}},
 		}
 	}, "acme-old", "", "")
-	show("No product at all.", func(c *cluster) { c.products, c.keys = nil, nil }, "", "", "")
+	show("No products.", func(c *cluster) { c.products, c.keys = nil, nil }, "", "", "")
 	e.Compare(golden, "simulation")
 }
 
@@ -245,7 +245,7 @@ func TestSimulationOfAnotherProduct(t *testing.T) {
 	}
 }
 
-// What is told of a product by itself and of all together is the plan that the operator makes.
+// The output for one product and for all is the plan that the operator makes.
 func TestSimulationOfManyPolicies(t *testing.T) {
 	const tiers, perTier = 50, 200
 	c := newCluster(t)

@@ -19,10 +19,10 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// inDays is an instant so many days from the present.
+// inDays is a time this many days after Present.
 func inDays(days int) *metav1.Time { return new(metav1.NewTime(clitest.Present.AddDate(0, 0, days))) }
 
-// wellProduct is a product about which nothing is to be done.
+// wellProduct is a product without next steps.
 func wellProduct() *api.LicensedProduct {
 	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh", Generation: 2},
@@ -55,13 +55,13 @@ func TestDaysLeft(t *testing.T) {
 		expiry, graceEnd, coverageEnd time.Duration
 		want                          term.Cell
 	}{
-		"never licensed":    {state: api.LicensedProductUnlicensed, want: term.Cell{Text: "-"}},
-		"nobody has looked": {want: term.Cell{Text: "-"}},
+		"never licensed": {state: api.LicensedProductUnlicensed, want: term.Cell{Text: "-"}},
+		"not reconciled": {want: term.Cell{Text: "-"}},
 		"plenty": {
 			api.LicensedProductValid, 60 * text.Day, 60 * text.Day, 60 * text.Day,
 			term.Cell{Text: "60"},
 		},
-		"rounded down, to be seen": {
+		"rounded down": {
 			api.LicensedProductValid, 60*text.Day - 1, 60*text.Day - 1, 60*text.Day - 1,
 			term.Cell{Text: "59", Color: term.ColorWarning},
 		},
@@ -114,7 +114,7 @@ func TestRestrictedText(t *testing.T) {
 		want   term.Cell
 	}{
 		"none": {api.RestrictionStatus{State: api.RestrictionNone}, term.Cell{Text: "-"}},
-		"to come": {
+		"scheduled": {
 			api.RestrictionStatus{State: api.RestrictionScheduled, EffectiveTime: inDays(10)},
 			term.Cell{Text: "2026-12-02T10:00:00Z", Short: "2026-12-02"},
 		},
@@ -125,19 +125,19 @@ func TestRestrictedText(t *testing.T) {
 			},
 			term.Cell{Text: "2 tiers", Color: term.ColorBad},
 		},
-		"put off": {
+		"paused": {
 			api.RestrictionStatus{State: api.RestrictionPaused, EffectiveTime: inDays(-1), Pause: pausedUntil(2)},
 			term.Cell{Text: "Paused", Color: term.ColorWarning},
 		},
-		"to be put off": {
+		"a pause in the future": {
 			api.RestrictionStatus{State: api.RestrictionPaused, EffectiveTime: inDays(1), Pause: pausedUntil(2)},
 			term.Cell{Text: "Paused", Color: term.ColorWarning},
 		},
-		"to come when the pause is over": {
+		"scheduled after the pause": {
 			api.RestrictionStatus{State: api.RestrictionPaused, EffectiveTime: inDays(10), Pause: pausedUntil(10)},
 			term.Cell{Text: "2026-12-02T10:00:00Z", Short: "2026-12-02"},
 		},
-		"put off, nobody knows how long": {
+		"paused, without an end": {
 			api.RestrictionStatus{State: api.RestrictionPaused, Pause: pausedUntil(2)},
 			term.Cell{Text: "Paused", Color: term.ColorWarning},
 		},

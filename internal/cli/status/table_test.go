@@ -20,10 +20,10 @@ func TestAmount(t *testing.T) {
 		amount usage.Amount
 		want   term.Cell
 	}{
-		"nothing known":         {usage.Amount{}, term.Cell{Text: "-"}},
+		"unknown":               {usage.Amount{}, term.Cell{Text: "-"}},
 		"no limit":              {usage.Amount{Used: new(int64(12))}, term.Cell{Text: "12"}},
 		"no limit, none in use": {usage.Amount{Used: new(int64(0))}, term.Cell{Text: "0"}},
-		"nothing counted": {
+		"not counted": {
 			usage.Amount{Limit: new(int64(10))},
 			term.Cell{Text: "[----------] ?/10", Short: "?/10"},
 		},
@@ -31,11 +31,11 @@ func TestAmount(t *testing.T) {
 			usage.Amount{Used: new(int64(0)), Limit: new(int64(10))},
 			term.Cell{Text: "[----------] 0/10", Short: "0/10"},
 		},
-		"none in use, none to use": {
+		"none in use, none licensed": {
 			usage.Amount{Used: new(int64(0)), Limit: new(int64(0))},
 			term.Cell{Text: "[----------] 0/0", Short: "0/0"},
 		},
-		"hardly any is not none": {
+		"very few": {
 			usage.Amount{Used: new(int64(1)), Limit: new(int64(1000))},
 			term.Cell{Text: "[#---------] 1/1000", Short: "1/1000"},
 		},
@@ -51,7 +51,7 @@ func TestAmount(t *testing.T) {
 			usage.Amount{Used: new(int64(900)), Limit: new(int64(1000))},
 			term.Cell{Text: "[#########-] 900/1000", Short: "900/1000", Color: term.ColorWarning},
 		},
-		"nearly all is not all": {
+		"nearly all": {
 			usage.Amount{Used: new(int64(999)), Limit: new(int64(1000))},
 			term.Cell{Text: "[#########-] 999/1000", Short: "999/1000", Color: term.ColorWarning},
 		},
@@ -63,18 +63,18 @@ func TestAmount(t *testing.T) {
 			usage.Amount{Used: new(int64(11)), Limit: new(int64(10))},
 			term.Cell{Text: "[##########!] 11/10", Short: "11/10!", Color: term.ColorBad},
 		},
-		"some of none": {
+		"some in use, none licensed": {
 			usage.Amount{Used: new(int64(1)), Limit: new(int64(0))},
 			term.Cell{Text: "[##########!] 1/0", Short: "1/0!", Color: term.ColorBad},
 		},
-		"nearly all of very much": {
+		"nearly all of a large limit": {
 			usage.Amount{Used: new(int64(huge - 1)), Limit: new(int64(huge))},
 			term.Cell{
 				Text:  "[#########-] 9223372036854775806/9223372036854775807",
 				Short: "9223372036854775806/9223372036854775807", Color: term.ColorWarning,
 			},
 		},
-		"very much of little": {
+		"far above the limit": {
 			usage.Amount{Used: new(int64(huge)), Limit: new(int64(1))},
 			term.Cell{
 				Text: "[##########!] 9223372036854775807/1", Short: "9223372036854775807/1!",

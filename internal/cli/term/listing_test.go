@@ -47,17 +47,17 @@ PRODUCT     STATE     NODES         CORES
 acme-mesh   Valid     [##--] 5/10   [#---] 2/10
 db          Expired   -
 `},
-		"all there is": {wide: true, screen: Screen{Width: 100}, want: `
+		"wide": {wide: true, screen: Screen{Width: 100}, want: `
 PRODUCT     STATE     NODES         CORES         UID
 acme-mesh   Valid     [##--] 5/10   [#---] 2/10   1-2
 db          Expired   -                           3
 `},
-		"all there is, whatever the width": {wide: true, screen: Screen{Width: 20}, want: `
+		"wide, on a narrow screen": {wide: true, screen: Screen{Width: 20}, want: `
 PRODUCT     STATE     NODES         CORES         UID
 acme-mesh   Valid     [##--] 5/10   [#---] 2/10   1-2
 db          Expired   -                           3
 `},
-		"as wide as it has to be": {screen: Screen{Width: 47}, want: `
+		"just wide enough": {screen: Screen{Width: 47}, want: `
 PRODUCT     STATE     NODES         CORES
 acme-mesh   Valid     [##--] 5/10   [#---] 2/10
 db          Expired   -
@@ -67,22 +67,22 @@ PRODUCT     STATE     NODES         CORES
 acme-mesh   Valid     [##--] 5/10   2/10
 db          Expired   -
 `},
-		"in all columns that have them": {screen: Screen{Width: 40}, want: `
+		"short texts in all columns": {screen: Screen{Width: 40}, want: `
 PRODUCT     STATE     NODES   CORES
 acme-mesh   Valid     5/10    2/10
 db          Expired   -
 `},
-		"then without a column": {screen: Screen{Width: 34}, want: `
+		"without a column": {screen: Screen{Width: 34}, want: `
 PRODUCT     STATE     NODES
 acme-mesh   Valid     5/10
 db          Expired   -
 `},
-		"what is left has to be": {screen: Screen{Width: 3}, want: `
+		"columns that stay": {screen: Screen{Width: 3}, want: `
 PRODUCT     STATE
 acme-mesh   Valid
 db          Expired
 `},
-		"in colour, which has no width": {screen: Screen{Width: 47, Colored: true}, want: `
+		"in color": {screen: Screen{Width: 47, Colored: true}, want: `
 PRODUCT     STATE     NODES         CORES
 acme-mesh   <32m>Valid<0m>     [##--] 5/10   [#---] 2/10
 db          <31m>Expired<0m>   -

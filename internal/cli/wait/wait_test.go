@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Whether the operator or the API server is silent is not the same.
+// The errors differ if the operator or if the API server does not answer.
 func TestPollTellsWhoIsSilent(t *testing.T) {
 	refused := errors.New("connection refused")
 	hang := func(ctx context.Context) error {
@@ -19,7 +19,7 @@ func TestPollTellsWhoIsSilent(t *testing.T) {
 		return ctx.Err()
 	}
 	for name, test := range map[string]struct {
-		// read is one reading, counted from 1.
+		// read is called with the number of the attempt, from 1.
 		read func(ctx context.Context, n int) error
 		want error
 	}{
@@ -32,13 +32,13 @@ func TestPollTellsWhoIsSilent(t *testing.T) {
 			return nil
 		}, context.DeadlineExceeded},
 		"the API server, which is down": {func(context.Context, int) error { return refused }, refused},
-		"the operator, after a short trouble": {func(_ context.Context, n int) error {
+		"the operator, after an error": {func(_ context.Context, n int) error {
 			if n == 2 {
 				return refused
 			}
 			return nil
 		}, ErrUnanswered},
-		// The time is over in the midst of a reading that is no slower than others.
+		// The timeout ends during a read that is not slow.
 		"the operator, at the last moment": {func(ctx context.Context, _ int) error {
 			select {
 			case <-ctx.Done():
