@@ -51,13 +51,3 @@ func (c *Claims) StateAt(now time.Time) api.LicenseKeyState {
 		return api.LicenseKeyExpired
 	}
 }
-
-// nextBoundary returns the first time after now at which the state changes; zero for never.
-func (c *Claims) nextBoundary(now time.Time) time.Time {
-	for _, boundary := range []time.Time{c.NotBefore, c.Expiry, c.GraceEnd()} {
-		if now.Before(boundary) {
-			return boundary
-		}
-	}
-	return time.Time{}
-}

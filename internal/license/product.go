@@ -1,10 +1,15 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+// Package license is the state machine of licenses. From the claims of a product's keys, the product's past and the
+// time it computes the state of each, the active key and the time at which a restriction takes effect. The package is
+// pure: it has no clock, no client and no cryptography.
 package license
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -48,30 +53,25 @@ type Evaluation struct {
 	// NextBoundary is the first time after Time.Clock at which any of the above, or the state of any key, can change by
 	// the passing of time; zero for never.
 	NextBoundary time.Time
-
-	activeBoundary time.Time
 }
 
 // Evaluate computes the state of a product and its keys at a trusted time. It reads the product's creation time, spec
 // and status, where earlier evaluations are recorded, and changes nothing.
 func Evaluate(trusted TrustedTime, product *api.LicensedProduct, keys []Key) Evaluation {
 	now := trusted.Now
-
 	e := Evaluation{Time: trusted, State: api.LicensedProductUnlicensed}
-	active := activeKey(keys, now)
-	if active != nil {
-		e.State = productState(active.Claims.StateAt(now))
+	if active := activeKey(keys, now); active != nil {
+		e.State = api.LicensedProductState(active.Claims.StateAt(now)) // one of ranked, which are states of products too
 		e.ActiveKeyName = active.Name
 		e.Expiry, e.GraceEnd = active.Claims.Expiry, active.Claims.GraceEnd()
 		e.UsableUntil, e.CoverageEnd = coverage(keys, now)
-	}
-	if Usable(e.State) {
-		e.Features, e.Limits = active.Claims.Features, LimitList(active.Claims.Limits)
+		if Usable(e.State) {
+			e.Features, e.Limits = active.Claims.Features, LimitList(active.Claims.Limits)
+		}
 	}
 	e.resolveEffectiveTime(product)
 	e.Time.HighWaterMark = nextHighWaterMark(trusted, e.isTransition(product, keys))
-	e.activeBoundary = earliest(activeBoundary(keys, active, now), e.Time.boundary())
-	e.NextBoundary = earliest(e.activeBoundary, future(e.EffectiveTime, now), e.Time.highWaterMarkDue())
+	e.NextBoundary = earliest(e.Time.boundary(), future(e.EffectiveTime, now), e.Time.highWaterMarkDue())
 	for _, k := range keys {
 		e.NextBoundary = earliest(e.NextBoundary, k.boundary(now))
 	}
@@ -82,22 +82,15 @@ func Evaluate(trusted TrustedTime, product *api.LicensedProduct, keys []Key) Eva
 // all others as they are.
 func (e *Evaluation) Record(status *api.LicensedProductStatus) {
 	status.State, status.ActiveLicenseKeyName = e.State, e.ActiveKeyName
-	status.ExpiryTime, status.GraceEndTime = statusTime(e.Expiry), statusTime(e.GraceEnd)
-	status.CoverageEndTime = statusTime(e.CoverageEnd)
+	status.ExpiryTime, status.GraceEndTime = Instant(e.Expiry), Instant(e.GraceEnd)
+	status.CoverageEndTime = Instant(e.CoverageEnd)
 	status.Features, status.Limits = e.Features, e.Limits
-	status.TimeMark, status.LastHandledClockReset = statusTime(e.Time.HighWaterMark), e.Time.HandledReset
+	status.TimeMark, status.LastHandledClockReset = Instant(e.Time.HighWaterMark), e.Time.HandledReset
 	if status.Restriction == nil {
 		status.Restriction = &api.RestrictionStatus{}
 	}
-	status.Restriction.EffectiveTime, status.Restriction.Basis = statusTime(e.EffectiveTime), e.Basis
-	status.Restriction.UsableUntilTime = statusTime(e.UsableUntil)
-}
-
-// NextBoundaryOf returns the first time at which one key's state, or whether it is active, can change by the passing of
-// time; zero for never. It ignores boundaries of other keys that cannot matter, so that a product with many keys does
-// not wake all of them at each boundary.
-func (e *Evaluation) NextBoundaryOf(key Key) time.Time {
-	return earliest(e.activeBoundary, key.boundary(e.Time.Now))
+	status.Restriction.EffectiveTime, status.Restriction.Basis = Instant(e.EffectiveTime), e.Basis
+	status.Restriction.UsableUntilTime = Instant(e.UsableUntil)
 }
 
 // Usable reports whether a product in this state has a usable key: one that is Valid or in its GracePeriod.
@@ -110,7 +103,8 @@ func (k *Key) boundary(now time.Time) time.Time {
 	if k.Claims == nil {
 		return future(k.RecheckTime, now)
 	}
-	return k.Claims.nextBoundary(now)
+	c := k.Claims
+	return earliest(future(c.NotBefore, now), future(c.Expiry, now), future(c.GraceEnd(), now))
 }
 
 // activeKey returns the key that determines the product's state: the newest of those with the best state. Keys that do
@@ -129,9 +123,12 @@ func activeKey(keys []Key, now time.Time) *Key {
 	return active
 }
 
+// ranked are the states in which a key can be the active one, the best last.
+var ranked = []api.LicenseKeyState{api.LicenseKeyExpired, api.LicenseKeyGracePeriod, api.LicenseKeyValid}
+
 func compareForActive(a, b *Key, now time.Time) int {
 	return cmp.Or(
-		cmp.Compare(rank(a.Claims.StateAt(now)), rank(b.Claims.StateAt(now))),
+		cmp.Compare(slices.Index(ranked, a.Claims.StateAt(now)), slices.Index(ranked, b.Claims.StateAt(now))),
 		a.Claims.IssuedTime.Compare(b.Claims.IssuedTime),
 		a.Claims.GraceEnd().Compare(b.Claims.GraceEnd()),
 		cmp.Compare(a.Claims.ID, b.Claims.ID),
@@ -139,40 +136,16 @@ func compareForActive(a, b *Key, now time.Time) int {
 	)
 }
 
-func rank(state api.LicenseKeyState) int {
-	switch state {
-	case api.LicenseKeyValid:
-		return 2
-	case api.LicenseKeyGracePeriod:
-		return 1
-	default:
-		return 0
-	}
-}
-
-// activeBoundary returns the first time after now at which the active key changes its state or another key can become
-// active. The state of other keys can improve only if they have not begun or do not verify yet.
-func activeBoundary(keys []Key, active *Key, now time.Time) time.Time {
-	var next time.Time
-	for i := range keys {
-		k := &keys[i]
-		switch {
-		case k.Claims == nil, k.Claims.StateAt(now) == api.LicenseKeyNotYetValid,
-			active != nil && k.Name == active.Name:
-			next = earliest(next, k.boundary(now))
-		}
-	}
-	return next
-}
-
 // coverage returns when the keys that are usable now end, and the end of the last grace period that all keys reach
 // without a gap. If no key is usable, the first is zero and the second is the end of the last grace period.
 func coverage(keys []Key, now time.Time) (usableUntil, end time.Time) {
 	var ended time.Time
+	var verified []*Claims
 	for _, k := range keys {
 		if k.Claims == nil {
 			continue
 		}
+		verified = append(verified, k.Claims)
 		switch k.Claims.StateAt(now) {
 		case api.LicenseKeyValid, api.LicenseKeyGracePeriod:
 			usableUntil = latest(usableUntil, k.Claims.GraceEnd())
@@ -184,32 +157,14 @@ func coverage(keys []Key, now time.Time) (usableUntil, end time.Time) {
 	if usableUntil.IsZero() {
 		return usableUntil, ended
 	}
+	slices.SortFunc(verified, func(a, b *Claims) int { return a.NotBefore.Compare(b.NotBefore) })
 	end = usableUntil
-	byBegin := slices.SortedFunc(slices.Values(keys), func(a, b Key) int { return begin(a).Compare(begin(b)) })
-	for _, k := range byBegin {
-		if k.Claims != nil && !k.Claims.NotBefore.After(end) {
-			end = latest(end, k.Claims.GraceEnd())
+	for _, c := range verified {
+		if !c.NotBefore.After(end) {
+			end = latest(end, c.GraceEnd())
 		}
 	}
 	return usableUntil, end
-}
-
-func begin(k Key) time.Time {
-	if k.Claims == nil {
-		return time.Time{}
-	}
-	return k.Claims.NotBefore
-}
-
-func productState(active api.LicenseKeyState) api.LicensedProductState {
-	switch active {
-	case api.LicenseKeyValid:
-		return api.LicensedProductValid
-	case api.LicenseKeyGracePeriod:
-		return api.LicensedProductGracePeriod
-	default:
-		return api.LicensedProductExpired
-	}
 }
 
 // isTransition reports whether the state or the active key differs from the recorded one, or a boundary has passed
@@ -223,19 +178,32 @@ func (e *Evaluation) isTransition(product *api.LicensedProduct, keys []Key) bool
 	}
 	for _, k := range keys {
 		// The time of issue of a verified key has been reached, up to the tolerance for clocks.
-		if k.Claims != nil &&
-			(passed(k.Claims.IssuedTime.Add(-IssuedAhead)) || passed(k.Claims.NotBefore) || passed(k.Claims.Expiry) ||
-				passed(k.Claims.GraceEnd())) {
+		if c := k.Claims; c != nil && (passed(c.IssuedTime.Add(-IssuedAhead)) || passed(c.NotBefore) ||
+			passed(c.Expiry) || passed(c.GraceEnd())) {
 			return true
 		}
 	}
 	return passed(e.EffectiveTime)
 }
 
+// RenewalHint says where to get a license for the product, as a sentence without its full stop.
+func RenewalHint(product *api.LicensedProduct) string {
+	return FromVendor("Get a license", product.Spec.Vendor, product.Spec.RenewalURL) + " and apply it as a LicenseKey"
+}
+
+// FromVendor says where to get something: "Get a license at https://acme.example/renew" or, without a URL, "Get a
+// license from Acme". The action is the first part.
+func FromVendor(action, vendor, renewalURL string) string {
+	if renewalURL != "" {
+		return fmt.Sprintf("%s at %s", action, renewalURL)
+	}
+	return fmt.Sprintf("%s from %s", action, vendor)
+}
+
 // LimitList returns limits in the form of the API, sorted by name.
 func LimitList(limits map[string]int64) []api.Limit {
 	var list []api.Limit
-	for _, name := range sortedKeys(limits) {
+	for _, name := range slices.Sorted(maps.Keys(limits)) {
 		list = append(list, api.Limit{Name: name, Value: new(limits[name])})
 	}
 	return list
@@ -249,8 +217,8 @@ func timeOf(t *metav1.Time) time.Time {
 	return t.Time
 }
 
-// statusTime returns the form that a time has in a status; nil for zero.
-func statusTime(t time.Time) *metav1.Time {
+// Instant returns a time as a status has it, in UTC; nil for the zero time.
+func Instant(t time.Time) *metav1.Time {
 	if t.IsZero() {
 		return nil
 	}

@@ -44,7 +44,6 @@ func recorded(e license.Evaluation) api.LicensedProductStatus {
 // comparable compares all of an evaluation but the time, which has tests of its own.
 var comparable = cmp.Options{
 	cmpopts.IgnoreFields(license.Evaluation{}, "Time"),
-	cmpopts.IgnoreUnexported(license.Evaluation{}),
 }
 
 func TestEvaluate(t *testing.T) {

@@ -81,39 +81,6 @@ func TestNothingChangesBeforeTheNextBoundary(t *testing.T) {
 	})
 }
 
-// Nothing changes for a key until its own next boundary, whatever boundaries of other keys pass.
-func TestNothingChangesForAKeyBeforeItsNextBoundary(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		now := drawTime(t, "now", epoch, epoch.Add(100*time.Hour))
-		p, keys := drawPast(t, now), drawKeys(t)
-		if len(keys) == 0 {
-			return
-		}
-		k := keys[rapid.IntRange(0, len(keys)-1).Draw(t, "key")]
-		first := evaluate(now, p, keys...)
-		end := now.Add(200 * time.Hour)
-		if boundary := first.NextBoundaryOf(k); !boundary.IsZero() {
-			end = boundary
-		}
-		// The product is evaluated at every boundary on the way, as its reconciler does.
-		later := drawTime(t, "later", now, end.Add(-1))
-		for at := now; !at.After(later); {
-			e := evaluate(at, p, keys...)
-			p.Status = recorded(e)
-			at = e.NextBoundary
-		}
-		second := evaluate(later, p, keys...)
-		if (first.ActiveKeyName == k.Name) != (second.ActiveKeyName == k.Name) {
-			t.Fatalf("from %s to %s, before %s, the active key went from %q to %q", now, later, end,
-				first.ActiveKeyName, second.ActiveKeyName)
-		}
-		if k.Claims != nil && k.Claims.StateAt(now) != k.Claims.StateAt(later) {
-			t.Fatalf("from %s to %s, before %s, the state went from %s to %s", now, later, end, k.Claims.StateAt(now),
-				k.Claims.StateAt(later))
-		}
-	})
-}
-
 // An evaluation of what was just recorded records the same, so no status is written twice.
 func TestEvaluationIsIdempotent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -4,14 +4,11 @@
 package license
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// How far clocks may differ.
 const (
 	// ClockTolerance is how far the operator's clock and the API server's may be apart and still agree.
 	ClockTolerance = 5 * time.Minute
@@ -22,6 +19,8 @@ const (
 	markTolerance = 60 * time.Second
 	// markInterval is how often the high-water mark advances without a transition.
 	markInterval = day
+	// maxClockResetRequest is the maximum length of status.lastHandledClockReset; a longer request is ignored.
+	maxClockResetRequest = 64
 )
 
 // ClockAgreement says whether the operator's clock and the API server's agree within ClockTolerance.
@@ -64,16 +63,13 @@ type TrustedTime struct {
 // ResolveTime returns the trusted time for a product. The product's status has the high-water mark, and its annotations
 // may request a reset of it. Without a product (nil) the trusted time is the clock's.
 func ResolveTime(clock ClockReading, product *api.LicensedProduct) TrustedTime {
+	r := TrustedTime{Clock: clock.Now, Now: clock.Now, agreement: clock.Agreement}
 	if product == nil {
-		return TrustedTime{Clock: clock.Now, Now: clock.Now, agreement: clock.Agreement}
+		return r
 	}
-	r := TrustedTime{
-		Clock:         clock.Now,
-		HighWaterMark: timeOf(product.Status.TimeMark),
-		HandledReset:  product.Status.LastHandledClockReset,
-		agreement:     clock.Agreement,
-	}
-	if request := clockResetRequest(product); request != "" && request != r.HandledReset &&
+	r.HighWaterMark, r.HandledReset = timeOf(product.Status.TimeMark), product.Status.LastHandledClockReset
+	request := product.Annotations[api.ClockResetAnnotation]
+	if request != "" && len(request) <= maxClockResetRequest && request != r.HandledReset &&
 		clock.Agreement == ClocksAgree {
 		r.HighWaterMark, r.HandledReset = clock.Now.UTC().Truncate(time.Second), request
 	}
@@ -88,25 +84,11 @@ func ResolveTime(clock ClockReading, product *api.LicensedProduct) TrustedTime {
 	return r
 }
 
-// maxClockResetRequest is the maximum length of status.lastHandledClockReset.
-const maxClockResetRequest = 64
-
-// clockResetRequest returns the value of the annotation; empty if it is missing or too long.
-func clockResetRequest(product *api.LicensedProduct) string {
-	request := product.Annotations[api.ClockResetAnnotation]
-	if len(request) > maxClockResetRequest {
-		return ""
-	}
-	return request
-}
-
 // nextHighWaterMark returns the high-water mark to record. It advances with each transition and otherwise once a day,
 // but only while the clocks agree.
 func nextHighWaterMark(r TrustedTime, transition bool) time.Time {
-	if r.agreement != ClocksAgree || r.Clock.Before(r.HighWaterMark) {
-		return r.HighWaterMark
-	}
-	if transition || r.HighWaterMark.IsZero() || r.Clock.Sub(r.HighWaterMark) >= markInterval {
+	isDue := transition || r.HighWaterMark.IsZero() || r.Clock.Sub(r.HighWaterMark) >= markInterval
+	if r.agreement == ClocksAgree && !r.Clock.Before(r.HighWaterMark) && isDue {
 		return r.Clock.UTC().Truncate(time.Second)
 	}
 	return r.HighWaterMark
@@ -150,8 +132,4 @@ func latest(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	return slices.Sorted(maps.Keys(m))
 }
