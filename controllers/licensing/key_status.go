@@ -6,12 +6,14 @@ package licensing
 import (
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/assess"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/reconcile"
+	"github.com/license-operator/license-operator/internal/text"
 )
 
 // keyStatus is the whole status of a key, as its product was assessed.
@@ -20,8 +22,8 @@ func keyStatus(key *api.LicenseKey, found *assess.Assessment) api.LicenseKeyStat
 	status := api.LicenseKeyStatus{ObservedGeneration: key.Generation, State: f.State}
 	if c := f.Signed; c != nil {
 		status.LicenseID, status.Customer = c.ID, c.Customer
-		status.IssuedTime, status.NotBeforeTime = instant(c.IssuedTime), instant(c.NotBefore)
-		status.ExpiryTime, status.GraceEndTime = instant(c.Expiry), instant(c.GraceEnd())
+		status.IssuedTime, status.NotBeforeTime = license.Instant(c.IssuedTime), license.Instant(c.NotBefore)
+		status.ExpiryTime, status.GraceEndTime = license.Instant(c.Expiry), license.Instant(c.GraceEnd())
 		if f.State == api.LicenseKeyValid || f.State == api.LicenseKeyGracePeriod {
 			status.Features, status.Limits = c.Features, license.LimitList(c.Limits)
 		}
@@ -42,19 +44,17 @@ func activeCondition(key *api.LicenseKey, f *assess.Finding, found *assess.Asses
 		active.Status, active.Reason = metav1.ConditionTrue, api.ReasonInForce
 		active.Message = fmt.Sprintf("This key decides the state of product %q.", key.Spec.ProductName)
 	case f.State == api.LicenseKeyInvalid:
-		active.Reason = api.ReasonNotVerified
-		active.Message = "Key is not verified: see condition Ready."
+		active.Reason, active.Message = api.ReasonNotVerified, "Key is not verified: see condition Ready."
 	case f.State == api.LicenseKeyNotYetValid:
 		active.Reason = api.ReasonNotYetValid
-		active.Message = fmt.Sprintf("Key becomes valid at %s.", rfc3339(claims.NotBefore))
+		active.Message = fmt.Sprintf("Key becomes valid at %s.", text.Time(claims.NotBefore))
 	case f.State == api.LicenseKeyExpired:
 		active.Reason = api.ReasonExpired
 		active.Message = fmt.Sprintf("Key expired at %s; grace period ended at %s. Another key decides the state of "+
-			"product %q.",
-			rfc3339(claims.Expiry), rfc3339(claims.GraceEnd()), key.Spec.ProductName)
+			"product %q.", text.Time(claims.Expiry), text.Time(claims.GraceEnd()), key.Spec.ProductName)
 	default:
 		active.Reason = api.ReasonStandby
-		// Which one is for the product to say: with its name here, each change of it would be a write to every key.
+		// The product names the active key. With its name here, each change would be a write to every key.
 		active.Message = fmt.Sprintf("Another key decides the state of product %q (kubectl get lprod).",
 			key.Spec.ProductName)
 	}
@@ -71,24 +71,20 @@ func keyEvents(from, to *api.LicenseKeyStatus, found *assess.Assessment) []recon
 	case after.Reason != api.ReasonVerified:
 		return []reconcile.Event{{Warning: true, Reason: after.Reason, Note: after.Message}}
 	}
-	story := reconcile.Event{Reason: string(to.State), Note: keyStory(to)}
-	if over := to.State == api.LicenseKeyGracePeriod || to.State == api.LicenseKeyExpired; over && isActive(to) &&
-		!found.IsRenewed() {
-		// Of a key that has been renewed, its end is no news to worry about.
-		story.Warning, story.Note = true, story.Note+" "+renewal(found.Product)
+	e := reconcile.Event{Reason: string(to.State), Note: keyNote(to)}
+	// The end of a key that was renewed needs no warning.
+	if isOver := to.State == api.LicenseKeyGracePeriod || to.State == api.LicenseKeyExpired; isOver &&
+		meta.IsStatusConditionTrue(to.Conditions, api.ConditionActive) && !found.IsRenewed() {
+		e.Warning, e.Note = true, e.Note+" "+renewal(found.Product)
 	}
-	return []reconcile.Event{story}
+	return []reconcile.Event{e}
 }
 
-func isActive(s *api.LicenseKeyStatus) bool {
-	return reconcile.FindCondition(s.Conditions, api.ConditionActive).Status == metav1.ConditionTrue
-}
-
-func keyStory(s *api.LicenseKeyStatus) string {
-	expiry, graceEnd := rfc3339(s.ExpiryTime.Time), rfc3339(s.GraceEndTime.Time)
+func keyNote(s *api.LicenseKeyStatus) string {
+	expiry, graceEnd := text.Time(s.ExpiryTime.Time), text.Time(s.GraceEndTime.Time)
 	switch s.State {
 	case api.LicenseKeyNotYetValid:
-		return fmt.Sprintf("License %q becomes valid at %s.", s.LicenseID, rfc3339(s.NotBeforeTime.Time))
+		return fmt.Sprintf("License %q becomes valid at %s.", s.LicenseID, text.Time(s.NotBeforeTime.Time))
 	case api.LicenseKeyValid:
 		return fmt.Sprintf("License %q is valid until %s.", s.LicenseID, expiry)
 	case api.LicenseKeyGracePeriod:

@@ -4,15 +4,16 @@
 package licensing
 
 import (
+	"cmp"
 	"fmt"
-	"slices"
 	"strings"
+	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/assess"
+	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/text"
@@ -21,62 +22,51 @@ import (
 
 // observations are what has been found out about a product besides its assessment.
 type observations struct {
-	// used is what is in use; nil where its selector is none.
+	// used is what is in use; nil if the node selector is invalid.
 	used []api.Usage
-	// alertsReady is the condition of that type; nil where it has yet to be seen, and is as it was.
+	// alertsReady is the condition of that type; nil if it is not known yet.
 	alertsReady *metav1.Condition
 	restriction *restrictionView
 }
 
-// licensedProductStatus is the whole status of a product.
-func productStatus(found *assess.Assessment, observed observations) api.LicensedProductStatus {
-	product, e, used := found.Product, &found.Evaluation, observed.used
-	restricts := restrictionStatus(found, observed.restriction)
-	before := product.Status.Conditions
-	since := func(conditions ...metav1.Condition) []metav1.Condition {
-		return reconcile.Conditions(before, transitionTime(found), product.Generation, conditions...)
-	}
-	// What has yet to be seen is as it was.
-	orBefore := func(conditionType string, seen *metav1.Condition) []metav1.Condition {
-		if seen == nil {
-			if was := meta.FindStatusCondition(before, conditionType); was != nil {
-				return []metav1.Condition{*was}
-			}
-			return nil
-		}
-		return since(*seen)
-	}
-	conditions := slices.Concat(
-		since(termsCondition(found), licensedCondition(found), withinLimitsCondition(found, used)),
-		orBefore(api.ConditionAlertsReady, observed.alertsReady),
-		since(restrictedCondition(found, observed.restriction, restricts)),
-		orBefore(api.ConditionRestrictionReady, restrictionReadyCondition(found, observed.restriction)),
-	)
-	if e.Time.SkewReason != "" {
-		conditions = append(conditions, since(clockSkewedCondition(found))...)
-	}
-	conditions = slices.DeleteFunc(conditions, func(c metav1.Condition) bool { return c.Type == "" })
-	return api.LicensedProductStatus{
-		Conditions:            conditions,
-		ObservedGeneration:    product.Generation,
-		State:                 e.State,
-		ActiveLicenseKeyName:  e.ActiveKeyName,
-		ExpiryTime:            instant(e.Expiry),
-		GraceEndTime:          instant(e.GraceEnd),
-		CoverageEndTime:       instant(e.CoverageEnd),
-		Features:              e.Features,
-		Limits:                e.Limits,
-		Usage:                 used,
-		MonthlyPeaks:          monthlyPeaks(found, used),
-		TimeMark:              instant(e.Time.HighWaterMark),
-		LastHandledClockReset: e.Time.HandledReset,
-		TrustAnchors:          trustAnchors(found),
-		Restriction:           restricts,
-	}
+// transitionTime is the time of the transitions that this assessment finds, in whole seconds as the API keeps them.
+func transitionTime(found *assess.Assessment) metav1.Time {
+	return metav1.NewTime(found.Time.Now.UTC().Truncate(time.Second))
 }
 
-// monthlyPeaks are those of before, with what is in use now. While the clocks disagree nobody knows what month it is,
-// and none begins or has its peak raised afterwards.
+// renewal says where to get a license, as a sentence.
+func renewal(product *api.LicensedProduct) string {
+	return license.FromVendor("Get a license", product.Spec.Vendor, product.Spec.RenewalURL) + "."
+}
+
+// productStatus is the whole status of a product. Conditions that are not known yet stay as they were.
+func productStatus(found *assess.Assessment, observed observations) api.LicensedProductStatus {
+	product, used := found.Product, observed.used
+	status := api.LicensedProductStatus{
+		ObservedGeneration: product.Generation, Usage: used, MonthlyPeaks: monthlyPeaks(found, used),
+		TrustAnchors: trustAnchors(found), Restriction: restrictionStatus(found, observed.restriction),
+	}
+	found.Evaluation.Record(&status)
+	for _, c := range reconcile.Conditions(product.Status.Conditions, transitionTime(found), product.Generation,
+		termsCondition(found), licensedCondition(found), withinLimitsCondition(found, used),
+		*cmp.Or(observed.alertsReady, &metav1.Condition{Type: api.ConditionAlertsReady}),
+		restrictedCondition(found, observed.restriction, status.Restriction),
+		*cmp.Or(restrictionReadyCondition(found, observed.restriction),
+			&metav1.Condition{Type: api.ConditionRestrictionReady}),
+		clockSkewedCondition(found),
+	) {
+		if c.Status == "" {
+			c = reconcile.FindCondition(product.Status.Conditions, c.Type)
+		}
+		if c.Type != "" {
+			status.Conditions = append(status.Conditions, c)
+		}
+	}
+	return status
+}
+
+// monthlyPeaks are those of before, with what is in use now. While the clocks disagree the month is not known: no month
+// begins.
 func monthlyPeaks(found *assess.Assessment, used []api.Usage) []api.MonthlyPeak {
 	before := found.Product.Status.MonthlyPeaks
 	if found.Time.SkewReason == api.ReasonNodeClock {
@@ -85,7 +75,7 @@ func monthlyPeaks(found *assess.Assessment, used []api.Usage) []api.MonthlyPeak 
 	return usage.Raise(before, found.Time.Now, used)
 }
 
-// trustAnchors are the last that could be used.
+// trustAnchors are the last valid ones.
 func trustAnchors(found *assess.Assessment) string {
 	if found.TermsErr != nil {
 		return found.Product.Status.TrustAnchors
@@ -93,160 +83,154 @@ func trustAnchors(found *assess.Assessment) string {
 	return found.Product.Spec.TrustAnchors
 }
 
+const invalidNodeSelector = "Invalid spec.usage.nodeSelector: %v. Nodes are not counted until it is fixed."
+
 func termsCondition(found *assess.Assessment) metav1.Condition {
-	ready := metav1.Condition{
-		Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: api.ReasonTermsAccepted,
-		Message: fmt.Sprintf("Terms accepted (vendor %s).", found.Product.Spec.Vendor),
-	}
+	ready := metav1.Condition{Type: api.ConditionReady, Status: metav1.ConditionFalse}
 	if found.TermsErr != nil {
-		ready.Status, ready.Reason = metav1.ConditionFalse, api.ReasonTrustAnchorsInvalid
 		meanwhile := "no key can be verified"
 		if found.HasTerms {
-			meanwhile = "the last valid trust anchors (status.trustAnchors) remain in effect"
+			meanwhile = "the last valid ones (status.trustAnchors) are used"
 		}
-		ready.Message = fmt.Sprintf("Invalid spec.trustAnchors: %v. Correct them; until then %s.", found.TermsErr,
-			meanwhile)
+		ready.Reason = api.ReasonTrustAnchorsInvalid
+		ready.Message = fmt.Sprintf("Invalid spec.trustAnchors: %v. Fix them; until then %s.",
+			found.TermsErr, meanwhile)
 	} else if _, err := usage.Selector(found.Product); err != nil {
-		ready.Status, ready.Reason = metav1.ConditionFalse, api.ReasonNodeSelectorInvalid
-		ready.Message = fmt.Sprintf("Invalid spec.usage.nodeSelector: %v. Nodes are not counted until it is fixed.",
-			err)
+		ready.Reason, ready.Message = api.ReasonNodeSelectorInvalid, fmt.Sprintf(invalidNodeSelector, err)
 	} else if _, err := restriction.TierSelectorOf(found.Product); err != nil {
-		ready.Status, ready.Reason = metav1.ConditionFalse, api.ReasonTierSelectorInvalid
-		ready.Message = fmt.Sprintf("Invalid spec.restriction.tierSelector: %v. No tier is restricted until it "+
-			"is fixed.", err)
+		ready.Reason = api.ReasonTierSelectorInvalid
+		ready.Message = fmt.Sprintf("Invalid spec.restriction.tierSelector: %v. No tier is restricted until it is "+
+			"fixed.", err)
+	} else {
+		ready.Status, ready.Reason = metav1.ConditionTrue, api.ReasonTermsAccepted
+		ready.Message = fmt.Sprintf("Terms accepted (vendor %s).", found.Product.Spec.Vendor)
 	}
 	return ready
 }
 
 func licensedCondition(found *assess.Assessment) metav1.Condition {
 	e := &found.Evaluation
-	licensed := metav1.Condition{Type: api.ConditionLicensed, Status: metav1.ConditionFalse, Reason: string(e.State)}
-	expiry, graceEnd := rfc3339(e.Expiry), rfc3339(e.GraceEnd)
+	next := renewal(found.Product)
+	if e.State == api.LicensedProductGracePeriod && found.IsRenewed() {
+		next = fmt.Sprintf("Other keys cover the product until %s.", text.Time(e.CoverageEnd))
+	}
+	licensed := metav1.Condition{
+		Type: api.ConditionLicensed, Reason: string(e.State),
+		Status: reconcile.ConditionStatus(license.Usable(e.State)),
+	}
 	switch e.State {
 	case api.LicensedProductValid:
-		licensed.Status = metav1.ConditionTrue
-		licensed.Message = fmt.Sprintf("LicenseKey %q is valid until %s.", e.ActiveKeyName, expiry)
+		licensed.Message = fmt.Sprintf("LicenseKey %q is valid until %s.", e.ActiveKeyName, text.Time(e.Expiry))
 	case api.LicensedProductGracePeriod:
-		licensed.Status = metav1.ConditionTrue
-		next := renewal(found.Product)
-		if found.IsRenewed() {
-			next = fmt.Sprintf("Other keys cover the product until %s.", rfc3339(e.CoverageEnd))
-		}
-		licensed.Message = fmt.Sprintf("LicenseKey %q expired at %s; grace period ends at %s. %s", e.ActiveKeyName,
-			expiry, graceEnd, next)
+		licensed.Message = fmt.Sprintf("LicenseKey %q expired at %s; grace period ends at %s. %s",
+			e.ActiveKeyName, text.Time(e.Expiry), text.Time(e.GraceEnd), next)
 	case api.LicensedProductExpired:
 		licensed.Message = fmt.Sprintf("LicenseKey %q expired at %s; grace period ended at %s. %s",
-			e.ActiveKeyName, expiry, graceEnd, renewal(found.Product))
+			e.ActiveKeyName, text.Time(e.Expiry), text.Time(e.GraceEnd), next)
 	default:
-		licensed.Message = fmt.Sprintf("No valid LicenseKey for product %q (kubectl get lk). %s", found.Product.Name,
-			renewal(found.Product))
+		licensed.Message = fmt.Sprintf("No valid LicenseKey for product %q (kubectl get lk). %s",
+			found.Product.Name, next)
 	}
 	return licensed
 }
 
-// withinLimitsCondition compares what is in use with what is licensed. It only tells: nothing waits for it.
+// withinLimitsCondition compares what is in use with what is licensed. It informs only: nothing depends on it.
 func withinLimitsCondition(found *assess.Assessment, used []api.Usage) metav1.Condition {
 	within := metav1.Condition{
-		Type: api.ConditionWithinLimits, Status: metav1.ConditionTrue,
-		Reason: api.ReasonWithinLimits,
+		Type: api.ConditionWithinLimits, Status: metav1.ConditionTrue, Reason: api.ReasonNoLimits,
 	}
-	if used == nil {
-		within.Status, within.Reason = metav1.ConditionUnknown, api.ReasonNodeSelectorInvalid
-		_, err := usage.Selector(found.Product)
-		within.Message = fmt.Sprintf("Invalid spec.usage.nodeSelector: %v. Nodes are not counted until it is fixed.",
-			err)
-		return within
-	}
+	product := found.Product
 	counted, exceeded := usage.Compare(found.Evaluation.Limits, used)
-	switch {
+	switch _, err := usage.Selector(product); {
+	case used == nil:
+		within.Status, within.Reason = metav1.ConditionUnknown, api.ReasonNodeSelectorInvalid
+		within.Message = fmt.Sprintf(invalidNodeSelector, err)
 	case len(exceeded) > 0:
 		within.Status, within.Reason = metav1.ConditionFalse, api.ReasonLimitExceeded
 		var excesses []string
 		for _, e := range exceeded {
 			excesses = append(excesses, e.String())
 		}
-		within.Message = fmt.Sprintf("License limit exceeded: %s in use. Nothing is blocked. Reduce use or get a "+
-			"larger license. %s", strings.Join(excesses, ", "), renewal(found.Product))
+		within.Message = fmt.Sprintf("License limit exceeded: %s in use. Nothing is blocked. %s.",
+			strings.Join(excesses, ", "),
+			license.FromVendor("Reduce use or get a larger license", product.Spec.Vendor, product.Spec.RenewalURL))
 	case counted > 0:
-		within.Message = "Use is within the license limits."
+		within.Reason, within.Message = api.ReasonWithinLimits, "Use is within the license limits."
 	case found.Evaluation.Limits != nil:
-		within.Reason = api.ReasonNoLimits
 		within.Message = fmt.Sprintf("The license has no limit for %s.", text.Or(usage.Names()))
 	default:
-		within.Reason = api.ReasonNoLimits
 		within.Message = "No license, so no limits."
 	}
 	return within
 }
 
+// clockSkewedCondition has no type if there is no clock skew.
 func clockSkewedCondition(found *assess.Assessment) metav1.Condition {
 	skewed := metav1.Condition{
-		Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue,
-		Reason: found.Time.SkewReason,
+		Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue, Reason: found.Time.SkewReason,
 	}
-	if skewed.Reason == api.ReasonBehindMark {
-		skewed.Message = fmt.Sprintf("Clock of the operator is behind status.timeMark %s, which is used instead. "+
-			"Fix the node's clock, or run: kubectl license clock reset %s",
-			rfc3339(found.Evaluation.Time.HighWaterMark), found.Product.Name)
-	} else {
+	switch skewed.Reason {
+	case "":
+		return metav1.Condition{}
+	case api.ReasonBehindMark:
+		skewed.Message = fmt.Sprintf("Clock of the operator is behind status.timeMark %s. Fix the node's clock, or "+
+			"run: kubectl license clock reset %s", text.Time(found.Evaluation.Time.HighWaterMark), found.Product.Name)
+	default:
 		skewed.Message = "Clocks of the operator and the API server differ by more than 5 minutes. Fix the wrong " +
 			"one. Until then no restriction starts."
 	}
 	return skewed
 }
 
-// productEvents are the events of going from one status to another: one for each transition.
+// transitions collects the events of going from one status to another: one for each transition.
+type transitions struct {
+	from, to []metav1.Condition
+	events   []reconcile.Event
+}
+
+func (t *transitions) add(warning bool, reason, note string) {
+	t.events = append(t.events, reconcile.Event{Warning: warning, Reason: reason, Note: note})
+}
+
+// of returns a condition before and after, and whether its reason changed.
+func (t *transitions) of(conditionType string) (was, is metav1.Condition, changed bool) {
+	was, is = reconcile.FindCondition(t.from, conditionType), reconcile.FindCondition(t.to, conditionType)
+	return was, is, was.Reason != is.Reason
+}
+
+// productEvents are the events of going from one status to another.
 func productEvents(from, to *api.LicensedProductStatus, found *assess.Assessment) []reconcile.Event {
-	var events []reconcile.Event
-	add := func(warning bool, c metav1.Condition) {
-		events = append(events, reconcile.Event{Warning: warning, Reason: c.Reason, Note: c.Message})
+	t := &transitions{from: from.Conditions, to: to.Conditions}
+	if _, ready, changed := t.of(api.ConditionReady); changed {
+		t.add(ready.Status != metav1.ConditionTrue, ready.Reason, ready.Message)
 	}
-	readyBefore, ready := reconcile.FindCondition(from.Conditions, api.ConditionReady),
-		reconcile.FindCondition(to.Conditions, api.ConditionReady)
-	if readyBefore.Reason != ready.Reason {
-		add(ready.Status != metav1.ConditionTrue, ready)
-	}
-	licensed := reconcile.FindCondition(to.Conditions, api.ConditionLicensed)
+	_, licensed, _ := t.of(api.ConditionLicensed)
 	switch {
 	case from.State != to.State:
-		add(to.State != api.LicensedProductValid && !found.IsRenewed(), licensed)
+		t.add(to.State != api.LicensedProductValid && !found.IsRenewed(), licensed.Reason, licensed.Message)
 	case from.ActiveLicenseKeyName != to.ActiveLicenseKeyName:
-		events = append(events, reconcile.Event{Reason: "ActiveLicenseKeyChanged", Note: licensed.Message})
+		t.add(false, "ActiveLicenseKeyChanged", licensed.Message)
 	}
-	withinBefore, within := reconcile.FindCondition(from.Conditions, api.ConditionWithinLimits),
-		reconcile.FindCondition(to.Conditions, api.ConditionWithinLimits)
-	switch {
-	case withinBefore.Reason == within.Reason:
-	case within.Reason == api.ReasonLimitExceeded:
-		add(true, within)
-	case withinBefore.Reason == api.ReasonLimitExceeded:
-		add(false, within)
+	was, within, changed := t.of(api.ConditionWithinLimits)
+	isExceeded := within.Reason == api.ReasonLimitExceeded
+	if changed && (isExceeded || was.Reason == api.ReasonLimitExceeded) {
+		t.add(isExceeded, within.Reason, within.Message)
 	}
-	alertsBefore, alerts := reconcile.FindCondition(from.Conditions, api.ConditionAlertsReady),
-		reconcile.FindCondition(to.Conditions, api.ConditionAlertsReady)
-	if alertsBefore.Reason != alerts.Reason &&
+	if _, alerts, changed := t.of(api.ConditionAlertsReady); changed &&
 		(alerts.Reason == api.ReasonForbidden || alerts.Reason == api.ReasonApplyFailed) {
-		events = append(events, reconcile.Event{Warning: true, Reason: "AlertsNotReady", Note: alerts.Message})
+		t.add(true, "AlertsNotReady", alerts.Message)
 	}
-	events = append(events, restrictionEvents(from, to)...)
-	skewedBefore, skewed := reconcile.FindCondition(from.Conditions, api.ConditionClockSkewed),
-		reconcile.FindCondition(to.Conditions, api.ConditionClockSkewed)
-	switch {
-	case skewedBefore.Reason == skewed.Reason:
+	t.addRestriction()
+	switch _, skewed, changed := t.of(api.ConditionClockSkewed); {
+	case !changed:
 	case skewed.Reason != "":
-		events = append(events, reconcile.Event{Warning: true, Reason: "ClockSkewed", Note: skewed.Message})
+		t.add(true, "ClockSkewed", skewed.Message)
 	default:
-		events = append(events, reconcile.Event{
-			Reason: "ClockInOrder", Note: "Clock skew resolved.",
-		})
+		t.add(false, "ClockInOrder", "Clock skew resolved.")
 	}
 	if from.LastHandledClockReset != to.LastHandledClockReset {
-		events = append(events,
-			reconcile.Event{
-				Warning: true, Reason: "ClockReset",
-				Note: fmt.Sprintf("Clock reset as requested: status.timeMark is %s.",
-					rfc3339(to.TimeMark.Time)),
-			})
+		t.add(true, "ClockReset",
+			fmt.Sprintf("Clock reset as requested: status.timeMark is %s.", text.Time(to.TimeMark.Time)))
 	}
-	return events
+	return t.events
 }

@@ -76,8 +76,7 @@ func (r reader) keys(ctx context.Context, product string) ([]assess.Key, error) 
 	return keys, nil
 }
 
-// withToken reads the token of a key. Its error is that of a read that told nothing: the statuses then stay as they
-// are.
+// withToken reads the token of a key. It fails if the cache cannot be read; a Secret that is missing is not an error.
 func (r reader) withToken(ctx context.Context, key *api.LicenseKey) (assess.Key, error) {
 	read := assess.Key{LicenseKey: key, Token: key.Spec.Token}
 	ref := key.Spec.TokenSecretRef
@@ -88,20 +87,18 @@ func (r reader) withToken(ctx context.Context, key *api.LicenseKey) (assess.Key,
 	name := types.NamespacedName{Namespace: r.namespace, Name: ref.Name}
 	switch err := r.Get(ctx, name, &secret, client.UnsafeDisableDeepCopy); {
 	case apierrors.IsNotFound(err):
-		read.Missing = fmt.Sprintf("Secret %q not found in the operator's namespace %q. Create it with the "+
-			"token under "+
-			"the key %q.", ref.Name, r.namespace, ref.Key)
+		read.Missing = fmt.Sprintf("Secret %q not found in the operator's namespace %q. Create it with the token "+
+			"under the key %q.", ref.Name, r.namespace, ref.Key)
 		return read, nil
 	case err != nil:
 		return read, fmt.Errorf("reading Secret %s in namespace %s: %w", ref.Name, r.namespace, err)
 	}
-	value, ok := secret.Data[ref.Key]
-	if !ok {
+	if value, ok := secret.Data[ref.Key]; ok {
+		read.Token, read.SecretVersion = string(value), string(secret.UID)+"/"+secret.ResourceVersion
+	} else {
 		read.Missing = fmt.Sprintf("Secret %q in namespace %q has no key %q. Add the token under that key, or correct "+
 			"spec.tokenSecretRef.key.", ref.Name, r.namespace, ref.Key)
-		return read, nil
 	}
-	read.Token, read.SecretVersion = string(value), string(secret.UID)+"/"+secret.ResourceVersion
 	return read, nil
 }
 
@@ -115,7 +112,7 @@ func (r reader) productsOfSecret(ctx context.Context, o client.Object) []ctrl.Re
 	return r.productsOfKeys(ctx, client.MatchingFields{secretNameIndex: o.GetName()})
 }
 
-// everyProduct maps anything to all products, those that only keys ask for among them.
+// everyProduct maps anything to all products, including those that only keys name.
 func (r reader) everyProduct(ctx context.Context, _ client.Object) []ctrl.Request {
 	all := r.productsOfKeys(ctx)
 	var products api.LicensedProductList
@@ -134,14 +131,9 @@ func (r reader) productsOfKeys(ctx context.Context, options ...client.ListOption
 		logf.FromContext(ctx).Error(err, "Failed to list LicenseKeys in the cache")
 		return nil
 	}
-	names := map[string]struct{}{}
-	var products []ctrl.Request
+	products := make([]ctrl.Request, len(keys.Items)) // the queue ignores duplicates
 	for i := range keys.Items {
-		name := keys.Items[i].Spec.ProductName
-		if _, known := names[name]; !known {
-			names[name] = struct{}{}
-			products = append(products, reconcile.Request(name))
-		}
+		products[i] = reconcile.Request(keys.Items[i].Spec.ProductName)
 	}
 	return products
 }

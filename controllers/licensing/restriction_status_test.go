@@ -19,6 +19,7 @@ import (
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction"
+	"github.com/license-operator/license-operator/internal/text"
 )
 
 const (
@@ -133,9 +134,9 @@ func upTo(mode api.RestrictionMode) restriction.Caps {
 
 func TestRestrictionStatus(t *testing.T) {
 	const (
-		simulate = " kubectl license simulate acme-mesh shows its effects."
-		renew    = " Get a license at https://acme.example/renew and apply it as a LicenseKey."
-		stopped  = ", only policies in the default tier are applied to pods; a renewal restores the others." + renew
+		simulate = " (preview: kubectl license simulate acme-mesh)."
+		renew    = " Get a license at https://acme.example/renew."
+		stopped  = ", only policies in the default tier are applied to pods." + renew
 		frozen   = ", policies in restricted tiers can only be read and deleted." + renew
 		notice   = `No license covers LicensedProduct "acme-mesh" (Acme): restricted since `
 		resume   = " kubectl license resume acme-mesh ends the pause."
@@ -171,7 +172,7 @@ func TestRestrictionStatus(t *testing.T) {
 			s.InForce = &api.RestrictionInForce{
 				Mode: mode, ModeReason: reason, SinceTime: on(since), Tiers: tiersOf(mode, "platform", "security"),
 				Policies: counted(3, 1, 2),
-				Message:  notice + rfc3339(day(since)) + ". Get a license at https://acme.example/renew",
+				Message:  notice + text.Time(day(since)) + ". Get a license at https://acme.example/renew",
 			}
 		}
 	}
@@ -255,8 +256,7 @@ func TestRestrictionStatus(t *testing.T) {
 			},
 			restricted: restricted(isFalse, "NotRequested",
 				`The product has no restriction. The annotation license-operator.io/restriction-pause is `+
-					`ignored: "72h" is not START/END, such as 2027-03-01T08:00:00Z/2027-03-04T08:00:00Z `+
-					`(to set it: kubectl license pause).`),
+					`ignored: "72h" is not START/END (use kubectl license pause).`),
 		},
 		"observed by its terms": {
 			product: restricting(observe), day: 40, outcome: planned(observe, false),
@@ -303,7 +303,7 @@ func TestRestrictionStatus(t *testing.T) {
 			product: restricting(defaultTierOnly), day: 10, outcome: planned(defaultTierOnly, false),
 			want: status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
 			restricted: restricted(isFalse, "NotDue",
-				"Restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z unless the license is renewed."+
+				"Restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z unless the license is renewed"+
 					simulate),
 			ready: complete,
 		},
@@ -312,7 +312,7 @@ func TestRestrictionStatus(t *testing.T) {
 			outcome: planned(defaultTierOnly, false),
 			want:    status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, ""), licensed),
 			restricted: restricted(isFalse, "NotDue",
-				"Restriction (DefaultTierOnly) takes effect at 2026-04-21T00:00:00Z unless the license is renewed."+
+				"Restriction (DefaultTierOnly) takes effect at 2026-04-21T00:00:00Z unless the license is renewed"+
 					simulate),
 			ready: complete,
 		},
@@ -322,7 +322,7 @@ func TestRestrictionStatus(t *testing.T) {
 				false, func(o *restriction.Outcome) { o.Effects.Bypasses = bypassing("security", "security.first") }),
 			want: status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
 			restricted: restricted(isFalse, "NotDue",
-				"Restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z unless the license is renewed."+
+				"Restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z unless the license is renewed"+
 					simulate),
 			ready: complete,
 		},
@@ -331,7 +331,7 @@ func TestRestrictionStatus(t *testing.T) {
 			outcome: planned(defaultTierOnly, false),
 			want:    status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
 			restricted: restricted(isFalse, "NotDue",
-				"Restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z unless the license is renewed."+
+				"Restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z unless the license is renewed"+
 					simulate),
 			ready: complete,
 		},
@@ -339,8 +339,8 @@ func TestRestrictionStatus(t *testing.T) {
 			product: restricting(defaultTierOnly), day: 10, caps: &windows, outcome: planned(readOnly, false),
 			want: status(api.RestrictionScheduled, preview(readOnly, readOnly, api.ModeReasonWindowsNode)),
 			restricted: restricted(isFalse, "NotDue",
-				"Restriction (ReadOnly) takes effect at 2026-01-31T00:00:00Z unless the license is renewed."+simulate+
-					" Mode is ReadOnly: DefaultTierOnly would block traffic on Windows nodes."),
+				"Restriction (ReadOnly) takes effect at 2026-01-31T00:00:00Z unless the license is renewed"+simulate+
+					" Windows nodes limit it to ReadOnly."),
 			ready: complete,
 		},
 		"not due, and at most ReadOnly": {
@@ -349,8 +349,8 @@ func TestRestrictionStatus(t *testing.T) {
 			want: status(api.RestrictionScheduled, atMost(readOnly),
 				preview(readOnly, readOnly, api.ModeReasonMaxRestriction)),
 			restricted: restricted(isFalse, "NotDue",
-				"Restriction (ReadOnly) takes effect at 2026-01-31T00:00:00Z unless the license is renewed."+simulate+
-					" The product asks for DefaultTierOnly; --max-restriction is ReadOnly."),
+				"Restriction (ReadOnly) takes effect at 2026-01-31T00:00:00Z unless the license is renewed"+simulate+
+					" --max-restriction limits it to ReadOnly."),
 			ready: complete,
 		},
 		"due, and the clocks disagree": {
@@ -358,8 +358,8 @@ func TestRestrictionStatus(t *testing.T) {
 			outcome: planned(defaultTierOnly, false),
 			want:    status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, "")),
 			restricted: restricted(isFalse, "ClockDisputed",
-				"Restriction is due, but the clocks of the operator and the API server disagree. It is not started "+
-					"until they agree: see condition ClockSkewed."),
+				"Restriction is due, but the clocks of the operator and the API server disagree. It starts "+
+					"when they agree: see condition ClockSkewed."),
 			ready: complete,
 		},
 
@@ -420,7 +420,7 @@ func TestRestrictionStatus(t *testing.T) {
 			outcome: planned(readOnly, true),
 			want:    status(api.RestrictionActive, inForce(readOnly, api.ModeReasonWindowsNode, 35)),
 			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z"+frozen+
-				" Mode is ReadOnly: DefaultTierOnly would block traffic on Windows nodes."),
+				" Windows nodes limit it to ReadOnly."),
 			ready: complete,
 		},
 		"in force, and at most ReadOnly": {
@@ -429,7 +429,7 @@ func TestRestrictionStatus(t *testing.T) {
 			want: status(api.RestrictionActive, atMost(readOnly),
 				inForce(readOnly, api.ModeReasonMaxRestriction, 35)),
 			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z"+frozen+
-				" The product asks for DefaultTierOnly; --max-restriction is ReadOnly."),
+				" --max-restriction limits it to ReadOnly."),
 			ready: complete,
 		},
 		"in force, and an annotation that is no pause": {
@@ -438,7 +438,7 @@ func TestRestrictionStatus(t *testing.T) {
 			want:    status(api.RestrictionActive, inForce(defaultTierOnly, "", 35)),
 			restricted: restricted(isTrue, "DefaultTierOnly", "Since 2026-02-05T00:00:00Z"+stopped+
 				` The annotation license-operator.io/restriction-pause is ignored: "2026-02-10" is not a time in `+
-				`RFC 3339, such as 2027-03-01T08:00:00Z (to set it: kubectl license pause).`),
+				`RFC 3339 (use kubectl license pause).`),
 			ready: complete,
 		},
 		"in force, and the product has no renewal URL": {
@@ -448,7 +448,7 @@ func TestRestrictionStatus(t *testing.T) {
 				s.InForce.Message = notice + "2026-02-05T00:00:00Z. Get a license from Acme"
 			}),
 			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z, policies in restricted tiers "+
-				"can only be read and deleted. Get a license from Acme and apply it as a LicenseKey."),
+				"can only be read and deleted. Get a license from Acme."),
 			ready: complete,
 		},
 		"in force by a status that another has written: it is made anew": {
@@ -483,7 +483,7 @@ func TestRestrictionStatus(t *testing.T) {
 			want:    status(api.RestrictionPaused, preview(defaultTierOnly, defaultTierOnly, ""), paused(40, 54, "")),
 			restricted: restricted(isFalse, "Paused",
 				"Restriction paused until 2026-02-24T00:00:00Z."+resume+
-					" The pause is cut to 14 days, the maximum."),
+					" The pause is cut to the maximum of 14 days."),
 			ready: complete,
 		},
 		"paused before it is due": {
@@ -498,7 +498,7 @@ func TestRestrictionStatus(t *testing.T) {
 			want: status(api.RestrictionPaused, preview(readOnly, readOnly, api.ModeReasonWindowsNode),
 				paused(40, 43, "")),
 			restricted: restricted(isFalse, "Paused", "Restriction paused until 2026-02-13T00:00:00Z."+resume+
-				" Mode is ReadOnly: DefaultTierOnly would block traffic on Windows nodes."),
+				" Windows nodes limit it to ReadOnly."),
 			ready: complete,
 		},
 		"to be paused": {
@@ -521,7 +521,7 @@ func TestRestrictionStatus(t *testing.T) {
 			outcome: planned(defaultTierOnly, true),
 			want:    status(api.RestrictionScheduled, preview(defaultTierOnly, defaultTierOnly, ""), licensed),
 			restricted: restricted(isFalse, "NotDue",
-				"Restriction (DefaultTierOnly) takes effect at 2026-04-21T00:00:00Z unless the license is renewed."+
+				"Restriction (DefaultTierOnly) takes effect at 2026-04-21T00:00:00Z unless the license is renewed"+
 					simulate),
 			ready: ready(isFalse, "Applying", restriction.ApplyingMessage),
 		},
@@ -549,7 +549,7 @@ func TestRestrictionStatus(t *testing.T) {
 				s.Preview, s.SparedTiers = &api.RestrictionPreview{Mode: defaultTierOnly}, nil
 			}),
 			restricted: restricted(isFalse, "NotDue",
-				"Restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z unless the license is renewed."+
+				"Restriction (DefaultTierOnly) takes effect at 2026-01-31T00:00:00Z unless the license is renewed"+
 					simulate),
 		},
 		"without tiers": {
@@ -580,7 +580,8 @@ func TestRestrictionStatus(t *testing.T) {
 				return found, viewOf(found, caps, test.outcome)
 			}
 			found, s := look(test.product, 300*time.Millisecond)
-			status := restrictionStatus(found, s)
+			written := productStatus(found, observations{inUse(1, 4), nil, s})
+			status := written.Restriction
 			if diff := cmp.Diff(&test.want, status); diff != "" {
 				t.Errorf("status: -want +got:\n%s", diff)
 			}
@@ -592,7 +593,6 @@ func TestRestrictionStatus(t *testing.T) {
 			}
 
 			// What has been written and read back is not written again, nor a moment later: that would never end.
-			written := productStatus(found, observations{inUse(1, 4), nil, s})
 			again := test.product.DeepCopy()
 			again.Status = stored(t, written)
 			for _, later := range []time.Duration{300 * time.Millisecond, time.Minute} {
@@ -851,7 +851,9 @@ func TestRestrictionEvents(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, restrictionEvents(test.from, test.to)); diff != "" {
+			transitions := &transitions{from: test.from.Conditions, to: test.to.Conditions}
+			transitions.addRestriction()
+			if diff := cmp.Diff(test.want, transitions.events); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})

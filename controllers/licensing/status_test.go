@@ -263,7 +263,7 @@ func TestLicensedProductStatus(t *testing.T) {
 				Conditions: []metav1.Condition{
 					accepted(1), condition("Licensed", isFalse, 3, 1, "Unlicensed",
 						`No valid LicenseKey for product "acme-mesh" (kubectl get lk). Get a license at `+
-							`https://acme.example/renew and apply it as a LicenseKey.`), noLimit(1),
+							`https://acme.example/renew.`), noLimit(1),
 					unrestricted(1),
 				},
 				Restriction: &api.RestrictionStatus{
@@ -279,8 +279,8 @@ func TestLicensedProductStatus(t *testing.T) {
 				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4)},
 				TrustAnchors: "anchors", State: api.LicensedProductUnlicensed, TimeMark: on(1),
 				Conditions: []metav1.Condition{accepted(1), condition("Licensed", isFalse, 3, 1, "Unlicensed",
-					`No valid LicenseKey for product "acme-mesh" (kubectl get lk). Get a license from Acme and apply `+
-						`it as a LicenseKey.`), noLimit(1), unrestricted(1)},
+					`No valid LicenseKey for product "acme-mesh" (kubectl get lk). Get a license from Acme.`),
+					noLimit(1), unrestricted(1)},
 				Restriction: &api.RestrictionStatus{
 					State: api.RestrictionNone, EffectiveTime: on(30),
 					Basis: api.RestrictionBasisNeverLicensed,
@@ -319,7 +319,7 @@ func TestLicensedProductStatus(t *testing.T) {
 					accepted(20), condition("Licensed", isTrue, 3, 20, "GracePeriod",
 						`LicenseKey "k" expired at 2026-04-11T00:00:00Z; grace period ends at `+
 							`2026-04-21T00:00:00Z. Get `+
-							`a license at https://acme.example/renew and apply it as a LicenseKey.`), within(20),
+							`a license at https://acme.example/renew.`), within(20),
 					unrestricted(20),
 				},
 				Restriction: &api.RestrictionStatus{
@@ -361,7 +361,7 @@ func TestLicensedProductStatus(t *testing.T) {
 				Conditions: []metav1.Condition{
 					accepted(20), condition("Licensed", isFalse, 3, 110, "Expired",
 						`LicenseKey "k" expired at 2026-04-11T00:00:00Z; grace period ended at 2026-04-21T00:00:00Z. `+
-							`Get a license at https://acme.example/renew and apply it as a LicenseKey.`), noLimit(20),
+							`Get a license at https://acme.example/renew.`), noLimit(20),
 					unrestricted(20),
 				},
 				Restriction: &api.RestrictionStatus{
@@ -379,8 +379,7 @@ func TestLicensedProductStatus(t *testing.T) {
 				Limits: limits,
 				Conditions: []metav1.Condition{
 					condition("Ready", isFalse, 3, 30, "TrustAnchorsInvalid", "Invalid spec.trustAnchors: block 1 "+
-						"is no certificate. Correct them; until then the last valid trust anchors "+
-						"(status.trustAnchors) remain in effect."),
+						"is no certificate. Fix them; until then the last valid ones (status.trustAnchors) are used."),
 					condition("Licensed", isTrue, 3, 20, "Valid",
 						`LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`),
 					within(20), unrestricted(20),
@@ -398,10 +397,10 @@ func TestLicensedProductStatus(t *testing.T) {
 				State: api.LicensedProductUnlicensed, TimeMark: on(1),
 				Conditions: []metav1.Condition{
 					condition("Ready", isFalse, 3, 1, "TrustAnchorsInvalid", "Invalid spec.trustAnchors: block 1 is "+
-						"no certificate. Correct them; until then no key can be verified."),
+						"no certificate. Fix them; until then no key can be verified."),
 					condition("Licensed", isFalse, 3, 1, "Unlicensed",
 						`No valid LicenseKey for product "acme-mesh" (kubectl get lk). Get a license at `+
-							`https://acme.example/renew and apply it as a LicenseKey.`),
+							`https://acme.example/renew.`),
 					noLimit(1), unrestricted(1),
 				},
 				Restriction: &api.RestrictionStatus{
@@ -415,7 +414,7 @@ func TestLicensedProductStatus(t *testing.T) {
 			want: func() api.LicensedProductStatus {
 				s := *valid.DeepCopy()
 				s.Conditions = append(s.Conditions, condition("ClockSkewed", isTrue, 3, 20, "BehindMark",
-					"Clock of the operator is behind status.timeMark 2026-01-21T00:00:00Z, which is used instead. "+
+					"Clock of the operator is behind status.timeMark 2026-01-21T00:00:00Z. "+
 						"Fix the node's clock, or run: kubectl license clock reset acme-mesh"))
 				return s
 			}(),
@@ -478,7 +477,7 @@ func TestUseInStatus(t *testing.T) {
 			ready: "TermsAccepted",
 			within: condition("WithinLimits", isFalse, 3, 20, "LimitExceeded",
 				"License limit exceeded: 3 of 2 nodes in use. Nothing is blocked. Reduce use or get a larger "+
-					"license. Get a license at https://acme.example/renew and apply it as a LicenseKey."),
+					"license at https://acme.example/renew."),
 			peaks: []api.MonthlyPeak{peak("2026-01", 3, 8)},
 		},
 		"over both limits, one of them 0": {
@@ -486,7 +485,7 @@ func TestUseInStatus(t *testing.T) {
 			ready: "TermsAccepted",
 			within: condition("WithinLimits", isFalse, 3, 20, "LimitExceeded",
 				"License limit exceeded: 8 of 0 cores, 3 of 2 nodes in use. Nothing is blocked. Reduce use or get a "+
-					"larger license. Get a license at https://acme.example/renew and apply it as a LicenseKey."),
+					"larger license at https://acme.example/renew."),
 			peaks: []api.MonthlyPeak{peak("2026-01", 3, 8)},
 		},
 		"limits of what is not counted": {
@@ -617,7 +616,7 @@ func TestEvents(t *testing.T) {
 		Key: license.Key{Name: "k"}, Reason: api.ReasonSignatureInvalid,
 		Message: "The signature does not hold.",
 	}
-	const renew = "Get a license at https://acme.example/renew and apply it as a LicenseKey."
+	const renew = "Get a license at https://acme.example/renew."
 	for name, test := range map[string]struct {
 		got, want []reconcile.Event
 	}{
@@ -666,7 +665,7 @@ func TestEvents(t *testing.T) {
 		"product: over the limit": {
 			productEvents(productStatus(20, k), exceeded, assessedOn(20, acme(), k)),
 			[]reconcile.Event{warning("LimitExceeded", "License limit exceeded: 101 of 100 nodes in use. Nothing is "+
-				"blocked. Reduce use or get a larger license. "+renew)},
+				"blocked. Reduce use or get a larger license at https://acme.example/renew.")},
 		},
 		"product: further over the limit is no news": {productEvents(exceeded, furtherExceeded,
 			assessedOn(20, acme(), k)), nil},

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
@@ -61,7 +62,7 @@ func Evaluate(trusted TrustedTime, product *api.LicensedProduct, keys []Key) Eva
 	now := trusted.Now
 	e := Evaluation{Time: trusted, State: api.LicensedProductUnlicensed}
 	if active := activeKey(keys, now); active != nil {
-		e.State = api.LicensedProductState(active.Claims.StateAt(now)) // one of ranked, which are states of products too
+		e.State = api.LicensedProductState(active.Claims.StateAt(now)) // one of ranked
 		e.ActiveKeyName = active.Name
 		e.Expiry, e.GraceEnd = active.Claims.Expiry, active.Claims.GraceEnd()
 		e.UsableUntil, e.CoverageEnd = coverage(keys, now)
@@ -184,6 +185,12 @@ func (e *Evaluation) isTransition(product *api.LicensedProduct, keys []Key) bool
 		}
 	}
 	return passed(e.EffectiveTime)
+}
+
+// IsProduct reports whether an owner is a LicensedProduct, of any version of the API.
+func IsProduct(owner metav1.OwnerReference) bool {
+	group, err := schema.ParseGroupVersion(owner.APIVersion)
+	return err == nil && group.Group == api.GroupVersion.Group && owner.Kind == "LicensedProduct"
 }
 
 // RenewalHint says where to get a license for the product, as a sentence without its full stop.

@@ -31,7 +31,7 @@ func PauseOf(product *api.LicensedProduct) (*api.RestrictionPause, error) {
 	}
 	since, until, err := parsePause(value)
 	if err != nil {
-		return nil, fmt.Errorf("annotation %s is ignored: %w (to set it: kubectl license pause)",
+		return nil, fmt.Errorf("annotation %s is ignored: %w (use kubectl license pause)",
 			api.RestrictionPauseAnnotation, err)
 	}
 	if longest := since.Add(MaxPause); until.After(longest) {
@@ -55,8 +55,7 @@ func IsPauseCut(product *api.LicensedProduct) bool {
 func parsePause(value string) (since, until time.Time, err error) {
 	from, to, ok := strings.Cut(value, "/")
 	if !ok {
-		return since, until, fmt.Errorf("%.64q is not START/END, such as "+
-			"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", value)
+		return since, until, fmt.Errorf("%.64q is not START/END", value)
 	}
 	for _, part := range []struct {
 		value   string
@@ -66,8 +65,7 @@ func parsePause(value string) (since, until time.Time, err error) {
 		*part.instant = part.instant.UTC().Truncate(time.Second)
 		// In UTC the year may be one that the API cannot write. It would reject the whole status.
 		if year := part.instant.Year(); err != nil || year < 0 || year > 9999 {
-			return since, until, fmt.Errorf("%.64q is not a time in RFC 3339, such as 2027-03-01T08:00:00Z",
-				part.value)
+			return since, until, fmt.Errorf("%.64q is not a time in RFC 3339", part.value)
 		}
 	}
 	if !until.After(since) {

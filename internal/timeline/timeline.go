@@ -8,8 +8,6 @@ package timeline
 import (
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/restriction"
@@ -34,9 +32,6 @@ type Timeline struct {
 // New starts a timeline now.
 func New(product *api.LicensedProduct, keys []license.Key, caps restriction.Caps, now time.Time) *Timeline {
 	t := &Timeline{Product: product.DeepCopy(), keys: keys, caps: caps}
-	if t.Product.Status.Restriction == nil {
-		t.Product.Status.Restriction = &api.RestrictionStatus{}
-	}
 	t.evaluate(now, license.ClocksAgree)
 	return t
 }
@@ -78,18 +73,12 @@ func (t *Timeline) evaluate(at time.Time, agreement license.ClockAgreement) {
 
 // record puts into the status what later evaluations go on from.
 func (t *Timeline) record() {
-	status, e := &t.Product.Status, &t.Evaluation
-	status.State, status.ActiveLicenseKeyName = e.State, e.ActiveKeyName
-	status.TimeMark, status.LastHandledClockReset = Instant(e.Time.HighWaterMark), e.Time.HandledReset
-	status.Restriction.EffectiveTime, status.Restriction.Basis, status.Restriction.UsableUntilTime = Instant(
-		e.EffectiveTime), e.Basis, Instant(e.UsableUntil)
-	switch {
+	t.Evaluation.Record(&t.Product.Status)
+	switch r := t.Product.Status.Restriction; {
 	case t.State != api.RestrictionActive:
-		status.Restriction.InForce = nil
-	case status.Restriction.InForce == nil:
-		status.Restriction.InForce = &api.RestrictionInForce{
-			SinceTime: new(metav1.NewTime(e.Time.Now.UTC().Truncate(time.Second))),
-		}
+		r.InForce = nil
+	case r.InForce == nil:
+		r.InForce = &api.RestrictionInForce{SinceTime: license.Instant(t.Evaluation.Time.Now.Truncate(time.Second))}
 	}
 }
 
@@ -130,12 +119,4 @@ func (t *Timeline) Restriction() api.RestrictionStatus {
 		status.InForce.Mode = api.RestrictionMode(t.Reason)
 	}
 	return status
-}
-
-// Instant is a time as the API has it; nil for the zero time.
-func Instant(t time.Time) *metav1.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &metav1.Time{Time: t.UTC()}
 }

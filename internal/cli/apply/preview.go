@@ -118,12 +118,12 @@ func newPreview(accepted *acceptance, keys []api.LicenseKey, c *input, now time.
 	then := slices.DeleteFunc(known, func(key license.Key) bool { return key.Name == c.name })
 	then = append(then, license.Key{Name: c.name, Claims: claims})
 	start, pauseEnds := timeline.New(product, then, caps, now).RestrictionStart()
-	p.RestrictionStartTime, p.pauseEnds = timeline.Instant(start), pauseEnds
+	p.RestrictionStartTime, p.pauseEnds = license.Instant(start), pauseEnds
 	future := timeline.New(product, then, caps, now)
 	p.After = viewOf(future)
 	p.State, p.Active = claims.StateAt(future.Evaluation.Time.Now), future.Evaluation.ActiveKeyName == c.name
 	if at := future.Takeover(c.name); !p.Active && !at.IsZero() {
-		p.TakeoverTime, p.AtTakeover = timeline.Instant(at), new(viewOf(future))
+		p.TakeoverTime, p.AtTakeover = license.Instant(at), new(viewOf(future))
 	}
 	return p
 }
@@ -162,12 +162,12 @@ func viewOf(c *timeline.Timeline) productView {
 	e := &c.Evaluation
 	found := productView{
 		State: e.State, ActiveLicenseKeyName: e.ActiveKeyName,
-		ExpiryTime: timeline.Instant(e.Expiry), GraceEndTime: timeline.Instant(e.GraceEnd),
-		CoverageEndTime: timeline.Instant(e.CoverageEnd), Features: e.Features, Limits: e.Limits,
+		ExpiryTime: license.Instant(e.Expiry), GraceEndTime: license.Instant(e.GraceEnd),
+		CoverageEndTime: license.Instant(e.CoverageEnd), Features: e.Features, Limits: e.Limits,
 	}
 	if c.Product.Spec.Restriction != nil {
 		found.Restriction = &restrictionView{
-			State: c.State, EffectiveTime: timeline.Instant(e.EffectiveTime),
+			State: c.State, EffectiveTime: license.Instant(e.EffectiveTime),
 			text: overview.RestrictionText(c.Restriction()),
 		}
 	}

@@ -18,7 +18,6 @@ import (
 	"github.com/license-operator/license-operator/internal/cli/term"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/text"
-	"github.com/license-operator/license-operator/internal/timeline"
 )
 
 // licensed are the claims of a license for so many nodes that was issued a number of days ago, begins then or later,
@@ -42,8 +41,8 @@ func foundKey(name, product string, claims *license.Claims) api.LicenseKey {
 			ObservedGeneration: 1, State: claims.StateAt(clitest.Present),
 			LicenseID: claims.ID, Customer: claims.Customer,
 			Conditions: []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionTrue}},
-			IssuedTime: timeline.Instant(claims.IssuedTime), NotBeforeTime: timeline.Instant(claims.NotBefore),
-			ExpiryTime: timeline.Instant(claims.Expiry), GraceEndTime: timeline.Instant(claims.GraceEnd()),
+			IssuedTime: license.Instant(claims.IssuedTime), NotBeforeTime: license.Instant(claims.NotBefore),
+			ExpiryTime: license.Instant(claims.Expiry), GraceEndTime: license.Instant(claims.GraceEnd()),
 			Features: claims.Features, Limits: license.LimitList(claims.Limits),
 		},
 	}

@@ -12,7 +12,7 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/cli/clitest"
 	"github.com/license-operator/license-operator/internal/cli/keyfile"
-	"github.com/license-operator/license-operator/internal/timeline"
+	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/token"
 )
 
@@ -59,7 +59,7 @@ func TestVerifyFor(t *testing.T) {
 		"a clock that is behind the mark": {
 			now: clitest.Present.AddDate(0, 0, -1),
 			change: func(product *api.LicensedProduct) {
-				product.Status.TimeMark = timeline.Instant(clitest.Present)
+				product.Status.TimeMark = license.Instant(clitest.Present)
 			},
 		},
 	} {

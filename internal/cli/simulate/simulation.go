@@ -16,6 +16,7 @@ import (
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/cli/kubeclient"
+	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/restriction/calico"
 	"github.com/license-operator/license-operator/internal/text"
@@ -276,11 +277,11 @@ func (s *simulator) product(c *timeline.Timeline, plan *restriction.ProductPlan)
 	e := &c.Evaluation
 	r := simulatedRestriction{
 		State: c.State, Reason: c.Reason, InForce: plan.InForce, AskedMode: c.Planned.Mode, Mode: plan.Mode,
-		ModeReason: plan.ModeReason, EffectiveTime: timeline.Instant(e.EffectiveTime),
+		ModeReason: plan.ModeReason, EffectiveTime: license.Instant(e.EffectiveTime),
 		Tiers: make([]affectedTier, 0, len(plan.Affects)), SparedTiers: plan.Spared,
 	}
 	if plan.InForce {
-		r.SinceTime = timeline.Instant(c.Planned.Since)
+		r.SinceTime = license.Instant(c.Planned.Since)
 	}
 	if pause, err := restriction.PauseOf(c.Product); err == nil && pause != nil &&
 		e.Time.Now.Before(pause.UntilTime.Time) {
@@ -291,7 +292,7 @@ func (s *simulator) product(c *timeline.Timeline, plan *restriction.ProductPlan)
 	}
 	return simulatedProduct{
 		Name: plan.Name, State: e.State, ActiveLicenseKeyName: e.ActiveKeyName,
-		ExpiryTime: timeline.Instant(e.Expiry), GraceEndTime: timeline.Instant(e.GraceEnd), Restriction: r,
+		ExpiryTime: license.Instant(e.Expiry), GraceEndTime: license.Instant(e.GraceEnd), Restriction: r,
 	}
 }
 

@@ -22,8 +22,8 @@ import (
 	"github.com/license-operator/license-operator/internal/cli/clitest"
 	"github.com/license-operator/license-operator/internal/cli/command"
 	"github.com/license-operator/license-operator/internal/cli/output"
+	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/restriction/calico"
-	"github.com/license-operator/license-operator/internal/timeline"
 )
 
 //go:embed testdata/cluster.yaml
@@ -92,8 +92,8 @@ func (c *cluster) product(t *testing.T, name string) *api.LicensedProduct {
 func (c *cluster) addKey(name, product string, begin, expiry, graceEnd time.Time) {
 	key := api.LicenseKey{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: api.LicenseKeySpec{ProductName: product}}
 	key.Status = api.LicenseKeyStatus{
-		LicenseID: name, IssuedTime: timeline.Instant(clitest.Present), NotBeforeTime: timeline.Instant(begin),
-		ExpiryTime: timeline.Instant(expiry), GraceEndTime: timeline.Instant(graceEnd),
+		LicenseID: name, IssuedTime: license.Instant(clitest.Present), NotBeforeTime: license.Instant(begin),
+		ExpiryTime: license.Instant(expiry), GraceEndTime: license.Instant(graceEnd),
 		Conditions: []metav1.Condition{{Type: api.ConditionReady, Status: metav1.ConditionTrue}},
 	}
 	c.keys = append(c.keys, key)
@@ -208,7 +208,7 @@ func TestSimulation(t *testing.T) {
 		c.product(t, "acme-db").Annotations = map[string]string{api.RestrictionPauseAnnotation: "a while"}
 	}, "", "2026-11-23", "")
 	show("A clock that is behind the mark, and clocks that disagree.", func(c *cluster) {
-		c.product(t, "zenith").Status.TimeMark = timeline.Instant(clitest.Date("2027-05-01"))
+		c.product(t, "zenith").Status.TimeMark = license.Instant(clitest.Date("2027-05-01"))
 		c.product(t, "acme-watch").Status.Conditions = []metav1.Condition{{
 			Type:   api.ConditionClockSkewed,
 			Status: metav1.ConditionTrue, Reason: api.ReasonNodeClock,

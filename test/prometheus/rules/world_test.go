@@ -210,17 +210,9 @@ func (s *subject) reconcile(reading license.ClockReading, options alerting.Optio
 			metav1.Condition{Type: api.ConditionClockSkewed, Status: metav1.ConditionTrue, Reason: e.Time.SkewReason})
 	}
 	s.product.Status = api.LicensedProductStatus{
-		Conditions:           conditions,
-		State:                e.State,
-		ActiveLicenseKeyName: e.ActiveKeyName,
-		ExpiryTime:           instant(e.Expiry),
-		GraceEndTime:         instant(e.GraceEnd),
-		CoverageEndTime:      instant(e.CoverageEnd),
-		Limits:               e.Limits,
-		Usage:                s.usage,
-		TimeMark:             instant(e.Time.HighWaterMark),
-		Restriction:          s.restriction(&e, options),
+		Conditions: conditions, Usage: s.usage, Restriction: s.restriction(&e, options),
 	}
+	e.Record(&s.product.Status)
 }
 
 // restriction is how that of the product stands. What would get around one that is not in force is in the status, too:
@@ -230,16 +222,13 @@ func (s *subject) restriction(e *license.Evaluation, options alerting.Options) *
 	caps := restriction.Caps{MaxMode: options.MaxRestriction, OperatorNamespace: options.Namespace}
 	plan := restriction.MakePlan(s.seen, []restriction.Product{terms}, caps).Products[0]
 
-	status := &api.RestrictionStatus{
-		EffectiveTime: instant(e.EffectiveTime), Basis: e.Basis,
-		UsableUntilTime: instant(e.UsableUntil),
-	}
+	status := &api.RestrictionStatus{}
 	if plan.InForce {
 		since := terms.Since
 		if since.IsZero() {
 			since = e.Time.Now
 		}
-		status.InForce = &api.RestrictionInForce{Mode: plan.Mode, SinceTime: instant(since)}
+		status.InForce = &api.RestrictionInForce{Mode: plan.Mode, SinceTime: license.Instant(since)}
 	}
 	total := 0
 	for _, affected := range plan.Affects {
@@ -458,13 +447,6 @@ func brief(d time.Duration) string {
 		return "0m"
 	}
 	return text
-}
-
-func instant(t time.Time) *metav1.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &metav1.Time{Time: t.UTC()}
 }
 
 // parse parses PromQL as Prometheus does by default.
