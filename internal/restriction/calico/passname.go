@@ -67,19 +67,13 @@ func passPolicyName(tier string, n int) string {
 
 // passNumber is the number of a name among the names of pass policies, of whichever tier; 0 if it is not such a name.
 func passNumber(name string) int {
-	_, last, ok := strings.Cut(name, ".")
-	if !ok {
-		return 0
-	}
-	suffix, ok := strings.CutPrefix(last, passName)
-	switch {
-	case !ok:
-		return 0
-	case suffix == "":
+	_, last, _ := strings.Cut(name, ".")
+	if last == passName {
 		return 1
 	}
-	n, err := strconv.Atoi(strings.TrimPrefix(suffix, "-"))
-	if err != nil || n < 2 || suffix != "-"+strconv.Itoa(n) {
+	suffix, _ := strings.CutPrefix(last, passName+"-")
+	n, _ := strconv.Atoi(suffix)
+	if n < 2 || last != passName+"-"+strconv.Itoa(n) {
 		return 0
 	}
 	return n

@@ -64,12 +64,8 @@ type Holder struct {
 // NewPassPolicy returns the pass policy of that name for a tier, with at least one holder, sorted by product.
 func NewPassPolicy(name, tier string, holders []Holder, operatorNamespace string) *PassPolicy {
 	p := &PassPolicy{
-		Name:        name,
-		Tier:        tier,
-		Labels:      map[string]string{PassPolicyLabel: PassPolicyLabelValue},
-		Annotations: annotations(tier, holders),
-		Owners:      make([]string, 0, len(holders)),
-		Spec:        PassSpec(tier, operatorNamespace),
+		Name: name, Tier: tier, Labels: map[string]string{PassPolicyLabel: PassPolicyLabelValue},
+		Annotations: annotations(tier, holders), Spec: PassSpec(tier, operatorNamespace),
 	}
 	for _, holder := range holders {
 		p.Owners = append(p.Owners, holder.Product)
@@ -105,12 +101,9 @@ func IsNeutral(spec map[string]any, operatorNamespace string) bool {
 		return false
 	}
 	tier, ok := spec["tier"].(string)
-	if !ok {
-		return false
-	}
 	got, want := prunedFields(spec), PassSpec(tier, operatorNamespace)
 	got["types"] = want["types"]
-	return reflect.DeepEqual(got, want)
+	return ok && reflect.DeepEqual(got, want)
 }
 
 func areBothTypes(types any) bool {
@@ -180,8 +173,7 @@ func annotations(tier string, holders []Holder) map[string]string {
 		"no license covers %s. It was put here by license-operator, which takes it away on renewal.",
 		tier, strings.Join(told, ", "))
 	values := map[string]string{
-		ProductsAnnotation: strings.Join(names, ","),
-		SinceAnnotation:    since.UTC().Format(time.RFC3339),
+		ProductsAnnotation: strings.Join(names, ","), SinceAnnotation: since.UTC().Format(time.RFC3339),
 	}
 	if len(renewals) > 0 {
 		values[RenewalURLsAnnotation] = strings.Join(renewals, " ")

@@ -6,12 +6,33 @@ package calico
 import (
 	"cmp"
 	"math"
+	"slices"
 	"unique"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/license"
+)
+
+// Version is the API version of tiers and policies. The operator uses no other, whichever storage Calico has behind it.
+var Version = schema.GroupVersion{Group: "projectcalico.org", Version: "v3"}
+
+// The resources of tiers and policies.
+var (
+	Tiers                 = Version.WithResource("tiers")
+	GlobalNetworkPolicies = Version.WithResource("globalnetworkpolicies")
+	NetworkPolicies       = Version.WithResource("networkpolicies")
+)
+
+// PolicyKind is a kind of policy that is in a tier and is applied. Staged kinds are never applied and are not among
+// them.
+type PolicyKind string
+
+// The kinds of policies, as projectcalico.org/v3 names them.
+const (
+	GlobalNetworkPolicy PolicyKind = "GlobalNetworkPolicy"
+	NetworkPolicy       PolicyKind = "NetworkPolicy"
 )
 
 // Policy is what a plan needs to know of a policy, and nothing else: the operator keeps one for each policy in the
@@ -51,15 +72,12 @@ type PolicyRef struct {
 // keep others from being read.
 func PolicyOf(kind PolicyKind, policy *unstructured.Unstructured, operatorNamespace string) Policy {
 	spec, _ := policy.Object["spec"].(map[string]any)
-	p := Policy{
-		Kind:      kind,
-		Namespace: unique.Make(policy.GetNamespace()).Value(),
-		Name:      policy.GetName(),
-		Order:     order(spec["order"]),
-		ForPods:   !isTrue(spec["doNotTrack"]) && !isTrue(spec["preDNAT"]),
-	}
 	tier, _ := spec["tier"].(string)
-	p.Tier = unique.Make(tier).Value()
+	p := Policy{
+		Kind: kind, Namespace: unique.Make(policy.GetNamespace()).Value(), Name: policy.GetName(),
+		Tier: unique.Make(tier).Value(), Order: order(spec["order"]),
+		ForPods: spec["doNotTrack"] != true && spec["preDNAT"] != true,
+	}
 	for _, direction := range []string{"ingress", "egress"} {
 		rules, _ := spec[direction].([]any)
 		for _, rule := range rules {
@@ -72,15 +90,9 @@ func PolicyOf(kind PolicyKind, policy *unstructured.Unstructured, operatorNamesp
 		}
 	}
 	if kind == GlobalNetworkPolicy {
-		p.Neutral = IsNeutral(spec, operatorNamespace)
-		p.Marked = isMarked(policy)
+		p.Neutral, p.Marked = IsNeutral(spec, operatorNamespace), isMarked(policy)
 	}
 	return p
-}
-
-func isTrue(value any) bool {
-	is, _ := value.(bool)
-	return is
 }
 
 // order is a number of decoded JSON; nil if there is none.
@@ -96,19 +108,9 @@ func order(value any) *float64 {
 }
 
 func isMarked(policy *unstructured.Unstructured) bool {
-	if _, annotated := policy.GetAnnotations()[ProductsAnnotation]; annotated {
-		return true
-	}
-	if policy.GetLabels()[PassPolicyLabel] == PassPolicyLabelValue {
-		return true
-	}
-	for _, owner := range policy.GetOwnerReferences() {
-		group, err := schema.ParseGroupVersion(owner.APIVersion)
-		if err == nil && group.Group == api.GroupVersion.Group && owner.Kind == "LicensedProduct" {
-			return true
-		}
-	}
-	return false
+	_, isAnnotated := policy.GetAnnotations()[ProductsAnnotation]
+	return isAnnotated || policy.GetLabels()[PassPolicyLabel] == PassPolicyLabelValue ||
+		slices.ContainsFunc(policy.GetOwnerReferences(), license.IsProduct)
 }
 
 // Ref names the policy.
@@ -118,10 +120,7 @@ func (p *Policy) Ref() PolicyRef {
 
 // CompareByName orders policies by namespace, name, kind.
 func CompareByName(a, b *Policy) int {
-	if a.Namespace != b.Namespace {
-		return cmp.Compare(a.Namespace, b.Namespace)
-	}
-	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
+	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
 }
 
 // IsOurs reports whether the operator created the policy: at least two of our mark, a neutral spec, and a name that

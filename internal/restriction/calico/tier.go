@@ -1,6 +1,11 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+// Package calico is what restrictions know of Calico's policy tiers (projectcalico.org/v3): which tiers and policies
+// there are, which tiers are exempt from restrictions, and which policy suspends the others in its tier (the pass
+// policy). It is pure: it has no client and no clock. Package enforcement applies to a cluster what it describes.
+//
+// The tests of test/tiers verify the assumptions with a tier evaluator of their own.
 package calico
 
 import (
@@ -35,9 +40,7 @@ func BuiltInTiers() []string {
 
 // SystemTiers returns the tiers with policies for Calico's own components, under every name that they have had, sorted.
 // They are exempt from all restrictions, and so is any tier with SystemTierLabel.
-func SystemTiers() []string {
-	return []string{"allow-tigera", "calico-system"}
-}
+func SystemTiers() []string { return []string{"allow-tigera", "calico-system"} }
 
 var builtIn, system = BuiltInTiers(), SystemTiers()
 

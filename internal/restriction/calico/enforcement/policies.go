@@ -1,6 +1,8 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+// Package enforcement applies a plan of restrictions to a cluster: it writes pass policies, deletes those that are no
+// longer wanted, and tests that the admission policies reject what they must reject.
 package enforcement
 
 import (
@@ -8,13 +10,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 
@@ -29,12 +31,12 @@ const (
 	writeTimeout = 65 * time.Second
 )
 
-// errAltered means that the API server stored another object than it was sent: a webhook changed it, or the API server
-// does not know a field.
-var errAltered = errors.New("object was modified on write (mutating webhook?)")
-
-// errReplaced means that another object has the name now.
-var errReplaced = errors.New("another object has this name now")
+var (
+	// errAltered means that the API server stored another object than it was sent: a webhook changed it, or the API
+	// server does not know a field.
+	errAltered  = errors.New("object was modified on write (mutating webhook?)")
+	errReplaced = errors.New("another object has this name now")
+)
 
 // Enforcer writes pass policies to a cluster.
 type Enforcer struct {
@@ -72,12 +74,11 @@ func ExistingOf(policy *unstructured.Unstructured, seen calico.Policy) *Existing
 // Matches reports whether the policy is as wanted. It ignores the labels and annotations that others have added.
 func (e *Existing) Matches(wanted *calico.PassPolicy, owners []metav1.OwnerReference) bool {
 	return e.Neutral && e.Tier == wanted.Tier && has(e.Labels, wanted.Labels) &&
-		has(e.Annotations, wanted.Annotations) && slices.EqualFunc(sorted(e.Owners), sorted(owners), isSameOwner)
-}
-
-func isSameOwner(a, b metav1.OwnerReference) bool {
-	return a.APIVersion == b.APIVersion && a.Kind == b.Kind && a.Name == b.Name && a.UID == b.UID &&
-		a.BlockOwnerDeletion == nil
+		has(e.Annotations, wanted.Annotations) &&
+		slices.EqualFunc(sorted(e.Owners), sorted(owners), func(a, b metav1.OwnerReference) bool {
+			return a.APIVersion == b.APIVersion && a.Kind == b.Kind && a.Name == b.Name && a.UID == b.UID &&
+				a.BlockOwnerDeletion == nil
+		})
 }
 
 func has(all, some map[string]string) bool {
@@ -165,21 +166,11 @@ func (e *Enforcer) repair(
 	if policy.GetUID() != existing.UID {
 		return nil, apierrors.NewConflict(calico.GlobalNetworkPolicies.GroupResource(), wanted.Name, errReplaced)
 	}
-	labels, annotations := policy.GetLabels(), policy.GetAnnotations()
-	policy.SetLabels(merged(labels, wanted.Labels))
-	policy.SetAnnotations(merged(annotations, wanted.Annotations))
+	policy.SetLabels(labels.Merge(policy.GetLabels(), wanted.Labels))
+	policy.SetAnnotations(labels.Merge(policy.GetAnnotations(), wanted.Annotations))
 	policy.SetOwnerReferences(owners)
 	policy.Object["spec"] = wanted.Spec
 	return e.policies.Update(ctx, policy, metav1.UpdateOptions{FieldManager: FieldManager})
-}
-
-func merged(all, some map[string]string) map[string]string {
-	result := maps.Clone(all)
-	if result == nil {
-		result = map[string]string{}
-	}
-	maps.Copy(result, some)
-	return result
 }
 
 // Delete deletes a policy that the operator created. It ignores one that is gone or was replaced by another of that

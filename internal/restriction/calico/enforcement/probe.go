@@ -19,9 +19,6 @@ import (
 // probeTimeout bounds a probe: only a condition waits for its answer, and other probes wait for their turn.
 const probeTimeout = 3 * time.Second
 
-// probeName is the second half of the name of the policy that Probe submits.
-const probeName = "license-operator-probe"
-
 // Probe submits, as a dry run, a policy that the lock has to reject in a restricted tier, whichever the mode: one of
 // the lowest order that does something. It returns nil if the API server rejects it with one of the notices, the
 // messages of the restrictions in force there. (If several restrictions reject it, the API server quotes any one of
@@ -33,11 +30,11 @@ func (e *Enforcer) Probe(ctx context.Context, tier string, notices ...string) er
 	_, err := e.policies.Create(ctx, probe(tier), options)
 	switch {
 	case err == nil:
-		return fmt.Errorf("probing tier %s: the API server accepted a policy that it has to reject", tier)
+		return fmt.Errorf("testing tier %s: the API server accepted a policy that it must reject", tier)
 	case slices.ContainsFunc(notices, func(notice string) bool { return strings.Contains(err.Error(), notice) }):
 		return nil
 	default:
-		return fmt.Errorf("probing tier %s with a policy that has to be rejected: %w", tier, err)
+		return fmt.Errorf("testing tier %s: %w", tier, err)
 	}
 }
 
@@ -51,6 +48,6 @@ func probe(tier string) *unstructured.Unstructured {
 		"ingress":  []any{map[string]any{"action": "Pass"}},
 	}}}
 	policy.SetGroupVersionKind(calico.Version.WithKind(string(calico.GlobalNetworkPolicy)))
-	policy.SetName(calico.NamePrefix(tier) + "." + probeName)
+	policy.SetName(calico.NamePrefix(tier) + ".license-operator-probe")
 	return policy
 }

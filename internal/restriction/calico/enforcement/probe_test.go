@@ -19,7 +19,7 @@ import (
 func TestProbe(t *testing.T) {
 	const mesh, zeta = `No license covers LicensedProduct "mesh" (Acme)`, `No license covers LicensedProduct ` +
 		`"zeta" (Zeta)`
-	const asked = "probing tier security with a policy that has to be rejected: "
+	const asked = "testing tier security: "
 	for name, test := range map[string]struct {
 		answer error
 		want   string
@@ -35,7 +35,7 @@ func TestProbe(t *testing.T) {
 		"refused by a lock with no notice": {errors.New("this tier is restricted"), asked + "this tier is restricted"},
 		"accepted": {
 			nil,
-			"probing tier security: the API server accepted a policy that it has to reject",
+			"testing tier security: the API server accepted a policy that it must reject",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
