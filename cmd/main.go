@@ -35,10 +35,10 @@ func main() {
 	// A stack trace of each error would only bury the message.
 	ctrl.SetLogger(zap.New(zap.StacktraceLevel(zapcore.DPanicLevel)))
 	settings, err := parseSettings(os.Args[1:], os.LookupEnv)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
+	if errors.Is(err, flag.ErrHelp) {
 		return
-	case err != nil:
+	}
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "license-operator: %v (see --help)\n", err)
 		os.Exit(2)
 	}
@@ -59,17 +59,15 @@ func run(ctx context.Context, s settings) error {
 	// The API server's priority and fairness limits requests; a limit of the client's would only delay what is due.
 	restConfig.QPS = -1
 
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(api.AddToScheme(scheme))
 	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
-		Scheme: newScheme(),
-		Cache:  controllers.CacheOptions(s.namespace),
-		// The operator has servers of its own: addServers.
-		Metrics:                       metricsserver.Options{BindAddress: "0"},
-		HealthProbeBindAddress:        "0",
-		LeaderElection:                s.leaderElect,
-		LeaderElectionID:              "license-operator.io",
-		LeaderElectionNamespace:       s.namespace,
-		LeaderElectionReleaseOnCancel: true,
-		Controller:                    config.Controller{EnableWarmup: new(true)},
+		Scheme: scheme, Cache: controllers.CacheOptions(s.namespace),
+		// addServers adds the operator's own servers.
+		Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
+		LeaderElection: s.leaderElect, LeaderElectionID: "license-operator.io", LeaderElectionNamespace: s.namespace,
+		LeaderElectionReleaseOnCancel: true, Controller: config.Controller{EnableWarmup: new(true)},
 	})
 	if err != nil {
 		return fmt.Errorf("creating the manager: %w", err)
@@ -97,13 +95,6 @@ func run(ctx context.Context, s settings) error {
 	ctrl.Log.Info("Starting license-operator", "version", version.Get(), "namespace", s.namespace, "clusterUID",
 		clusterUID)
 	return mgr.Start(ctx)
-}
-
-func newScheme() *runtime.Scheme {
-	scheme := runtime.NewScheme()
-	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
-	utilruntime.Must(api.AddToScheme(scheme))
-	return scheme
 }
 
 // readClusterUID reads the UID that binds license keys to a cluster.

@@ -32,11 +32,11 @@ type settings struct {
 	manageAdmissionPolicies bool
 }
 
-// defaultRunbookBaseURL is where this project has its runbooks.
-const defaultRunbookBaseURL = "https://github.com/license-operator/license-operator/blob/main/docs/runbooks"
-
-// environmentPrefix and a flag's name in capitals make the environment variable for the flag; OLM can set nothing else.
-const environmentPrefix = "LICENSE_OPERATOR_"
+const (
+	defaultRunbookBaseURL = "https://github.com/license-operator/license-operator/blob/main/docs/runbooks"
+	// environmentPrefix and a flag's name in capitals make its environment variable; OLM cannot set flags.
+	environmentPrefix = "LICENSE_OPERATOR_"
+)
 
 // parseSettings takes each setting from its flag, else from its environment variable, else from its default.
 func parseSettings(args []string, lookupEnv func(string) (string, bool)) (settings, error) {
@@ -76,9 +76,12 @@ func (s *settings) flags() *flag.FlagSet {
 	flags.StringVar(&s.runbookBaseURL, "runbook-base-url", defaultRunbookBaseURL,
 		"base URL of the runbooks that alerts link to: <this>/LicenseExpired.md")
 	flags.Func("max-restriction", "strongest restriction that any product may apply: Observe (none), ReadOnly or "+
-		"DefaultTierOnly (default DefaultTierOnly)", func(value string) (err error) {
-		s.maxRestriction, err = parseMode(value)
-		return err
+		"DefaultTierOnly (default DefaultTierOnly)", func(value string) error {
+		s.maxRestriction = api.RestrictionMode(value)
+		if !slices.Contains(api.RestrictionModes(), s.maxRestriction) {
+			return fmt.Errorf("unknown mode %q: use Observe, ReadOnly or DefaultTierOnly", value)
+		}
+		return nil
 	})
 	flags.BoolVar(&s.manageAdmissionPolicies, "manage-admission-policies", false, "apply the admission policies of "+
 		"config/admission, for installers that cannot (OLM); requires the ClusterRole admission-manager-role")
@@ -116,11 +119,9 @@ func (s *settings) validate() error {
 	if s.namespace == "" {
 		problems = append(problems, errors.New("--namespace is empty: set it to the operator's own namespace"))
 	}
-	if s.alertsNamespace != "" {
-		if wrong := validation.IsDNS1123Label(s.alertsNamespace); len(wrong) > 0 {
-			problems = append(problems,
-				fmt.Errorf("--alerts-namespace %q is invalid: %s", s.alertsNamespace, strings.Join(wrong, "; ")))
-		}
+	if wrong := validation.IsDNS1123Label(s.alertsNamespace); s.alertsNamespace != "" && len(wrong) > 0 {
+		problems = append(problems,
+			fmt.Errorf("--alerts-namespace %q is invalid: %s", s.alertsNamespace, strings.Join(wrong, "; ")))
 	}
 	if u, err := url.Parse(s.runbookBaseURL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		problems = append(problems, fmt.Errorf("--runbook-base-url %q is invalid: use an http or https URL, or omit "+
@@ -149,14 +150,6 @@ func parseLabels(text string) (map[string]string, error) {
 		labels[key] = value
 	}
 	return labels, nil
-}
-
-func parseMode(text string) (api.RestrictionMode, error) {
-	mode := api.RestrictionMode(text)
-	if !slices.Contains(api.RestrictionModes(), mode) {
-		return "", fmt.Errorf("unknown mode %q: use Observe, ReadOnly or DefaultTierOnly", text)
-	}
-	return mode, nil
 }
 
 // ownNamespace returns the namespace of the pod, or default outside one.

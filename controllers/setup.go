@@ -5,7 +5,9 @@
 package controllers
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -67,37 +69,32 @@ func CacheOptions(namespace string) cache.Options {
 	}
 }
 
-// CheckReadable says at once what would otherwise show as a cache with CacheOptions that does not sync: its error names
-// what the operator may not read. The reader is one that asks the API server.
+// CheckReadable fails if the operator may not read what is in a cache with CacheOptions, which would not sync then. The
+// reader has to ask the API server.
 func CheckReadable(ctx context.Context, reader client.Reader, namespace string) error {
 	crds, apiServices := &metav1.PartialObjectMetadataList{}, &metav1.PartialObjectMetadataList{}
 	crds.SetGroupVersionKind(definition.Metadata(optional.CustomResourceDefinition).GroupVersionKind())
 	apiServices.SetGroupVersionKind(definition.Metadata(optional.APIService).GroupVersionKind())
 	for _, needed := range []struct {
-		list    client.ObjectList
-		options []client.ListOption
-		what    string
+		list            client.ObjectList
+		namespace, what string
 	}{
-		{
-			&corev1.SecretList{},
-			[]client.ListOption{client.InNamespace(namespace)},
-			"Secrets in the operator's namespace " + namespace +
-				", where tokens may be kept (--namespace says which namespace it is)",
-		},
-		{&corev1.NodeList{}, nil, "nodes, which are counted against limits"},
-		{crds, nil, "CustomResourceDefinitions, by which the operator knows whether the cluster has PrometheusRules " +
-			"and network policy tiers"},
-		{apiServices, nil, "APIServices, by which the operator knows whether the cluster has network policy tiers"},
+		{&corev1.SecretList{}, namespace, "Secrets in the operator's namespace " + namespace +
+			", where tokens may be stored (--namespace sets the namespace)"},
+		{&corev1.NodeList{}, "", "nodes, which are counted against limits"},
+		{crds, "", "CustomResourceDefinitions, which tell whether the cluster has PrometheusRules and network policy " +
+			"tiers"},
+		{apiServices, "", "APIServices, which tell whether the cluster has network policy tiers"},
 	} {
-		if err := reader.List(ctx, needed.list, append(needed.options, client.Limit(1))...); err != nil {
+		if err := reader.List(ctx, needed.list, client.InNamespace(needed.namespace), client.Limit(1)); err != nil {
 			return fmt.Errorf("reading %s: %w (config/rbac has what the operator needs)", needed.what, err)
 		}
 	}
 	return nil
 }
 
-// boundSecret cuts what a Secret holds to one byte more than a token may have: enough to tell that it is too large, and
-// the cache stays small whatever else lies in the namespace.
+// boundSecret cuts the values of a Secret to one byte more than a token may have: enough to tell that it is too large,
+// and the cache stays small whatever else is in the namespace.
 func boundSecret(object any) (any, error) {
 	secret, ok := object.(*corev1.Secret)
 	if !ok {
@@ -106,7 +103,7 @@ func boundSecret(object any) (any, error) {
 	secret.ManagedFields, secret.Annotations = nil, nil
 	for name, value := range secret.Data {
 		if len(value) > token.MaxTokenBytes {
-			secret.Data[name] = append([]byte(nil), value[:token.MaxTokenBytes+1]...)
+			secret.Data[name] = bytes.Clone(value[:token.MaxTokenBytes+1])
 		}
 	}
 	return secret, nil
@@ -135,20 +132,14 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 		Usage: nodes.Counter(), Alerts: rules, Restrictions: restrictions, Assessments: assessments, Trigger: products,
 		PlanTrigger: plans,
 	})
-	for _, setup := range []func() error{
-		func() error { return licenses.SetupWithManager(ctx, mgr) },
-		func() error { return nodes.SetupWithManager(ctx, mgr) },
-		func() error { return rules.SetupWithManager(mgr) },
-		func() error { return restrictions.SetupWithManager(mgr) },
-		func() error { return definition.SetupWithManager(mgr, append(restrictions.Kinds(), rules.Kind())...) },
-		func() error {
-			return mgr.Add(metrics.NewCollector(ctrlmetrics.Registry, mgr.GetClient(), options.Clock))
-		},
-		func() error { return mgr.Add(watchClock(mgr, options.Clock, clockChanges)) },
-	} {
-		if err := setup(); err != nil {
-			return fmt.Errorf("setting up the controllers: %w", err)
-		}
+	if err := errors.Join(
+		licenses.SetupWithManager(ctx, mgr), nodes.SetupWithManager(ctx, mgr), rules.SetupWithManager(mgr),
+		restrictions.SetupWithManager(mgr),
+		definition.SetupWithManager(mgr, append(restrictions.Kinds(), rules.Kind())...),
+		mgr.Add(metrics.NewCollector(ctrlmetrics.Registry, mgr.GetClient(), options.Clock)),
+		mgr.Add(watchClock(mgr, options.Clock, clockChanges)),
+	); err != nil {
+		return fmt.Errorf("setting up the controllers: %w", err)
 	}
 	return nil
 }

@@ -43,9 +43,8 @@ type Options struct {
 	ProductTrigger *reconcile.Trigger
 }
 
-// Reconciler keeps the PrometheusRule of each product. It has a queue of its own, since a webhook that is slow to admit
-// a rule must not delay the state of a product. The reconciler of products, the one writer of their status, gets its
-// Condition.
+// Reconciler keeps the PrometheusRule of each product. It has a queue of its own: a webhook that is slow to admit a
+// rule must not delay the state of a product. The licensing reconciler writes the status, and gets its Condition here.
 type Reconciler struct {
 	reader  client.Reader
 	rules   *rules
@@ -84,13 +83,10 @@ func newReconciler(reader client.Reader, dynamicClient dynamic.Interface, option
 		Options: options,
 	}
 	r.kind = optional.New(optional.Options{
-		Client:        dynamicClient,
-		Resource:      prometheusRules,
-		DefinedBy:     []optional.Definition{optional.CustomResourceDefinition},
-		Namespace:     options.Namespace,
-		LabelSelector: alerting.Selector,
-		Transform:     r.rules.observe,
-		KindChanged:   r.requestAll,
+		Client: dynamicClient, Resource: prometheusRules,
+		DefinedBy: []optional.Definition{optional.CustomResourceDefinition},
+		Namespace: options.Namespace, LabelSelector: alerting.Selector, Transform: r.rules.observe,
+		KindChanged: r.requestAll,
 		ObjectChanged: func(rule metav1.ObjectMetaAccessor) {
 			if owner := metav1.GetControllerOf(rule.GetObjectMeta()); owner != nil {
 				r.trigger.Add(owner.Name, reconcile.RepairDelay)
@@ -104,8 +100,7 @@ func newReconciler(reader client.Reader, dynamicClient dynamic.Interface, option
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return reconcile.NewController(mgr, "prometheusrule", reconcile.Options{Retry: retry}).
 		For(&api.LicensedProduct{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		WatchesRawSource(r.trigger).
-		Complete(r)
+		WatchesRawSource(r.trigger).Complete(r)
 }
 
 // Kind is that of PrometheusRules.
@@ -164,59 +159,40 @@ func (r *Reconciler) resultOf(product *api.LicensedProduct) result {
 
 // Condition implements licensing.Alerts.
 func (r *Reconciler) Condition(product *api.LicensedProduct) *metav1.Condition {
-	_, err := r.kind.Get(alerting.RuleName(product.Name))
-	if errors.Is(err, optional.ErrUnknown) {
-		return nil
-	}
-	if err != nil {
-		return new(r.unreadable(err))
-	}
-	latest := r.resultOf(product)
-	if latest.product == "" {
-		return nil
-	}
-	return new(r.written(product, latest.err))
+	rule := alerting.RuleName(product.Name)
+	_, err := r.kind.Get(rule)
+	return r.condition(rule, err, r.resultOf(product))
 }
 
-// unreadable is the condition of products whose rules cannot be read.
-func (r *Reconciler) unreadable(err error) metav1.Condition {
-	ready := metav1.Condition{Type: api.ConditionAlertsReady, Status: metav1.ConditionFalse}
+// condition is that of a product whose rule could be read, or not, and what came of writing it.
+func (r *Reconciler) condition(rule string, errRead error, latest result) *metav1.Condition {
+	ready := func(reason, format string, args ...any) *metav1.Condition {
+		return &metav1.Condition{
+			Type: api.ConditionAlertsReady, Status: reconcile.ConditionStatus(reason == api.ReasonRuleApplied),
+			Reason: reason, Message: fmt.Sprintf(format, args...),
+		}
+	}
 	switch {
-	case errors.Is(err, optional.ErrNotServed):
-		ready.Reason = api.ReasonAPINotInstalled
-		ready.Message = fmt.Sprintf("The API server does not serve version %s of %s. Alerts follow as soon as it does.",
-			prometheusRules.Version, r.kind.Name())
-	case errors.Is(err, optional.ErrNotInstalled):
-		ready.Reason = api.ReasonAPINotInstalled
-		ready.Message = fmt.Sprintf("The cluster does not have %s, so there are no alerts. Install "+
+	case errors.Is(errRead, optional.ErrUnknown), errRead == nil && latest.product == "":
+		return nil
+	case errors.Is(errRead, optional.ErrNotServed):
+		return ready(api.ReasonAPINotInstalled, "The API server does not serve version %s of %s. Alerts follow as "+
+			"soon as it does.", prometheusRules.Version, r.kind.Name())
+	case errors.Is(errRead, optional.ErrNotInstalled):
+		return ready(api.ReasonAPINotInstalled, "The cluster does not have %s, so there are no alerts. Install "+
 			"prometheus-operator, or this CustomResourceDefinition alone.", r.kind.Name())
-	case apierror.IsPermissionMissing(err):
-		ready.Reason = api.ReasonForbidden
-		ready.Message = fmt.Sprintf("Missing permission to read PrometheusRules in namespace %q: %s. Grant the "+
-			"permissions in config/rbac there.", r.Namespace, reconcile.SingleLine(err))
-	default:
-		ready.Reason = api.ReasonApplyFailed
-		ready.Message = fmt.Sprintf("Failed to read PrometheusRules in namespace %q: %s. The operator retries.",
-			r.Namespace, reconcile.SingleLine(err))
+	case apierror.IsPermissionMissing(errRead):
+		return ready(api.ReasonForbidden, "Missing permission to read PrometheusRules in namespace %q: %s. Grant the "+
+			"permissions in config/rbac there.", r.Namespace, reconcile.SingleLine(errRead))
+	case errRead != nil:
+		return ready(api.ReasonApplyFailed, "Failed to read PrometheusRules in namespace %q: %s. The operator "+
+			"retries.", r.Namespace, reconcile.SingleLine(errRead))
+	case apierror.IsPermissionMissing(latest.err):
+		return ready(api.ReasonForbidden, "Missing permission, or no namespace %q: %s. Create the namespace, and grant "+
+			"the permissions in config/rbac there.", r.Namespace, reconcile.SingleLine(latest.err))
+	case latest.err != nil:
+		return ready(api.ReasonApplyFailed, "Alerts are not applied: %s. The operator retries.",
+			reconcile.SingleLine(latest.err))
 	}
-	return ready
-}
-
-// written is the condition of a product whose rule was written, or was not because of an error.
-func (r *Reconciler) written(product *api.LicensedProduct, err error) metav1.Condition {
-	ready := metav1.Condition{Type: api.ConditionAlertsReady, Status: metav1.ConditionFalse}
-	switch {
-	case err == nil:
-		ready.Status, ready.Reason = metav1.ConditionTrue, api.ReasonRuleApplied
-		ready.Message = fmt.Sprintf("PrometheusRule %q in namespace %q is applied.", alerting.RuleName(product.Name),
-			r.Namespace)
-	case apierror.IsPermissionMissing(err):
-		ready.Reason = api.ReasonForbidden
-		ready.Message = fmt.Sprintf("Missing permission, or no namespace %q: %s. Create the namespace, and grant the "+
-			"permissions in config/rbac there.", r.Namespace, reconcile.SingleLine(err))
-	default:
-		ready.Reason = api.ReasonApplyFailed
-		ready.Message = fmt.Sprintf("Alerts are not applied: %s. The operator retries.", reconcile.SingleLine(err))
-	}
-	return ready
+	return ready(api.ReasonRuleApplied, "PrometheusRule %q in namespace %q is applied.", rule, r.Namespace)
 }

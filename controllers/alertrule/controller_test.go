@@ -274,7 +274,7 @@ func TestUnreadable(t *testing.T) {
 			`Failed to read PrometheusRules in namespace "monitoring": one; two. The operator retries.`)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, r.unreadable(test.err)); diff != "" {
+			if diff := cmp.Diff(&test.want, r.condition("mesh", test.err, result{})); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})

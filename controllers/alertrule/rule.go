@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -21,10 +22,11 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/alerting"
 	"github.com/license-operator/license-operator/internal/apierror"
+	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/reconcile"
 )
 
-// errNameTaken means that a rule of that name is somebody else's.
+// errNameTaken means that the rule of that name does not belong to the product.
 var errNameTaken = errors.New("another PrometheusRule has this name: rename it, or set --alerts-namespace")
 
 // rules writes the PrometheusRules of products.
@@ -58,16 +60,14 @@ func (r *rules) observe(rule *unstructured.Unstructured) metav1.ObjectMetaAccess
 	}
 }
 
-// digest is that of everything that the operator decides about a rule. Labels that others add are their own business.
+// digest is that of everything that the operator decides about a rule. It ignores labels that others add.
 func (r *rules) digest(rule *unstructured.Unstructured) [sha256.Size]byte {
-	labels := rule.GetLabels()
-	ours := map[string]string{}
-	for name := range alerting.RuleLabels(r.options) {
-		if value, ok := labels[name]; ok {
-			ours[name] = value
-		}
-	}
-	content, err := json.Marshal([]any{rule.Object["spec"], ours, rule.GetOwnerReferences()})
+	labels, ours := rule.GetLabels(), alerting.RuleLabels(r.options)
+	maps.DeleteFunc(labels, func(name, _ string) bool {
+		_, isOurs := ours[name]
+		return !isOurs
+	})
+	content, err := json.Marshal([]any{rule.Object["spec"], labels, rule.GetOwnerReferences()})
 	if err != nil {
 		return [sha256.Size]byte{} // like no other: what cannot be encoded was not read from an API server
 	}
@@ -95,8 +95,8 @@ func (r *rules) ensure(
 	return stored.GetResourceVersion(), nil
 }
 
-// write creates or patches the whole rule. It does not apply server-side: that would take over an object of the same
-// name that is somebody else's, and would keep what others have added to the rule's groups.
+// write creates or patches the whole rule. It does not apply server-side: that would take over another object of the
+// same name, and would keep what others have added to the rule's groups.
 func (r *rules) write(
 	ctx context.Context, product *api.LicensedProduct, rule *unstructured.Unstructured, observed *observedRule,
 ) (*unstructured.Unstructured, error) {
@@ -108,7 +108,7 @@ func (r *rules) write(
 		if !apierrors.IsAlreadyExists(err) {
 			return created, r.explain(ctx, err, "create", "")
 		}
-		// It does not have the operator's label: it is somebody else's, or somebody removed the label.
+		// It does not have the operator's label: it is not the operator's, or someone removed the label.
 		found, err := r.client.Get(ctx, rule.GetName(), metav1.GetOptions{})
 		if err != nil {
 			return nil, apierror.OfRead(err)
@@ -117,7 +117,7 @@ func (r *rules) write(
 			return nil, errNameTaken
 		}
 	}
-	if owner != nil && !reconcile.IsProduct(owner, product.Name) {
+	if owner != nil && (!license.IsProduct(*owner) || owner.Name != product.Name) {
 		return nil, errNameTaken
 	}
 	patch, err := json.Marshal(map[string]any{

@@ -69,8 +69,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return reconcile.NewController(mgr, strings.ToLower(string(r.definition)), reconcile.Options{}).
 		For(Metadata(r.definition), builder.OnlyMetadata, builder.WithPredicates(isOurs)).
 		// No event says that a definition does not exist.
-		WatchesRawSource(reconcile.NewTrigger(slices.Collect(maps.Keys(r.kinds))...)).
-		Complete(r)
+		WatchesRawSource(reconcile.NewTrigger(slices.Collect(maps.Keys(r.kinds))...)).Complete(r)
 }
 
 // Reconcile tells the kinds of one definition whether it exists.

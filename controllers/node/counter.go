@@ -31,10 +31,7 @@ type Counter struct {
 }
 
 func newCounter(trigger *reconcile.Trigger) *Counter {
-	return &Counter{
-		trigger: trigger, synced: func() bool { return false }, nodes: map[string]*usage.Node{},
-		used: map[string][]api.Usage{},
-	}
+	return &Counter{trigger: trigger, synced: func() bool { return false }, nodes: map[string]*usage.Node{}}
 }
 
 // Ready implements licensing.Usage and restriction.Nodes: it reports whether all nodes have been seen.
@@ -46,17 +43,26 @@ func (c *Counter) Ready() bool {
 
 // Of implements licensing.Usage: it is what is in use of a product, nil if its selector is invalid.
 func (c *Counter) Of(product *api.LicensedProduct) []api.Usage {
-	selector, err := usage.Selector(product)
-	if err != nil {
-		return nil
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	key := selector.String()
-	if _, ok := c.used[key]; !ok {
-		c.used[key] = usage.Count(maps.Values(c.nodes), selector)
+	if c.used == nil {
+		c.used = map[string][]api.Usage{}
 	}
-	return c.used[key]
+	used, _ := c.count(product, c.used)
+	return used
+}
+
+// count returns what is in use of a product, from counts by selector, to which it adds; nil if its selector is invalid.
+func (c *Counter) count(product *api.LicensedProduct, counts map[string][]api.Usage) (used []api.Usage, key string) {
+	selector, err := usage.Selector(product)
+	if err != nil {
+		return nil, ""
+	}
+	key = selector.String()
+	if _, ok := counts[key]; !ok {
+		counts[key] = usage.Count(maps.Values(c.nodes), selector)
+	}
+	return counts[key], key
 }
 
 // HasWindows implements restriction.Nodes: it reports whether any node runs Windows.
@@ -72,15 +78,8 @@ func (c *Counter) recount(products []api.LicensedProduct) (changed []string) {
 	defer c.mu.Unlock()
 	used := map[string][]api.Usage{}
 	for i := range products {
-		selector, err := usage.Selector(&products[i])
-		if err != nil {
-			continue
-		}
-		key := selector.String()
-		if _, ok := used[key]; !ok {
-			used[key] = usage.Count(maps.Values(c.nodes), selector)
-		}
-		if !equality.Semantic.DeepEqual(used[key], c.used[key]) {
+		now, key := c.count(&products[i], used)
+		if now != nil && !equality.Semantic.DeepEqual(now, c.used[key]) {
 			changed = append(changed, products[i].Name)
 		}
 	}

@@ -67,11 +67,11 @@ type Reconciler struct {
 
 	passes *passPolicyReconciler
 	locks  *lockReconciler
-	// admission applies the admission policies; nil: whoever installed the operator does.
+	// admission applies the admission policies; nil: the installer does.
 	admission *admissionPolicies
 }
 
-// state is what the controllers of restrictions share. It is passive: whoever changes it pulls a trigger.
+// state is what the controllers of restrictions share. It is passive: the controller that changes it pulls a trigger.
 type state struct {
 	// plans has the latest plan, under reconcile.All.
 	plans reconcile.Board[*plan]
@@ -133,11 +133,15 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	all := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []ctrl.Request {
 		return []ctrl.Request{reconcile.Request(reconcile.All)}
 	})
-	plans := reconcile.NewController(mgr, "restriction", reconcile.Options{}).
-		Watches(&api.LicensedProduct{}, all, builder.WithPredicates(announcementChanged)).
-		WatchesRawSource(r.Trigger).
-		Complete(r)
-	return errors.Join(plans, r.passes.setup(mgr), r.locks.setup(mgr))
+	return errors.Join(
+		reconcile.NewController(mgr, "restriction", reconcile.Options{}).
+			Watches(&api.LicensedProduct{}, all, builder.WithPredicates(announcementChanged)).
+			WatchesRawSource(r.Trigger).Complete(r),
+		reconcile.NewController(mgr, "passpolicy",
+			reconcile.Options{Workers: passPolicyWorkers, Retry: passPolicyRetry}).
+			WatchesRawSource(r.passes.trigger).Complete(r.passes),
+		reconcile.NewController(mgr, "lock", reconcile.Options{Retry: missingLockRetry}).
+			WatchesRawSource(r.locks.trigger).Complete(r.locks))
 }
 
 // announcementChanged passes changes of what a product's status announces. All else that restrictions follow from is
@@ -146,11 +150,8 @@ var announcementChanged = predicate.Funcs{
 	UpdateFunc: func(e event.UpdateEvent) bool {
 		before, wasProduct := e.ObjectOld.(*api.LicensedProduct)
 		after, isProduct := e.ObjectNew.(*api.LicensedProduct)
-		if !wasProduct || !isProduct {
-			return false
-		}
-		return before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero() ||
-			!equality.Semantic.DeepEqual(restriction.Announced(before), restriction.Announced(after))
+		return wasProduct && isProduct && (before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero() ||
+			!equality.Semantic.DeepEqual(restriction.Announced(before), restriction.Announced(after)))
 	},
 }
 
@@ -162,9 +163,7 @@ func (r *Reconciler) Decided() bool { return r.tiers.areDecided() }
 
 // Caps are those of all products.
 func (r *Reconciler) Caps() restriction.Caps {
-	return restriction.Caps{
-		MaxMode: r.MaxMode, WindowsNode: r.Nodes.HasWindows(), OperatorNamespace: r.Namespace,
-	}
+	return restriction.Caps{MaxMode: r.MaxMode, WindowsNode: r.Nodes.HasWindows(), OperatorNamespace: r.Namespace}
 }
 
 // Outcome is what the restriction of a product, as it is now, comes to; nil where that is not known yet.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -168,7 +169,7 @@ func TestReadiness(t *testing.T) {
 		"the lock is found wanting": {
 			plan: bypassed(1), locks: unproved(lockPatience),
 			want: told{"LockNotInForce", "Admission policies are not enforced: it was accepted. Install " +
-				"config/admission, or run the operator with --manage-admission-policies. " + bypassedMessage},
+				"config/admission, or set --manage-admission-policies. " + bypassedMessage},
 		},
 		"another's lock is found wanting": {
 			plan:  affecting(true, "east"),
@@ -314,13 +315,22 @@ func TestProgress(t *testing.T) {
 				plan.Affects = append(plan.Affects, restriction.TierEffect{Tier: tier})
 			}
 			r, carried := carryingOut(test.tierErrs, test.existing)
-			if got, want := r.progress(carried, plan), (progress{failures: test.count, err: test.first}); got != want {
-				t.Errorf("got %+v, want %+v", got, want)
+			check := func(wantReason, wantMessage string) {
+				t.Helper()
+				why, isDone := r.progress(carried, plan)
+				if isDone != (test.count == 0) || why.Reason != wantReason ||
+					!strings.HasPrefix(why.Message, wantMessage) {
+					t.Errorf("got %+v, done: %t", why, isDone)
+				}
 			}
+			if test.count == 0 {
+				check("", "")
+				return
+			}
+			check(api.ReasonApplyFailed, fmt.Sprintf("Failed to write pass policies: %v. Tiers affected: %d.",
+				test.first, test.count))
 			r.state.results.DeleteFunc(func(string, tierResult) bool { return true })
-			if got, want := r.progress(carried, plan), (progress{isPending: test.count > 0}); got != want {
-				t.Errorf("before anything was tried: got %+v, want %+v", got, want)
-			}
+			check(api.ReasonApplying, restriction.ApplyingMessage)
 		})
 	}
 }

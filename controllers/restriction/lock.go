@@ -55,7 +55,7 @@ func (p *lockProof) isMissing() bool { return p.err != nil && p.attempts >= lock
 // products that restrict the same tiers.
 type lockReconciler struct {
 	enforcer *enforcement.Enforcer
-	// admission applies the admission policies; nil: whoever installed the operator does.
+	// admission applies the admission policies; nil: the installer does.
 	admission            *admissionPolicies
 	state                *state
 	trigger, planTrigger *reconcile.Trigger
@@ -79,7 +79,7 @@ func (r *lockReconciler) Reconcile(ctx context.Context, request ctrl.Request) (c
 		return ctrl.Result{}, nil
 	}
 	if r.admission != nil {
-		// Somebody may have deleted them.
+		// Someone may have deleted them.
 		if err := r.admission.apply(ctx); err != nil {
 			logf.FromContext(ctx).Error(err, "Failed to apply the admission policies")
 		}
@@ -109,10 +109,4 @@ func (r *lockReconciler) request(notices map[string][]string) {
 			r.trigger.Add(tier, 0)
 		}
 	}
-}
-
-func (r *lockReconciler) setup(mgr ctrl.Manager) error {
-	return reconcile.NewController(mgr, "lock", reconcile.Options{Retry: missingLockRetry}).
-		WatchesRawSource(r.trigger).
-		Complete(r)
 }

@@ -62,12 +62,12 @@ func (r *passPolicyReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 		return ctrl.Result{RequeueAfter: trusted}, nil
 	}
 	result := tierResult{action: action, err: r.do(ctx, &action), done: now}
-	isNews := !known || result.err == nil || !apierror.Same(before.err, result.err)
-	if known && before.err != nil && !isNews {
+	isSame := known && result.err != nil && apierror.Same(before.err, result.err)
+	if isSame {
 		result.err = before.err // the same failure reads the same
 	}
 	r.state.results.Set(tier, result)
-	if isNews {
+	if !isSame {
 		r.planTrigger.Add(reconcile.All, reconcile.CacheDelay)
 	}
 	if result.err != nil {
@@ -121,10 +121,4 @@ func (r *passPolicyReconciler) request(actions map[string]tierAction) {
 			r.trigger.Add(tier, 0)
 		}
 	}
-}
-
-func (r *passPolicyReconciler) setup(mgr ctrl.Manager) error {
-	return reconcile.NewController(mgr, "passpolicy", reconcile.Options{
-		Workers: passPolicyWorkers, Retry: passPolicyRetry,
-	}).WatchesRawSource(r.trigger).Complete(r)
 }

@@ -12,8 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/optional"
-	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/restriction/calico"
 	"github.com/license-operator/license-operator/internal/restriction/calico/enforcement"
@@ -43,6 +43,7 @@ type product struct {
 func makePlan(seen observation, products []product, caps restriction.Caps) *plan {
 	p := &plan{products: products, existing: seen.existing, unseen: seen.err()}
 	planned := make([]restriction.Product, 0, len(products))
+	uids := map[string]types.UID{}
 	for i := range products {
 		product := &products[i]
 		if product.Since.IsZero() && (product.Due || product.Disputed) {
@@ -50,10 +51,17 @@ func makePlan(seen observation, products []product, caps restriction.Caps) *plan
 			product.Due, product.Disputed = !product.Since.IsZero(), false
 		}
 		planned = append(planned, product.Product)
+		uids[product.Name] = product.object.UID
 	}
 	p.Plan = restriction.MakePlan(seen.Seen, planned, caps)
 	p.limitToObserved(seen)
-	p.resolveActions()
+	p.actions = actionsOf(&p.Plan, p.existing, uids)
+	p.notices = map[string][]string{}
+	for i := range p.Products {
+		if tier := lockedTier(&p.Products[i]); tier != "" && p.notices[tier] == nil {
+			p.notices[tier] = p.noticesIn(tier)
+		}
+	}
 	return p
 }
 
@@ -61,10 +69,8 @@ func makePlan(seen observation, products []product, caps restriction.Caps) *plan
 // none.
 func (p *plan) ownedSince(product *product) time.Time {
 	for _, existing := range p.existing {
-		for _, owner := range existing.Owners {
-			if owner.UID != product.object.UID {
-				continue
-			}
+		if slices.ContainsFunc(existing.Owners,
+			func(owner metav1.OwnerReference) bool { return owner.UID == product.object.UID }) {
 			if since, err := time.Parse(time.RFC3339, existing.Annotations[calico.SinceAnnotation]); err == nil {
 				return since
 			}
@@ -99,23 +105,8 @@ func isGone(err error) bool {
 func (p *plan) isOwner(product, policy string) bool {
 	existing := p.existing[policy]
 	return existing != nil && slices.ContainsFunc(existing.Owners, func(owner metav1.OwnerReference) bool {
-		return reconcile.IsProduct(&owner, product)
+		return license.IsProduct(owner) && owner.Name == product
 	})
-}
-
-// resolveActions finds out what is to be done for the plan, and where the admission policies are to be tested.
-func (p *plan) resolveActions() {
-	uids := map[string]types.UID{}
-	for _, product := range p.products {
-		uids[product.Name] = product.object.UID
-	}
-	p.actions = actionsOf(&p.Plan, p.existing, uids)
-	p.notices = map[string][]string{}
-	for i := range p.Products {
-		if tier := lockedTier(&p.Products[i]); tier != "" && p.notices[tier] == nil {
-			p.notices[tier] = p.noticesIn(tier)
-		}
-	}
 }
 
 // lockedTier is a tier in which the lock has to reject something for that product; empty: there is none.

@@ -5,6 +5,7 @@ package restriction
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -64,10 +65,8 @@ func newTiers(client dynamic.Interface, operatorNamespace string, trigger *recon
 		delay func(metav1.ObjectMetaAccessor) time.Duration,
 	) *optional.Kind {
 		return optional.New(optional.Options{
-			Client:        client,
-			Resource:      resource,
+			Client: client, Resource: resource, Transform: transform,
 			DefinedBy:     []optional.Definition{optional.CustomResourceDefinition, optional.APIService},
-			Transform:     transform,
 			KindChanged:   func() { trigger.Add(reconcile.All, 0) },
 			ObjectChanged: func(o metav1.ObjectMetaAccessor) { trigger.Add(reconcile.All, delay(o)) },
 		})
@@ -102,7 +101,7 @@ func (t *tiers) kinds() []*optional.Kind { return []*optional.Kind{t.tiers, t.gl
 
 // areDecided tells whether it is known of all kinds whether the cluster has them.
 func (t *tiers) areDecided() bool {
-	return t.tiers.IsDecided() && t.global.IsDecided() && t.namespaced.IsDecided()
+	return !slices.ContainsFunc(t.kinds(), func(k *optional.Kind) bool { return !k.IsDecided() })
 }
 
 // observation is what there is to plan with.
@@ -124,28 +123,22 @@ func (o *observation) isPending() bool { return errors.Is(o.err(), optional.ErrU
 // observe reads what there is.
 func (t *tiers) observe() observation {
 	o := observation{existing: map[string]*enforcement.Existing{}}
-	var objects []any
-	objects, o.tiersErr = t.tiers.List()
-	for _, object := range objects {
-		if tier, ok := object.(*observedTier); ok {
-			o.Tiers = append(o.Tiers, tier.Tier)
-		}
-	}
+	tiers, tiersErr := t.tiers.List()
 	global, globalErr := t.global.List()
 	namespaced, namespacedErr := t.namespaced.List()
-	if o.globalErr = globalErr; !errors.Is(namespacedErr, optional.ErrNotInstalled) {
-		o.namespacedErr = namespacedErr // there are no policies of a kind that does not exist
+	o.tiersErr, o.globalErr, o.namespacedErr = tiersErr, globalErr, namespacedErr
+	if errors.Is(namespacedErr, optional.ErrNotInstalled) {
+		o.namespacedErr = nil // there are no policies of a kind that does not exist
 	}
 	o.Policies = make([]calico.Policy, 0, len(global)+len(namespaced))
-	for _, policies := range [][]any{global, namespaced} {
-		for _, object := range policies {
-			p, ok := object.(*observedPolicy)
-			if !ok {
-				continue
-			}
-			o.Policies = append(o.Policies, p.Policy)
-			if p.existing != nil {
-				o.existing[p.Name] = p.existing
+	for _, object := range slices.Concat(tiers, global, namespaced) {
+		switch object := object.(type) {
+		case *observedTier:
+			o.Tiers = append(o.Tiers, object.Tier)
+		case *observedPolicy:
+			o.Policies = append(o.Policies, object.Policy)
+			if object.existing != nil {
+				o.existing[object.Name] = object.existing
 			}
 		}
 	}

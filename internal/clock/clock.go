@@ -47,9 +47,7 @@ type Clock struct {
 }
 
 // New returns a Clock on source that does not know the API server's time yet.
-func New(source Source) *Clock {
-	return &Clock{source: source}
-}
+func New(source Source) *Clock { return &Clock{source: source} }
 
 // Read reads the clocks once.
 func (c *Clock) Read() license.ClockReading {
@@ -96,13 +94,12 @@ func (c *Clock) WrapTransport(next http.RoundTripper) http.RoundTripper {
 func ObserveDates(next http.RoundTripper, observe func(time.Time)) http.RoundTripper {
 	return roundTripper(func(request *http.Request) (*http.Response, error) {
 		response, err := next.RoundTrip(request)
-		if err != nil {
-			return response, err
+		if err == nil {
+			if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+				observe(date)
+			}
 		}
-		if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
-			observe(date)
-		}
-		return response, nil
+		return response, err
 	})
 }
 

@@ -9,7 +9,7 @@ import "sync"
 const All = "all"
 
 // Board holds the latest of something, by name, for other controllers to read. It is passive: a controller that sets an
-// entry pulls the Trigger of those that go by it. The zero Board is empty. What is set must not be changed afterwards.
+// entry pulls the Trigger of the readers. The zero Board is empty. Entries must not be changed after they are set.
 type Board[T any] struct {
 	mu      sync.RWMutex
 	entries map[string]T

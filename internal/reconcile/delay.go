@@ -12,10 +12,10 @@ import (
 const (
 	// CacheDelay is how long the cache may take to show what has just happened, and an index of it to follow.
 	CacheDelay = 50 * time.Millisecond
-	// RepairDelay is how long a change that somebody made to an object of the operator's is left in place: should it be
-	// another controller, the two do not race each other.
+	// RepairDelay is how long a change to one of the operator's objects is left in place, so that the operator and
+	// another controller do not race.
 	RepairDelay = time.Second
-	// conflictDelay is how long the cache may take to show the write that was quicker.
+	// conflictDelay is how long the cache may take to show the write that was faster.
 	conflictDelay = 200 * time.Millisecond
 	// maxSleep bounds timers: they are monotonic and in memory, and a lost one costs no more than this.
 	maxSleep = time.Hour

@@ -43,8 +43,7 @@ func (f *failures) Forget(request ctrl.Request) {
 func (f *failures) isNews(request ctrl.Request, err error) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	last, isLogged := f.logged[request]
-	if isLogged && apierror.Same(last, err) {
+	if last, isLogged := f.logged[request]; isLogged && apierror.Same(last, err) {
 		return false
 	}
 	f.logged[request] = err

@@ -25,7 +25,7 @@ type Trigger struct {
 // NewTrigger returns a Trigger whose controller reconciles the named objects when it starts.
 func NewTrigger(first ...string) *Trigger { return &Trigger{first: first} }
 
-// Start implements source.Source: the controller that starts passes its queue.
+// Start implements source.Source: the controller passes its queue when it starts.
 func (t *Trigger) Start(_ context.Context, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
