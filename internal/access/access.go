@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -89,23 +90,29 @@ func newGate(config *rest.Config, httpClient *http.Client, c clock.PassiveClock)
 		return nil, fmt.Errorf("creating clients for authentication and authorization: %w", err)
 	}
 	return &gate{
-		authentication: authentication.RESTClient(),
-		authorization:  authorization.RESTClient(),
-		tokens:         newDecisionCache[authenticationv1.UserInfo](c, authenticatedFor, unauthenticatedFor),
-		rights:         newDecisionCache[struct{}](c, allowedFor, deniedFor),
+		authentication: authentication.RESTClient(), authorization: authorization.RESTClient(),
+		tokens: newDecisionCache[authenticationv1.UserInfo](c, authenticatedFor, unauthenticatedFor),
+		rights: newDecisionCache[struct{}](c, allowedFor, deniedFor),
 	}, nil
 }
 
 // filter is what Filter returns.
 func (g *gate) filter(log logr.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if rejected := g.check(r, log); rejected != nil {
-			// Not above debug level: callers could fill the log.
-			log.V(1).Info("Request rejected", "code", rejected.code, "from", r.RemoteAddr, "reason", rejected.reason)
-			rejected.write(w)
+		rejected := g.check(r, log)
+		if rejected == nil {
+			next.ServeHTTP(w, r)
 			return
 		}
-		next.ServeHTTP(w, r)
+		// Not above debug level: callers could fill the log.
+		log.V(1).Info("Request rejected", "code", rejected.code, "from", r.RemoteAddr, "reason", rejected.reason)
+		switch rejected.code {
+		case http.StatusUnauthorized:
+			w.Header().Set("WWW-Authenticate", "Bearer")
+		case http.StatusTooManyRequests:
+			w.Header().Set("Retry-After", "1") // a second allows many more questions
+		}
+		http.Error(w, rejected.text, rejected.code)
 	})
 }
 
@@ -116,16 +123,6 @@ type rejection struct {
 	text string
 	// reason is for the log, where there is more to say.
 	reason string
-}
-
-func (j *rejection) write(w http.ResponseWriter) {
-	switch j.code {
-	case http.StatusUnauthorized:
-		w.Header().Set("WWW-Authenticate", "Bearer")
-	case http.StatusTooManyRequests:
-		w.Header().Set("Retry-After", "1") // a second allows many more questions
-	}
-	http.Error(w, j.text, j.code)
 }
 
 // check returns nil for a request that passes.
@@ -170,6 +167,9 @@ func (g *gate) check(r *http.Request, log logr.Logger) *rejection {
 	return nil
 }
 
+// wellFormed matches what RFC 6750 calls a b64token.
+var wellFormed = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
+
 // bearerToken returns the token of a request (RFC 6750, section 2.1): exactly one, of at most maxToken bytes.
 func bearerToken(header http.Header) (string, bool) {
 	values := header.Values("Authorization")
@@ -178,16 +178,7 @@ func bearerToken(header http.Header) (string, bool) {
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
 	token = strings.TrimLeft(token, " ")
-	return token, strings.EqualFold(scheme, "Bearer") && len(token) <= maxToken && wellFormed(token)
-}
-
-// wellFormed tells whether a token is what RFC 6750 calls a b64token.
-func wellFormed(token string) bool {
-	token = strings.TrimRight(token, "=")
-	return token != "" && strings.IndexFunc(token, func(r rune) bool {
-		alphanumeric := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
-		return !alphanumeric && !strings.ContainsRune("-._~+/", r)
-	}) < 0
+	return token, strings.EqualFold(scheme, "Bearer") && len(token) <= maxToken && wellFormed.MatchString(token)
 }
 
 // reviewToken asks the API server whose a token is.
@@ -196,8 +187,8 @@ func (g *gate) reviewToken(ctx context.Context, token string) (decision[authenti
 	asked := &authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token}}
 	if err := create(ctx, g.authentication, "tokenreviews", asked, &review); err != nil {
 		// A proxy may answer with what it was sent. Tokens are never logged.
-		text := strings.ReplaceAll(err.Error(), token, "[token]")
-		return decision[authenticationv1.UserInfo]{}, newAPIError(err, text)
+		err.text = strings.ReplaceAll(err.text, token, "[token]")
+		return decision[authenticationv1.UserInfo]{}, err
 	}
 	return decision[authenticationv1.UserInfo]{
 		// The API server refuses to review the rights of a user without a name.
@@ -214,7 +205,7 @@ func (g *gate) reviewAccess(
 	var review authorizationv1.SubjectAccessReview
 	if err := create(ctx, g.authorization, "subjectaccessreviews", &authorizationv1.SubjectAccessReview{Spec: question},
 		&review); err != nil {
-		return decision[struct{}]{}, newAPIError(err, err.Error())
+		return decision[struct{}]{}, err
 	}
 	return decision[struct{}]{
 		yes:    review.Status.Allowed && !review.Status.Denied,
@@ -238,8 +229,18 @@ func accessQuestion(user authenticationv1.UserInfo, verb, path string) authoriza
 
 // create posts a review and reads the answer into another. It does not retry: callers do, and an API server that says
 // wait is left alone.
-func create(ctx context.Context, client rest.Interface, resource string, review, answer runtime.Object) error {
-	return client.Post().Resource(resource).Body(review).MaxRetries(0).Do(ctx).Into(answer)
+func create(ctx context.Context, client rest.Interface, resource string, review, answer runtime.Object) *apiError {
+	err := client.Post().Resource(resource).Body(review).MaxRetries(0).Do(ctx).Into(answer)
+	switch {
+	case err == nil:
+		return nil
+	case apierrors.IsForbidden(err):
+		return &apiError{forbidden, err.Error()}
+	case apierrors.IsUnauthorized(err):
+		return &apiError{unauthorized, err.Error()}
+	default:
+		return &apiError{unavailable, err.Error()}
+	}
 }
 
 // apiError is why the API server could not be asked.
@@ -259,17 +260,6 @@ const (
 	// unauthorized means that the API server does not know the operator.
 	unauthorized
 )
-
-func newAPIError(err error, text string) *apiError {
-	e := &apiError{text: text}
-	switch {
-	case apierrors.IsForbidden(err):
-		e.kind = forbidden
-	case apierrors.IsUnauthorized(err):
-		e.kind = unauthorized
-	}
-	return e
-}
 
 // Error implements error.
 func (e *apiError) Error() string { return e.text }

@@ -49,8 +49,7 @@ const (
 // alert is one alert of a product, with one severity. An alert with two severities is two of these, of which at most
 // one fires at a time.
 type alert struct {
-	name     string
-	severity string
+	name, severity string
 	// expr yields a series while the alert fires. Its labels become the alert's, and its value is $value in
 	// annotations.
 	expr string
@@ -62,7 +61,6 @@ type alert struct {
 
 // subject is the product that alerts are about.
 type subject struct {
-	// name in expressions and texts.
 	name string
 	// nameAndVendor is for the first time that a text mentions the product.
 	nameAndVendor string
@@ -90,21 +88,24 @@ func Thresholds(product *api.LicensedProduct) api.AlertsSpec {
 // LicenseInGracePeriod, LicenseExpired and LicenseMissing at most one fires at a time, with one severity: each is for
 // another state.
 func alertsOf(product *api.LicensedProduct, maxRestriction api.RestrictionMode) []alert {
-	mode := modeOf(product, maxRestriction)
+	var mode api.RestrictionMode
+	if product.Spec.Restriction != nil {
+		mode, _ = restriction.EffectiveMode(product.Spec.Restriction.Mode, restriction.Caps{MaxMode: maxRestriction})
+	}
 	s := &subject{
 		name:          product.Name,
 		nameAndVendor: fmt.Sprintf("%s (%s)", product.Name, verbatim(product.Spec.Vendor)),
 		renewal:       verbatim(license.RenewalHint(product)),
-		larger: verbatim(license.FromVendor(
-			"get a larger license", product.Spec.Vendor, product.Spec.RenewalURL)),
+		larger: verbatim(license.FromVendor("get a larger license", product.Spec.Vendor,
+			product.Spec.RenewalURL)),
 		AlertsSpec: Thresholds(product),
 	}
 	if effect := restriction.Effect(mode); effect != "" {
 		s.effect = "policies in the restricted tiers " + effect
 	}
 	alerts := []alert{
-		s.expiringSoon(), s.expiringNow(), s.inGracePeriod(), s.expired(),
-		s.keyInvalidWhileCovered(), s.keyInvalid(), s.missing(), s.missingTooLong(),
+		s.expiring(warning), s.expiring(critical), s.inGracePeriod(), s.expired(),
+		s.keyInvalid(warning), s.keyInvalid(critical), s.missing(warning), s.missing(critical),
 	}
 	if mode.Suspends() {
 		alerts = append(alerts, s.restrictionBypassed())
@@ -113,15 +114,6 @@ func alertsOf(product *api.LicensedProduct, maxRestriction api.RestrictionMode) 
 		alerts = append(alerts, s.nearLimit(&kind), s.exceeded(&kind))
 	}
 	return append(alerts, s.clockSkewed(), s.metricsAbsent())
-}
-
-// modeOf returns the mode that a restriction of the product would have, by its terms and maxRestriction; empty if none.
-func modeOf(product *api.LicensedProduct, maxRestriction api.RestrictionMode) api.RestrictionMode {
-	if product.Spec.Restriction == nil {
-		return ""
-	}
-	mode, _ := restriction.EffectiveMode(product.Spec.Restriction.Mode, restriction.Caps{MaxMode: maxRestriction})
-	return mode
 }
 
 const (
@@ -138,35 +130,22 @@ const (
 
 // The value of an alert about time is the time in question, so that a text stays true after it was sent.
 
-func (s *subject) expiringSoon() alert {
+func (s *subject) expiring(severity string) alert {
+	days, notBefore := s.ExpiryCriticalDays, ""
+	if severity == warning {
+		days, notBefore = s.ExpiryWarningDays, fmt.Sprintf("\n  >= time() + %d * 86400", s.ExpiryCriticalDays)
+	}
 	return alert{
-		name: LicenseExpiring, severity: warning, pending: "5m",
-		expr: fmt.Sprintf(`%s
-  >= time() + %d * 86400
+		name: LicenseExpiring, severity: severity, pending: "5m",
+		expr: fmt.Sprintf(`%s%s
   < time() + %d * 86400
 and on (product)
-%s`, figure(coverageEnd, s.name), s.ExpiryCriticalDays, s.ExpiryWarningDays, inState(s.name, api.LicensedProductValid)),
-		summary:     fmt.Sprintf("The license of %s ends in less than %d days", s.name, s.ExpiryWarningDays),
-		description: s.expiring(),
+%s`, s.figure(coverageEnd), notBefore, days, s.inState(api.LicensedProductValid)),
+		summary: fmt.Sprintf("The license of %s ends in less than %d days", s.name, days),
+		description: fmt.Sprintf("%s is licensed until %s, including grace periods and renewals that are already "+
+			"applied.\nEverything works until then.%s\n%s. You can apply it early: it takes over without a gap.",
+			s.nameAndVendor, valueAsTime, s.coming("Then"), s.renewal),
 	}
-}
-
-func (s *subject) expiringNow() alert {
-	return alert{
-		name: LicenseExpiring, severity: critical, pending: "5m",
-		expr: fmt.Sprintf(`%s
-  < time() + %d * 86400
-and on (product)
-%s`, figure(coverageEnd, s.name), s.ExpiryCriticalDays, inState(s.name, api.LicensedProductValid)),
-		summary:     fmt.Sprintf("The license of %s ends in less than %d days", s.name, s.ExpiryCriticalDays),
-		description: s.expiring(),
-	}
-}
-
-func (s *subject) expiring() string {
-	return fmt.Sprintf("%s is licensed until %s, including grace periods and renewals that are already applied.\n"+
-		"Everything works until then.%s\n%s. You can apply it early: it takes over without a gap.",
-		s.nameAndVendor, valueAsTime, s.coming("Then"), s.renewal)
 }
 
 // coming is a line that says what the product's restriction will do; empty if nothing is ever restricted.
@@ -213,8 +192,7 @@ unless on (product)
 %[3]s
   > %[1]s
   >= time() + %[4]d * 86400`,
-			figure(graceEnd, s.name), inState(s.name, api.LicensedProductGracePeriod), figure(coverageEnd, s.name),
-			s.ExpiryWarningDays),
+			s.figure(graceEnd), s.inState(api.LicensedProductGracePeriod), s.figure(coverageEnd), s.ExpiryWarningDays),
 		summary: summary,
 		description: fmt.Sprintf("The license of %s has expired. Its grace period ends at %s; everything works until "+
 			"then.%s\nNo renewal for the next %d days has been applied. %s.",
@@ -231,70 +209,55 @@ func (s *subject) expired() alert {
 		name: LicenseExpired, severity: critical, pending: "1m",
 		expr: fmt.Sprintf(`%s
 and on (product)
-%s`, figure(coverageEnd, s.name), inState(s.name, api.LicensedProductExpired)),
+%s`, s.figure(coverageEnd), s.inState(api.LicensedProductExpired)),
 		summary: fmt.Sprintf("The license of %s has expired, and its grace period has ended", s.name),
 		description: fmt.Sprintf("The license of %s has expired, and its grace period ended at %s.\nIt no longer "+
 			"grants any features%s\n%s: %s.", s.nameAndVendor, valueAsTime, effect, s.renewal, s.late()),
 	}
 }
 
-func (s *subject) keyInvalidWhileCovered() alert {
-	return alert{
-		name: LicenseKeyInvalid, severity: warning, pending: "5m",
-		expr: fmt.Sprintf(`%s
-and on (product)
-%s`, invalidKeys(s.name), isCovered(s.name)),
-		summary: fmt.Sprintf("LicenseKey %s of %s is invalid", licenseKey, s.name),
-		description: fmt.Sprintf("LicenseKey %s of %s is invalid and ignored.\nAnother key covers the product, so "+
-			"everything works. But if this key is a renewal, it will not take over.\n%s",
-			licenseKey, s.nameAndVendor, whyInvalid),
+// keyInvalid is a warning while another key covers the product, else critical.
+func (s *subject) keyInvalid(severity string) alert {
+	operator, alone := "unless", ", and no other key covers it"
+	effect := " No other key covers the product: it is not licensed." + s.inForce()
+	if severity == warning {
+		operator, alone = "and", ""
+		effect = "\nAnother key covers the product, so everything works. But if this key is a renewal, it " +
+			"will not take over."
 	}
-}
-
-func (s *subject) keyInvalid() alert {
 	return alert{
-		name: LicenseKeyInvalid, severity: critical, pending: "5m",
-		expr: fmt.Sprintf(`%s
-unless on (product)
-%s`, invalidKeys(s.name), isCovered(s.name)),
-		summary: fmt.Sprintf("LicenseKey %s of %s is invalid, and no other key covers it", licenseKey, s.name),
-		description: fmt.Sprintf("LicenseKey %s of %s is invalid and ignored. No other key covers the product: it is "+
-			"not licensed.%s\n%s", licenseKey, s.nameAndVendor, s.inForce(), whyInvalid),
+		name: LicenseKeyInvalid, severity: severity, pending: "5m",
+		expr:    fmt.Sprintf("%s\n%s on (product)\n%s", s.invalidKeys(), operator, s.isCovered()),
+		summary: fmt.Sprintf("LicenseKey %s of %s is invalid%s", licenseKey, s.name, alone),
+		description: fmt.Sprintf("LicenseKey %s of %s is invalid and ignored.%s\n%s",
+			licenseKey, s.nameAndVendor, effect, whyInvalid),
 	}
 }
 
 const whyInvalid = "The condition Ready says why: kubectl describe lk " + licenseKey +
 	". Follow its advice, or delete the key if it is not needed."
 
-func (s *subject) missing() alert {
-	return alert{
-		name: LicenseMissing, severity: warning, pending: "15m",
-		expr:    s.withoutKey("> time()"),
-		summary: s.name + " has no license",
-		description: fmt.Sprintf("%s has no valid LicenseKey. Its terms allow that until %s.%s\n%s.",
-			s.nameAndVendor, valueAsTime, s.coming("Then"), s.renewal),
+// missing fires while the product has no license and no invalid key, for which there is LicenseKeyInvalid. It is
+// critical once the terms no longer allow that.
+func (s *subject) missing(severity string) alert {
+	a := alert{name: LicenseMissing, severity: severity, pending: "15m"}
+	comparison := "<="
+	if severity == warning {
+		comparison, a.summary = ">", s.name+" has no license"
+		a.description = fmt.Sprintf("%s has no valid LicenseKey. Its terms allow that until %s.%s\n%s.",
+			s.nameAndVendor, valueAsTime, s.coming("Then"), s.renewal)
+	} else {
+		a.summary = s.name + " has had no license for longer than its terms allow"
+		a.description = fmt.Sprintf("%s has no valid LicenseKey. Its terms allowed that until %s.%s\n%s: %s.",
+			s.nameAndVendor, valueAsTime, s.inForce(), s.renewal, s.late())
 	}
-}
-
-func (s *subject) missingTooLong() alert {
-	return alert{
-		name: LicenseMissing, severity: critical, pending: "15m",
-		expr:    s.withoutKey("<= time()"),
-		summary: s.name + " has had no license for longer than its terms allow",
-		description: fmt.Sprintf("%s has no valid LicenseKey. Its terms allowed that until %s.%s\n%s: %s.",
-			s.nameAndVendor, valueAsTime, s.inForce(), s.renewal, s.late()),
-	}
-}
-
-// withoutKey holds while the product has no license and no invalid key, for which there is LicenseKeyInvalid. Its value
-// is the time until which the terms allow that; comparison compares it.
-func (s *subject) withoutKey(comparison string) string {
-	return fmt.Sprintf(`%s
-  %s
+	a.expr = fmt.Sprintf(`%s
+  %s time()
 and on (product)
 %s
 unless on (product)
-%s`, figure(effectiveTime, s.name), comparison, inState(s.name, api.LicensedProductUnlicensed), invalidKeys(s.name))
+%s`, s.figure(effectiveTime), comparison, s.inState(api.LicensedProductUnlicensed), s.invalidKeys())
+	return a
 }
 
 // restrictionBypassed has the number of bypasses as its value.
@@ -305,7 +268,7 @@ func (s *subject) restrictionBypassed() alert {
 		expr: fmt.Sprintf(`%s
   > 0
 and on (product)
-%s`, figure(bypasses, s.name), isRestricted(s.name)),
+%s`, s.figure(bypasses), s.isRestricted()),
 		summary: fmt.Sprintf("Policies bypass the restriction of %s", s.name),
 		description: fmt.Sprintf("The restriction of %s is in force, but policies in the restricted tiers are still "+
 			"applied to pods: {{ printf \"%%.0f\" $value }}.\nstatus.restriction.bypasses has their names and "+
@@ -323,7 +286,7 @@ func (s *subject) nearLimit(k *usage.Kind) alert {
 		expr: fmt.Sprintf(`100 * %s
   / %s
   >= %d
-  <= 100`, figure(k.UsedMetric(), s.name), figure(k.LimitMetric(), s.name), s.UsageWarningPercent),
+  <= 100`, s.figure(k.UsedMetric()), s.figure(k.LimitMetric()), s.UsageWarningPercent),
 		summary: fmt.Sprintf("%s uses %d%% or more of its licensed %s", s.name, s.UsageWarningPercent, k.Unit),
 		description: fmt.Sprintf("%s uses {{ printf \"%%.1f\" $value }}%% of its licensed %s.\n%s\nTo add more, %s.",
 			s.nameAndVendor, k.Unit, nothingIsBlocked, s.larger),
@@ -336,7 +299,7 @@ func (s *subject) exceeded(k *usage.Kind) alert {
 		name: k.ExceededAlert(), severity: warning, pending: "15m",
 		expr: fmt.Sprintf(`%s
   - %s
-  > 0`, figure(k.UsedMetric(), s.name), figure(k.LimitMetric(), s.name)),
+  > 0`, s.figure(k.UsedMetric()), s.figure(k.LimitMetric())),
 		summary: fmt.Sprintf("%s uses more %s than licensed", s.name, k.Unit),
 		description: fmt.Sprintf("%s uses {{ printf \"%%.0f\" $value }} more %s than licensed.\n%s\nUse less, or %s.",
 			s.nameAndVendor, k.Unit, nothingIsBlocked, s.larger),
@@ -346,7 +309,7 @@ func (s *subject) exceeded(k *usage.Kind) alert {
 func (s *subject) clockSkewed() alert {
 	return alert{
 		name: LicenseClockSkewed, severity: warning, pending: "15m",
-		expr:    isSkewed(s.name),
+		expr:    s.isSkewed(),
 		summary: "Clock skew detected for product " + s.name,
 		description: fmt.Sprintf("The operator's clock differs from the API server's, or it is behind a time that was "+
 			"recorded for %s. The condition ClockSkewed says which, and how to fix it: kubectl describe lprod %s\n"+

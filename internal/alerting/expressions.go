@@ -18,36 +18,34 @@ import (
 // out of date. So no two of a product's states can hold at a time.
 
 // figure is the value of a metric of the product.
-func figure(metric, product string) string {
-	return fmt.Sprintf(`max by (product) (last_over_time(%s{product=%q}[5m]))`, metric, product)
+func (s *subject) figure(metric string) string {
+	return fmt.Sprintf(`max by (product) (last_over_time(%s{product=%q}[5m]))`, metric, s.name)
 }
 
 // inState holds while the product is in that state.
-func inState(product string, state api.LicensedProductState) string {
-	return fmt.Sprintf(`min by (product) (last_over_time(license_state{product=%q, state=%q}[5m])) == 1`, product,
-		state)
+func (s *subject) inState(state api.LicensedProductState) string {
+	return fmt.Sprintf(`min by (product) (last_over_time(license_state{product=%q, state=%q}[5m])) == 1`, s.name, state)
 }
 
-// isCovered holds while the product has a usable key. That is so in two states, and each of two replicas may have
-// another.
-func isCovered(product string) string {
+// isCovered holds while the product has a usable key: in two states, and two replicas may not have the same one.
+func (s *subject) isCovered() string {
 	return fmt.Sprintf(`max by (product) (last_over_time(license_state{product=%q, state=~"%s|%s"}[5m])) == 1`,
-		product, api.LicensedProductValid, api.LicensedProductGracePeriod)
+		s.name, api.LicensedProductValid, api.LicensedProductGracePeriod)
 }
 
 // invalidKeys are the keys of the product that fail verification.
-func invalidKeys(product string) string {
+func (s *subject) invalidKeys() string {
 	return fmt.Sprintf(
-		`min by (product, license_key) (last_over_time(license_key_state{product=%q, state=%q}[5m])) == 1`, product,
-		api.LicenseKeyInvalid)
+		`min by (product, license_key) (last_over_time(license_key_state{product=%q, state=%q}[5m])) == 1`,
+		s.name, api.LicenseKeyInvalid)
 }
 
 // isRestricted holds while a restriction of the product is in force, in any tier.
-func isRestricted(product string) string {
-	return fmt.Sprintf(`min by (product) (last_over_time(license_restricted_tiers{product=%q}[5m])) > 0`, product)
+func (s *subject) isRestricted() string {
+	return fmt.Sprintf(`min by (product) (last_over_time(license_restricted_tiers{product=%q}[5m])) > 0`, s.name)
 }
 
 // isSkewed holds while clock skew is detected.
-func isSkewed(product string) string {
-	return fmt.Sprintf(`min by (product) (last_over_time(license_clock_skewed{product=%q}[5m])) == 1`, product)
+func (s *subject) isSkewed() string {
+	return fmt.Sprintf(`min by (product) (last_over_time(license_clock_skewed{product=%q}[5m])) == 1`, s.name)
 }

@@ -8,11 +8,11 @@ package alerting
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"maps"
 	"strings"
 
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
@@ -47,13 +47,10 @@ const (
 func Rule(product *api.LicensedProduct, o Options) *monitoringv1.PrometheusRule {
 	return &monitoringv1.PrometheusRule{
 		TypeMeta: metav1.TypeMeta{
-			APIVersion: monitoringv1.SchemeGroupVersion.String(),
-			Kind:       monitoringv1.PrometheusRuleKind,
+			APIVersion: monitoringv1.SchemeGroupVersion.String(), Kind: monitoringv1.PrometheusRuleKind,
 		},
 		ObjectMeta: metav1.ObjectMeta{
-			Name:      RuleName(product.Name),
-			Namespace: o.Namespace,
-			Labels:    RuleLabels(o),
+			Name: RuleName(product.Name), Namespace: o.Namespace, Labels: RuleLabels(o),
 			// Without blockOwnerDeletion, which requires a permission for the product's finalizers.
 			OwnerReferences: []metav1.OwnerReference{{
 				APIVersion: api.GroupVersion.String(), Kind: "LicensedProduct", Name: product.Name, UID: product.UID,
@@ -69,12 +66,7 @@ func Rule(product *api.LicensedProduct, o Options) *monitoringv1.PrometheusRule 
 
 // RuleLabels are the labels that all rules have.
 func RuleLabels(o Options) map[string]string {
-	labels := maps.Clone(o.Labels)
-	if labels == nil {
-		labels = map[string]string{}
-	}
-	labels[managedByLabel] = managedBy
-	return labels
+	return labels.Merge(o.Labels, labels.Set{managedByLabel: managedBy})
 }
 
 // maxRuleName is how long the name of a rule may be. The Prometheus operator keeps all rules in ConfigMaps, each under
@@ -97,9 +89,7 @@ func rules(alerts []alert, runbookBaseURL string) []monitoringv1.Rule {
 	rules := make([]monitoringv1.Rule, 0, len(alerts))
 	for _, a := range alerts {
 		rules = append(rules, monitoringv1.Rule{
-			Alert:  a.name,
-			Expr:   intstr.FromString(a.expr),
-			For:    &a.pending,
+			Alert: a.name, Expr: intstr.FromString(a.expr), For: &a.pending,
 			Labels: map[string]string{"severity": a.severity},
 			Annotations: map[string]string{
 				"summary":     a.summary,
@@ -113,6 +103,4 @@ func rules(alerts []alert, runbookBaseURL string) []monitoringv1.Rule {
 
 // verbatim is a text within an annotation's template that comes out as it is. Outside of its actions a template has no
 // other special characters than the braces that begin one, and two texts side by side can make a pair of them.
-func verbatim(text string) string {
-	return strings.ReplaceAll(text, "{", `{{ "{" }}`)
-}
+func verbatim(text string) string { return strings.ReplaceAll(text, "{", `{{ "{" }}`) }

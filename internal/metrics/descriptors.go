@@ -23,22 +23,17 @@ const (
 	customerLabel   = "customer"
 )
 
-// productStates are the values of license_state's label state, in the order in which a registry sorts them.
-var productStates = []api.LicensedProductState{
-	api.LicensedProductExpired,
-	api.LicensedProductGracePeriod,
-	api.LicensedProductUnlicensed,
-	api.LicensedProductValid,
-}
-
-// keyStates are the values of license_key_state's label state, in the order in which a registry sorts them.
-var keyStates = []api.LicenseKeyState{
-	api.LicenseKeyExpired,
-	api.LicenseKeyGracePeriod,
-	api.LicenseKeyInvalid,
-	api.LicenseKeyNotYetValid,
-	api.LicenseKeyValid,
-}
+// The values of the label state of license_state and license_key_state, in the order in which a registry sorts them.
+var (
+	productStates = []api.LicensedProductState{
+		api.LicensedProductExpired, api.LicensedProductGracePeriod, api.LicensedProductUnlicensed,
+		api.LicensedProductValid,
+	}
+	keyStates = []api.LicenseKeyState{
+		api.LicenseKeyExpired, api.LicenseKeyGracePeriod, api.LicenseKeyInvalid, api.LicenseKeyNotYetValid,
+		api.LicenseKeyValid,
+	}
+)
 
 // stateLabels are the label pairs of all states.
 var stateLabels = func() map[string]*dto.LabelPair {
