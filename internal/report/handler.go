@@ -31,26 +31,24 @@ import (
 	"github.com/license-operator/license-operator/internal/version"
 )
 
-// What a request asks with.
 const (
+	// Path is where the operator serves the report.
+	Path = "/license/report"
+	// PortName is the name of the container port, and DefaultPort its number unless --metrics-bind-address changes it.
+	PortName    = "https"
+	DefaultPort = 8443
+
+	// The parameters of a request.
 	productParameter = "product"
 	formatParameter  = "format"
 	everyProduct     = "*"
 	parameterUsage   = "use ?product=NAME or ?product=*, and &format=json or &format=tar"
-)
 
-// Formats of a report.
-const (
-	formatJSON = "json"
-	formatTar  = "tar"
-)
-
-const (
+	formatJSON      = "json"
+	formatTar       = "tar"
 	contentTypeJSON = "application/json"
 	contentTypeTar  = "application/x-tar"
-)
 
-const (
 	// maxAtOnce is how many reports are in memory. One of 1,000 products takes some 15 MB.
 	maxAtOnce = 2
 	// waitTimeout is how long a request waits for its turn, and for the caches and the API server after that.
@@ -104,27 +102,16 @@ func NewHandler(o Options) (*Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("creating a client for the license report: %w", err)
 	}
-	system, err := thisSystem()
-	if err != nil {
+	system, errUname := uname()
+	hostname, errHostname := os.Hostname()
+	if err := errors.Join(errUname, errHostname); err != nil {
 		return nil, fmt.Errorf("reading the system information for the license report: %w", err)
 	}
 	return &Handler{
 		log: o.Log, cache: o.Cache, surveyor: &surveyor{reader: o.API, version: apiServer},
-		clock: o.Clock, clusterUID: o.ClusterUID, system: system, turns: semaphore.NewWeighted(maxAtOnce),
-		errorLog: newErrorLog(),
+		clock: o.Clock, clusterUID: o.ClusterUID, turns: semaphore.NewWeighted(maxAtOnce), errorLog: newErrorLog(),
+		system: SystemInfo{Cores: runtime.NumCPU(), Hostname: hostname, Uname: system},
 	}, nil
-}
-
-func thisSystem() (SystemInfo, error) {
-	system, err := uname()
-	if err != nil {
-		return SystemInfo{}, err
-	}
-	hostname, err := os.Hostname()
-	if err != nil {
-		return SystemInfo{}, err
-	}
-	return SystemInfo{Cores: runtime.NumCPU(), Hostname: hostname, Uname: system}, nil
 }
 
 func newErrorLog() rate.Sometimes { return rate.Sometimes{First: 1, Interval: logEvery} }
@@ -154,13 +141,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// refuse answers with why there is no report. It does so whatever has become of the request: one that ends since the
-// operator stops has a caller who would take silence for an empty report.
+// refuse answers with why there is no report, even if the request has ended: a caller must not take silence for an
+// empty report when the operator stops.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	refused, ok := errors.AsType[*refusal](err)
+	_, unread := errors.AsType[*cache.ErrResourceNotCached](err)
+	_, unstarted := errors.AsType[*cache.ErrCacheNotStarted](err)
 	switch {
 	case ok:
-	case isStarting(err):
+	case unread || unstarted:
 		refused = refuse(http.StatusServiceUnavailable, "The operator is starting: retry in a few seconds.")
 	default:
 		refused = refuse(http.StatusServiceUnavailable,
@@ -181,13 +170,6 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	http.Error(w, refused.text, refused.code)
 }
 
-// isStarting tells of an error of the cache that it will pass by itself.
-func isStarting(err error) bool {
-	_, unread := errors.AsType[*cache.ErrResourceNotCached](err)
-	_, unstarted := errors.AsType[*cache.ErrCacheNotStarted](err)
-	return unread || unstarted
-}
-
 // request is what was asked for.
 type request struct {
 	// product is a name, everyProduct, or empty: the only one.
@@ -205,18 +187,15 @@ func read(r *http.Request) (request, error) {
 	}
 	for _, parameter := range slices.Sorted(maps.Keys(query)) {
 		if parameter != productParameter && parameter != formatParameter {
-			return request{}, refuse(http.StatusBadRequest, "Unknown parameter %s: %s.", quoted(parameter),
-				parameterUsage)
+			return request{}, refuse(http.StatusBadRequest, "Unknown parameter %s: %s.",
+				text.Quote(parameter, maxQuoted), parameterUsage)
 		}
 		if len(query[parameter]) > 1 {
 			return request{}, refuse(http.StatusBadRequest, "Duplicate parameter %s: use it once.", parameter)
 		}
 	}
 	format, err := formatOf(r, query)
-	if err != nil {
-		return request{}, err
-	}
-	return request{product: query.Get(productParameter), format: format}, nil
+	return request{product: query.Get(productParameter), format: format}, err
 }
 
 // formatOf is what the query says, else what the header Accept prefers.
@@ -225,7 +204,7 @@ func formatOf(r *http.Request, query url.Values) (string, error) {
 		format := query.Get(formatParameter)
 		if format != formatJSON && format != formatTar {
 			return "", refuse(http.StatusNotAcceptable, "Unknown format %s: use &format=json or &format=tar.",
-				quoted(format))
+				text.Quote(format, maxQuoted))
 		}
 		return format, nil
 	}
@@ -247,16 +226,15 @@ func formatOf(r *http.Request, query url.Values) (string, error) {
 		contentTypeJSON, contentTypeTar)
 }
 
-// quality is how much a content type is wanted: that of the most specific of the ranges that it is in (RFC 9110,
-// section 12.5.1); 0: not at all.
+// quality is how much a content type is wanted: that of the most specific range that it is in (RFC 9110, section
+// 12.5.1); 0: not at all.
 func quality(ranges []goautoneg.Accept, contentType string) float64 {
 	main, sub, _ := strings.Cut(contentType, "/")
 	for _, wanted := range [][2]string{{main, sub}, {main, "*"}, {"*", "*"}} {
-		if i := slices.IndexFunc(ranges, func(r goautoneg.Accept) bool {
-			return r.Type == wanted[0] &&
-				r.SubType == wanted[1]
-		}); i >= 0 {
-			return ranges[i].Q
+		for _, r := range ranges {
+			if r.Type == wanted[0] && r.SubType == wanted[1] {
+				return r.Q
+			}
 		}
 	}
 	return 0
@@ -283,8 +261,7 @@ func (h *Handler) give(ctx context.Context, w http.ResponseWriter, asked request
 			return err
 		}
 	}
-	// Without the right to set a deadline a caller could keep a turn for ever; there is none to be had in tests that
-	// write to a recorder.
+	// Without a deadline a caller could keep a turn forever. The recorders of tests do not support one.
 	deadline := time.Now().Add(writeTimeout) //nolint:forbidigo // the network knows no other clock
 	err = http.NewResponseController(w).SetWriteDeadline(deadline)
 	if err != nil && !errors.Is(err, http.ErrNotSupported) {
@@ -321,8 +298,8 @@ func (h *Handler) gather(ctx context.Context, product string) (*Facts, error) {
 	}
 	facts := &Facts{
 		Time: h.clock.Read().Now, OperatorVersion: version.Get(), System: h.system, ClusterUID: h.clusterUID,
-		Cluster:  cluster,
-		Products: chosen, OfAll: product == everyProduct, Keys: make(map[string]*api.LicenseKey, len(keys.Items)),
+		Cluster: cluster, Products: chosen, OfAll: product == everyProduct,
+		Keys: make(map[string]*api.LicenseKey, len(keys.Items)),
 	}
 	for i := range keys.Items {
 		facts.Keys[keys.Items[i].Name] = &keys.Items[i]
@@ -332,35 +309,28 @@ func (h *Handler) gather(ctx context.Context, product string) (*Facts, error) {
 
 // choose finds what was asked for, in the order of the names.
 func choose(products []api.LicensedProduct, asked string) ([]*api.LicensedProduct, error) {
+	isEach := asked == "" || asked == everyProduct
 	chosen := make([]*api.LicensedProduct, 0, len(products))
+	names := make([]string, len(products))
 	for i := range products {
-		if asked == "" || asked == everyProduct || asked == products[i].Name {
+		names[i] = products[i].Name
+		if isEach || asked == names[i] {
 			chosen = append(chosen, &products[i])
 		}
 	}
+	slices.Sort(names)
 	slices.SortFunc(chosen, func(a, b *api.LicensedProduct) int { return strings.Compare(a.Name, b.Name) })
 	switch {
 	case asked == "" && len(chosen) > 1:
 		return nil, refuse(http.StatusBadRequest, "More than one product: use ?product=NAME, or ?product=* for "+
-			"all. Products: %s.", names(products))
-	case asked != "" && asked != everyProduct && len(chosen) == 0 && len(products) == 0:
-		return nil, refuse(http.StatusNotFound, "LicensedProduct %s not found: there are none.", quoted(asked))
-	case asked != "" && asked != everyProduct && len(chosen) == 0:
-		return nil, refuse(http.StatusNotFound, "LicensedProduct %s not found. Products: %s.", quoted(asked),
-			names(products))
+			"all. Products: %s.", text.List(names, maxNames))
+	case isEach || len(chosen) > 0:
+		return chosen, nil
+	case len(products) == 0:
+		return nil, refuse(http.StatusNotFound, "LicensedProduct %s not found: there are none.",
+			text.Quote(asked, maxQuoted))
+	default:
+		return nil, refuse(http.StatusNotFound, "LicensedProduct %s not found. Products: %s.",
+			text.Quote(asked, maxQuoted), text.List(names, maxNames))
 	}
-	return chosen, nil
 }
-
-// names are those of the products, the first of them if there are many.
-func names(products []api.LicensedProduct) string {
-	all := make([]string, len(products))
-	for i := range products {
-		all[i] = products[i].Name
-	}
-	slices.Sort(all)
-	return text.List(all, maxNames)
-}
-
-// quoted is a text of unknown origin, in quotes and no longer than a name.
-func quoted(unknown string) string { return text.Quote(unknown, maxQuoted) }

@@ -1,6 +1,9 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+// Package report makes the license report: what is licensed and what is in use, for an administrator to share with a
+// vendor. It is made only on request, from the statuses of products and keys at that moment, and goes to the caller and
+// nowhere else.
 package report
 
 import (
@@ -188,14 +191,10 @@ type Cluster struct {
 // Make makes a report, but for its checksum.
 func Make(facts *Facts) *Report {
 	r := &Report{
-		Timestamp:         metav1.NewTime(facts.Time.UTC().Truncate(time.Second)),
-		OperatorVersion:   facts.OperatorVersion,
-		KubernetesVersion: facts.Cluster.Version,
-		DeploymentInfo:    DeploymentInfo{Type: "kubernetes", ClusterUID: facts.ClusterUID},
-		SystemInfo:        facts.System,
-		WorkspacesCount:   facts.Cluster.Namespaces,
-		RBACUsers:         facts.Cluster.Users,
-		Warnings:          facts.Cluster.Warnings,
+		Timestamp:       metav1.NewTime(facts.Time.UTC().Truncate(time.Second)),
+		OperatorVersion: facts.OperatorVersion, KubernetesVersion: facts.Cluster.Version,
+		DeploymentInfo: DeploymentInfo{Type: "kubernetes", ClusterUID: facts.ClusterUID}, SystemInfo: facts.System,
+		WorkspacesCount: facts.Cluster.Namespaces, RBACUsers: facts.Cluster.Users, Warnings: facts.Cluster.Warnings,
 	}
 	if facts.Cluster.Version != "" {
 		r.DBVersion = "kubernetes " + facts.Cluster.Version
@@ -231,9 +230,8 @@ func productOf(product *api.LicensedProduct, keys map[string]*api.LicenseKey) Pr
 		Name: product.Name, Vendor: text.SingleLine(product.Spec.Vendor),
 		CreationTime: metav1.NewTime(product.CreationTimestamp.UTC()), State: status.State, LicenseKey: unlicensed,
 		ExpiryTime: inUTC(status.ExpiryTime), GraceEndTime: inUTC(status.GraceEndTime),
-		CoverageEndTime: inUTC(status.CoverageEndTime),
-		Limits:          map[string]int64{}, Usage: countsOf(status.Usage),
-		// Those that count are the last that could be used.
+		CoverageEndTime: inUTC(status.CoverageEndTime), Limits: map[string]int64{}, Usage: countsOf(status.Usage),
+		// Keys are verified with the last valid ones.
 		TrustAnchors: fingerprintsIn(cmp.Or(status.TrustAnchors, product.Spec.TrustAnchors)),
 	}
 	// The key may be gone, and the product not have heard of it yet.
@@ -274,8 +272,8 @@ func restrictionOf(product *api.LicensedProduct) *Restriction {
 	switch {
 	case status.InForce != nil:
 		// A Windows node may have made it gentler still.
-		r.Mode, r.SinceTime, r.RestrictedTiers = status.InForce.Mode, inUTC(status.InForce.SinceTime),
-			len(status.InForce.Tiers)
+		r.Mode, r.SinceTime = status.InForce.Mode, inUTC(status.InForce.SinceTime)
+		r.RestrictedTiers = len(status.InForce.Tiers)
 	case status.Preview != nil:
 		r.Mode = status.Preview.Mode
 	}
@@ -305,15 +303,12 @@ func exact(value int64) int64 { return min(value, maxExact) }
 // fingerprintsIn are those of the certificates in a PEM text.
 func fingerprintsIn(text string) []string {
 	var found []string
-	for rest := []byte(text); ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			return found
-		}
+	for block, rest := pem.Decode([]byte(text)); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type == "CERTIFICATE" {
 			found = append(found, token.CertificateSHA256(block.Bytes))
 		}
 	}
+	return found
 }
 
 // inUTC is a time as it is to be written: a client sees the time zone in which it was written.

@@ -58,17 +58,20 @@ func (s *surveyor) ask(ctx context.Context) (cluster Cluster, err error) {
 	} else if err := cluster.warnMissing("kubernetes_version and db_version", "get /version", err); err != nil {
 		return Cluster{}, err
 	}
-	namespaces, err := s.countNamespaces(ctx)
-	if err == nil {
-		cluster.Namespaces = &namespaces
-	} else if err := cluster.warnMissing("workspaces_count", "list namespaces", err); err != nil {
-		return Cluster{}, err
-	}
-	users, err := s.countUsers(ctx)
-	if err == nil {
-		cluster.Users = &users
-	} else if err := cluster.warnMissing("rbac_users", "list rolebindings and clusterrolebindings", err); err != nil {
-		return Cluster{}, err
+	for _, counted := range []struct {
+		into          **int64
+		count         func(context.Context) (int64, error)
+		fields, right string
+	}{
+		{&cluster.Namespaces, s.countNamespaces, "workspaces_count", "list namespaces"},
+		{&cluster.Users, s.countUsers, "rbac_users", "list rolebindings and clusterrolebindings"},
+	} {
+		count, err := counted.count(ctx)
+		if err == nil {
+			*counted.into = &count
+		} else if err := cluster.warnMissing(counted.fields, counted.right, err); err != nil {
+			return Cluster{}, err
+		}
 	}
 	return cluster, nil
 }
@@ -89,7 +92,7 @@ func (s *surveyor) countNamespaces(ctx context.Context) (count int64, err error)
 	return count, err
 }
 
-// countUsers counts once everybody who is bound to a role, anywhere.
+// countUsers counts each subject once that any role binding names.
 func (s *surveyor) countUsers(ctx context.Context) (int64, error) {
 	users := map[rbacv1.Subject]struct{}{}
 	add := func(subjects []rbacv1.Subject) {
