@@ -44,25 +44,17 @@ func NewAuthority(vendor string, now time.Time) (*Authority, error) {
 	if err := checkName(vendor, maxVendorLength); err != nil {
 		return nil, fmt.Errorf("vendor name %w", err)
 	}
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, fmt.Errorf("generating the root's key: %w", err)
-	}
 	begin := now.UTC().Truncate(time.Second)
 	template := &x509.Certificate{
-		Subject:               pkix.Name{Organization: []string{vendor}, CommonName: vendor + rootNameSuffix},
-		NotBefore:             begin,
-		NotAfter:              begin.AddDate(rootYears, 0, 0),
-		BasicConstraintsValid: true,
-		IsCA:                  true,
-		MaxPathLenZero:        true,
-		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		Subject:   pkix.Name{Organization: []string{vendor}, CommonName: vendor + rootNameSuffix},
+		NotBefore: begin, NotAfter: begin.AddDate(rootYears, 0, 0), BasicConstraintsValid: true,
+		IsCA: true, MaxPathLenZero: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
-	certificate, err := createCertificate(template, template, public, private)
+	key, certificate, err := createCertificate(template, template, nil)
 	if err != nil {
-		return nil, fmt.Errorf("creating the root's certificate: %w", err)
+		return nil, fmt.Errorf("creating the root: %w", err)
 	}
-	return &Authority{key: private, chain: []*x509.Certificate{certificate}}, nil
+	return &Authority{key: key, chain: []*x509.Certificate{certificate}}, nil
 }
 
 // ParseAuthority reads a CA from PEM: its certificate, followed by those of its issuers unless it is a root, and its
@@ -99,29 +91,21 @@ func (a *Authority) NewSigner(name string, now time.Time) (*Signer, error) {
 	latest := slices.MaxFunc(a.chain, func(a, b *x509.Certificate) int { return a.NotBefore.Compare(b.NotBefore) })
 	if begin.Before(latest.NotBefore) || !begin.Before(first.NotAfter) {
 		return nil, fmt.Errorf("the authority is not valid now (%s): it is valid from %s to %s",
-			formatTime(begin), formatTime(latest.NotBefore), formatTime(first.NotAfter))
-	}
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, fmt.Errorf("generating the signer's key: %w", err)
+			text.Time(begin), text.Time(latest.NotBefore), text.Time(first.NotAfter))
 	}
 	end := begin.AddDate(signerYears, 0, 0)
 	if end.After(first.NotAfter) {
 		end = first.NotAfter
 	}
-	template := &x509.Certificate{
-		Subject:               pkix.Name{Organization: issuer.Subject.Organization, CommonName: name},
-		NotBefore:             begin,
-		NotAfter:              end,
-		BasicConstraintsValid: true,
-		KeyUsage:              x509.KeyUsageDigitalSignature,
-		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
-	}
-	certificate, err := createCertificate(template, issuer, public, a.key)
+	key, certificate, err := createCertificate(&x509.Certificate{
+		Subject:   pkix.Name{Organization: issuer.Subject.Organization, CommonName: name},
+		NotBefore: begin, NotAfter: end, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
+	}, issuer, a.key)
 	if err != nil {
-		return nil, fmt.Errorf("creating the signer's certificate: %w", err)
+		return nil, fmt.Errorf("creating the signer: %w", err)
 	}
-	return newChainSigner(private, append([]*x509.Certificate{certificate}, a.chain...))
+	return newChainSigner(key, append([]*x509.Certificate{certificate}, a.chain...))
 }
 
 // CertificatePEM returns the authority's certificate, followed by those of its issuers unless it is a root. It is the
@@ -131,15 +115,24 @@ func (a *Authority) CertificatePEM() []byte { return encodeCertificates(a.chain)
 // KeyPEM returns the key in the form that ParseAuthority reads. It is a secret.
 func (a *Authority) KeyPEM() ([]byte, error) { return encodeKey(a.key) }
 
-// createCertificate creates a certificate with a random serial number from crypto/x509.
+// createCertificate generates an Ed25519 key and creates a certificate for it, with a random serial number from
+// crypto/x509. The issuer's key signs it, or if that is nil, the new key.
 func createCertificate(
-	template, parent *x509.Certificate, public crypto.PublicKey, key crypto.Signer,
-) (*x509.Certificate, error) {
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, key)
+	template, parent *x509.Certificate, issuerKey crypto.Signer,
+) (crypto.Signer, *x509.Certificate, error) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return x509.ParseCertificate(der)
+	if issuerKey == nil {
+		issuerKey = private
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, issuerKey)
+	if err != nil {
+		return nil, nil, err
+	}
+	certificate, err := x509.ParseCertificate(der)
+	return private, certificate, err
 }
 
 func checkName(name string, maxLength int) error {

@@ -6,7 +6,6 @@ package token
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"hash"
 	"strings"
 	"time"
 
@@ -28,9 +27,7 @@ const (
 //
 // Cached results do not depend on the time, the audience, the cluster or revocations, which are checked each time.
 type Verifier struct {
-	results *lru.Cache
-	signers *lru.Cache
-	anchors *lru.Cache
+	results, signers, anchors *lru.Cache
 
 	// Replaceable, so that tests can count the calls.
 	verifyStatic staticVerifier
@@ -41,12 +38,8 @@ type Verifier struct {
 // NewVerifier returns a Verifier with empty caches.
 func NewVerifier() *Verifier {
 	return &Verifier{
-		results:      lru.New(maxResults),
-		signers:      lru.New(maxSigners),
-		anchors:      lru.New(maxAnchorSets),
-		verifyStatic: verifyStatic,
-		loadSigner:   loadSigner,
-		parseAnchors: parseAnchors,
+		results: lru.New(maxResults), signers: lru.New(maxSigners), anchors: lru.New(maxAnchorSets),
+		verifyStatic: verifyStatic, loadSigner: loadSigner, parseAnchors: parseAnchors,
 	}
 }
 
@@ -86,23 +79,18 @@ func (v *Verifier) cachedResult(token, certificate string, anchors *anchors) *st
 	if len(token) > MaxTokenBytes || len(certificate) > MaxCertificateBytes {
 		return v.verifyStatic(token, certificate, anchors, v.cachedSigner) // rejects it for its size
 	}
-	content := newHasher()
-	content.digest(anchors.digest)
-	content.text(token)
-	content.text(certificate)
-	return cached(v.results, content.sum(), func() *staticResult {
+	key := digestOf(anchors.digest[:], []byte(token), []byte(certificate))
+	return cached(v.results, key, func() *staticResult {
 		return v.verifyStatic(token, certificate, anchors, v.cachedSigner)
 	})
 }
 
 func (v *Verifier) cachedSigner(presented presentedCertificates, anchors *anchors) *signerInfo {
-	content := newHasher()
-	content.digest(anchors.digest)
-	content.text(presented.pem)
+	fields := [][]byte{anchors.digest[:], []byte(presented.pem)}
 	for _, entry := range presented.x5c {
-		content.text(entry)
+		fields = append(fields, []byte(entry))
 	}
-	return cached(v.signers, content.sum(), func() *signerInfo { return v.loadSigner(presented, anchors) })
+	return cached(v.signers, digestOf(fields...), func() *signerInfo { return v.loadSigner(presented, anchors) })
 }
 
 func (v *Verifier) cachedAnchors(pem string) (*anchors, error) {
@@ -113,9 +101,7 @@ func (v *Verifier) cachedAnchors(pem string) (*anchors, error) {
 	if len(pem) > MaxTrustAnchorsBytes {
 		return v.parseAnchors(pem)
 	}
-	content := newHasher()
-	content.text(pem)
-	found := cached(v.anchors, content.sum(), func() outcome {
+	found := cached(v.anchors, digestOf([]byte(pem)), func() outcome {
 		anchors, err := v.parseAnchors(pem)
 		return outcome{anchors, err}
 	})
@@ -135,23 +121,15 @@ func cached[T any](cache *lru.Cache, key digest, compute func() T) T {
 // digest identifies content.
 type digest [sha256.Size]byte
 
-// hasher computes digests of fields. It writes the length before each field, so that different lists of fields have
+// digestOf returns the digest of fields. It includes the length of each, so that different lists of fields have
 // different digests.
-type hasher struct{ hash.Hash }
-
-func newHasher() hasher { return hasher{sha256.New()} }
-
-func (h hasher) text(field string) { h.bytes([]byte(field)) }
-
-func (h hasher) digest(field digest) { h.bytes(field[:]) }
-
-func (h hasher) bytes(field []byte) {
-	// A hash never returns an error.
-	_, _ = h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(field))))
-	_, _ = h.Write(field)
-}
-
-func (h hasher) sum() (sum digest) {
+func digestOf(fields ...[]byte) (sum digest) {
+	h := sha256.New()
+	for _, field := range fields {
+		// A hash never returns an error.
+		_, _ = h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(field))))
+		_, _ = h.Write(field)
+	}
 	h.Sum(sum[:0])
 	return sum
 }

@@ -5,6 +5,7 @@ package token
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -77,8 +78,7 @@ func nextBlock(text string) (block *pem.Block, remainder string, err error) {
 func parseBlock(block *pem.Block) (*x509.Certificate, error) {
 	switch {
 	case strings.HasSuffix(block.Type, pemTypePrivateKey):
-		return nil,
-			errors.New("is a private key: remove it, and consider it compromised")
+		return nil, errors.New("is a private key: remove it, and consider it compromised")
 	case block.Type != pemTypeCertificate:
 		return nil, fmt.Errorf("is %s, not CERTIFICATE", quote(block.Type))
 	}
@@ -104,11 +104,7 @@ func describe(certificate *x509.Certificate) string { return quote(certificate.S
 // checkEach checks the certificates of a chain one by one.
 func checkEach(certificates []*x509.Certificate) error {
 	for i, certificate := range certificates {
-		err := checkKeySize(certificate)
-		if err == nil {
-			err = checkCanonical(certificate)
-		}
-		if err != nil {
+		if err := cmp.Or(checkKeySize(certificate), checkCanonical(certificate)); err != nil {
 			return fmt.Errorf("certificate %d, %s, %w", i+1, describe(certificate), err)
 		}
 	}
@@ -118,12 +114,10 @@ func checkEach(certificates []*x509.Certificate) error {
 // checkKeySize checks the size of an RSA key. It comes before any use of the key: the cost of a signature check grows
 // with the size.
 func checkKeySize(certificate *x509.Certificate) error {
-	key, ok := certificate.PublicKey.(*rsa.PublicKey)
-	if !ok {
-		return nil
-	}
-	if bits := key.N.BitLen(); bits < minRSABits || bits > maxRSABits {
-		return fmt.Errorf("has an RSA key with %d bits, but %d to %d are required", bits, minRSABits, maxRSABits)
+	key, isRSA := certificate.PublicKey.(*rsa.PublicKey)
+	if isRSA && (key.N.BitLen() < minRSABits || key.N.BitLen() > maxRSABits) {
+		return fmt.Errorf("has an RSA key with %d bits, but %d to %d are required",
+			key.N.BitLen(), minRSABits, maxRSABits)
 	}
 	return nil
 }

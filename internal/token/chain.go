@@ -51,21 +51,16 @@ type presentedCertificates struct {
 // findCertificates returns the certificates of a token. Its error has reason UntrustedCertificate.
 func findCertificates(pem string, header map[string]any) (presentedCertificates, *Error) {
 	found := presentedCertificates{pem: pem}
-	if len(pem) > MaxCertificateBytes {
+	value, isPresent := header[headerChain]
+	entries, _ := value.([]any)
+	switch {
+	case len(pem) > MaxCertificateBytes:
 		return found, untrusted(fmt.Errorf("spec.certificate is larger than %d bytes", MaxCertificateBytes))
-	}
-	value, present := header[headerChain]
-	if !present {
-		if pem == "" {
-			return found, untrusted(errors.New("no certificates in spec.certificate or x5c of the token"))
-		}
-		return found, nil
-	}
-	entries, ok := value.([]any)
-	if !ok || len(entries) == 0 {
+	case !isPresent && pem == "":
+		return found, untrusted(errors.New("no certificates in spec.certificate or x5c of the token"))
+	case isPresent && len(entries) == 0:
 		return found, untrusted(errors.New("x5c of the token is not a list of certificates"))
-	}
-	if len(entries) > maxChainCertificates {
+	case len(entries) > maxChainCertificates:
 		return found, untrusted(fmt.Errorf("x5c of the token has more than %d certificates", maxChainCertificates))
 	}
 	for i, entry := range entries {
@@ -87,11 +82,10 @@ func loadSigner(presented presentedCertificates, anchors *anchors) *signerInfo {
 		return &signerInfo{err: untrusted(err)}
 	}
 	found := &signerInfo{readable: true, key: certificates[0].PublicKey}
-	if err := checkPresented(certificates, anchors); err != nil {
-		found.err = untrusted(err)
-		return found
+	if err = checkPresented(certificates, anchors); err == nil {
+		found.chains, err = buildChains(certificates, anchors)
 	}
-	if found.chains, err = buildChains(certificates, anchors); err != nil {
+	if err != nil {
 		found.err = untrusted(err)
 	}
 	return found
@@ -114,7 +108,7 @@ func (p presentedCertificates) parse() ([]*x509.Certificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("spec.certificate: %w", err)
 	}
-	if len(fromToken) > 0 && !bytes.Equal(certificates[0].Raw, fromToken[0].Raw) {
+	if len(fromToken) > 0 && !sameCertificate(certificates[0], fromToken[0]) {
 		return nil, fmt.Errorf("the first certificate of spec.certificate, %s, is not the first one of x5c, %s",
 			describe(certificates[0]), describe(fromToken[0]))
 	}
@@ -173,7 +167,9 @@ func buildChains(certificates []*x509.Certificate, anchors *anchors) ([]*chain, 
 	}
 	var chains []*chain
 	for _, path := range paths {
-		if !isPresented(path, certificates) {
+		// Up to the anchor, the path has to be in the order in which the certificates were presented.
+		last := len(path) - 1
+		if !slices.EqualFunc(path[:last], certificates[:min(last, len(certificates))], sameCertificate) {
 			continue
 		}
 		chain, err := restore(path, certificates, anchors)
@@ -188,15 +184,7 @@ func buildChains(certificates []*x509.Certificate, anchors *anchors) ([]*chain, 
 	return chains, nil
 }
 
-// isPresented reports whether a path to an anchor is in the order in which the certificates were presented.
-func isPresented(path, certificates []*x509.Certificate) bool {
-	for i, certificate := range path[:len(path)-1] {
-		if !bytes.Equal(certificate.Raw, certificates[i].Raw) {
-			return false
-		}
-	}
-	return true
-}
+func sameCertificate(a, b *x509.Certificate) bool { return bytes.Equal(a.Raw, b.Raw) }
 
 // restore replaces the certificates of a path by the originals with their validity periods. An anchor is revoked only
 // by its own fingerprint: it is the product's text, not the key's.

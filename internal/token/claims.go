@@ -23,21 +23,6 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// Names of the claims (RFC 7519, section 4.1, and our own).
-const (
-	claimIssuer      = "iss"
-	claimSubject     = "sub"
-	claimAudience    = "aud"
-	claimID          = "jti"
-	claimIssuedAt    = "iat"
-	claimNotBefore   = "nbf"
-	claimExpiry      = "exp"
-	claimGracePeriod = "grace_period"
-	claimFeatures    = "features"
-	claimLimits      = "limits"
-	claimClusterUIDs = "cluster_uids"
-)
-
 // Bounds of claims: lengths in characters, counts of entries, and seconds.
 const (
 	maxIssuerLength     = 256
@@ -62,13 +47,9 @@ var limitName = regexp.MustCompile(`^[A-Za-z0-9][-_.A-Za-z0-9]{0,62}$`)
 func parseClaims(payload []byte) (*license.Claims, *Error) {
 	claims, err := decodeClaims(payload)
 	if err != nil {
-		return nil, invalidClaims(err)
+		return nil, fail(api.ReasonClaimsInvalid, "Invalid license: %v. Ask the vendor for a corrected key.", err)
 	}
 	return claims, nil
-}
-
-func invalidClaims(err error) *Error {
-	return fail(api.ReasonClaimsInvalid, "Invalid license: %v. Ask the vendor for a corrected key.", err)
 }
 
 // checkIssued checks that the key was not issued in the future. It returns when to check again. The message does not
@@ -80,7 +61,7 @@ func checkIssued(claims *license.Claims, now time.Time) (failure *Error, recheck
 	}
 	return fail(api.ReasonClaimsInvalid,
 		"The issue time %s is in the future (claim iat). Correct the clock, or wait.",
-		formatTime(claims.IssuedTime)), recheck
+		text.Time(claims.IssuedTime)), recheck
 }
 
 // decodeClaims reads a payload. It checks neither the signature nor the time, and ignores unknown claims. Its errors
@@ -92,20 +73,20 @@ func decodeClaims(payload []byte) (*license.Claims, error) {
 	}
 	reader := claimReader{members: members}
 	claims := &license.Claims{
-		Customer:    reader.string(claimSubject, required, maxSubjectLength),
+		Customer:    reader.string("sub", required, maxSubjectLength),
 		Audience:    reader.audience(),
-		ID:          reader.string(claimID, required, maxIDLength),
-		Issuer:      reader.string(claimIssuer, optional, maxIssuerLength),
-		IssuedTime:  reader.time(claimIssuedAt),
-		Expiry:      reader.time(claimExpiry),
-		GracePeriod: time.Duration(reader.integer(claimGracePeriod, optional, maxGracePeriod)) * time.Second,
-		Features:    reader.strings(claimFeatures, 0, maxFeatures, maxFeatureLength),
+		ID:          reader.string("jti", required, maxIDLength),
+		Issuer:      reader.string("iss", optional, maxIssuerLength),
+		IssuedTime:  reader.time("iat"),
+		Expiry:      reader.time("exp"),
+		GracePeriod: time.Duration(reader.integer("grace_period", optional, maxGracePeriod)) * time.Second,
+		Features:    reader.strings("features", 0, maxFeatures, maxFeatureLength),
 		Limits:      reader.limits(),
-		ClusterUIDs: reader.strings(claimClusterUIDs, 1, maxClusterUIDs, maxClusterUIDLength),
+		ClusterUIDs: reader.strings("cluster_uids", 1, maxClusterUIDs, maxClusterUIDLength),
 	}
 	claims.NotBefore = claims.IssuedTime
-	if reader.has(claimNotBefore) {
-		claims.NotBefore = reader.time(claimNotBefore)
+	if _, ok := members["nbf"]; ok {
+		claims.NotBefore = reader.time("nbf")
 	}
 	if reader.err != nil {
 		return nil, reader.err
@@ -117,31 +98,24 @@ func decodeClaims(payload []byte) (*license.Claims, error) {
 func checkRelations(claims *license.Claims) error {
 	switch {
 	case claims.Expiry.Before(claims.IssuedTime):
-		return fmt.Errorf("claim exp (%s) is before claim iat (%s)",
-			formatTime(claims.Expiry), formatTime(claims.IssuedTime))
+		return fmt.Errorf("claim exp (%s) is before claim iat (%s)", text.Time(claims.Expiry),
+			text.Time(claims.IssuedTime))
 	case claims.Expiry.Before(claims.NotBefore):
 		return fmt.Errorf("claim exp (%s) is before claim nbf (%s)",
-			formatTime(claims.Expiry), formatTime(claims.NotBefore))
+			text.Time(claims.Expiry), text.Time(claims.NotBefore))
 	case claims.GraceEnd().Unix() > maxTime:
-		return fmt.Errorf("claims exp and grace_period end after %s", formatTime(time.Unix(maxTime, 0)))
+		return fmt.Errorf("claims exp and grace_period end after %s", text.Time(time.Unix(maxTime, 0)))
 	}
-	seen := make(map[string]struct{}, len(claims.Features))
-	for _, feature := range claims.Features {
-		if _, duplicate := seen[feature]; duplicate {
+	for i, feature := range claims.Features {
+		if slices.Contains(claims.Features[:i], feature) {
 			return fmt.Errorf("claim features contains %s twice", quote(feature))
 		}
-		seen[feature] = struct{}{}
 	}
 	return nil
 }
 
-// presence says whether a claim may be missing.
-type presence bool
-
-const (
-	required presence = true
-	optional presence = false
-)
+// Whether a claim may be missing.
+const required, optional = true, false
 
 // claimReader reads claims one by one and keeps the first error. A null claim is invalid, not missing.
 type claimReader struct {
@@ -149,15 +123,10 @@ type claimReader struct {
 	err     error
 }
 
-func (r *claimReader) has(name string) bool {
-	_, ok := r.members[name]
-	return ok
-}
-
 // value returns a claim; nil if it is missing.
-func (r *claimReader) value(name string, presence presence) (value any, ok bool) {
+func (r *claimReader) value(name string, isRequired bool) (value any, ok bool) {
 	value, ok = r.members[name]
-	if !ok && presence == required {
+	if !ok && isRequired {
 		r.fail(name, "is missing")
 	}
 	return value, ok
@@ -169,8 +138,8 @@ func (r *claimReader) fail(name, format string, args ...any) {
 	}
 }
 
-func (r *claimReader) string(name string, presence presence, maxLength int) string {
-	value, ok := r.value(name, presence)
+func (r *claimReader) string(name string, isRequired bool, maxLength int) string {
+	value, ok := r.value(name, isRequired)
 	if !ok {
 		return ""
 	}
@@ -210,18 +179,18 @@ func (r *claimReader) strings(name string, minCount, maxCount, maxLength int) []
 
 // audience reads one string or an array (RFC 7519, section 4.1.3).
 func (r *claimReader) audience() []string {
-	value, ok := r.value(claimAudience, required)
+	value, ok := r.value("aud", required)
 	if !ok {
 		return nil
 	}
 	if _, isArray := value.([]any); isArray {
-		return r.strings(claimAudience, 1, maxAudiences, maxAudienceLength)
+		return r.strings("aud", 1, maxAudiences, maxAudienceLength)
 	}
-	return []string{r.checkString(claimAudience, value, maxAudienceLength)}
+	return []string{r.checkString("aud", value, maxAudienceLength)}
 }
 
-func (r *claimReader) integer(name string, presence presence, maximum int64) int64 {
-	value, ok := r.value(name, presence)
+func (r *claimReader) integer(name string, isRequired bool, maximum int64) int64 {
+	value, ok := r.value(name, isRequired)
 	if !ok {
 		return 0
 	}
@@ -250,13 +219,13 @@ func (r *claimReader) time(name string) time.Time {
 
 // limits returns nil for none. It checks names in alphabetical order, so that the message for a payload never changes.
 func (r *claimReader) limits() map[string]int64 {
-	value, ok := r.value(claimLimits, optional)
+	value, ok := r.value("limits", optional)
 	if !ok {
 		return nil
 	}
 	members, ok := value.(map[string]any)
 	if !ok || len(members) > maxLimits {
-		r.fail(claimLimits, "must be an object of at most %d integers", maxLimits)
+		r.fail("limits", "must be an object of at most %d integers", maxLimits)
 		return nil
 	}
 	if len(members) == 0 {
@@ -265,11 +234,11 @@ func (r *claimReader) limits() map[string]int64 {
 	limits := make(map[string]int64, len(members))
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if !limitName.MatchString(name) {
-			r.fail(claimLimits, "has an invalid name, %s: names have 1 to 63 letters, digits, '-', '_' or '.', "+
+			r.fail("limits", "has an invalid name, %s: names have 1 to 63 letters, digits, '-', '_' or '.', "+
 				"and begin with a letter or digit", quote(name))
 			return nil
 		}
-		limits[name] = r.checkInteger(claimLimits+"."+name, members[name], math.MaxInt64)
+		limits[name] = r.checkInteger("limits"+"."+name, members[name], math.MaxInt64)
 	}
 	return limits
 }
@@ -291,27 +260,25 @@ type payload struct {
 
 // encodeClaims returns a payload that decodeClaims accepts. A zero NotBefore is left out and means IssuedTime.
 func encodeClaims(claims *license.Claims) ([]byte, error) {
-	if err := checkWholeSeconds(claims); err != nil {
-		return nil, err
+	for _, t := range []time.Time{claims.IssuedTime, claims.NotBefore, claims.Expiry} {
+		if t.Nanosecond() != 0 {
+			return nil, errors.New("claims iat, nbf and exp must be whole seconds")
+		}
+	}
+	if claims.GracePeriod%time.Second != 0 {
+		return nil, errors.New("claim grace_period must be whole seconds")
 	}
 	members := payload{
-		Issuer:      claims.Issuer,
-		Subject:     claims.Customer,
-		Audience:    claims.Audience,
-		ID:          claims.ID,
-		IssuedAt:    claims.IssuedTime.Unix(),
-		Expiry:      claims.Expiry.Unix(),
+		Issuer: claims.Issuer, Subject: claims.Customer, Audience: claims.Audience, ID: claims.ID,
+		IssuedAt: claims.IssuedTime.Unix(), Expiry: claims.Expiry.Unix(),
 		GracePeriod: int64(claims.GracePeriod / time.Second),
-		Features:    claims.Features,
-		Limits:      claims.Limits,
-		ClusterUIDs: claims.ClusterUIDs,
+		Features:    claims.Features, Limits: claims.Limits, ClusterUIDs: claims.ClusterUIDs,
 	}
 	if len(claims.Audience) == 1 {
 		members.Audience = claims.Audience[0]
 	}
 	if !claims.NotBefore.IsZero() {
-		notBefore := claims.NotBefore.Unix()
-		members.NotBefore = &notBefore
+		members.NotBefore = new(claims.NotBefore.Unix())
 	}
 	encoded, err := json.Marshal(members, json.Deterministic(true))
 	if err != nil {
@@ -319,16 +286,4 @@ func encodeClaims(claims *license.Claims) ([]byte, error) {
 	}
 	_, err = decodeClaims(encoded)
 	return encoded, err
-}
-
-func checkWholeSeconds(claims *license.Claims) error {
-	for _, t := range []time.Time{claims.IssuedTime, claims.NotBefore, claims.Expiry} {
-		if t.Nanosecond() != 0 {
-			return errors.New("claims iat, nbf and exp must be whole seconds")
-		}
-	}
-	if claims.GracePeriod%time.Second != 0 {
-		return errors.New("claim grace_period must be whole seconds")
-	}
-	return nil
 }

@@ -103,32 +103,32 @@ func TestTokenFormatSchema(t *testing.T) {
 	property := found.Properties
 	names := slices.Sorted(maps.Keys(property))
 	if want := []string{
-		claimAudience, claimClusterUIDs, claimExpiry, claimFeatures, claimGracePeriod, claimIssuedAt, claimIssuer,
-		claimID, claimLimits, claimNotBefore, claimSubject,
+		"aud", "cluster_uids", "exp", "features", "grace_period", "iat", "iss",
+		"jti", "limits", "nbf", "sub",
 	}; !slices.Equal(names, want) {
 		t.Errorf("claims: got %v, want %v", names, want)
 	}
-	if want := []string{claimSubject, claimAudience, claimID, claimIssuedAt, claimExpiry}; !slices.Equal(found.Required,
+	if want := []string{"sub", "aud", "jti", "iat", "exp"}; !slices.Equal(found.Required,
 		want) {
 		t.Errorf("required: got %v, want %v", found.Required, want)
 	}
 	for name, pair := range map[string][2]any{
-		"sub":            {property[claimSubject].MaxLength, maxSubjectLength},
-		"jti":            {property[claimID].MaxLength, maxIDLength},
-		"iss":            {property[claimIssuer].MaxLength, maxIssuerLength},
-		"aud":            {property[claimAudience].OneOf[1].MaxItems, maxAudiences},
+		"sub":            {property["sub"].MaxLength, maxSubjectLength},
+		"jti":            {property["jti"].MaxLength, maxIDLength},
+		"iss":            {property["iss"].MaxLength, maxIssuerLength},
+		"aud":            {property["aud"].OneOf[1].MaxItems, maxAudiences},
 		"an aud":         {found.Definitions["audience"].MaxLength, maxAudienceLength},
-		"features":       {property[claimFeatures].MaxItems, maxFeatures},
-		"a feature":      {property[claimFeatures].Items.MaxLength, maxFeatureLength},
-		"limits":         {property[claimLimits].MaxProperties, maxLimits},
-		"a limit's name": {property[claimLimits].PropertyNames.Pattern, limitName.String()},
-		"cluster_uids":   {property[claimClusterUIDs].MaxItems, maxClusterUIDs},
-		"a cluster_uid":  {property[claimClusterUIDs].Items.MaxLength, maxClusterUIDLength},
-		"grace_period":   {property[claimGracePeriod].Maximum, float64(maxGracePeriod)},
+		"features":       {property["features"].MaxItems, maxFeatures},
+		"a feature":      {property["features"].Items.MaxLength, maxFeatureLength},
+		"limits":         {property["limits"].MaxProperties, maxLimits},
+		"a limit's name": {property["limits"].PropertyNames.Pattern, limitName.String()},
+		"cluster_uids":   {property["cluster_uids"].MaxItems, maxClusterUIDs},
+		"a cluster_uid":  {property["cluster_uids"].Items.MaxLength, maxClusterUIDLength},
+		"grace_period":   {property["grace_period"].Maximum, float64(maxGracePeriod)},
 		"instants":       {found.Definitions["instant"].Maximum, float64(maxTime)},
-		"exp":            {property[claimExpiry].Ref, "#/$defs/instant"},
-		"iat":            {property[claimIssuedAt].Ref, "#/$defs/instant"},
-		"nbf":            {property[claimNotBefore].Ref, "#/$defs/instant"},
+		"exp":            {property["exp"].Ref, "#/$defs/instant"},
+		"iat":            {property["iat"].Ref, "#/$defs/instant"},
+		"nbf":            {property["nbf"].Ref, "#/$defs/instant"},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s: the page says %v, the code %v", name, pair[0], pair[1])

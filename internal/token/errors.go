@@ -5,7 +5,6 @@ package token
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/license-operator/license-operator/internal/text"
 )
@@ -61,6 +60,3 @@ func quoteSome(names []string) string {
 func printable(err error) string {
 	return text.TruncateRunes(text.Printable(err.Error()), maxCauseRunes)
 }
-
-// formatTime returns a time as messages show it.
-func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }

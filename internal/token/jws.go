@@ -17,7 +17,6 @@ const MaxTokenBytes = 16384
 // and x5u.
 const (
 	headerAlgorithm = "alg"
-	headerType      = "typ"
 	headerChain     = "x5c"
 	headerCritical  = "crit"
 	headerBase64    = "b64"
@@ -63,12 +62,7 @@ func parseCompact(token string) (*compactJWS, *Error) {
 	if failure != nil {
 		return nil, failure
 	}
-	return &compactJWS{
-		token:     token,
-		algorithm: algorithm,
-		header:    header,
-		payload:   decoded[1],
-	}, nil
+	return &compactJWS{token: token, algorithm: algorithm, header: header, payload: decoded[1]}, nil
 }
 
 // checkShape checks what costs little, however large the token is.

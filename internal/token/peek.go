@@ -22,17 +22,9 @@ func PeekUnverified(token, certificate string) (*license.Claims, []*x509.Certifi
 		return nil, nil, err
 	}
 	claims, err := parseClaims(jws.payload)
-	return claims, certificatesUnverified(certificate, jws.header), err
-}
-
-func certificatesUnverified(pem string, header map[string]any) []*x509.Certificate {
-	presented, failure := findCertificates(pem, header)
-	if failure != nil {
-		return nil
+	var certificates []*x509.Certificate
+	if presented, failure := findCertificates(certificate, jws.header); failure == nil {
+		certificates, _ = presented.parse()
 	}
-	certificates, err := presented.parse()
-	if err != nil {
-		return nil
-	}
-	return certificates
+	return claims, certificates, err
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/license-operator/license-operator/internal/license"
+	"github.com/license-operator/license-operator/internal/text"
 )
 
 // tokenType is typ of the tokens that Sign makes (RFC 7519, section 5.1). Verify ignores it.
@@ -114,12 +115,12 @@ func (s *Signer) checkTerm(claims *license.Claims) error {
 		switch {
 		case claims.IssuedTime.Before(certificate.NotBefore):
 			return fmt.Errorf("the license would be issued at %s, but certificate %s is valid from %s",
-				formatTime(claims.IssuedTime), describe(certificate), formatTime(certificate.NotBefore))
+				text.Time(claims.IssuedTime), describe(certificate), text.Time(certificate.NotBefore))
 		case claims.GraceEnd().After(certificate.NotAfter):
 			first := slices.MinFunc(s.chain, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
 			return fmt.Errorf("the license would outlive certificate %s: with a grace period of %s the latest expiry "+
 				"is %s. Choose an earlier expiry, or use a newer signer",
-				describe(first), claims.GracePeriod, formatTime(first.NotAfter.Add(-claims.GracePeriod)))
+				describe(first), claims.GracePeriod, text.Time(first.NotAfter.Add(-claims.GracePeriod)))
 		}
 	}
 	return nil
@@ -151,14 +152,14 @@ func parseChain(certificatesPEM []byte) ([]*x509.Certificate, error) {
 
 // parseKey reads one private key. Its errors never quote the input.
 func parseKey(keyPEM []byte) (crypto.Signer, error) {
-	block, err := onlyBlock(keyPEM)
-	if err != nil {
-		return nil, err
-	}
+	block, remainder, err := nextBlock(strings.TrimSpace(string(keyPEM)))
 	switch {
+	case err != nil:
+		return nil, errors.New("it is not well-formed PEM")
+	case strings.TrimSpace(remainder) != "":
+		return nil, errors.New("more than one PEM block")
 	case block.Type == "ENCRYPTED PRIVATE KEY":
-		return nil,
-			errors.New("it is encrypted: decrypt it with openssl pkcs8, and protect the result")
+		return nil, errors.New("it is encrypted: decrypt it with openssl pkcs8, and protect the result")
 	case block.Type != pemTypePrivateKey:
 		return nil, errors.New("it is not a PEM block of type PRIVATE KEY: convert a key in another format with " +
 			"openssl pkcs8 -topk8 -nocrypt")
@@ -172,17 +173,6 @@ func parseKey(keyPEM []byte) (crypto.Signer, error) {
 		return nil, errors.New("it is not a signing key")
 	}
 	return key, nil
-}
-
-func onlyBlock(text []byte) (*pem.Block, error) {
-	block, remainder, err := nextBlock(strings.TrimSpace(string(text)))
-	if err != nil {
-		return nil, errors.New("it is not well-formed PEM")
-	}
-	if strings.TrimSpace(remainder) != "" {
-		return nil, errors.New("more than one PEM block")
-	}
-	return block, nil
 }
 
 func encodeKey(key crypto.Signer) ([]byte, error) {

@@ -371,8 +371,8 @@ func TestPayloadNames(t *testing.T) {
 	}
 	got := slices.Sorted(maps.Keys(members))
 	want := []string{
-		claimAudience, claimClusterUIDs, claimExpiry, claimFeatures, claimGracePeriod, claimIssuedAt,
-		claimIssuer, claimID, claimLimits, claimNotBefore, claimSubject,
+		"aud", "cluster_uids", "exp", "features", "grace_period", "iat",
+		"iss", "jti", "limits", "nbf", "sub",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)

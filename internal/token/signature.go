@@ -10,6 +10,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"fmt"
+	"slices"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -58,10 +59,8 @@ func describeKey(key crypto.PublicKey) string {
 
 // checkAlgorithm is the part of the step that depends on the token only.
 func checkAlgorithm(algorithm string) *Error {
-	for _, allowed := range algorithms {
-		if algorithm == string(allowed) {
-			return nil
-		}
+	if slices.Contains(algorithms, jose.SignatureAlgorithm(algorithm)) {
+		return nil
 	}
 	return fail(api.ReasonAlgorithmNotAllowed,
 		"Algorithm %s is not allowed. Ask the vendor for a key signed with EdDSA (Ed25519), ES256 or RS256.",
@@ -71,9 +70,8 @@ func checkAlgorithm(algorithm string) *Error {
 // checkKeyType is the part of the step that depends on the signer's key.
 func checkKeyType(algorithm string, key crypto.PublicKey) *Error {
 	if string(algorithmOf(key)) != algorithm {
-		return fail(api.ReasonAlgorithmNotAllowed,
-			"Algorithm %s does not match the signer's key (%s). Ask the vendor for another key.",
-			quote(algorithm), describeKey(key))
+		return fail(api.ReasonAlgorithmNotAllowed, "Algorithm %s does not match the signer's key (%s). Ask the vendor "+
+			"for another key.", quote(algorithm), describeKey(key))
 	}
 	return nil
 }

@@ -4,12 +4,15 @@
 package token
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/util/sets"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
@@ -27,8 +30,8 @@ type Terms struct {
 	anchors             *anchors
 	anyAudience         bool
 	audience            string
-	revokedLicenses     map[string]struct{}
-	revokedCertificates map[fingerprint]struct{}
+	revokedLicenses     sets.Set[string]
+	revokedCertificates sets.Set[fingerprint]
 }
 
 // NewTerms reads a product's spec. Its error is part of a sentence of at most 1024 bytes. It says which PEM block of
@@ -36,9 +39,7 @@ type Terms struct {
 // outside 2048 to 4096 bits. Or it says that certificates are missing, that there are more than 64, or that the text is
 // larger than MaxTrustAnchorsBytes. Duplicates are accepted. An invalid revocation is an error too, since it must not
 // be ignored.
-func NewTerms(product *api.LicensedProduct) (*Terms, error) {
-	return newTerms(product, parseAnchors)
-}
+func NewTerms(product *api.LicensedProduct) (*Terms, error) { return newTerms(product, parseAnchors) }
 
 // NewTermsFromAnchors returns terms with trust anchors only: they accept any audience and revoke nothing. Errors are
 // those of NewTerms.
@@ -55,34 +56,25 @@ func newTerms(product *api.LicensedProduct, parse anchorParser) (*Terms, error) 
 	if err != nil {
 		return nil, err
 	}
-	terms := &Terms{anchors: anchors, audience: product.Spec.Audience}
-	if terms.audience == "" {
-		terms.audience = product.Name
+	terms := &Terms{
+		anchors: anchors, audience: cmp.Or(product.Spec.Audience, product.Name),
+		revokedLicenses: sets.New[string](), revokedCertificates: sets.New[fingerprint](),
 	}
-	if err := terms.revoke(product.Spec.Revocations); err != nil {
-		return nil, err
-	}
-	return terms, nil
-}
-
-func (t *Terms) revoke(revocations []api.Revocation) error {
-	t.revokedLicenses = make(map[string]struct{})
-	t.revokedCertificates = make(map[fingerprint]struct{})
-	for i, revocation := range revocations {
+	for i, revocation := range product.Spec.Revocations {
 		if revocation.LicenseID != "" {
-			t.revokedLicenses[revocation.LicenseID] = struct{}{}
+			terms.revokedLicenses.Insert(revocation.LicenseID)
 		}
 		if revocation.CertificateSHA256 == "" {
 			continue
 		}
 		revoked, err := hex.DecodeString(strings.ReplaceAll(revocation.CertificateSHA256, ":", ""))
 		if err != nil || len(revoked) != sha256.Size {
-			return fmt.Errorf("certificateSHA256 of revocation %d is not a SHA-256 fingerprint in hexadecimal "+
+			return nil, fmt.Errorf("certificateSHA256 of revocation %d is not a SHA-256 fingerprint in hexadecimal "+
 				"(openssl x509 -noout -fingerprint -sha256)", i+1)
 		}
-		t.revokedCertificates[fingerprint(revoked)] = struct{}{}
+		terms.revokedCertificates.Insert(fingerprint(revoked))
 	}
-	return nil
+	return terms, nil
 }
 
 // trusted returns the anchors. Zero and nil Terms trust nothing.
@@ -103,7 +95,7 @@ func (t *Terms) checkAudience(claims *license.Claims) *Error {
 }
 
 func (t *Terms) checkLicenseRevocation(claims *license.Claims) *Error {
-	if _, revoked := t.revokedLicenses[claims.ID]; !revoked {
+	if !t.revokedLicenses.Has(claims.ID) {
 		return nil
 	}
 	return fail(api.ReasonLicenseRevoked, "The vendor revoked license %s. Ask the vendor for another key.",
@@ -112,18 +104,13 @@ func (t *Terms) checkLicenseRevocation(claims *license.Claims) *Error {
 
 func (t *Terms) checkChainRevocation(chain *chain) *Error {
 	for i, fingerprints := range chain.fingerprints {
-		if slices.ContainsFunc(fingerprints, t.isRevoked) {
+		if t.revokedCertificates.HasAny(fingerprints...) {
 			return fail(api.ReasonCertificateRevoked,
 				"The vendor revoked certificate %s in the key's chain. Ask the vendor for a key from another signer.",
 				describe(chain.certificates[i]))
 		}
 	}
 	return nil
-}
-
-func (t *Terms) isRevoked(certificate fingerprint) bool {
-	_, revoked := t.revokedCertificates[certificate]
-	return revoked
 }
 
 // anchors are parsed trust anchors.
@@ -151,22 +138,15 @@ func parseAnchors(pem string) (*anchors, error) {
 		return nil, err
 	}
 	parsed := &anchors{pool: x509.NewCertPool(), originals: make(map[fingerprint]*x509.Certificate, len(certificates))}
-	content := newHasher()
+	var raw [][]byte
 	for i, certificate := range certificates {
-		if err := checkAnchor(certificate); err != nil {
+		if err := cmp.Or(checkAuthority(certificate), checkKeySize(certificate)); err != nil {
 			return nil, fmt.Errorf("block %d, certificate %s, %w", i+1, describe(certificate), err)
 		}
 		parsed.pool.AddCert(withoutValidity(certificate))
 		parsed.originals[fingerprintOf(certificate)] = certificate
-		content.bytes(certificate.Raw)
+		raw = append(raw, certificate.Raw)
 	}
-	parsed.digest = content.sum()
+	parsed.digest = digestOf(raw...)
 	return parsed, nil
-}
-
-func checkAnchor(certificate *x509.Certificate) error {
-	if err := checkAuthority(certificate); err != nil {
-		return err
-	}
-	return checkKeySize(certificate)
 }

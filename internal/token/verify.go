@@ -1,6 +1,17 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+// Package token signs license keys and verifies them offline. A key is a compact JWS (RFC 7515) with JWT claims (RFC
+// 7519), signed with the first certificate of an X.509 chain (RFC 5280) to a trust anchor of the product. The format is
+// documented for issuers in docs/token-format.md.
+//
+// The package is pure. It has no clock (now is a parameter), does no I/O and never follows a reference in a token. A
+// key that does not verify has one reason, that of the first step that failed:
+//
+//	parse, algorithm, chain (ignoring time), signature, claims, certificate validity, audience, cluster, revocation
+//
+// The first five steps depend only on the token, its certificates and the trust anchors. A Verifier caches their
+// result. The other four are comparisons, which are made each time.
 package token
 
 import (
@@ -11,6 +22,7 @@ import (
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/license"
+	"github.com/license-operator/license-operator/internal/text"
 )
 
 // Result of a verification. It belongs to the caller, except for the certificates, which are shared and must not be
@@ -133,12 +145,12 @@ func checkWithinValidity(chain *chain, claims *license.Claims) *Error {
 		case claims.IssuedTime.Before(certificate.NotBefore):
 			return fail(api.ReasonOutsideCertificateValidity,
 				"The license was issued at %s, but certificate %s is valid from %s. Ask the vendor for another key.",
-				formatTime(claims.IssuedTime), describe(certificate), formatTime(certificate.NotBefore))
+				text.Time(claims.IssuedTime), describe(certificate), text.Time(certificate.NotBefore))
 		case claims.GraceEnd().After(certificate.NotAfter):
 			return fail(api.ReasonOutsideCertificateValidity,
 				"The grace period ends at %s, but certificate %s is valid until %s. "+
 					"Ask the vendor for a shorter license or a newer signer.",
-				formatTime(claims.GraceEnd()), describe(certificate), formatTime(certificate.NotAfter))
+				text.Time(claims.GraceEnd()), describe(certificate), text.Time(certificate.NotAfter))
 		}
 	}
 	return nil
