@@ -185,11 +185,11 @@ func (r *Reconciler) condition(rule string, errRead error, latest result) *metav
 		return ready(api.ReasonForbidden, "Missing permission to read PrometheusRules in namespace %q: %s. Grant the "+
 			"permissions in config/rbac there.", r.Namespace, reconcile.SingleLine(errRead))
 	case errRead != nil:
-		return ready(api.ReasonApplyFailed, "Failed to read PrometheusRules in namespace %q: %s. The operator "+
-			"retries.", r.Namespace, reconcile.SingleLine(errRead))
+		return ready(api.ReasonApplyFailed, "Failed to read PrometheusRules in namespace %q: %s. The "+
+			"operator retries.", r.Namespace, reconcile.SingleLine(errRead))
 	case apierror.IsPermissionMissing(latest.err):
-		return ready(api.ReasonForbidden, "Missing permission, or no namespace %q: %s. Create the namespace, and grant "+
-			"the permissions in config/rbac there.", r.Namespace, reconcile.SingleLine(latest.err))
+		return ready(api.ReasonForbidden, "Missing permission, or no namespace %q: %s. Create the namespace, and "+
+			"grant the permissions in config/rbac there.", r.Namespace, reconcile.SingleLine(latest.err))
 	case latest.err != nil:
 		return ready(api.ReasonApplyFailed, "Alerts are not applied: %s. The operator retries.",
 			reconcile.SingleLine(latest.err))
