@@ -75,11 +75,9 @@ type decisionCache[T any] struct {
 func newDecisionCache[T any](c clock.PassiveClock, yesFor, noFor time.Duration) *decisionCache[T] {
 	return &decisionCache[T]{
 		clock: c, yesFor: yesFor, noFor: noFor, timeout: askTimeout,
-		yes:     cache.NewLRUExpireCacheWithClock(maxDecisions, c),
-		no:      cache.NewLRUExpireCacheWithClock(maxDecisions, c),
-		known:   rate.NewLimiter(asksPerSecond, asksAtOnce),
-		unknown: rate.NewLimiter(asksPerSecond, asksAtOnce),
-		logged:  map[errorKind]time.Time{},
+		yes: cache.NewLRUExpireCacheWithClock(maxDecisions, c), no: cache.NewLRUExpireCacheWithClock(maxDecisions, c),
+		known: rate.NewLimiter(asksPerSecond, asksAtOnce), unknown: rate.NewLimiter(asksPerSecond, asksAtOnce),
+		logged: map[errorKind]time.Time{},
 	}
 }
 

@@ -76,23 +76,18 @@ func (a *Assessment) IsFor(key *api.LicenseKey) bool {
 // order. Without one before, nil, these are all keys.
 func (a *Assessment) Changed(before *Assessment) []string {
 	var names []string
+	if before == nil {
+		before = &Assessment{}
+	}
 	for name, f := range a.Findings {
-		if before == nil {
-			names = append(names, name)
-			continue
-		}
 		was, known := before.Findings[name]
-		if !known || !f.saysTheSame(&was) || a.IsActive(name) != before.IsActive(name) {
+		if !known || f.Object.UID != was.Object.UID || f.Object.Generation != was.Object.Generation ||
+			f.State != was.State || f.Reason != was.Reason || f.Message != was.Message ||
+			f.examination != was.examination || a.IsActive(name) != before.IsActive(name) {
 			names = append(names, name)
 		}
 	}
 	return names
-}
-
-func (f *Finding) saysTheSame(was *Finding) bool {
-	return f.Object.UID == was.Object.UID && f.Object.Generation == was.Object.Generation &&
-		f.State == was.State && f.Reason == was.Reason && f.Message == was.Message &&
-		f.examination == was.examination
 }
 
 // IsActive tells whether a key is the active one.
@@ -129,15 +124,16 @@ func (a *Assessor) Assess(
 	reading license.ClockReading, name string, product *api.LicensedProduct, keys []Key,
 ) *Assessment {
 	found := &Assessment{
-		Time: license.ResolveTime(reading, product), Product: product,
-		Findings: make(map[string]Finding, len(keys)),
+		Time: license.ResolveTime(reading, product), Product: product, Findings: make(map[string]Finding, len(keys)),
 	}
 	var terms *token.Terms
 	if product != nil {
 		terms, found.TermsErr = Terms(product, a.verifier.Terms)
 		found.HasTerms = terms != nil
 	}
-	before := a.recall(name)
+	a.mu.Lock()
+	before := a.examined[name]
+	a.mu.Unlock()
 	remembered := make(map[types.UID]examined, len(keys))
 	judged := make([]license.Key, 0, len(keys))
 	for i := range keys {
@@ -145,7 +141,11 @@ func (a *Assessor) Assess(
 		found.Findings[f.Name] = f
 		judged = append(judged, f.Key)
 	}
-	a.remember(name, remembered)
+	a.mu.Lock()
+	if a.examined[name] = remembered; len(remembered) == 0 {
+		delete(a.examined, name)
+	}
+	a.mu.Unlock()
 	if product != nil {
 		found.Evaluation = license.Evaluate(found.Time, product, judged)
 	}
@@ -174,47 +174,21 @@ func (a *Assessor) judge(
 	}
 	e, known := before[key.UID]
 	if !known || e.version != key.ResourceVersion || e.secretVersion != key.SecretVersion || !e.IsFor(terms) {
-		e = examined{
-			key.ResourceVersion, key.SecretVersion,
-			a.verifier.Examine(key.Token, key.Spec.Certificate, terms),
-		}
+		examination := a.verifier.Examine(key.Token, key.Spec.Certificate, terms)
+		e = examined{key.ResourceVersion, key.SecretVersion, examination}
 	}
 	if key.UID != "" {
 		remembered[key.UID] = e
 	}
-	f.examination = e.Examination
-	f.resolve(e.Judge(terms, a.clusterUID, of.Time.Now))
-	if f.Claims != nil {
-		f.State = f.Claims.StateAt(of.Time.Now)
-	}
-	return f
-}
-
-func (f *Finding) resolve(result token.Result) {
-	f.Signed, f.RecheckTime = result.Claims, result.RecheckTime
+	result := e.Judge(terms, a.clusterUID, of.Time.Now)
+	f.examination, f.Signed, f.RecheckTime = e.Examination, result.Claims, result.RecheckTime
 	if result.Err != nil {
 		f.Reason, f.Message = result.Err.Reason, result.Err.Message
-		return
+		return f
 	}
-	f.Claims = result.Claims
-	f.Reason = api.ReasonVerified
+	f.Claims, f.State, f.Reason = result.Claims, result.Claims.StateAt(of.Time.Now), api.ReasonVerified
 	f.Message = fmt.Sprintf("License %q, issued to %q, is verified.", result.Claims.ID, result.Claims.Customer)
-}
-
-func (a *Assessor) recall(product string) map[types.UID]examined {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.examined[product]
-}
-
-func (a *Assessor) remember(product string, keys map[types.UID]examined) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(keys) == 0 {
-		delete(a.examined, product)
-	} else {
-		a.examined[product] = keys
-	}
+	return f
 }
 
 // Terms are those that a product's keys are verified by: what parse, token.NewTerms or the like, makes of its spec.

@@ -8,6 +8,8 @@ package optional
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -97,19 +99,17 @@ func (k *Kind) Name() string { return k.options.Resource.GroupResource().String(
 
 // DefinitionName is the name of the definition that brings the kind; empty: definitions of that kind do not.
 func (k *Kind) DefinitionName(by Definition) string {
-	for _, definition := range k.options.DefinedBy {
-		switch {
-		case definition != by:
-		case by == APIService:
-			return k.options.Resource.Version + "." + k.options.Resource.Group
-		default:
-			return k.Name()
-		}
+	switch {
+	case !slices.Contains(k.options.DefinedBy, by):
+		return ""
+	case by == APIService:
+		return k.options.Resource.Version + "." + k.options.Resource.Group
+	default:
+		return k.Name()
 	}
-	return ""
 }
 
-// NeedLeaderElection implements manager.LeaderElectionRunnable: nobody but the leader needs the objects.
+// NeedLeaderElection implements manager.LeaderElectionRunnable: only the leader needs the objects.
 func (*Kind) NeedLeaderElection() bool { return true }
 
 // Start follows the objects whenever the kind is defined, until ctx ends.
@@ -155,21 +155,16 @@ func (k *Kind) setDefined(by Definition, isDefined bool) (kindChanged bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.definitions[by] = isDefined
-	isDefinedByAny, allLookedAt := false, true
-	for _, definition := range k.options.DefinedBy {
-		isDefined, isLookedAt := k.definitions[definition]
-		isDefinedByAny, allLookedAt = isDefinedByAny || isDefined, allLookedAt && isLookedAt
-	}
-	switch {
-	case isDefinedByAny:
+	if slices.Contains(slices.Collect(maps.Values(k.definitions)), true) {
 		k.isDefined = true
 		select {
 		case k.redefined <- struct{}{}:
 		default:
 		}
 		return false
-	case !allLookedAt:
-		return false
+	}
+	if len(k.definitions) < len(k.options.DefinedBy) {
+		return false // not all have been looked at
 	}
 	k.isDefined = false
 	if k.stop != nil {

@@ -43,10 +43,9 @@ func (k *Kind) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if wasStable {
-			failures = 0
+		if failures++; wasStable {
+			failures = 1
 		}
-		failures++
 		retry := forbiddenRetry
 		if apierrors.IsNotFound(err) {
 			// A definition is there a moment before its kind is served, and goes a moment after it; or it does not
@@ -111,11 +110,12 @@ func happens[T any](ctx context.Context, something <-chan T) bool {
 // newInformer returns an informer that calls end when the API server refuses, and watching when a watch begins.
 func (k *Kind) newInformer(end context.CancelCauseFunc, watching func()) (toolscache.SharedIndexInformer, error) {
 	objects := &pagedList{
-		objects:   k.options.Client.Resource(k.options.Resource).Namespace(k.options.Namespace),
-		selector:  k.options.LabelSelector,
-		transform: k.options.Transform,
+		objects:  k.options.Client.Resource(k.options.Resource).Namespace(k.options.Namespace),
+		selector: k.options.LabelSelector, transform: k.options.Transform,
 		watching: func() {
-			k.forgetLogged()
+			k.mu.Lock()
+			k.logged = nil // the next failure is logged, even if it is the same
+			k.mu.Unlock()
 			watching()
 		},
 	}
@@ -129,13 +129,12 @@ func (k *Kind) newInformer(end context.CancelCauseFunc, watching func()) (toolsc
 	return informer, errors.Join(err,
 		informer.SetTransform(k.transform),
 		informer.SetWatchErrorHandlerWithContext(func(ctx context.Context, _ *toolscache.Reflector, err error) {
-			switch {
-			case apierrors.IsForbidden(err), apierrors.IsNotFound(err):
+			if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
 				end(err)
 				return
-			case !k.isAvailable():
-				// Somebody may be waiting to hear of it.
-				k.setDuring(ctx, nil, err)
+			}
+			if !k.isAvailable() {
+				k.setDuring(ctx, nil, err) // a caller may be waiting for the error
 			}
 			k.log(ctx, err)
 		}),
@@ -178,11 +177,4 @@ func (k *Kind) log(ctx context.Context, err error) {
 	if isNews {
 		logf.FromContext(ctx).Error(err, "Failed to watch an optional kind, retrying", "namespace", k.options.Namespace)
 	}
-}
-
-// forgetLogged has the next failure logged, whichever it is.
-func (k *Kind) forgetLogged() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.logged = nil
 }

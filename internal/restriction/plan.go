@@ -1,11 +1,19 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+// Package restriction plans the restrictions of all products: which policy tiers are restricted and how, which objects
+// have to exist for that and which have to be deleted, whom that affects, and which policies bypass it. It is pure: it
+// has no client and no clock, and it needs to know so little of a policy that tens of thousands can be kept.
+//
+// What depends on Calico is in package calico.
 package restriction
 
 import (
 	"cmp"
 	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/labels"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction/calico"
@@ -82,13 +90,7 @@ func (e *TierEffect) suspended(which func(calico.PolicyRef) bool) []calico.Polic
 	if !e.Mode.Suspends() {
 		return nil
 	}
-	var found []calico.PolicyRef
-	for _, p := range e.Policies {
-		if which(p) {
-			found = append(found, p)
-		}
-	}
-	return found
+	return slices.DeleteFunc(slices.Clone(e.Policies), func(p calico.PolicyRef) bool { return !which(p) })
 }
 
 // MakePlan plans the restrictions of products. It keeps nothing of its arguments but strings.
@@ -96,15 +98,10 @@ func MakePlan(seen Seen, products []Product, caps Caps) Plan {
 	p := newPlanner(seen, caps)
 	inForce := make(map[string][]*Product)
 	modes := make(map[string]api.RestrictionMode, len(products))
-
-	sorted := make([]*Product, 0, len(products))
-	for i := range products {
-		sorted = append(sorted, &products[i])
-	}
-	slices.SortFunc(sorted, func(a, b *Product) int { return cmp.Compare(a.Name, b.Name) })
-
+	products = slices.SortedFunc(slices.Values(products), func(a, b Product) int { return cmp.Compare(a.Name, b.Name) })
 	var plan Plan
-	for _, product := range sorted {
+	for i := range products {
+		product := &products[i]
 		pp := p.product(product)
 		modes[product.Name] = pp.Mode
 		plan.Products = append(plan.Products, pp)
@@ -160,11 +157,8 @@ type view struct {
 
 func newPlanner(seen Seen, caps Caps) *planner {
 	p := &planner{
-		caps:       caps,
-		policies:   make(map[string][]*calico.Policy, len(seen.Tiers)),
-		existingIn: make(map[string][]*calico.Policy),
-		taken:      make(map[string]bool),
-		views:      make(map[string]*view, len(seen.Tiers)),
+		caps: caps, policies: map[string][]*calico.Policy{}, existingIn: map[string][]*calico.Policy{},
+		taken: map[string]bool{}, views: map[string]*view{},
 	}
 	for i := range seen.Tiers {
 		p.tiers = append(p.tiers, &seen.Tiers[i])
@@ -251,7 +245,14 @@ func (p *planner) tier(t *calico.Tier, products []*Product, modes map[string]api
 	var holders []calico.Holder
 	for _, product := range products {
 		if modes[product.Name] == strongest {
-			names, holders = append(names, product.Name), append(holders, product.holder())
+			since := product.Since
+			if since.IsZero() {
+				since = product.EffectiveTime
+			}
+			names = append(names, product.Name)
+			holders = append(holders, calico.Holder{
+				Product: product.Name, Vendor: product.Vendor, RenewalURL: product.RenewalURL, Since: since,
+			})
 		}
 	}
 	effect := p.effect(t, strongest)
@@ -262,14 +263,6 @@ func (p *planner) tier(t *calico.Tier, products []*Product, modes map[string]api
 		plan.Pass = calico.NewPassPolicy(p.view(t).passName, t.Name, holders, p.caps.OperatorNamespace)
 	}
 	return plan
-}
-
-func (p *Product) holder() calico.Holder {
-	since := p.Since
-	if since.IsZero() {
-		since = p.EffectiveTime
-	}
-	return calico.Holder{Product: p.Name, Vendor: p.Vendor, RenewalURL: p.RenewalURL, Since: since}
 }
 
 func (p *planner) view(t *calico.Tier) *view {
@@ -305,4 +298,41 @@ func bypass(t *calico.Tier, policy calico.PolicyRef, reason api.BypassReason) ap
 	return api.BypassingPolicy{
 		Kind: string(policy.Kind), Namespace: policy.Namespace, Name: policy.Name, Tier: t.Name, Reason: reason,
 	}
+}
+
+// Seen is what exists in the cluster, in any order. A plan reads it and does not change it.
+type Seen struct {
+	Tiers    []calico.Tier
+	Policies []calico.Policy
+}
+
+// Product is what a plan needs to know of a product. The caller decides what makes it Due, Disputed or Paused.
+type Product struct {
+	Name string
+	// Vendor and RenewalURL are for the annotations of pass policies; RenewalURL may be empty.
+	Vendor, RenewalURL string
+	// Mode is the one in the product's terms; empty means none, which restricts nothing and affects nothing.
+	Mode api.RestrictionMode
+	// TierSelector selects tiers by their labels; nil selects none.
+	TierSelector labels.Selector
+	// Due is true from the effective time on, once the restriction may start, and for as long as it is in force.
+	Due bool
+	// Disputed is true while the restriction would be due but may not start, because the clocks disagree.
+	Disputed bool
+	// Paused is true while the cluster owner pauses the restriction.
+	Paused bool
+	// Since is when the restriction came into force; zero before that. EffectiveTime is when it takes effect.
+	Since, EffectiveTime time.Time
+}
+
+// Caps are the limits that the cluster owner and the cluster set for restrictions, other than by labels on tiers.
+type Caps struct {
+	// MaxMode is the strongest mode of any product (--max-restriction). A value that is not a mode, the empty string
+	// included, counts as Observe: a mistake restricts nothing.
+	MaxMode api.RestrictionMode
+	// WindowsNode is true while the cluster has one. There, a Pass in the last tier that applies to a pod blocks its
+	// traffic (projectcalico/calico#13208), so ReadOnly replaces DefaultTierOnly.
+	WindowsNode bool
+	// OperatorNamespace is where the operator runs. Its pods are exempt, so that a renewal always arrives.
+	OperatorNamespace string
 }

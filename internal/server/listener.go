@@ -132,9 +132,3 @@ func withConn(ctx context.Context, c net.Conn) context.Context {
 	}
 	return context.WithValue(ctx, connKey{}, c)
 }
-
-// connOf returns the connection that a request came on.
-func connOf(ctx context.Context) *conn {
-	c, _ := ctx.Value(connKey{}).(*conn)
-	return c
-}

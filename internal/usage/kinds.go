@@ -4,6 +4,8 @@
 package usage
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
@@ -55,18 +57,8 @@ func Names() []string {
 	return names
 }
 
-// IsCounted reports whether there is a kind of that name. A license may have other limits; the operator shows them
-// only.
-func IsCounted(name string) bool { return indexOf(name) >= 0 }
-
-func indexOf(name string) int {
-	for i := range kinds {
-		if kinds[i].Name == name {
-			return i
-		}
-	}
-	return -1
-}
+// IsCounted reports whether there is a kind of that name. A license may have other limits, which are only shown.
+func IsCounted(name string) bool { return slices.Contains(Names(), name) }
 
 // UsedMetric is the name of the metric of what is in use.
 func (k *Kind) UsedMetric() string { return "license_" + k.Name + "_used" }

@@ -1,10 +1,12 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+// Package usage counts what is in use of a product: now, at most in each month, and beyond which limits. It is pure.
 package usage
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"unique"
 
@@ -55,7 +57,7 @@ func (n *Node) Name() string { return n.name }
 func (n *Node) Labels() labels.Labels { return n.labels }
 
 // Millicores is the node's CPU capacity in thousandths of a core; 0 if it has none, or one that no machine has.
-func (n *Node) Millicores() int64 { return n.parts[indexOf(api.UsageCores)] }
+func (n *Node) Millicores() int64 { return n.parts[slices.Index(Names(), api.UsageCores)] }
 
 // RunsWindows reports whether the node's kubelet labeled it so.
 func (n *Node) RunsWindows() bool {
@@ -81,14 +83,11 @@ type nodeLabel struct{ name, value string }
 func labelsOf(node *corev1.Node) labelSet {
 	set := make(labelSet, 0, len(node.Labels))
 	for name, value := range node.Labels {
-		label := nodeLabel{name: unique.Make(name).Value()}
 		// Nodes share most labels, so one copy is enough for all. The hostname is the node's own.
-		if value == node.Name {
-			label.value = node.Name
-		} else {
-			label.value = unique.Make(value).Value()
+		if value != node.Name {
+			value = unique.Make(value).Value()
 		}
-		set = append(set, label)
+		set = append(set, nodeLabel{unique.Make(name).Value(), value})
 	}
 	slices.SortFunc(set, func(a, b nodeLabel) int { return cmp.Compare(a.name, b.name) })
 	return set
@@ -96,8 +95,8 @@ func labelsOf(node *corev1.Node) labelSet {
 
 // Lookup implements labels.Labels.
 func (s labelSet) Lookup(name string) (value string, exists bool) {
-	i, found := slices.BinarySearchFunc(s,
-		name, func(l nodeLabel, name string) int { return cmp.Compare(l.name, name) })
+	i, found := slices.BinarySearchFunc(s, name,
+		func(l nodeLabel, name string) int { return cmp.Compare(l.name, name) })
 	if !found {
 		return "", false
 	}
@@ -114,4 +113,30 @@ func (s labelSet) Has(name string) bool {
 func (s labelSet) Get(name string) string {
 	value, _ := s.Lookup(name)
 	return value
+}
+
+// Selector selects the nodes that count for a product: all if its terms do not say. It fails if spec.usage.nodeSelector
+// is invalid.
+func Selector(product *api.LicensedProduct) (labels.Selector, error) {
+	if product.Spec.Usage == nil || product.Spec.Usage.NodeSelector == nil {
+		return labels.Everything(), nil
+	}
+	return metav1.LabelSelectorAsSelector(product.Spec.Usage.NodeSelector)
+}
+
+// Count returns how much of each kind the selected nodes have in all.
+func Count(nodes iter.Seq[*Node], selector labels.Selector) []api.Usage {
+	var sums parts
+	for node := range nodes {
+		if selector.Matches(node.labels) {
+			for i := range sums {
+				sums[i] += node.parts[i]
+			}
+		}
+	}
+	used := make([]api.Usage, len(kinds))
+	for i, kind := range kinds {
+		used[i] = api.Usage{Name: kind.Name, Value: new((sums[i] + kind.partsPerUnit - 1) / kind.partsPerUnit)}
+	}
+	return used
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/license-operator/license-operator/internal/text"
 )
 
 // PassOrder is the order of a pass policy: the lowest that JSON can carry, so that no policy has a lower one.
@@ -173,7 +175,7 @@ func annotations(tier string, holders []Holder) map[string]string {
 		"no license covers %s. It was put here by license-operator, which takes it away on renewal.",
 		tier, strings.Join(told, ", "))
 	values := map[string]string{
-		ProductsAnnotation: strings.Join(names, ","), SinceAnnotation: since.UTC().Format(time.RFC3339),
+		ProductsAnnotation: strings.Join(names, ","), SinceAnnotation: text.Time(since),
 	}
 	if len(renewals) > 0 {
 		values[RenewalURLsAnnotation] = strings.Join(renewals, " ")
