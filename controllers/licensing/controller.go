@@ -27,6 +27,7 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/assess"
 	"github.com/license-operator/license-operator/internal/clock"
+	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/reconcile"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/usage"
@@ -36,7 +37,7 @@ import (
 type Usage interface {
 	// Ready tells whether everything has been counted once.
 	Ready() bool
-	// Of is what is in use of a product; nil where its selector is invalid.
+	// Of is what is in use of a product; nil if its selector is invalid.
 	Of(product *api.LicensedProduct) []api.Usage
 }
 
@@ -153,15 +154,8 @@ func (r *Reconciler) wait(product string, before *assess.Assessment) (ctrl.Resul
 // nextLook is when a product has to be assessed again if nothing happens until then: at the next boundary of its
 // licenses, when a pause begins or ends, and when another month begins.
 func nextLook(found *assess.Assessment) time.Time {
-	next := usage.MonthEnd(found.Time.Now)
-	for _, boundary := range []time.Time{
-		found.Evaluation.NextBoundary, restriction.NextBoundary(found.Product, found.Time.Now),
-	} {
-		if !boundary.IsZero() && boundary.Before(next) {
-			next = boundary
-		}
-	}
-	return next
+	return license.Earliest(usage.MonthEnd(found.Time.Now), found.Evaluation.NextBoundary,
+		restriction.NextBoundary(found.Product, found.Time.Now))
 }
 
 // restrictsTheSame tells whether a product's restriction follows from one assessment as from the other.
@@ -218,8 +212,8 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager) err
 	} else if err != nil {
 		return fmt.Errorf("indexing LicenseKeys: %w", err)
 	}
-	if err := (&keyReconciler{client: r.client, recorder: r.recorder, assessments: r.Assessments}).setup(
-		mgr, r.keys); err != nil {
+	keys := &keyReconciler{client: r.client, recorder: r.recorder, assessments: r.Assessments}
+	if err := keys.setup(mgr, r.keys); err != nil {
 		return err
 	}
 	everyProduct := handler.EnqueueRequestsFromMapFunc(r.reader.everyProduct)
@@ -229,9 +223,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager) err
 			predicate.Or(predicate.GenerationChangedPredicate{}, replaced))).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.reader.productsOfSecret),
 			builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})).
-		WatchesRawSource(source.Channel(r.ClockChanges, everyProduct)).
-		WatchesRawSource(r.Trigger).
-		Complete(r)
+		WatchesRawSource(source.Channel(r.ClockChanges, everyProduct)).WatchesRawSource(r.Trigger).Complete(r)
 }
 
 // replaced passes updates in which another object has taken the place of the one before: a watch that begins again

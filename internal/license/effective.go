@@ -31,7 +31,7 @@ func (e *Evaluation) resolveEffectiveTime(product *api.LicensedProduct) {
 		// The license was lost, but clocks that disagree cannot say when.
 	case e.Basis == api.RestrictionBasisCoverageEnd:
 		// The keys would have lasted longer: the last usable one was deleted or revoked, or is not trusted any more.
-		e.EffectiveTime = earliest(e.UsableUntil, now.Truncate(time.Second).Add(unlicensedPeriod(product)))
+		e.EffectiveTime = Earliest(e.UsableUntil, now.Truncate(time.Second).Add(unlicensedPeriod(product)))
 		e.Basis = api.RestrictionBasisLicenseLost
 	case e.Basis == api.RestrictionBasisLicenseLost:
 	default:

@@ -72,9 +72,9 @@ func Evaluate(trusted TrustedTime, product *api.LicensedProduct, keys []Key) Eva
 	}
 	e.resolveEffectiveTime(product)
 	e.Time.HighWaterMark = nextHighWaterMark(trusted, e.isTransition(product, keys))
-	e.NextBoundary = earliest(e.Time.boundary(), future(e.EffectiveTime, now), e.Time.highWaterMarkDue())
+	e.NextBoundary = Earliest(e.Time.boundary(), future(e.EffectiveTime, now), e.Time.highWaterMarkDue())
 	for _, k := range keys {
-		e.NextBoundary = earliest(e.NextBoundary, k.boundary(now))
+		e.NextBoundary = Earliest(e.NextBoundary, k.boundary(now))
 	}
 	return e
 }
@@ -105,7 +105,7 @@ func (k *Key) boundary(now time.Time) time.Time {
 		return future(k.RecheckTime, now)
 	}
 	c := k.Claims
-	return earliest(future(c.NotBefore, now), future(c.Expiry, now), future(c.GraceEnd(), now))
+	return Earliest(future(c.NotBefore, now), future(c.Expiry, now), future(c.GraceEnd(), now))
 }
 
 // activeKey returns the key that determines the product's state: the newest of those with the best state. Keys that do

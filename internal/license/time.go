@@ -105,7 +105,7 @@ func (r *TrustedTime) highWaterMarkDue() time.Time {
 // boundary returns the next time at which a clock behind the high-water mark is trusted again or passes the mark; zero
 // if it is not behind.
 func (r *TrustedTime) boundary() time.Time {
-	return earliest(future(r.HighWaterMark.Add(-markTolerance), r.Clock), future(r.HighWaterMark, r.Clock))
+	return Earliest(future(r.HighWaterMark.Add(-markTolerance), r.Clock), future(r.HighWaterMark, r.Clock))
 }
 
 // future returns t if it is after now, otherwise zero.
@@ -116,8 +116,8 @@ func future(t, now time.Time) time.Time {
 	return time.Time{}
 }
 
-// earliest returns the first of the times that are not zero; zero if all are.
-func earliest(instants ...time.Time) time.Time {
+// Earliest returns the first of the times that are not zero; zero if all are.
+func Earliest(instants ...time.Time) time.Time {
 	var first time.Time
 	for _, t := range instants {
 		if !t.IsZero() && (first.IsZero() || t.Before(first)) {

@@ -54,11 +54,7 @@ func (t *Timeline) pass(boundary time.Time) { t.evaluate(boundary, license.Clock
 
 // next is the next boundary; zero: none.
 func (t *Timeline) next() time.Time {
-	next, pause := t.Evaluation.NextBoundary, restriction.NextBoundary(t.Product, t.Evaluation.Time.Now)
-	if next.IsZero() || !pause.IsZero() && pause.Before(next) {
-		return pause
-	}
-	return next
+	return license.Earliest(t.Evaluation.NextBoundary, restriction.NextBoundary(t.Product, t.Evaluation.Time.Now))
 }
 
 func (t *Timeline) evaluate(at time.Time, agreement license.ClockAgreement) {
