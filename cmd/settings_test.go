@@ -120,7 +120,7 @@ func TestParseSettings(t *testing.T) {
 	}
 }
 
-// Whoever installs the operator reads in docs/installation.md what can be set; OLM passes nothing but the environment
+// docs/installation.md tells installers what can be set; OLM passes nothing but the environment
 // variables.
 func TestEveryFlagIsDocumented(t *testing.T) {
 	page, err := os.ReadFile("../docs/installation.md")

@@ -48,7 +48,7 @@ type Options struct {
 	ClusterUID string
 	// Alerts says where PrometheusRules are written, and how.
 	Alerts alerting.Options
-	// MaxRestriction is the strongest mode of any product's restriction. What is no mode restricts nothing.
+	// MaxRestriction is the strongest mode of any product's restriction. A value that is not a mode restricts nothing.
 	MaxRestriction api.RestrictionMode
 	// ManageAdmissionPolicies has the operator apply the policies of config/admission itself.
 	ManageAdmissionPolicies bool

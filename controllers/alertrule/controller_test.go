@@ -174,12 +174,12 @@ func TestRulesAreWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		reconciled("somebody changed it", "patch")
+		reconciled("someone changed it", "patch")
 		if diff := cmp.Diff(content, c.rule(t).Object["spec"]); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 		if got := c.rule(t).GetLabels()["team"]; got != "platform" {
-			t.Errorf("the label of somebody else is %q", got)
+			t.Errorf("the label that someone else added is %q", got)
 		}
 	})
 }

@@ -247,7 +247,7 @@ func TestRestrictionStatus(t *testing.T) {
 				"Product is being deleted; its restriction has been removed."),
 			ready: ready(isFalse, "Applying", restriction.ApplyingMessage),
 		},
-		"not requested, and an annotation that is no pause": {
+		"not requested, and an annotation that is not a pause": {
 			product: restricting(observe,
 				annotatedWith("72h"), func(p *api.LicensedProduct) { p.Spec.Restriction = nil }), day: 40,
 			want: api.RestrictionStatus{
@@ -432,7 +432,7 @@ func TestRestrictionStatus(t *testing.T) {
 				" --max-restriction limits it to ReadOnly."),
 			ready: complete,
 		},
-		"in force, and an annotation that is no pause": {
+		"in force, and an annotation that is not a pause": {
 			product: restricting(defaultTierOnly, restrictedBefore, annotatedWith("2026-02-10/2026-02-12")), day: 40,
 			outcome: planned(defaultTierOnly, true),
 			want:    status(api.RestrictionActive, inForce(defaultTierOnly, "", 35)),
@@ -700,7 +700,7 @@ func TestRestrictionReadyIsKeptWhileTheLockIsAskedForAgain(t *testing.T) {
 	}{
 		"it was complete":                           {api.ReasonComplete, true, ""},
 		"policies went past it":                     {api.ReasonBypassed, true, ""},
-		"the lock was wanting":                      {api.ReasonLockNotInForce, true, ""},
+		"the lock was missing":                      {api.ReasonLockNotInForce, true, ""},
 		"it was on its way":                         {api.ReasonApplying, true, api.ReasonApplying},
 		"it could not be applied":                   {api.ReasonApplyFailed, true, api.ReasonApplying},
 		"nothing was restricted, and that complete": {api.ReasonComplete, false, api.ReasonApplying},
@@ -836,8 +836,8 @@ func TestRestrictionEvents(t *testing.T) {
 			status("ReadOnly", "Bypassed"), status("ReadOnly", "Complete"),
 			[]reconcile.Event{normal("RestrictionComplete", "All is Complete.")},
 		},
-		"out of trouble, since nobody asks": {status("Observed", "Forbidden"), status("NotRequested", ""), nil},
-		"there are no tiers":                {status("NotDue", "Complete"), status("NotDue", "APINotInstalled"), nil},
+		"out of trouble, not requested": {status("Observed", "Forbidden"), status("NotRequested", ""), nil},
+		"there are no tiers":            {status("NotDue", "Complete"), status("NotDue", "APINotInstalled"), nil},
 		"there are tiers": {
 			status("NotDue", "APINotInstalled"), status("NotDue", "Complete"),
 			[]reconcile.Event{normal("RestrictionComplete", "All is Complete.")},

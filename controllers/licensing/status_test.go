@@ -248,9 +248,9 @@ func TestLicensedProductStatus(t *testing.T) {
 	}
 	anchorsInvalid := assessedOn(30,
 		withStatus(valid, func(p *api.LicensedProduct) { p.Spec.TrustAnchors = "garbled" }), k)
-	anchorsInvalid.TermsErr = errors.New("block 1 is no certificate")
+	anchorsInvalid.TermsErr = errors.New("block 1 is not a certificate")
 	anchorsNeverValid := assessedOn(1, acme())
-	anchorsNeverValid.HasTerms, anchorsNeverValid.TermsErr = false, errors.New("block 1 is no certificate")
+	anchorsNeverValid.HasTerms, anchorsNeverValid.TermsErr = false, errors.New("block 1 is not a certificate")
 	for name, test := range map[string]struct {
 		found *assess.Assessment
 		want  api.LicensedProductStatus
@@ -379,7 +379,8 @@ func TestLicensedProductStatus(t *testing.T) {
 				Limits: limits,
 				Conditions: []metav1.Condition{
 					condition("Ready", isFalse, 3, 30, "TrustAnchorsInvalid", "Invalid spec.trustAnchors: block 1 "+
-						"is no certificate. Fix them; until then the last valid ones (status.trustAnchors) are used."),
+						"is not a certificate. Fix them; until then the last valid ones (status.trustAnchors) are "+
+						"used."),
 					condition("Licensed", isTrue, 3, 20, "Valid",
 						`LicenseKey "k" is valid until 2026-04-11T00:00:00Z.`),
 					within(20), unrestricted(20),
@@ -397,7 +398,7 @@ func TestLicensedProductStatus(t *testing.T) {
 				State: api.LicensedProductUnlicensed, TimeMark: on(1),
 				Conditions: []metav1.Condition{
 					condition("Ready", isFalse, 3, 1, "TrustAnchorsInvalid", "Invalid spec.trustAnchors: block 1 is "+
-						"no certificate. Fix them; until then no key can be verified."),
+						"not a certificate. Fix them; until then no key can be verified."),
 					condition("Licensed", isFalse, 3, 1, "Unlicensed",
 						`No valid LicenseKey for product "acme-mesh" (kubectl get lk). Get a license at `+
 							`https://acme.example/renew.`),
@@ -658,7 +659,7 @@ func TestEvents(t *testing.T) {
 			productEvents(productStatus(20, k), skewed, assessedOn(100, acme(), k)),
 			[]reconcile.Event{warning("ClockSkewed", "The clocks are apart.")},
 		},
-		"product: clock mended": {
+		"product: clock fixed": {
 			productEvents(skewed, productStatus(20, k), assessedOn(100, acme(), k)),
 			[]reconcile.Event{normal("ClockInOrder", "Clock skew resolved.")},
 		},
@@ -667,7 +668,7 @@ func TestEvents(t *testing.T) {
 			[]reconcile.Event{warning("LimitExceeded", "License limit exceeded: 101 of 100 nodes in use. Nothing is "+
 				"blocked. Reduce use or get a larger license at https://acme.example/renew.")},
 		},
-		"product: further over the limit is no news": {productEvents(exceeded, furtherExceeded,
+		"product: further over the limit is not an event": {productEvents(exceeded, furtherExceeded,
 			assessedOn(20, acme(), k)), nil},
 		"product: within the limit again": {
 			productEvents(exceeded, productStatus(20, k),

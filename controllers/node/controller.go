@@ -80,7 +80,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 }
 
 // Counted is a transformer of the cache that keeps what is counted of a node. The typed client cannot read nodes then,
-// and nobody but the Counter needs them.
+// and only the Counter needs them.
 func Counted(object any) (any, error) {
 	if node, ok := object.(*corev1.Node); ok {
 		return usage.NodeOf(node), nil

@@ -44,7 +44,7 @@ type Nodes interface {
 type Options struct {
 	// Namespace is the operator's own: its pods are exempt.
 	Namespace string
-	// MaxMode is the strongest mode of any product's restriction. What is no mode restricts nothing.
+	// MaxMode is the strongest mode of any product's restriction. A value that is not a mode restricts nothing.
 	MaxMode api.RestrictionMode
 	// ManageAdmissionPolicies makes the operator apply the policies of config/admission itself.
 	ManageAdmissionPolicies bool
@@ -231,8 +231,8 @@ func productOf(object, assessed *api.LicensedProduct, evaluation *license.Evalua
 	return p
 }
 
-// publish puts up what has come of each product's restriction, and requests an assessment of those for which that is
-// new.
+// publish sets the outcome of each product's restriction, and requests an assessment of the products whose outcome
+// changed.
 func (r *Reconciler) publish(latest *plan) {
 	outcomes := r.outcomesOf(latest)
 	r.state.outcomes.DeleteFunc(func(name string, _ *restriction.Outcome) bool { return outcomes[name] == nil })

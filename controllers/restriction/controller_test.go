@@ -163,15 +163,15 @@ func TestReadiness(t *testing.T) {
 		"the lock has yet to be asked for": {
 			plan: affecting(true, "east"), locks: unproved(0), want: told{"Applying", restriction.ApplyingMessage},
 		},
-		"the lock is found wanting, and asked for again": {
+		"the lock is missing, and asked for again": {
 			plan: bypassed(1), locks: unproved(lockPatience - 1), want: told{"Applying", restriction.ApplyingMessage},
 		},
-		"the lock is found wanting": {
+		"the lock is missing": {
 			plan: bypassed(1), locks: unproved(lockPatience),
 			want: told{"LockNotInForce", "Admission policies are not enforced: it was accepted. Install " +
 				"config/admission, or set --manage-admission-policies. " + bypassedMessage},
 		},
-		"another's lock is found wanting": {
+		"the lock of another tier is missing": {
 			plan:  affecting(true, "east"),
 			locks: map[string]lockProof{"east": {}, "west": {err: errors.New("it was accepted"), attempts: 9}},
 			want:  told{"Complete", "Restriction fully applied."},

@@ -23,7 +23,7 @@ const (
 	// passPolicyWorkers is how many tiers are worked on at a time: a webhook may delay each of them for a minute, and
 	// must not delay the others.
 	passPolicyWorkers = 32
-	// doneTrust is for how long an action counts as done while the cache does not show it. After that somebody has
+	// doneTrust is for how long an action counts as done while the cache does not show it. After that someone has
 	// undone it unseen.
 	doneTrust = 10 * time.Second
 )
@@ -56,7 +56,7 @@ func (r *passPolicyReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 		return ctrl.Result{}, nil
 	}
 	before, known := r.state.results.Get(tier)
-	now := time.Now() //nolint:forbidigo // to measure a delay; it is no time that a license is judged by
+	now := time.Now() //nolint:forbidigo // to measure a delay; licenses are judged by another clock
 	if trusted := doneTrust - now.Sub(before.done); known && before.err == nil && trusted > 0 &&
 		reflect.DeepEqual(before.action, action) {
 		return ctrl.Result{RequeueAfter: trusted}, nil

@@ -24,7 +24,7 @@ type plan struct {
 	restriction.Plan
 	products []product
 	existing map[string]*enforcement.Existing
-	// unseen says what could not be read. Nobody knows then what the restrictions affect.
+	// unseen says what could not be read. Then it is not known what the restrictions affect.
 	unseen error
 	// actions are to be carried out, by tier.
 	actions map[string]tierAction

@@ -5,7 +5,7 @@
 //
 // It asks the API server whose a bearer token is (TokenReview), then whether that user may do this to that path
 // (SubjectAccessReview), as the API server itself does for nonResourceURLs. It caches the answers for a while and
-// limits how often it asks, since anybody who reaches the port causes requests.
+// limits how often it asks, since anyone who reaches the port causes requests.
 //
 // controller-runtime's filter does the same with the API server's library. That answers a bad token with 500 and logs
 // an error with a stack trace for each, and it brings gRPC, CEL and OpenTelemetry: 20 of 55 MB of the binary and 15 of

@@ -510,7 +510,7 @@ func TestWhereTheAPIServerCannotBeAsked(t *testing.T) {
 		w.expect(t, "no longer", w.get("Bearer good"), notAsked, 2, 1)
 		w.expect(t, "which is not remembered", w.get("Bearer good"), notAsked, 3, 1)
 	})
-	t.Run("nobody listens", func(t *testing.T) {
+	t.Run("the server is gone", func(t *testing.T) {
 		w := newWorld(t)
 		gone := httptest.NewServer(http.NotFoundHandler())
 		gone.Close()

@@ -134,7 +134,7 @@ func TestOfWrite(t *testing.T) {
 		"a permission is missing": {refusal, []any{denied}, []any{askedCreate}, true},
 		"the other one":           {refusal, []any{allowed, denied}, []any{askedCreate, askedGetTier}, true},
 		"a webhook refuses":       {refusal, []any{allowed, allowed}, []any{askedCreate, askedGetTier}, false},
-		"nobody answers": {
+		"no answer": {
 			refusal, []any{unanswered, unanswered}, []any{askedCreate, askedGetTier}, false,
 		},
 		"an answer without a status": {

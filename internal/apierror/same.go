@@ -15,7 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Same reports whether two errors mean the same failure. Whoever keeps the first of them shows a text that does not
+// Same reports whether two errors mean the same failure. A caller that keeps the first one shows a text that does not
 // change with each attempt.
 func Same(a, b error) bool {
 	failuresOfA, failuresOfB := map[failure]bool{}, map[failure]bool{}

@@ -240,7 +240,7 @@ func TestKindComesAndGoes(t *testing.T) {
 		f.expect("at first", "unknown")
 		f.expectDecided("at first", false)
 		f.SetDefined(CustomResourceDefinition, false)
-		f.expect("no CustomResourceDefinition, and nobody has looked for an APIService", "unknown")
+		f.expect("no CustomResourceDefinition, and no APIService has been looked for", "unknown")
 		f.expectDecided("half", false)
 		f.expectCalls("half", 0)
 		f.SetDefined(APIService, false)

@@ -78,5 +78,5 @@ type listedObject struct{ metav1.ObjectMetaAccessor }
 // GetObjectKind implements runtime.Object.
 func (*listedObject) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }
 
-// DeepCopyObject implements runtime.Object. Nobody changes what is kept.
+// DeepCopyObject implements runtime.Object. What is kept is not changed.
 func (o *listedObject) DeepCopyObject() runtime.Object { return o }

@@ -70,8 +70,8 @@ func (k *Kind) run(ctx context.Context) {
 // forbidden: that is the error. Any other failure it retries, and what was read before stays. It returns whether the
 // objects could be watched for some time.
 //
-// After a refusal the objects count as read only when they can be watched, too: whoever may list and not watch would
-// otherwise see the kind come and go with each attempt.
+// After a refusal the objects count as read only when they can be watched, too: an operator that may list but not
+// watch would otherwise see the kind come and go with each attempt.
 func (k *Kind) follow(ctx context.Context, wasRefused bool) (wasStable bool, err error) {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)

@@ -58,7 +58,7 @@ func (f *failures) logger(log logr.Logger, request ctrl.Request) logr.Logger {
 	return log.WithSink(failureSink{log.GetSink(), func(err error) bool { return f.isNews(request, err) }})
 }
 
-// failureSink logs an error that is no news for debugging only.
+// failureSink logs a repeated error for debugging only.
 type failureSink struct {
 	logr.LogSink
 	isNews func(error) bool

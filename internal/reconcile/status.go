@@ -26,7 +26,7 @@ import (
 const FieldOwner = client.FieldOwner("license-operator")
 
 // WriteStatus writes the status of changed, unless the object has changed since from was read. An object that is gone
-// is no error.
+// is not an error.
 //
 // It patches instead of applying server-side: an apply keeps what others have written into a status, and a status is
 // the operator's alone.
@@ -38,7 +38,7 @@ func WriteStatus(ctx context.Context, c client.Client, changed, from client.Obje
 	return nil
 }
 
-// AfterFailedWrite is the result of a reconcile whose WriteStatus failed. A conflict is no failure to report: the
+// AfterFailedWrite is the result of a reconcile whose WriteStatus failed. A conflict is not a failure: the
 // reconcile runs again once the cache has the other write.
 func AfterFailedWrite(err error) (ctrl.Result, error) {
 	if apierrors.IsConflict(err) {

@@ -183,7 +183,7 @@ type Facts struct {
 type Cluster struct {
 	// Version of Kubernetes, as in v1.37.2.
 	Version string
-	// Namespaces and Users are counts; nil where the operator may not count them, of which Warnings tell.
+	// Namespaces and Users are counts; nil where the operator may not count them, which Warnings say.
 	Namespaces, Users *int64
 	Warnings          []string
 }

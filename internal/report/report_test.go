@@ -106,7 +106,7 @@ func gateway() *api.LicensedProduct {
 	}
 }
 
-// fresh is a product that nobody has a license for.
+// fresh is a product without a license.
 func fresh() *api.LicensedProduct {
 	return &api.LicensedProduct{
 		ObjectMeta: metav1.ObjectMeta{Name: "fresh", CreationTimestamp: *at(2027, 3, 9)},

@@ -73,7 +73,7 @@ func TestNobodyGetsAnEmptyReport(t *testing.T) {
 		t.Errorf("got %d: %s", w.Code, w.Body)
 	}
 	if lines > 0 {
-		t.Errorf("%d lines in the log, for an error that is nobody's", lines)
+		t.Errorf("%d lines in the log, for the end of a request", lines)
 	}
 }
 
@@ -215,7 +215,7 @@ func TestWhatTheOperatorMayNotAskIsMissing(t *testing.T) {
 		"no lists":   {reader: failing(errors.New("away")), version: server{}},
 	} {
 		if _, err := s.survey(t.Context()); err == nil {
-			t.Errorf("%s: no error, and so nobody hears of it", name)
+			t.Errorf("%s: no error", name)
 		}
 	}
 }

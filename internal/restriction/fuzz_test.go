@@ -66,7 +66,7 @@ func FuzzPauseOf(f *testing.F) {
 	})
 }
 
-// FuzzPolicyOf looks for policies, of which anybody may write any, that keep others from being seen, and for ones of a
+// FuzzPolicyOf looks for policies, which anyone may write, that keep others from being seen, and for ones of a
 // user that a plan would delete or write to.
 func FuzzPolicyOf(f *testing.F) {
 	encoded, err := json.Marshal(calico.PassSpec("security", operatorNamespace))

@@ -107,7 +107,7 @@ func TestPauseOf(t *testing.T) {
 			"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", " \t\n",
 			pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", ""),
 		},
-		"a reason that is no UTF-8": {
+		"a reason that is not UTF-8": {
 			"2027-03-01T08:00:00Z/2027-03-04T08:00:00Z", "a\xffb",
 			pause("2027-03-01T08:00:00Z", "2027-03-04T08:00:00Z", "a\ufffdb"),
 		},
@@ -140,7 +140,7 @@ func TestNoPause(t *testing.T) {
 	}
 }
 
-// An annotation that is no pause says what is wrong with it, in a line that a condition can hold.
+// An annotation that is not a pause says what is wrong with it, in a line that a condition can hold.
 func TestWhatIsNoPause(t *testing.T) {
 	const two = " is not START/END"
 	const none = " is not a time in RFC 3339"
@@ -225,7 +225,7 @@ func TestNextBoundary(t *testing.T) {
 			"2027-03-01T08:00:00Z/2028-03-01T08:00:00Z", since.Add(14 * 24 * time.Hour),
 			time.Time{},
 		},
-		"what is no pause":       {"72h", since, time.Time{}},
+		"not a pause":            {"72h", since, time.Time{}},
 		"now in another zone":    {value, since.Add(-1).In(time.FixedZone("", -8*3600)), since},
 		"fractions do not count": {"2027-03-01T08:00:00.5Z/2027-03-04T08:00:00Z", since.Add(-1), since},
 	} {

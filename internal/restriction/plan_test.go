@@ -695,7 +695,7 @@ func TestPassPolicyNames(t *testing.T) {
 				open).Tiers {
 				got = append(got, p.Pass.Name)
 				if len(p.Pass.Name) > 253 || strings.Count(p.Pass.Name, ".") != 1 {
-					t.Errorf("%q is no name for a policy", p.Pass.Name)
+					t.Errorf("%q is not a name for a policy", p.Pass.Name)
 				}
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {

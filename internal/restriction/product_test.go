@@ -234,7 +234,7 @@ func TestProductOf(t *testing.T) {
 			product: terms(defaultTierOnly, pausedBetween(at(40), at(41))), clock: disagreeing(40),
 			want: mesh(at(30), disputed, paused),
 		},
-		"paused by what is no pause": {
+		"paused by an invalid annotation": {
 			product: terms(defaultTierOnly,
 				func(p *api.LicensedProduct) { p.Annotations[api.RestrictionPauseAnnotation] = "for ever" }),
 			clock: agreeing(40), want: mesh(at(30), due),
@@ -311,7 +311,7 @@ func TestTierSelectorOf(t *testing.T) {
 			&api.RestrictionSpec{TierSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "net"}}},
 			labels.SelectorFromSet(labels.Set{"team": "net"}), "",
 		},
-		"by what is no operator": {
+		"by an invalid operator": {
 			&api.RestrictionSpec{
 				TierSelector: &metav1.LabelSelector{
 					MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "team", Operator: "Like"}},

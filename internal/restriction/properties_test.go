@@ -459,7 +459,7 @@ func TestRestrictionsStartAndEndAsDesigned(t *testing.T) {
 			case 4:
 				p.DeletionTimestamp = stamp(now)
 			}
-			// The clock may be set back. Even if nobody notices, the mark stands.
+			// The clock may be set back. Even if that is not noticed, the mark stands.
 			now = now.Add(drawHours(t, "passed", -24, 120))
 			clock := license.ClockReading{
 				Now: now,

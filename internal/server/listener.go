@@ -15,7 +15,7 @@ import (
 )
 
 // limitedListener keeps at most max connections open. For one more it closes the oldest of those whose callers were not
-// let in, and the new one where all were. A listener that waits until another connection ends would let anybody who
+// let in, and the new one where all were. A listener that waits until another connection ends would let anyone who
 // holds max connections keep out Prometheus, and the kubelet, which then restarts the operator.
 type limitedListener struct {
 	net.Listener

@@ -4,7 +4,7 @@
 // Package server has the operator's HTTP servers: one for metrics and the license report, over TLS and to callers that
 // may read them, and one for the kubelet's probes.
 //
-// Anybody in the cluster reaches their ports. So sizes, times and the number of connections have limits from the first
+// Anyone in the cluster reaches their ports. So sizes, times and the number of connections have limits from the first
 // byte on, before a caller is authenticated, and a connection is closed with the first answer unless its caller was let
 // in.
 package server
@@ -77,7 +77,7 @@ func Secure(
 	return listen(ctx, log, "secure", address, mux, config)
 }
 
-// Probes listens on an address and returns a server of /healthz and /readyz, which anybody may ask.
+// Probes listens on an address and returns a server of /healthz and /readyz, which anyone may ask.
 func Probes(
 	ctx context.Context, log logr.Logger, address string, live, ready healthz.Checker,
 ) (*manager.Server, error) {

@@ -293,7 +293,7 @@ func TestTricklesEnd(t *testing.T) {
 	})
 }
 
-// crypto/tls would take 64 KiB of a ClientHello from anybody.
+// crypto/tls would take 64 KiB of a ClientHello from anyone.
 func TestHandshakesHaveLimits(t *testing.T) {
 	record := "\x16\x03\x01\x40\x00"
 	inBubble(t, logr.Discard(), text("hello"), func(t *testing.T, s *running) {
@@ -412,7 +412,7 @@ func TestFriendsHaveALimit(t *testing.T) {
 	})
 }
 
-// However many come and say nothing, somebody who says something is answered at once.
+// However many connect and send nothing, a caller that sends a request is answered at once.
 func TestCrowds(t *testing.T) {
 	inBubble(t, logr.Discard(), text("hello"), func(t *testing.T, s *running) {
 		start := time.Now()

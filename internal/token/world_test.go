@@ -134,7 +134,7 @@ var rsaKey = sync.OnceValue(func() crypto.Signer {
 	return key
 })
 
-// rsaPublicKey looks like a public key of any size; nobody has the private one.
+// rsaPublicKey looks like a public key of any size; its private key does not exist.
 func rsaPublicKey(t testing.TB, bits uint) *rsa.PublicKey {
 	t.Helper()
 	modulus, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), bits-1))

@@ -80,7 +80,7 @@ func NewPassPolicy(name, tier string, holders []Holder, operatorNamespace string
 // The namespace selector requires a namespace explicitly. A comparison with != alone also matches host endpoints, which
 // have none: Calico joins it to the selector, and only its rewriting of all() there would keep host endpoints out
 // (globalnetworkpolicyprocessor.go in projectcalico/calico). Calico derives the label from the namespace's name, so
-// that nobody can set it on another namespace.
+// that it cannot be set on another namespace.
 func PassSpec(tier, operatorNamespace string) map[string]any {
 	selector := fmt.Sprintf("has(projectcalico.org/name) && projectcalico.org/name != %q", operatorNamespace)
 	return map[string]any{

@@ -13,7 +13,7 @@ import (
 	"github.com/license-operator/license-operator/internal/restriction/calico"
 )
 
-// passSpecJSON is what anybody may see on a cluster, written out.
+// passSpecJSON is what a cluster shows, written out.
 const passSpecJSON = `{
 	"tier": "security",
 	"order": -1.7976931348623157e308,
@@ -68,25 +68,25 @@ func TestIsNeutral(t *testing.T) {
 				}),
 			}, true,
 		},
-		"without a tier":        {map[string]any{"tier": nil}, false},
-		"without an order":      {map[string]any{"order": nil}, false},
-		"of a greater order":    {map[string]any{"order": -math.MaxFloat32}, false},
-		"of the greatest order": {map[string]any{"order": math.MaxFloat64}, false},
-		"of an integer order":   {map[string]any{"order": int64(math.MinInt64)}, false},
-		"of another selector":   {map[string]any{"selector": "has(app)"}, false},
-		"without a selector":    {map[string]any{"selector": nil}, false},
-		"sparing nobody":        {map[string]any{"namespaceSelector": nil}, false},
+		"without a tier":         {map[string]any{"tier": nil}, false},
+		"without an order":       {map[string]any{"order": nil}, false},
+		"of a greater order":     {map[string]any{"order": -math.MaxFloat32}, false},
+		"of the greatest order":  {map[string]any{"order": math.MaxFloat64}, false},
+		"of an integer order":    {map[string]any{"order": int64(math.MinInt64)}, false},
+		"of another selector":    {map[string]any{"selector": "has(app)"}, false},
+		"without a selector":     {map[string]any{"selector": nil}, false},
+		"exempting no namespace": {map[string]any{"namespaceSelector": nil}, false},
 		"sparing another namespace": {
 			map[string]any{
 				"namespaceSelector": `has(projectcalico.org/name) && projectcalico.org/name != "kube-system"`,
 			}, false,
 		},
-		"of one type":            {map[string]any{"types": rules("Ingress")}, false},
-		"of one type twice":      {map[string]any{"types": rules("Ingress", "Ingress")}, false},
-		"of no types":            {map[string]any{"types": nil}, false},
-		"of three types":         {map[string]any{"types": rules("Ingress", "Egress", "Ingress")}, false},
-		"of odd types":           {map[string]any{"types": rules(map[string]any{}, rules())}, false},
-		"a type that is no list": {map[string]any{"types": "Ingress"}, false},
+		"of one type":               {map[string]any{"types": rules("Ingress")}, false},
+		"of one type twice":         {map[string]any{"types": rules("Ingress", "Ingress")}, false},
+		"of no types":               {map[string]any{"types": nil}, false},
+		"of three types":            {map[string]any{"types": rules("Ingress", "Egress", "Ingress")}, false},
+		"of odd types":              {map[string]any{"types": rules(map[string]any{}, rules())}, false},
+		"types that are not a list": {map[string]any{"types": "Ingress"}, false},
 		"allowing": {
 			map[string]any{"ingress": rules(map[string]any{"action": "Allow"})},
 			false,

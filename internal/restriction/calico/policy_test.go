@@ -179,7 +179,7 @@ func TestPolicyOf(t *testing.T) {
 			object: branded(`"labels": {"license-operator.io/pass-policy": true}`),
 			want:   seen(),
 		},
-		"an annotation is no mark": {
+		"an annotation is not a mark": {
 			object: branded(`"annotations": {"license-operator.io/pass-policy": "true"}`),
 			want:   seen(),
 		},
@@ -215,7 +215,7 @@ func TestPolicyOf(t *testing.T) {
 				`"ownerReferences": [{"apiVersion": "v1", "kind": "LicensedProduct", "name": "mesh", "uid": "1"}]`),
 			want: seen(),
 		},
-		"an owner of what is no version": {
+		"an owner whose version is invalid": {
 			object: branded(
 				`"ownerReferences": [{"apiVersion": "license-operator.io/v1/v2", "kind": "LicensedProduct", "name": ` +
 					`"mesh", "uid": "1"}]`), want: seen(),
@@ -225,7 +225,7 @@ func TestPolicyOf(t *testing.T) {
 			want:   seen(),
 		},
 		"neutral": {object: `{` + name + `, "spec": ` + passSpecJSON + `}`, want: seen(neutral)},
-		"neutral, but sparing nobody": {
+		"neutral, but exempting no namespace": {
 			object: `{` + name +
 				`, "spec": {"tier": "security", "order": -1.7976931348623157e308, "selector": "all()", "types": ` +
 				`["Ingress", "Egress"], "ingress": [{"action": "Pass"}], "egress": [{"action": "Pass"}]}}`,

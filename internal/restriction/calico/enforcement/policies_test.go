@@ -49,16 +49,16 @@ func TestExistingMatches(t *testing.T) {
 		change func(*Existing)
 		want   bool
 	}{
-		"as wanted":                        {func(*Existing) {}, true},
-		"edited":                           {func(m *Existing) { m.Neutral = false }, false},
-		"moved":                            {func(m *Existing) { m.Tier = "platform" }, false},
-		"of no tier":                       {func(m *Existing) { m.Tier = "" }, false},
-		"with a label of somebody's":       {func(m *Existing) { m.Labels["team"] = "net" }, true},
-		"without the label":                {func(m *Existing) { m.Labels = nil }, false},
-		"with the label made to say no":    {func(m *Existing) { m.Labels[calico.PassPolicyLabel] = "false" }, false},
-		"with the label emptied":           {func(m *Existing) { m.Labels[calico.PassPolicyLabel] = "" }, false},
-		"with an annotation of somebody's": {func(m *Existing) { m.Annotations["example.com/note"] = "why?" }, true},
-		"without the annotations":          {func(m *Existing) { m.Annotations = nil }, false},
+		"as wanted":                     {func(*Existing) {}, true},
+		"edited":                        {func(m *Existing) { m.Neutral = false }, false},
+		"moved":                         {func(m *Existing) { m.Tier = "platform" }, false},
+		"of no tier":                    {func(m *Existing) { m.Tier = "" }, false},
+		"with a label of someone else":  {func(m *Existing) { m.Labels["team"] = "net" }, true},
+		"without the label":             {func(m *Existing) { m.Labels = nil }, false},
+		"with the label made to say no": {func(m *Existing) { m.Labels[calico.PassPolicyLabel] = "false" }, false},
+		"with the label emptied":        {func(m *Existing) { m.Labels[calico.PassPolicyLabel] = "" }, false},
+		"with an annotation of someone": {func(m *Existing) { m.Annotations["example.com/note"] = "why?" }, true},
+		"without the annotations":       {func(m *Existing) { m.Annotations = nil }, false},
 		"without one annotation": {
 			func(m *Existing) { delete(m.Annotations, calico.SinceAnnotation) },
 			false,
@@ -101,7 +101,7 @@ func TestExistingMatches(t *testing.T) {
 	}
 }
 
-// A pass policy that nobody owns is as wanted without owners: a product may be gone while its restriction is being
+// A pass policy without an owner is as wanted without owners: a product may be gone while its restriction is being
 // lifted.
 func TestExistingMatchesWithoutOwners(t *testing.T) {
 	pass := wanted()
@@ -111,7 +111,7 @@ func TestExistingMatchesWithoutOwners(t *testing.T) {
 	}
 }
 
-// What is written is as wanted, once it is read; otherwise it would be written for ever.
+// What is written is as wanted, once it is read; otherwise it would be written forever.
 func TestWhatIsWrittenIsAsWanted(t *testing.T) {
 	e := &Enforcer{operatorNamespace: operatorNamespace}
 	written := e.object(wanted(), owners())
@@ -184,7 +184,7 @@ func TestEnsure(t *testing.T) {
 			want:  stored(func(p *unstructured.Unstructured) { p.SetUID("") }),
 		},
 		"as wanted: not a request": {made: stored(), there: stored(), want: stored()},
-		"annotated by somebody":    {made: stored(annotated), there: stored(annotated), want: stored(annotated)},
+		"annotated by someone":     {made: stored(annotated), there: stored(annotated), want: stored(annotated)},
 		"edited": {
 			made: stored(edited), there: stored(edited), verbs: []string{"get", "update"},
 			want: stored(),
@@ -224,7 +224,7 @@ func TestEnsure(t *testing.T) {
 			want: stored(stripped, func(p *unstructured.Unstructured) { p.SetUID("") }),
 			err:  writing + "object was modified on write (mutating webhook?)",
 		},
-		"altered and stripped on the way: nobody would know it again, so it goes": {
+		"altered and stripped on the way: it would not be recognized, so it is deleted": {
 			alters: func(p *unstructured.Unstructured) { stripped(p); edited(p) }, verbs: []string{"create", "delete"},
 			err: writing + "object was modified on write (mutating webhook?)",
 		},

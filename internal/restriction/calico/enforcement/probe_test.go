@@ -76,7 +76,7 @@ func TestProbeIsHarmless(t *testing.T) {
 		}
 		if name := p.GetName(); len(name) > 253 || strings.Count(name, ".") != 1 ||
 			!strings.HasPrefix(name, calico.NamePrefix(tier)+".") {
-			t.Errorf("%q is no name for a policy of tier %s", name, tier)
+			t.Errorf("%q is not a name for a policy of tier %s", name, tier)
 		}
 	}
 }
