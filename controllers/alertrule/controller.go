@@ -79,8 +79,11 @@ func New(mgr ctrl.Manager, options Options) (*Reconciler, error) {
 
 func newReconciler(reader client.Reader, dynamicClient dynamic.Interface, options Options) *Reconciler {
 	r := &Reconciler{
-		reader: reader, rules: newRules(dynamicClient, options.Options), trigger: reconcile.NewTrigger(),
-		Options: options,
+		reader: reader, trigger: reconcile.NewTrigger(), Options: options,
+		rules: &rules{
+			client:   dynamicClient.Resource(prometheusRules).Namespace(options.Namespace),
+			reviewer: apierror.NewReviewer(dynamicClient), options: options.Options,
+		},
 	}
 	r.kind = optional.New(optional.Options{
 		Client: dynamicClient, Resource: prometheusRules,

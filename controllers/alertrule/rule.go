@@ -36,13 +36,6 @@ type rules struct {
 	options  alerting.Options
 }
 
-func newRules(client dynamic.Interface, options alerting.Options) *rules {
-	return &rules{
-		client: client.Resource(prometheusRules).Namespace(options.Namespace), reviewer: apierror.NewReviewer(client),
-		options: options,
-	}
-}
-
 // observedRule is what is kept of a rule.
 type observedRule struct {
 	metav1.ObjectMeta

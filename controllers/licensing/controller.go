@@ -13,8 +13,10 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -167,11 +169,13 @@ func restrictsTheSame(before, found *assess.Assessment) bool {
 		restriction.ProductOf(found.Product, &found.Evaluation))
 }
 
-// assess assesses a product, and puts the assessment up for all who go by it.
+// assess assesses a product, and sets the assessment for its readers.
 func (r *Reconciler) assess(ctx context.Context, name string) (*assess.Assessment, error) {
-	product, err := r.reader.product(ctx, name)
-	if err != nil {
-		return nil, err
+	product := &api.LicensedProduct{}
+	if err := r.reader.Get(ctx, types.NamespacedName{Name: name}, product); apierrors.IsNotFound(err) {
+		product = nil
+	} else if err != nil {
+		return nil, fmt.Errorf("reading LicensedProduct %s: %w", name, err)
 	}
 	keys, err := r.reader.keys(ctx, name)
 	if err != nil {

@@ -153,7 +153,7 @@ func withinLimitsCondition(found *assess.Assessment, used []api.Usage) metav1.Co
 		}
 		within.Message = fmt.Sprintf("License limit exceeded: %s in use. Nothing is blocked. %s.",
 			strings.Join(excesses, ", "),
-			license.FromVendor("Reduce use or get a larger license", product.Spec.Vendor, product.Spec.RenewalURL))
+			license.FromVendor("Use less, or get a larger license", product.Spec.Vendor, product.Spec.RenewalURL))
 	case counted > 0:
 		within.Reason, within.Message = api.ReasonWithinLimits, "Use is within the license limits."
 	case found.Evaluation.Limits != nil:

@@ -46,18 +46,6 @@ type reader struct {
 	namespace string
 }
 
-// product is the one of that name; nil: there is none.
-func (r reader) product(ctx context.Context, name string) (*api.LicensedProduct, error) {
-	product := &api.LicensedProduct{}
-	switch err := r.Get(ctx, types.NamespacedName{Name: name}, product); {
-	case apierrors.IsNotFound(err):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("reading LicensedProduct %s: %w", name, err)
-	}
-	return product, nil
-}
-
 // keys are those that ask for the product of that name, with their tokens.
 func (r reader) keys(ctx context.Context, product string) ([]assess.Key, error) {
 	var list api.LicenseKeyList

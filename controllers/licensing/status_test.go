@@ -477,7 +477,7 @@ func TestUseInStatus(t *testing.T) {
 			found: assessedOn(20, acme(), limited(map[string]int64{"nodes": 2})), used: inUse(3, 8),
 			ready: "TermsAccepted",
 			within: condition("WithinLimits", isFalse, 3, 20, "LimitExceeded",
-				"License limit exceeded: 3 of 2 nodes in use. Nothing is blocked. Reduce use or get a larger "+
+				"License limit exceeded: 3 of 2 nodes in use. Nothing is blocked. Use less, or get a larger "+
 					"license at https://acme.example/renew."),
 			peaks: []api.MonthlyPeak{peak("2026-01", 3, 8)},
 		},
@@ -485,7 +485,7 @@ func TestUseInStatus(t *testing.T) {
 			found: assessedOn(20, acme(), limited(map[string]int64{"nodes": 2, "cores": 0})), used: inUse(3, 8),
 			ready: "TermsAccepted",
 			within: condition("WithinLimits", isFalse, 3, 20, "LimitExceeded",
-				"License limit exceeded: 8 of 0 cores, 3 of 2 nodes in use. Nothing is blocked. Reduce use or get a "+
+				"License limit exceeded: 8 of 0 cores, 3 of 2 nodes in use. Nothing is blocked. Use less, or get a "+
 					"larger license at https://acme.example/renew."),
 			peaks: []api.MonthlyPeak{peak("2026-01", 3, 8)},
 		},
@@ -666,7 +666,7 @@ func TestEvents(t *testing.T) {
 		"product: over the limit": {
 			productEvents(productStatus(20, k), exceeded, assessedOn(20, acme(), k)),
 			[]reconcile.Event{warning("LimitExceeded", "License limit exceeded: 101 of 100 nodes in use. Nothing is "+
-				"blocked. Reduce use or get a larger license at https://acme.example/renew.")},
+				"blocked. Use less, or get a larger license at https://acme.example/renew.")},
 		},
 		"product: further over the limit is not an event": {productEvents(exceeded, furtherExceeded,
 			assessedOn(20, acme(), k)), nil},
