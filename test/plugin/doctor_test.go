@@ -319,7 +319,7 @@ var _ = Describe("kubectl license doctor", Ordered, func() {
 			repair("Problem",
 				"ValidatingAdmissionPolicyBinding license-operator-lock does not bind its policy for every "+
 					"product and every write")
-			repair("Warning", "ValidatingAdmissionPolicy license-operator-lock is not as in this plugin's build")
+			repair("Warning", "ValidatingAdmissionPolicy license-operator-lock differs from this plugin's release")
 			Expect(checks(ctx, s)["Admission"]).
 				To(Equal(checkedAs{"Admission", "OK", "3 ValidatingAdmissionPolicies are in place, and bound", ""}))
 		})

@@ -8,6 +8,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -21,69 +24,91 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	apimachineryversion "k8s.io/apimachinery/pkg/version"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/cli/command"
 	"github.com/license-operator/license-operator/internal/cli/kubeclient"
 	"github.com/license-operator/license-operator/internal/cli/operator"
+	"github.com/license-operator/license-operator/internal/clock"
 	"github.com/license-operator/license-operator/internal/paging"
 	"github.com/license-operator/license-operator/internal/restriction"
 	"github.com/license-operator/license-operator/internal/restriction/calico"
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// What config/ installs the operator with.
 const (
+	// defaultAccount is the ServiceAccount that config/ gives the operator.
 	defaultAccount = "license-operator-controller-manager"
 	// calicoAccount is the ServiceAccount of Calico's own API server, in the namespace of its Service.
 	calicoAccount = "calico-apiserver"
-	// calicoAPIService says who serves projectcalico.org/v3, where that is not the API server itself.
+	// calicoAPIService tells which Service serves projectcalico.org/v3, if the API server does not do it itself.
 	calicoAPIService = "v3.projectcalico.org"
 )
 
+// clockReading is this machine's time and the API server's at the same moment. server is zero if it is not known.
+type clockReading struct{ here, server time.Time }
+
 // collector reads an installation.
 type collector struct {
-	client client.WithWatch
-	clock  *serverClock
+	client client.Client
+	// clocks are those of the API server's latest response.
+	clocks atomic.Pointer[clockReading]
 }
 
-// collect reads all that the checks go by. It fails only where nothing could be read at all.
-func collect(
-	ctx context.Context, config *rest.Config, namespace string, now func() time.Time,
-) (*snapshot, error) {
-	clock := &serverClock{now: now}
-	config.Wrap(clock.wrap)
-	reader, err := kubeclient.NewFor(config)
-	if err != nil {
+// collect reads everything that the checks need. It fails only if nothing can be read at all.
+func collect(ctx context.Context, config *rest.Config, namespace string, now func() time.Time) (*snapshot, error) {
+	x := &collector{}
+	x.clocks.Store(&clockReading{})
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return clock.ObserveDates(next, func(server time.Time) { x.clocks.Store(&clockReading{now(), server}) })
+	})
+	var err error
+	if x.client, err = kubeclient.NewFor(config); err != nil {
 		return nil, err
 	}
 	i := &snapshot{namespace: namespace}
 	if i.server, err = readServerVersion(ctx, config); err != nil {
 		return nil, err
 	}
-	i.clocks = clock.read()
-	x := &collector{reader, clock}
-	x.readKinds(ctx, i)
+	i.clocks = *x.clocks.Load()
+	x.readLicenses(ctx, i)
 	x.readOperator(ctx, i)
-	x.readLock(ctx, i)
-	x.readTiers(ctx, i)
+	x.readRestrictions(ctx, i)
 	x.readMonitoring(ctx, i)
 	return i, nil
 }
 
-// readWith is a reading that takes a right.
-func readWith[T any](right string, get func() (T, error)) reading[T] {
+// readWith is a reading that needs a permission.
+func readWith[T any](permission string, get func() (T, error)) reading[T] {
 	value, err := get()
-	return reading[T]{value: value, right: right, err: err}
+	return reading[T]{value: value, permission: permission, err: err}
 }
 
-// readServerVersion is the first request: where it cannot be made, no other can.
+// found is an object that was read; nil if it does not exist.
+func found[T any](object *T, err error) (*T, error) {
+	if err != nil {
+		return nil, client.IgnoreNotFound(err)
+	}
+	return object, nil
+}
+
+// listAll lists the objects of a kind, of which list is an empty list.
+func listAll[T any, P interface {
+	*T
+	runtime.Object
+}](ctx context.Context, x *collector, list client.ObjectList, options ...client.ListOption) ([]T, error) {
+	var all []T
+	err := paging.Each(ctx, x.client, list, func(object P) { all = append(all, *object) }, options...)
+	return all, err
+}
+
+// readServerVersion makes the first request: if it fails, every other would fail, too.
 func readServerVersion(ctx context.Context, config *rest.Config) (reading[string], error) {
 	reader, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
@@ -102,79 +127,63 @@ func readServerVersion(ctx context.Context, config *rest.Config) (reading[string
 		return version, kubeclient.NotLoggedIn(version.err)
 	case version.err != nil && !apierrors.IsForbidden(version.err):
 		return version, command.FailWithHint("Choose a cluster as with kubectl (KUBECONFIG, --kubeconfig, "+
-			"--context), and check "+
-			"the connection with: kubectl version",
+			"--context), and check the connection with: kubectl version",
 			"cannot reach the cluster: %v", version.err)
 	}
 	return version, nil
 }
 
-func (x *collector) readKinds(ctx context.Context, i *snapshot) {
-	for _, plural := range []string{"licensedproducts", "licensekeys"} {
-		name := plural + "." + api.GroupVersion.Group
+func (x *collector) readLicenses(ctx context.Context, i *snapshot) {
+	for _, defined := range definedTypes {
+		name := types.NamespacedName{Name: defined.name + "." + api.GroupVersion.Group}
 		i.definitions = append(i.definitions,
 			readWith("get customresourcedefinitions", func() (*apiextensionsv1.CustomResourceDefinition, error) {
 				definition := &apiextensionsv1.CustomResourceDefinition{}
-				if err := x.client.Get(ctx, types.NamespacedName{Name: name}, definition); apierrors.IsNotFound(err) {
-					return nil, nil
-				} else if err != nil {
-					return nil, err
-				}
-				return definition, nil
+				return found(definition, x.client.Get(ctx, name, definition))
 			}))
 	}
-	i.products = readWith("list licensedproducts.license-operator.io", func() ([]productFacts, error) {
-		var facts []productFacts
-		err := paging.Each(ctx, x.client, &api.LicensedProductList{}, func(product *api.LicensedProduct) {
+	i.products = readWith("list licensedproducts.license-operator.io", func() (facts []objectFacts, err error) {
+		err = paging.Each(ctx, x.client, &api.LicensedProductList{}, func(product *api.LicensedProduct) {
 			facts = append(facts,
-				productFacts{product.Name, product.Status.Conditions, restriction.StatusOf(product).InForce != nil})
+				objectFacts{product.Name, product.Status.Conditions, restriction.StatusOf(product).InForce != nil})
 		})
 		return facts, err
 	})
-	i.keys = readWith("list licensekeys.license-operator.io", func() ([]keyFacts, error) {
-		var facts []keyFacts
-		err := paging.Each(ctx, x.client, &api.LicenseKeyList{}, func(key *api.LicenseKey) {
-			ready := meta.FindStatusCondition(key.Status.Conditions, api.ConditionReady)
-			facts = append(facts, keyFacts{key.Name, ready})
+	i.keys = readWith("list licensekeys.license-operator.io", func() (facts []objectFacts, err error) {
+		err = paging.Each(ctx, x.client, &api.LicenseKeyList{}, func(key *api.LicenseKey) {
+			facts = append(facts, objectFacts{name: key.Name, conditions: key.Status.Conditions})
 		})
 		return facts, err
 	})
 }
 
 func (x *collector) readOperator(ctx context.Context, i *snapshot) {
-	i.pods = readWith("list pods in namespace "+i.namespace, func() ([]corev1.Pod, error) {
-		return x.listPods(ctx,
-			client.InNamespace(i.namespace))
-	})
+	i.pods = readWith("list pods in namespace "+i.namespace,
+		func() ([]corev1.Pod, error) { return x.listPods(ctx, client.InNamespace(i.namespace)) })
 	i.podsEverywhere = readWith("list pods in all namespaces", func() ([]corev1.Pod, error) { return x.listPods(ctx) })
-	i.lease = readWith(fmt.Sprintf("get leases in namespace %s", i.namespace), func() (*leaseFacts, error) {
+	i.lease = readWith("get leases in namespace "+i.namespace, func() (*leaseFacts, error) {
 		lease := &coordinationv1.Lease{}
-		if err := x.client.Get(ctx, types.NamespacedName{Namespace: i.namespace, Name: operator.LeaseName},
-			lease); apierrors.IsNotFound(err) {
-			return nil, nil
-		} else if err != nil {
+		name := types.NamespacedName{Namespace: i.namespace, Name: operator.LeaseName}
+		lease, err := found(lease, x.client.Get(ctx, name, lease))
+		if lease == nil {
 			return nil, err
 		}
-		return new(factsOfLease(lease, x.clock.read().server)), nil
+		return new(factsOfLease(lease, x.clocks.Load().server)), nil
 	})
-	i.leasesEverywhere = readWith("list leases in all namespaces", func() ([]leaseFacts, error) {
+	i.leasesEverywhere = readWith("list leases in all namespaces", func() (facts []leaseFacts, err error) {
 		var leases coordinationv1.LeaseList
-		if err := x.client.List(ctx, &leases, client.MatchingFields{"metadata.name": operator.LeaseName},
-			client.Limit(paging.Size)); err != nil {
-			return nil, err
-		}
-		var facts []leaseFacts
+		err = x.client.List(ctx, &leases, client.MatchingFields{"metadata.name": operator.LeaseName},
+			client.Limit(paging.Size))
 		for n := range leases.Items {
-			facts = append(facts, factsOfLease(&leases.Items[n], x.clock.read().server))
+			facts = append(facts, factsOfLease(&leases.Items[n], x.clocks.Load().server))
 		}
-		return facts, nil
+		return facts, err
 	})
 	if i.lease.err != nil && i.leasesEverywhere.err == nil {
-		i.lease = reading[*leaseFacts]{right: i.leasesEverywhere.right}
-		for n := range i.leasesEverywhere.value {
-			if lease := &i.leasesEverywhere.value[n]; lease.namespace == i.namespace {
-				i.lease.value = lease
-			}
+		i.lease = reading[*leaseFacts]{}
+		here := func(lease leaseFacts) bool { return lease.namespace == i.namespace }
+		if n := slices.IndexFunc(i.leasesEverywhere.value, here); n >= 0 {
+			i.lease.value = &i.leasesEverywhere.value[n]
 		}
 	}
 	i.installer = x.readInstaller(ctx, i.namespace)
@@ -184,12 +193,10 @@ func (x *collector) readOperator(ctx context.Context, i *snapshot) {
 	}
 }
 
-// notEnded leaves out pods that have ended, an evicted one say: they stay until somebody deletes them, and are no
-// replicas.
-var notEnded = client.MatchingFieldsSelector{Selector: fields.AndSelectors(
-	fields.OneTermNotEqualSelector("status.phase", string(corev1.PodSucceeded)),
-	fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
-)}
+// notEnded excludes pods that have ended, for example evicted ones: they stay until they are deleted, but do not run.
+var notEnded = client.MatchingFieldsSelector{
+	Selector: fields.ParseSelectorOrDie("status.phase!=Succeeded,status.phase!=Failed"),
+}
 
 func (x *collector) listPods(ctx context.Context, options ...client.ListOption) ([]corev1.Pod, error) {
 	var pods corev1.PodList
@@ -197,66 +204,44 @@ func (x *collector) listPods(ctx context.Context, options ...client.ListOption) 
 	return pods.Items, err
 }
 
-// factsOfLease tells how old a renewal is at an instant of the API server's clock. What that has noted of the writing
-// counts, since the time in the lease is the holder's.
+// factsOfLease computes the age of a lease at a time of the API server's clock. The time at which the API server
+// recorded the renewal counts, because the time in the lease is from the holder's clock.
 func factsOfLease(lease *coordinationv1.Lease, now time.Time) leaseFacts {
-	facts := leaseFacts{namespace: lease.Namespace}
-	if lease.Spec.HolderIdentity != nil {
-		facts.holder = *lease.Spec.HolderIdentity
-	}
-	if lease.Spec.LeaseDurationSeconds != nil {
-		facts.valid = time.Duration(*lease.Spec.LeaseDurationSeconds) * time.Second
+	facts := leaseFacts{
+		namespace: lease.Namespace, holder: ptr.Deref(lease.Spec.HolderIdentity, ""), age: text.MaxDuration,
+		valid: time.Duration(ptr.Deref(lease.Spec.LeaseDurationSeconds, 0)) * time.Second,
 	}
 	if renewed := renewalOf(lease); !renewed.IsZero() {
 		facts.age = now.Sub(renewed)
-	} else {
-		facts.age = text.MaxDuration
 	}
 	return facts
 }
 
 func renewalOf(lease *coordinationv1.Lease) time.Time {
 	for _, entry := range lease.ManagedFields {
-		if entry.Time == nil || entry.FieldsV1 == nil {
-			continue
-		}
 		var fields struct {
 			Spec map[string]any `json:"f:spec"`
 		}
-		if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
+		if entry.Time == nil || entry.FieldsV1 == nil || json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields) != nil {
 			continue
 		}
 		if _, renews := fields.Spec["f:renewTime"]; renews {
 			return entry.Time.Time
 		}
 	}
-	if lease.Spec.RenewTime != nil {
-		return lease.Spec.RenewTime.Time
-	}
-	return time.Time{}
+	return ptr.Deref(lease.Spec.RenewTime, metav1.MicroTime{}).Time
 }
 
-func (x *collector) readLock(ctx context.Context, i *snapshot) {
-	i.policies = readWith("list validatingadmissionpolicies.admissionregistration.k8s.io",
-		func() ([]admissionregistrationv1.ValidatingAdmissionPolicy, error) {
-			var all []admissionregistrationv1.ValidatingAdmissionPolicy
-			err := paging.Each(ctx, x.client, &admissionregistrationv1.ValidatingAdmissionPolicyList{},
-				func(policy *admissionregistrationv1.ValidatingAdmissionPolicy) { all = append(all, *policy) })
-			return all, err
-		})
+func (x *collector) readRestrictions(ctx context.Context, i *snapshot) {
+	i.policies = readWith("list validatingadmissionpolicies.admissionregistration.k8s.io", func() ([]policy, error) {
+		return listAll[policy](ctx, x, &admissionregistrationv1.ValidatingAdmissionPolicyList{})
+	})
 	i.bindings = readWith("list validatingadmissionpolicybindings.admissionregistration.k8s.io",
-		func() ([]admissionregistrationv1.ValidatingAdmissionPolicyBinding, error) {
-			var all []admissionregistrationv1.ValidatingAdmissionPolicyBinding
-			err := paging.Each(ctx, x.client, &admissionregistrationv1.ValidatingAdmissionPolicyBindingList{},
-				func(b *admissionregistrationv1.ValidatingAdmissionPolicyBinding) { all = append(all, *b) })
-			return all, err
+		func() ([]policyBinding, error) {
+			return listAll[policyBinding](ctx, x, &admissionregistrationv1.ValidatingAdmissionPolicyBindingList{})
 		})
-}
-
-func (x *collector) readTiers(ctx context.Context, i *snapshot) {
 	i.tiers = readWith("see which APIs the cluster has", func() (bool, error) {
-		_, err := x.client.RESTMapper().RESTMapping(calico.Version.WithKind("Tier").GroupKind(),
-			calico.Version.Version)
+		_, err := x.client.RESTMapper().RESTMapping(calico.Version.WithKind("Tier").GroupKind(), calico.Version.Version)
 		if meta.IsNoMatchError(err) {
 			return false, nil
 		}
@@ -274,21 +259,15 @@ func (x *collector) readTiers(ctx context.Context, i *snapshot) {
 
 func (x *collector) readAggregatedAPI(ctx context.Context) (*aggregatedAPI, error) {
 	object := &unstructured.Unstructured{}
-	object.SetGroupVersionKind(schema.GroupVersionKind{
-		Group: "apiregistration.k8s.io", Version: "v1",
-		Kind: "APIService",
-	})
-	if err := x.client.Get(ctx, types.NamespacedName{Name: calicoAPIService}, object); apierrors.IsNotFound(err) {
-		return nil, nil
-	} else if err != nil {
+	object.SetAPIVersion("apiregistration.k8s.io/v1")
+	object.SetKind("APIService")
+	object, err := found(object, x.client.Get(ctx, types.NamespacedName{Name: calicoAPIService}, object))
+	if object == nil {
 		return nil, err
 	}
 	var service struct {
 		Spec struct {
-			Service *struct {
-				Namespace string `json:"namespace"`
-				Name      string `json:"name"`
-			} `json:"service"`
+			Service *admissionregistrationv1.ServiceReference `json:"service"`
 		} `json:"spec"`
 		Status struct {
 			Conditions []metav1.Condition `json:"conditions"`
@@ -298,34 +277,30 @@ func (x *collector) readAggregatedAPI(ctx context.Context) (*aggregatedAPI, erro
 		return nil, err
 	}
 	if service.Spec.Service == nil {
-		return nil, nil // the API server itself serves it, by CustomResourceDefinitions
+		return nil, nil // the API server itself serves it, with CustomResourceDefinitions
 	}
 	aggregated := &aggregatedAPI{
-		namespace: service.Spec.Service.Namespace, service: service.Spec.Service.Name,
-		available: true,
+		namespace: service.Spec.Service.Namespace, service: service.Spec.Service.Name, available: true,
 	}
-	if available := meta.FindStatusCondition(service.Status.Conditions, "Available"); available != nil &&
-		available.Status != metav1.ConditionTrue {
-		aggregated.available, aggregated.message = false, available.Message
+	if available := meta.FindStatusCondition(service.Status.Conditions, "Available"); available != nil {
+		aggregated.available, aggregated.message = available.Status == metav1.ConditionTrue, available.Message
 	}
 	return aggregated, nil
 }
 
-// right is what somebody may do.
+// right is a permission on a resource.
 type right struct{ group, resource, verb string }
 
 func (r right) String() string { return fmt.Sprintf("%s %s.%s", r.verb, r.resource, r.group) }
 
 // missingRights asks the API server which of the rights a ServiceAccount does not have.
 func (x *collector) missingRights(ctx context.Context, namespace, account string, rights []right) reading[[]string] {
-	return readWith("create subjectaccessreviews.authorization.k8s.io", func() ([]string, error) {
-		var missing []string
+	return readWith("create subjectaccessreviews.authorization.k8s.io", func() (missing []string, err error) {
 		for _, wanted := range rights {
 			review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
 				User: fmt.Sprintf("system:serviceaccount:%s:%s", namespace, account),
 				Groups: []string{
-					"system:serviceaccounts", "system:serviceaccounts:" + namespace,
-					"system:authenticated",
+					"system:serviceaccounts", "system:serviceaccounts:" + namespace, "system:authenticated",
 				},
 				ResourceAttributes: &authorizationv1.ResourceAttributes{
 					Group: wanted.group, Version: "*", Resource: wanted.resource, Verb: wanted.verb,

@@ -14,7 +14,7 @@ import (
 	"github.com/license-operator/license-operator/internal/cli/kubeclient"
 )
 
-// definedTypes are the types of the kinds, in the order of their definitions.
+// definedTypes are the Go types of the kinds, by the plural names of the kinds.
 var definedTypes = []struct {
 	name         string
 	spec, status reflect.Type
@@ -24,15 +24,14 @@ var definedTypes = []struct {
 }
 
 func (i *snapshot) checkDefinitions() check {
-	const name = "CRDs"
-	var missing, unfit, older, newer []string
+	var missing, unusable []string
 	var unknown *check
+	var all fieldDrift
 	lists := []error{i.products.err, i.keys.err}
-	for n := range i.definitions {
-		definition, defined := i.definitions[n].value, definedTypes[n]
-		c, isUnread := unread(name, &i.definitions[n])
-		// Whoever may not read definitions is told by discovery that there is no such kind.
-		if isUnread && !kubeclient.IsNotServed(lists[n]) {
+	for n, defined := range definedTypes {
+		definition := i.definitions[n].value
+		// Without the permission to read definitions, discovery still tells whether the kind exists.
+		if c, is := unread(&i.definitions[n]); is && !kubeclient.IsNotServed(lists[n]) {
 			unknown = &c
 			continue
 		}
@@ -40,130 +39,92 @@ func (i *snapshot) checkDefinitions() check {
 			missing = append(missing, defined.name)
 			continue
 		}
-		if flaw := flawOf(definition); flaw != "" {
-			unfit = append(unfit, defined.name+" "+flaw)
+		served, flaw := servedVersion(definition)
+		if flaw != "" {
+			unusable = append(unusable, defined.name+" "+flaw)
 			continue
 		}
-		lacking, additional := drift(definition, defined.spec, defined.status)
-		for _, field := range lacking {
-			older = append(older, field+" of "+defined.name)
-		}
-		for _, field := range additional {
-			newer = append(newer, field+" of "+defined.name)
+		if served.Schema != nil && served.Schema.OpenAPIV3Schema != nil {
+			properties := served.Schema.OpenAPIV3Schema.Properties
+			all.compare(" of "+defined.name, "spec", defined.spec, properties["spec"])
+			all.compare(" of "+defined.name, "status", defined.status, properties["status"])
 		}
 	}
 	switch {
 	case len(missing) == len(definedTypes):
-		return problem(name, "Install it (docs/installation.md), or choose another cluster with --context.",
+		return fail("Install it (docs/installation.md), or choose another cluster with --context.",
 			"license-operator is not installed in this cluster: it has neither licensedproducts nor licensekeys")
 	case len(missing) > 0:
-		return problem(name, i.mended(), "there is no CRD of %s", someNames(missing))
-	case len(unfit) > 0:
-		return problem(name, i.mended(), "the CRD of %s", strings.Join(unfit, "; that of "))
+		return fail(i.reinstall(), "there is no CRD of %s", someNames(missing))
+	case len(unusable) > 0:
+		return fail(i.reinstall(), "the CRD of %s", strings.Join(unusable, "; the CRD of "))
 	case unknown != nil:
 		return *unknown
-	case len(older) > 0:
-		return warning(name, i.mended(), "they are older than this plugin: they lack %s", someNames(older))
-	case len(newer) > 0:
-		return warning(name, samePlugin, "they are newer than this plugin, which does not know %s", someNames(newer))
+	case len(all.lacking) > 0:
+		slices.Sort(all.lacking)
+		return warn(i.reinstall(), "the CRDs are older than this plugin: they lack %s", someNames(all.lacking))
+	case len(all.unknown) > 0:
+		slices.Sort(all.unknown)
+		return warn(samePlugin, "the CRDs are newer than this plugin, which does not know %s", someNames(all.unknown))
 	default:
-		return good(name, "licensedproducts and licensekeys are served and stored as %s, with the fields that this "+
-			"plugin knows", api.GroupVersion.Version)
+		return pass("licensedproducts and licensekeys are served and stored as %s, with the fields that this plugin "+
+			"knows", api.GroupVersion.Version)
 	}
 }
 
-// flawOf says why a kind cannot be used as the plugin knows it; empty: it can.
-func flawOf(definition *apiextensionsv1.CustomResourceDefinition) string {
-	established := slices.ContainsFunc(definition.Status.Conditions,
-		func(c apiextensionsv1.CustomResourceDefinitionCondition) bool {
-			return c.Type == apiextensionsv1.Established && c.Status == apiextensionsv1.ConditionTrue
-		})
-	served := versionOf(definition)
-	switch {
-	case !established:
-		return "is not established"
-	case served == nil || !served.Served:
-		return "does not serve " + api.GroupVersion.Version
-	case !served.Storage:
-		return "does not store " + api.GroupVersion.Version
-	default:
-		return ""
-	}
-}
-
-func versionOf(definition *apiextensionsv1.CustomResourceDefinition) *apiextensionsv1.CustomResourceDefinitionVersion {
-	for n := range definition.Spec.Versions {
-		if definition.Spec.Versions[n].Name == api.GroupVersion.Version {
-			return &definition.Spec.Versions[n]
+// servedVersion is the version that the plugin uses, or why it cannot be used.
+func servedVersion(
+	definition *apiextensionsv1.CustomResourceDefinition,
+) (served apiextensionsv1.CustomResourceDefinitionVersion, flaw string) {
+	for _, version := range definition.Spec.Versions {
+		if version.Name == api.GroupVersion.Version {
+			served = version
 		}
 	}
-	return nil
+	switch {
+	case !slices.ContainsFunc(definition.Status.Conditions, isEstablished):
+		return served, "is not established"
+	case !served.Served:
+		return served, "does not serve " + api.GroupVersion.Version
+	case !served.Storage:
+		return served, "does not store " + api.GroupVersion.Version
+	default:
+		return served, ""
+	}
 }
 
-// drift is which fields the plugin knows and the cluster does not have, and the other way round.
-func drift(
-	definition *apiextensionsv1.CustomResourceDefinition, spec, status reflect.Type,
-) (lacking, unknown []string) {
-	served := versionOf(definition)
-	if served.Schema == nil || served.Schema.OpenAPIV3Schema == nil {
-		return nil, nil
-	}
-	properties := served.Schema.OpenAPIV3Schema.Properties
-	for name, known := range map[string]reflect.Type{"spec": spec, "status": status} {
-		schema := properties[name]
-		l, u := compareFields(name, known, &schema)
-		lacking, unknown = append(lacking, l...), append(unknown, u...)
-	}
-	slices.Sort(lacking)
-	slices.Sort(unknown)
-	return lacking, unknown
+func isEstablished(c apiextensionsv1.CustomResourceDefinitionCondition) bool {
+	return c.Type == apiextensionsv1.Established && c.Status == apiextensionsv1.ConditionTrue
 }
 
-// compareFields compares the fields of a type of ours with those of a schema, and so on with theirs.
-func compareFields(at string, known reflect.Type, schema *apiextensionsv1.JSONSchemaProps) (lacking, unknown []string) {
-	fields := map[string]reflect.Type{}
-	collectFields(known, fields)
-	for name, field := range fields {
-		property, there := schema.Properties[name]
-		if !there {
-			lacking = append(lacking, at+"."+name)
+// fieldDrift is which fields the plugin knows and the cluster lacks, and the other way round.
+type fieldDrift struct{ lacking, unknown []string }
+
+// compare compares the fields of a Go type with those of a schema, and recurses into the types of our API.
+func (d *fieldDrift) compare(of, path string, known reflect.Type, schema apiextensionsv1.JSONSchemaProps) {
+	fields := map[string]bool{}
+	for n := range known.NumField() {
+		name, _, _ := strings.Cut(known.Field(n).Tag.Get("json"), ",")
+		fields[name] = true
+		property, exists := schema.Properties[name]
+		if !exists {
+			d.lacking = append(d.lacking, path+"."+name+of)
 			continue
 		}
-		inner := &property
 		if property.Items != nil && property.Items.Schema != nil {
-			inner = property.Items.Schema
+			property = *property.Items.Schema
 		}
-		if isOurStruct(field) {
-			l, u := compareFields(at+"."+name, field, inner)
-			lacking, unknown = append(lacking, l...), append(unknown, u...)
-		}
-	}
-	for name := range schema.Properties {
-		if _, there := fields[name]; !there {
-			unknown = append(unknown, at+"."+name)
-		}
-	}
-	return lacking, unknown
-}
-
-// collectFields finds the fields of a type by their names in JSON, each with the type that it holds one or several of.
-func collectFields(of reflect.Type, fields map[string]reflect.Type) {
-	for n := range of.NumField() {
-		field := of.Field(n)
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		held := field.Type
+		held := known.Field(n).Type
 		for held.Kind() == reflect.Pointer || held.Kind() == reflect.Slice {
 			held = held.Elem()
 		}
-		if name == "" && isOurStruct(held) {
-			collectFields(held, fields)
-		} else if name != "" && name != "-" {
-			fields[name] = held
+		if held.Kind() == reflect.Struct && held.PkgPath() == reflect.TypeFor[api.LicensedProduct]().PkgPath() {
+			d.compare(of, path+"."+name, held, property)
 		}
 	}
-}
-
-// isOurStruct tells of a type whose fields are ours to know; others are Kubernetes'.
-func isOurStruct(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct && t.PkgPath() == reflect.TypeFor[api.LicensedProduct]().PkgPath()
+	for name := range schema.Properties {
+		if !fields[name] {
+			d.unknown = append(d.unknown, path+"."+name+of)
+		}
+	}
 }

@@ -1,7 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package doctor has the command that checks an installation of the operator, and says how to repair it.
+// Package doctor has the command that checks an installation of the operator, and says how to fix it.
 package doctor
 
 import (
@@ -18,14 +18,12 @@ import (
 	"github.com/license-operator/license-operator/internal/version"
 )
 
-// options are what doctor was asked.
+// options are the arguments and flags of doctor.
 type options struct {
 	command.Environment
-	command    *cobra.Command
 	connection *genericclioptions.ConfigFlags
 
-	namespace string
-	output    string
+	namespace, output string
 }
 
 // NewCommand is kubectl license doctor.
@@ -38,16 +36,15 @@ func NewCommand(env command.Environment) *cobra.Command {
 		Example: example,
 		Args:    command.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := output.Check(o.command, o.output, output.JSON, output.YAML); err != nil {
+			if err := output.Check(cmd, o.output, output.JSON, output.YAML); err != nil {
 				return err
 			}
-			if err := operator.CheckNamespace(o.command, o.namespace); err != nil {
+			if err := operator.CheckNamespace(cmd, o.namespace); err != nil {
 				return err
 			}
 			return o.run(cmd.Context())
 		},
 	}
-	o.command = cmd
 	cmd.Flags().SortFlags = false
 	operator.AddNamespaceFlag(cmd, &o.namespace)
 	output.AddFlag(cmd, &o.output, "text", output.JSON, output.YAML)

@@ -7,8 +7,9 @@ package doctor
 const long = `Check an installation of the operator, each line with its fix below. Talks to the cluster, and changes
 nothing.
 
-A line is ok, a warning (it works, and not as well as it could), a problem, or not checked. What you
-may not read is not checked, and its line says which permission that takes; the other checks go on.
+A line is ok, a warning (it works, but not as well as it could), a problem, or not checked. What you
+are not allowed to read is not checked, and its line says which permission is missing; the other checks
+continue.
 
   CRDs           both kinds are there, served and stored as the plugin knows them
   Kubernetes     has ValidatingAdmissionPolicies (1.30)
@@ -17,15 +18,15 @@ may not read is not checked, and its line says which permission that takes; the 
   Leader         one of them leads: the lease license-operator.io is held and renewed; with
                  --leader-elect=false there is a single one
   Installations  there is no second one
-  Admission      the policies that lock, warn and guard are as the plugin's build has them
-  Restrictions   are in force, or lifted, completely, and changes in restricted tiers refused
-  TierRights     the operator may do what restrictions take
-  CalicoAPI      Calico's own API server, where there is one, may read LicensedProducts
-  Alerts         each product has its PrometheusRule, where there is prometheus-operator
+  Admission      the policies that lock, warn and guard are those of the plugin's release
+  Restrictions   are in force, or lifted, completely, and changes in restricted tiers rejected
+  TierRights     the operator has the permissions for restrictions
+  CalicoAPI      Calico's own API server, if there is one, can read LicensedProducts
+  Alerts         each product has its PrometheusRule, if there is prometheus-operator
   Rules          some Prometheus or ThanosRuler selects these
   Scraping       some Prometheus or PrometheusAgent selects the operator's ServiceMonitor
-  Clock          this machine's agrees with the API server's
-  OperatorClock  the operator's own can be believed
+  Clock          this machine's clock agrees with the API server's
+  OperatorClock  the operator's own can be trusted
   Products       the terms of each are accepted
   Keys           each verifies
 
@@ -37,18 +38,18 @@ prometheusagents, thanosrulers, prometheusrules and servicemonitors in all names
 deployments in the operator's namespace the fixes are for what installed it: make deploy, Helm or OLM.
 
 Exit codes:
-  0  no problem was found among what could be checked; warnings are no problems
+  0  no problem was found among what could be checked; warnings are not problems
   1  there is a problem, or the cluster cannot be reached
 
 With -o json or yaml there is one field, checks, a list with name (as above), result (OK, Warning,
-Problem or NotChecked), message, and fix (absent where there is nothing to mend).`
+Problem or NotChecked), message, and fix (absent if there is nothing to fix).`
 
 // example is the help of doctor: how it is used.
-const example = `  # Is all well?
+const example = `  # Check the installation
   kubectl license doctor
 
   # The operator is in another namespace
   kubectl license doctor -n licensing
 
-  # What is wrong, for a program
+  # List the problems, for a program
   kubectl license doctor -o json | jq -r '.checks[] | select(.result == "Problem").message'`

@@ -16,55 +16,48 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// freshRenewal is how old the renewal of a leader that lives may look: it renews every 2 seconds, and whole seconds are
-// noted of when.
+// freshRenewal is the age up to which a renewal can be from a leader that runs: it renews every 2 seconds, and the time
+// is recorded in whole seconds.
 const freshRenewal = 5 * time.Second
 
-// maxHostname is how much of a pod's name is its hostname, by which it holds a lease.
+// maxHostname is how much of a pod's name is its hostname, which is the holder's name in a lease.
 const maxHostname = 63
 
 func (i *snapshot) checkLeader() check {
-	const name = "Leader"
 	if acting := unelected(i.pods.value, i.namespace); len(acting) > 0 && len(i.pods.value) == 1 {
-		return good(name, "%s is the only pod, and acts without being elected (--leader-elect=false)", acting[0])
+		return pass("%s is the only pod, and acts without leader election (--leader-elect=false)", acting[0])
 	} else if len(acting) > 0 {
-		return problem(name, "Run a single pod, or elect a leader: leave out --leader-elect=false.",
-			"%d pods run, and %s without being elected (--leader-elect=false): they undo each other's work",
-			len(i.pods.value), someNames(acting))
+		return fail("Run a single pod, or remove --leader-elect=false.", "%d pods run, and %s without leader election "+
+			"(--leader-elect=false): they undo each other's work", len(i.pods.value), someNames(acting))
 	}
-	if c, is := unread(name, &i.lease); is {
+	if c, is := unread(&i.lease); is {
 		return c
 	}
-	seeLogs := "See what the pods say: kubectl logs -n " + text.ShellQuote(i.namespace) +
-		" -l app.kubernetes.io/name=license-operator,control-plane=controller-manager"
+	seeLogs := "See the logs of the pods: kubectl logs -n " + text.ShellQuote(i.namespace) + podSelector
 	lease := i.lease.value
 	switch {
 	case lease == nil:
-		return problem(name, seeLogs, "no leader in namespace %s: lease %s not found", i.namespace,
-			operator.LeaseName)
+		return fail(seeLogs, "no leader in namespace %s: lease %s not found", i.namespace, operator.LeaseName)
 	case lease.holder == "":
-		return problem(name, seeLogs, "no leader: the lease was released")
+		return fail(seeLogs, "no leader: the lease was released")
 	case i.clocks.server.IsZero():
-		return notChecked(name, "",
-			"%s holds the lease; its age is unknown, since the API server does not report its time", lease.holder)
+		return skip("", "%s holds the lease, but its age is unknown: the API server does not report its time",
+			lease.holder)
 	case lease.isStale():
-		return problem(name, seeLogs, "no leader: %s has not renewed the lease for %s", lease.holder,
-			ageText(lease.age))
-	case i.pods.err != nil:
-		return good(name, "%s leads", lease.holder)
-	case slices.ContainsFunc(i.pods.value, func(pod corev1.Pod) bool { return holds(&pod, lease.holder) }):
-		return good(name, "%s leads", lease.holder)
+		return fail(seeLogs, "no leader: %s has not renewed the lease for %s", lease.holder, ageText(lease.age))
+	case i.pods.err != nil || slices.ContainsFunc(i.pods.value, lease.isHeldBy):
+		return pass("%s leads", lease.holder)
 	case lease.age > freshRenewal:
-		return warning(name, "Check again then. If there is still no leader: "+seeLogs,
-			"%s led, and its pod is gone; another takes over within %s", lease.holder, ageText(lease.valid))
+		return warn("Run this check again after that. If there is still no leader: "+seeLogs,
+			"the pod of leader %s is gone; another pod takes over within %s", lease.holder, ageText(lease.valid))
 	default:
-		return warning(name, "See where it runs. If its pods have other labels than config/ gives them, others do "+
-			"not find them either.",
+		return warn("Find out where it runs. If its pods do not have the labels from config/, other checks do not "+
+			"find them either.",
 			"leader %s is not one of the operator's pods in namespace %s", lease.holder, i.namespace)
 	}
 }
 
-// unelected are the pods of a namespace that act without being elected, by their names.
+// unelected are the names of the pods in a namespace that act without leader election.
 func unelected(pods []corev1.Pod, namespace string) []string {
 	var names []string
 	for n := range pods {
@@ -75,50 +68,40 @@ func unelected(pods []corev1.Pod, namespace string) []string {
 	return names
 }
 
-// electsLeader goes by the flag, and without it by the environment variable that stands in for it, as far as a pod
-// states them itself.
+// electsLeader reads the flag of a pod or, without a flag, the environment variable for it. Values from elsewhere, such
+// as a ConfigMap, are not read.
 func electsLeader(pod *corev1.Pod) bool {
-	container := managerOf(pod)
-	if container == nil {
-		return true
-	}
-	var stated []string
+	container, elect := managerOf(pod), "true"
 	for _, variable := range container.Env {
 		if variable.Name == "LICENSE_OPERATOR_LEADER_ELECT" {
-			stated = append(stated, variable.Value)
+			elect = variable.Value
 		}
 	}
 	for _, argument := range slices.Concat(container.Command, container.Args) {
-		flag, value, valued := strings.Cut(argument, "=")
-		if !valued {
-			value = "true"
-		}
-		if flag == "--leader-elect" || flag == "-leader-elect" {
-			stated = append(stated, value)
+		if flag, value, hasValue := strings.Cut(argument, "="); flag == "--leader-elect" || flag == "-leader-elect" {
+			if elect = value; !hasValue {
+				elect = "true"
+			}
 		}
 	}
-	if len(stated) == 0 {
-		return true
-	}
-	elects, err := strconv.ParseBool(stated[len(stated)-1])
+	elects, err := strconv.ParseBool(elect)
 	return elects || err != nil
 }
 
-// isStale tells of a lease that anybody may take.
+// isStale is true for a lease that another pod can take.
 func (l *leaseFacts) isStale() bool { return l.holder == "" || l.age > l.valid }
 
-// holds tells whether a pod is who holds a lease, by its hostname and something random.
-func holds(pod *corev1.Pod, holder string) bool {
+// isHeldBy compares the holder with a pod: its name is the pod's hostname, an underscore and something random.
+func (l *leaseFacts) isHeldBy(pod corev1.Pod) bool {
 	hostname := cmp.Or(pod.Spec.Hostname, pod.Name)
 	if len(hostname) > maxHostname {
 		hostname = strings.TrimRight(hostname[:maxHostname], "-.")
 	}
-	return strings.HasPrefix(holder, hostname+"_")
+	return strings.HasPrefix(l.holder, hostname+"_")
 }
 
 func (i *snapshot) checkInstallations() check {
-	const name = "Installations"
-	if c, is := unread(name, &i.leasesEverywhere); is {
+	if c, is := unread(&i.leasesEverywhere); is {
 		return c
 	}
 	var leading []string
@@ -138,20 +121,19 @@ func (i *snapshot) checkInstallations() check {
 			leading = append(leading, namespace)
 		}
 	}
+	const removeOthers = "Remove all but one: LicensedProducts belong to the whole cluster, and two operators undo each " +
+		"other's work."
 	switch {
 	case len(leading) > 0 && !leadsHere:
-		return problem(name, "Look there: kubectl license doctor -n "+text.ShellQuote(leading[0]),
+		return fail("Check that one: kubectl license doctor -n "+text.ShellQuote(leading[0]),
 			"the operator leads in namespace %s, and not in %s", someNames(leading), i.namespace)
 	case len(leading) > 0:
-		return problem(name, "Remove all but one: LicensedProducts belong to the whole cluster, and two operators "+
-			"undo each other's work.",
-			"the operator leads in namespace %s as well", someNames(leading))
+		return fail(removeOthers, "the operator leads in namespace %s as well", someNames(leading))
 	case len(elsewhere) > 0 && len(i.pods.value) > 0:
-		return warning(name, "Remove all but one: a second one that leads undoes the first one's work.",
-			"there are pods of the operator in namespace %s as well", someNames(elsewhere))
+		return warn(removeOthers, "there are pods of the operator in namespace %s as well", someNames(elsewhere))
 	case i.podsEverywhere.err != nil:
-		return good(name, "no other installation found (incomplete: missing permission to %s)", i.podsEverywhere.right)
+		return pass("no other installation found (incomplete: missing permission to %s)", i.podsEverywhere.permission)
 	default:
-		return good(name, "there is no other")
+		return pass("there is no other")
 	}
 }

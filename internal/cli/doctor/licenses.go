@@ -5,6 +5,7 @@ package doctor
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -14,20 +15,26 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// reasonAbsent stands for the reason of a condition that is not there: the operator has not looked yet.
+// reasonAbsent is the reason of a condition that does not exist: the operator has not reconciled the object yet.
 const reasonAbsent = ""
 
-// sharedReason is the products whose condition has the same reason, and what it says of the first.
+// sharedReason is objects whose condition has the same reason.
 type sharedReason struct {
-	names   []string
+	reason string
+	names  []string
+	// message is the first object's.
 	message string
 }
 
-// productsBy are the products whose condition of a type is not there or other than True, by its reasons.
-func productsBy(products []productFacts, condition string) map[string]*sharedReason {
+func (s *sharedReason) String() string {
+	return fmt.Sprintf("%s (%s): %s", someNames(s.names), s.reason, s.message)
+}
+
+// unreadyBy groups the objects whose condition of a type is absent or not True, by the condition's reason.
+func unreadyBy(condition string, objects []objectFacts) map[string]*sharedReason {
 	found := map[string]*sharedReason{}
-	for _, product := range products {
-		at := meta.FindStatusCondition(product.conditions, condition)
+	for _, object := range objects {
+		at := meta.FindStatusCondition(object.conditions, condition)
 		if at == nil {
 			at = &metav1.Condition{Reason: reasonAbsent}
 		}
@@ -35,16 +42,30 @@ func productsBy(products []productFacts, condition string) map[string]*sharedRea
 			continue
 		}
 		if found[at.Reason] == nil {
-			found[at.Reason] = &sharedReason{message: at.Message}
+			found[at.Reason] = &sharedReason{reason: at.Reason, message: at.Message}
 		}
-		found[at.Reason].names = append(found[at.Reason].names, product.name)
+		found[at.Reason].names = append(found[at.Reason].names, object.name)
 	}
 	return found
 }
 
+// notReady are the objects that are not ready, each with its reason, and those that the operator has not reconciled.
+func notReady(objects []objectFacts) (rejected, pending []string) {
+	for reason, shared := range unreadyBy(api.ConditionReady, objects) {
+		if reason == reasonAbsent {
+			pending = shared.names
+			continue
+		}
+		for _, name := range shared.names {
+			rejected = append(rejected, fmt.Sprintf("%s (%s)", name, reason))
+		}
+	}
+	slices.Sort(rejected)
+	return rejected, pending
+}
+
 func (i *snapshot) checkOperatorClock() check {
-	const name = "OperatorClock"
-	if c, is := unread(name, &i.products); is {
+	if c, is := unread(&i.products); is {
 		return c
 	}
 	var skewed []string
@@ -56,69 +77,78 @@ func (i *snapshot) checkOperatorClock() check {
 		}
 	}
 	if len(skewed) > 0 {
-		return problem(name, "Correct the clocks of the nodes, and of the control plane. If a clock was ahead once: "+
+		return fail("Correct the clocks of the nodes and of the control plane. If a clock was ahead before: "+
 			"kubectl license clock reset "+text.ShellQuote(skewed[0]),
 			"clock skew detected for %s: %s", someNames(skewed), message)
 	}
-	return good(name, "no product reports clock skew")
+	return pass("no product reports clock skew")
 }
 
 func (i *snapshot) checkProducts() check {
-	const name = "Products"
-	if c, is := unread(name, &i.products); is {
+	if c, is := unread(&i.products); is {
 		return c
 	}
-	all := int64(len(i.products.value))
-	unready := productsBy(i.products.value, api.ConditionReady)
-	unseen := unready[reasonAbsent]
-	delete(unready, reasonAbsent)
-	var refused []string
-	for reason, shared := range unready {
-		for _, product := range shared.names {
-			refused = append(refused, fmt.Sprintf("%s (%s)", product, reason))
-		}
-	}
-	slices.Sort(refused)
+	all := len(i.products.value)
+	rejected, pending := notReady(i.products.value)
 	switch {
 	case all == 0:
-		return good(name, "there are no LicensedProducts")
-	case len(refused) > 0:
-		return problem(name, "See what is wrong with them (kubectl license status), and ask their vendors.",
-			"the terms of %d of %s are not accepted: %s", len(refused), text.Plural(all, "product"), someNames(refused))
-	case unseen != nil:
-		return warning(name, "The operator does within a second. If it does not, see the lines Pods and Leader.",
-			"%d of %s not reconciled yet: %s", len(unseen.names), text.Plural(all,
-				"product"), someNames(unseen.names))
+		return pass("there are no LicensedProducts")
+	case len(rejected) > 0:
+		return fail("See the reason with kubectl license status, and ask the vendor.",
+			"the terms of %d of %s are not accepted: %s", len(rejected), text.Plural(all, "product"), someNames(rejected))
+	case len(pending) > 0:
+		return warn(waitForIt, "%d of %s not reconciled yet: %s", len(pending), text.Plural(all, "product"),
+			someNames(pending))
 	default:
-		return good(name, "the terms of %s accepted", text.Count(all, "product are", "products are"))
+		return pass("the terms of %s accepted", text.Count(all, "product are", "products are"))
 	}
 }
 
 func (i *snapshot) checkKeys() check {
-	const name = "Keys"
-	if c, is := unread(name, &i.keys); is {
+	if c, is := unread(&i.keys); is {
 		return c
 	}
-	all := int64(len(i.keys.value))
-	var refused, unseen []string
-	for _, key := range i.keys.value {
-		switch {
-		case key.ready == nil:
-			unseen = append(unseen, key.name)
-		case key.ready.Status != metav1.ConditionTrue:
-			refused = append(refused, fmt.Sprintf("%s (%s)", key.name, key.ready.Reason))
-		}
-	}
+	all := len(i.keys.value)
+	rejected, pending := notReady(i.keys.value)
 	switch {
 	case all == 0:
-		return good(name, "there are no LicenseKeys")
-	case len(refused) > 0:
-		return warning(name, "See why: kubectl license keys", "%d of %s not verify: %s", len(refused),
-			text.Count(all, "key does", "keys do"), someNames(refused))
-	case len(unseen) > 0:
-		return warning(name, "The operator does within a second. If it does not, see the lines Pods and Leader.",
-			"%d of %s not reconciled yet: %s", len(unseen), text.Plural(all, "key"), someNames(unseen))
+		return pass("there are no LicenseKeys")
+	case len(rejected) > 0:
+		return warn("See why: kubectl license keys", "%d of %s not verify: %s", len(rejected),
+			text.Count(all, "key does", "keys do"), someNames(rejected))
+	case len(pending) > 0:
+		return warn(waitForIt, "%d of %s not reconciled yet: %s", len(pending), text.Plural(all, "key"),
+			someNames(pending))
 	default:
-		return good(name, "%s", text.Count(all, "key verifies", "keys verify"))
+		return pass("%s", text.Count(all, "key verifies", "keys verify"))
+	}
+}
+
+func (i *snapshot) checkAlerts() check {
+	if !i.hasMonitoring() {
+		return pass("prometheus-operator not found, so there are no PrometheusRules; for alerts without it see " +
+			"docs/monitoring.md")
+	}
+	if c, is := unread(&i.products); is {
+		return c
+	}
+	missing := unreadyBy(api.ConditionAlertsReady, i.products.value)
+	switch {
+	case missing[api.ReasonForbidden] != nil:
+		return fail("Give it in that namespace the permissions that config/rbac gives it in its own: docs/monitoring.md",
+			"the operator is not allowed to write the PrometheusRule of %s", missing[api.ReasonForbidden])
+	case missing[api.ReasonApplyFailed] != nil:
+		return fail(seeLog, "the operator could not write the PrometheusRule of %s", missing[api.ReasonApplyFailed])
+	case len(i.products.value) == 0:
+		return pass("no products, so no alerts")
+	case len(missing) > 0:
+		var names []string
+		for shared := range maps.Values(missing) {
+			names = append(names, shared.names...)
+		}
+		slices.Sort(names)
+		return warn(waitForIt, "no PrometheusRules yet for %s", someNames(names))
+	default:
+		return pass("each product has its PrometheusRule")
 	}
 }

@@ -13,104 +13,126 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/version"
 
+	"github.com/license-operator/license-operator/internal/cli/kubeclient"
 	"github.com/license-operator/license-operator/internal/cli/operator"
 	"github.com/license-operator/license-operator/internal/license"
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// minKubernetes is the first release that has what refuses changes in restricted tiers.
+// minKubernetes is the first release with ValidatingAdmissionPolicies, which reject changes in restricted tiers.
 var minKubernetes = version.MajorMinor(1, 30)
 
-// clockWarning is how far this machine's clock may be from the API server's before it is told of.
+// clockWarning is the difference between this machine's clock and the API server's from which there is a warning.
 const clockWarning = time.Minute
 
 // maxListedNames is how many objects a check names.
 const maxListedNames = 3
 
-// samePlugin is what to do about releases that differ.
-const samePlugin = "Use the plugin of the operator's release, or bring the operator and its CRDs to the plugin's."
+// Fixes that several checks have.
+const (
+	samePlugin = "Use the plugin of the operator's release, or update the operator and its CRDs to the plugin's release."
+	waitForIt  = "Wait a few seconds. If it stays like this, see the lines Pods and Leader, and the operator's log."
+	seeLog     = "The operator retries with growing delays. See its log."
+)
 
 // check makes all checks.
 func (i *snapshot) check() *report {
-	checks := []check{
-		i.checkDefinitions(), i.checkKubernetes(), i.checkVersions(), i.checkPods(), i.checkLeader(),
-		i.checkInstallations(),
-		i.checkAdmission(), i.checkRestrictions(), i.checkTierRights(), i.checkCalicoAPI(),
+	r := &report{}
+	for _, c := range []struct {
+		name string
+		make func() check
+	}{
+		{"CRDs", i.checkDefinitions},
+		{"Kubernetes", i.checkKubernetes},
+		{"Versions", i.checkVersions},
+		{"Pods", i.checkPods},
+		{"Leader", i.checkLeader},
+		{"Installations", i.checkInstallations},
+		{"Admission", i.checkAdmission},
+		{"Restrictions", i.checkRestrictions},
+		{"TierRights", i.checkTierRights},
+		{"CalicoAPI", i.checkCalicoAPI},
+		{"Alerts", i.checkAlerts},
+		{"Rules", i.checkRules},
+		{"Scraping", i.checkScraping},
+		{"Clock", i.checkClock},
+		{"OperatorClock", i.checkOperatorClock},
+		{"Products", i.checkProducts},
+		{"Keys", i.checkKeys},
+	} {
+		if needsMonitoring := c.name == "Rules" || c.name == "Scraping"; needsMonitoring && !i.hasMonitoring() {
+			continue
+		}
+		made := c.make()
+		made.Name = c.name
+		r.Checks = append(r.Checks, made)
 	}
-	checks = append(checks, i.checkMonitoring()...)
-	checks = append(checks, i.checkClock(), i.checkOperatorClock(), i.checkProducts(), i.checkKeys())
-	return &report{Checks: checks}
+	return r
 }
 
-// someNames lists as many names as a check does, and counts the others.
+// hasMonitoring is false in a cluster without prometheus-operator.
+func (i *snapshot) hasMonitoring() bool { return !kubeclient.IsNotServed(i.rules.err) }
+
+// someNames lists the first names, and counts the others.
 func someNames(names []string) string { return text.List(names, maxListedNames) }
 
 func ageText(age time.Duration) string { return text.Distance(time.Time{}, time.Time{}.Add(age)) }
 
 func (i *snapshot) checkKubernetes() check {
-	const name = "Kubernetes"
-	if c, is := unread(name, &i.server); is {
+	if c, is := unread(&i.server); is {
 		return c
 	}
 	server, err := version.ParseGeneric(i.server.value)
 	switch {
 	case err != nil:
-		return warning(name, "Compare it with what the operator needs, Kubernetes 1.30.",
-			"the API server reports an unknown version, %q", i.server.value)
+		return warn("Check that it is at least Kubernetes 1.30.", "the API server reports an unknown version, %q",
+			i.server.value)
 	case server.LessThan(minKubernetes):
-		return problem(name, "Upgrade to Kubernetes 1.30 or later. Before, licenses are followed, and changes in "+
-			"restricted tiers are not refused.",
-			"%s has no ValidatingAdmissionPolicies", i.server.value)
+		return fail("Upgrade to Kubernetes 1.30 or later. Earlier releases do not reject changes in restricted tiers.",
+			"%s does not have ValidatingAdmissionPolicies", i.server.value)
 	default:
-		return good(name, "%s", i.server.value)
+		return pass("%s", i.server.value)
 	}
 }
 
 func (i *snapshot) checkVersions() check {
-	const name = "Versions"
-	if c, is := unread(name, &i.pods); is {
+	if c, is := unread(&i.pods); is {
 		return c
 	}
 	if len(i.pods.value) == 0 {
-		return notChecked(name, "",
-			"this plugin is %s; there are no pods of the operator in namespace %s to compare it with", i.plugin,
+		return skip("", "this plugin is %s; there are no pods of the operator in namespace %s to compare it with", i.plugin,
 			i.namespace)
 	}
 	versions := i.operatorVersions()
 	switch {
 	case len(versions) > 1:
-		return warning(name, "Wait until the rollout is over, or see what holds it up: kubectl get pods -n "+
+		return warn("Wait until the rollout is complete, or see what delays it: kubectl get pods -n "+
 			text.ShellQuote(i.namespace), "pods of the operator have different versions: %s", someNames(versions))
 	case sameVersion(i.plugin, versions[0]):
-		return good(name, "plugin and operator are %s", versions[0])
+		return pass("plugin and operator are %s", versions[0])
 	case isVersion(i.plugin) && isVersion(versions[0]):
-		return warning(name, samePlugin, "the plugin is %s, and the operator %s", i.plugin, versions[0])
+		return warn(samePlugin, "the plugin is %s, and the operator %s", i.plugin, versions[0])
 	default:
-		return good(name, "the plugin is %s, and the operator %s: that cannot be compared", i.plugin, versions[0])
+		return pass("the plugin is %s, and the operator %s: that cannot be compared", i.plugin, versions[0])
 	}
 }
 
-// operatorVersions are those of the operator's pods; there is one where none is being rolled out.
+// operatorVersions are the versions of the operator's pods: one, except during a rollout.
 func (i *snapshot) operatorVersions() []string {
 	var versions []string
 	for n := range i.pods.value {
-		if v := versionOfPod(&i.pods.value[n]); !slices.Contains(versions, v) {
-			versions = append(versions, v)
-		}
+		versions = append(versions, versionOf(&i.pods.value[n]))
 	}
 	slices.Sort(versions)
-	return versions
+	return slices.Compact(versions)
 }
 
-// versionOfPod is what a pod says of itself, else the tag of its image, else the image.
-func versionOfPod(pod *corev1.Pod) string {
-	if stated := pod.Labels["app.kubernetes.io/version"]; stated != "" {
-		return stated
+// versionOf is the version label of a pod, else the tag of its image, else the image.
+func versionOf(pod *corev1.Pod) string {
+	if label := pod.Labels["app.kubernetes.io/version"]; label != "" {
+		return label
 	}
 	container := managerOf(pod)
-	if container == nil {
-		return "unknown"
-	}
 	image, _, _ := strings.Cut(container.Image, "@")
 	if _, tag, tagged := strings.Cut(path.Base(image), ":"); tagged {
 		return tag
@@ -118,18 +140,10 @@ func versionOfPod(pod *corev1.Pod) string {
 	return cmp.Or(container.Image, "unknown")
 }
 
-// managerOf is the container that the operator runs in, the first where none has the name that config/ gives it; nil:
-// the pod has none.
+// managerOf is the container that the operator runs in: the one with the name that config/ gives it, or else the first.
 func managerOf(pod *corev1.Pod) *corev1.Container {
-	if len(pod.Spec.Containers) == 0 {
-		return nil
-	}
-	for n := range pod.Spec.Containers {
-		if pod.Spec.Containers[n].Name == "manager" {
-			return &pod.Spec.Containers[n]
-		}
-	}
-	return &pod.Spec.Containers[0]
+	isManager := func(c corev1.Container) bool { return c.Name == "manager" }
+	return &pod.Spec.Containers[max(slices.IndexFunc(pod.Spec.Containers, isManager), 0)]
 }
 
 func isVersion(text string) bool {
@@ -140,8 +154,7 @@ func isVersion(text string) bool {
 func sameVersion(a, b string) bool { return strings.TrimPrefix(a, "v") == strings.TrimPrefix(b, "v") }
 
 func (i *snapshot) checkPods() check {
-	const name = "Pods"
-	if c, is := unread(name, &i.pods); is {
+	if c, is := unread(&i.pods); is {
 		return c
 	}
 	all, waiting := len(i.pods.value), []string{}
@@ -150,25 +163,23 @@ func (i *snapshot) checkPods() check {
 			waiting = append(waiting, i.pods.value[n].Name+" "+why)
 		}
 	}
+	seeWhy := "See why: kubectl describe pods -n " + text.ShellQuote(i.namespace) + ", and their logs."
+	elsewhere := i.podsElsewhere()
 	switch {
+	case all == 0 && len(elsewhere) > 0:
+		return fail("Check that one: kubectl license doctor -n "+text.ShellQuote(elsewhere[0]),
+			"the operator has pods in namespace %s, but not in %s", someNames(elsewhere), i.namespace)
 	case all == 0:
-		if elsewhere := i.podsElsewhere(); len(elsewhere) > 0 {
-			return problem(name, "Look there: kubectl license doctor -n "+text.ShellQuote(elsewhere[0]),
-				"the operator has no pods in namespace %s, and has some in %s", i.namespace, someNames(elsewhere))
-		}
-		return problem(name,
-			"Name its namespace with -n, or see why there are none: kubectl get deployments,events -n "+
-				text.ShellQuote(i.namespace),
+		return fail("Give its namespace with -n, or see why there are no pods: kubectl get deployments,events -n "+
+			text.ShellQuote(i.namespace),
 			"no pods of the operator in namespace %s: licenses are not tracked, and restrictions stay in force",
 			i.namespace)
 	case len(waiting) == all:
-		return problem(name, "See why: kubectl describe pods -n "+text.ShellQuote(i.namespace)+", and their logs.",
-			"none is ready: %s", someNames(waiting))
+		return fail(seeWhy, "no pod is ready: %s", someNames(waiting))
 	case len(waiting) > 0:
-		return warning(name, "See why: kubectl describe pods -n "+text.ShellQuote(i.namespace)+", and their logs.",
-			"%d of %d are not ready: %s", len(waiting), all, someNames(waiting))
+		return warn(seeWhy, "%d of %d are not ready: %s", len(waiting), all, someNames(waiting))
 	default:
-		return good(name, "%s ready in namespace %s", text.Count(int64(all), "pod is", "pods are"), i.namespace)
+		return pass("%s ready in namespace %s", text.Count(all, "pod is", "pods are"), i.namespace)
 	}
 }
 
@@ -176,31 +187,31 @@ func (i *snapshot) checkPods() check {
 func (i *snapshot) podsElsewhere() []string {
 	var namespaces []string
 	for n := range i.podsEverywhere.value {
-		if namespace := i.podsEverywhere.value[n].Namespace; namespace != i.namespace &&
-			!slices.Contains(namespaces, namespace) {
+		if namespace := i.podsEverywhere.value[n].Namespace; namespace != i.namespace {
 			namespaces = append(namespaces, namespace)
 		}
 	}
-	return namespaces
+	slices.Sort(namespaces)
+	return slices.Compact(namespaces)
 }
 
 func (i *snapshot) checkClock() check {
-	const name = "Clock"
 	if i.clocks.server.IsZero() {
-		return notChecked(name, "", "the API server does not report its time")
+		return skip("", "the API server does not report its time")
 	}
-	apart := i.clocks.here.Sub(i.clocks.server)
-	way := "ahead of"
-	if apart < 0 {
-		way = "behind"
+	difference := i.clocks.here.Sub(i.clocks.server)
+	direction := "ahead of"
+	if difference < 0 {
+		direction = "behind"
 	}
-	const fix = "Correct the wrong clock. For example, the plugin sets pauses by this machine's clock."
-	switch {
-	case apart.Abs() > license.ClockTolerance:
-		return problem(name, fix, "this machine's clock is %s %s the API server's", ageText(apart.Abs()), way)
-	case apart.Abs() > clockWarning:
-		return warning(name, fix, "this machine's clock is %s %s the API server's", ageText(apart.Abs()), way)
-	default:
-		return good(name, "this machine's clock and the API server's agree to within a minute")
+	difference = difference.Abs()
+	if difference <= clockWarning {
+		return pass("this machine's clock and the API server's agree to within a minute")
 	}
+	c := warn("Correct the clock that is wrong. For example, the plugin sets pauses by this machine's clock.",
+		"this machine's clock is %s %s the API server's", ageText(difference), direction)
+	if difference > license.ClockTolerance {
+		c.Result = checkProblem
+	}
+	return c
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// checkResult is what came of a check.
+// checkResult is the result of a check.
 type checkResult string
 
 // Results of a check.
@@ -26,26 +26,21 @@ const (
 )
 
 const (
-	// alignedFrom is how wide a terminal is on which messages stand in a column of their own.
+	// alignedFrom is the width of a terminal from which messages have a column of their own.
 	alignedFrom = 100
-	// minMessageWidth is how wide messages are where a terminal is too narrow for anything.
+	// minMessageWidth is the width of messages on the narrowest terminal.
 	minMessageWidth = 24
-	// fixMark is before each fix.
+	// fixMark is printed before each fix.
 	fixMark = "-> "
 )
 
-// words of a result, and the color that they have.
-func (r checkResult) words() (text string, as term.Color) {
-	switch r {
-	case checkOK:
-		return "ok", term.ColorGood
-	case checkWarning:
-		return "warning", term.ColorWarning
-	case checkProblem:
-		return "problem", term.ColorBad
-	default:
-		return "not checked", term.ColorNone
-	}
+// resultTexts are the results as text, in color.
+var resultTexts = map[checkResult]struct {
+	text  string
+	color term.Color
+}{
+	checkOK: {"ok", term.ColorGood}, checkWarning: {"warning", term.ColorWarning},
+	checkProblem: {"problem", term.ColorBad}, checkNotChecked: {"not checked", term.ColorNone},
 }
 
 // check is one line of the report, and what to do about it. Its JSON form is an interface, which --help describes.
@@ -56,20 +51,20 @@ type check struct {
 	Fix     string      `json:"fix,omitempty"`
 }
 
-func good(name, format string, args ...any) check {
-	return check{Name: name, Result: checkOK, Message: fmt.Sprintf(format, args...)}
+func pass(format string, args ...any) check {
+	return check{Result: checkOK, Message: fmt.Sprintf(format, args...)}
 }
 
-func warning(name, fix, format string, args ...any) check {
-	return check{Name: name, Result: checkWarning, Message: fmt.Sprintf(format, args...), Fix: fix}
+func warn(fix, format string, args ...any) check {
+	return check{Result: checkWarning, Message: fmt.Sprintf(format, args...), Fix: fix}
 }
 
-func problem(name, fix, format string, args ...any) check {
-	return check{Name: name, Result: checkProblem, Message: fmt.Sprintf(format, args...), Fix: fix}
+func fail(fix, format string, args ...any) check {
+	return check{Result: checkProblem, Message: fmt.Sprintf(format, args...), Fix: fix}
 }
 
-func notChecked(name, fix, format string, args ...any) check {
-	return check{Name: name, Result: checkNotChecked, Message: fmt.Sprintf(format, args...), Fix: fix}
+func skip(fix, format string, args ...any) check {
+	return check{Result: checkNotChecked, Message: fmt.Sprintf(format, args...), Fix: fix}
 }
 
 // report is all checks.
@@ -82,87 +77,74 @@ func (c *report) print(out term.Screen, format string) error {
 	if format != "" {
 		return output.Write(out, format, c)
 	}
-	l := c.layout(out)
-	var lines strings.Builder
+	var results, names int
 	for _, check := range c.Checks {
-		words, as := check.Result.words()
-		line := term.WrapTo(l.columns, text.Printable(check.Message), l.begin(words, check.Name), l.indent)
-		lines.WriteString(out.Paint(words, as) + strings.TrimPrefix(line, words) + "\n")
+		results, names = max(results, len(resultTexts[check.Result].text)), max(names, len(check.Name))
+	}
+	width, indent := math.MaxInt, results+len(term.ColumnGap)
+	isNarrow := out.Width > 0 && out.Width < alignedFrom
+	switch {
+	case isNarrow:
+		width = max(out.Width, indent+minMessageWidth)
+	case out.Width > 0:
+		width = out.Width
+	}
+	if !isNarrow {
+		indent += names + len(term.ColumnGap)
+	}
+	others := strings.Repeat(" ", indent)
+	for _, check := range c.Checks {
+		result := resultTexts[check.Result]
+		begin := fmt.Sprintf("%-*s%s%-*s%s", results, result.text, term.ColumnGap, names, check.Name, term.ColumnGap)
+		if isNarrow { // The message follows its name.
+			begin = fmt.Sprintf("%-*s%s%s: ", results, result.text, term.ColumnGap, check.Name)
+		}
+		lines := term.WrapTo(width, text.Printable(check.Message), begin, others)
+		lines = out.Paint(result.text, result.color) + strings.TrimPrefix(lines, result.text) + "\n"
 		if check.Fix != "" {
-			lines.WriteString(term.WrapTo(l.columns, text.Printable(check.Fix), l.indent+fixMark,
-				l.indent+strings.Repeat(" ", len(fixMark))) + "\n")
+			lines += term.WrapTo(width, text.Printable(check.Fix), others+fixMark, others+"   ") + "\n"
+		}
+		if _, err := fmt.Fprint(out, lines); err != nil {
+			return err
 		}
 	}
-	_, err := fmt.Fprintf(out, "%s\n%s\n", lines.String(), c.summary())
+	_, err := fmt.Fprintf(out, "\n%s\n", c.summary())
 	return err
 }
 
-// layout is where results, names and messages stand.
-type layout struct {
-	// columns that there are, and the widths of results and names; a name that is 0 wide has its message next to it.
-	columns, resultWidth, nameWidth int
-	// indent of lines that go on, and of fixes.
-	indent string
-}
-
-func (c *report) layout(out term.Screen) layout {
-	l := layout{columns: math.MaxInt}
-	for _, check := range c.Checks {
-		words, _ := check.Result.words()
-		l.resultWidth, l.nameWidth = max(l.resultWidth, len(words)), max(l.nameWidth, len(check.Name))
-	}
-	indent := l.resultWidth + len(term.ColumnGap)
-	if out.Width > 0 && out.Width < alignedFrom {
-		l.columns, l.nameWidth = max(out.Width, indent+minMessageWidth), 0
-	} else {
-		indent += l.nameWidth + len(term.ColumnGap)
-		if out.Width > 0 {
-			l.columns = out.Width
+// summary counts the checks that are not ok.
+func (c *report) summary() string {
+	var parts []string
+	for _, part := range []struct {
+		result    checkResult
+		one, many string
+	}{
+		{checkProblem, "problem", "problems"},
+		{checkWarning, "warning", "warnings"},
+		{checkNotChecked, "not checked", "not checked"},
+	} {
+		if n := c.count(part.result); n > 0 {
+			parts = append(parts, text.Count(n, part.one, part.many))
 		}
 	}
-	l.indent = strings.Repeat(" ", indent)
-	return l
-}
-
-// begin of a check's first line.
-func (l *layout) begin(result, name string) string {
-	begin := fmt.Sprintf("%-*s%s", l.resultWidth, result, term.ColumnGap)
-	if l.nameWidth == 0 {
-		return begin + name + ": "
-	}
-	return begin + fmt.Sprintf("%-*s%s", l.nameWidth, name, term.ColumnGap)
-}
-
-// summary counts what is not ok.
-func (c *report) summary() string {
-	counts := c.counts()
-	var parts []string
-	if n := counts[checkProblem]; n > 0 {
-		parts = append(parts, text.Plural(n, "problem"))
-	}
-	if n := counts[checkWarning]; n > 0 {
-		parts = append(parts, text.Plural(n, "warning"))
-	}
-	if n := counts[checkNotChecked]; n > 0 {
-		parts = append(parts, fmt.Sprintf("%d not checked", n))
-	}
 	if len(parts) == 0 {
-		return "All is well."
+		return "No problems found."
 	}
 	return strings.Join(parts, ", ") + "."
 }
 
-func (c *report) counts() map[checkResult]int64 {
-	counts := map[checkResult]int64{}
+func (c *report) count(result checkResult) (n int) {
 	for _, check := range c.Checks {
-		counts[check.Result]++
+		if check.Result == result {
+			n++
+		}
 	}
-	return counts
+	return n
 }
 
-// failure fails where there is a problem. What the problems are has been printed, with what to do.
+// failure fails if there is a problem. The problems and their fixes are printed already.
 func (c *report) failure() error {
-	if n := c.counts()[checkProblem]; n > 0 {
+	if n := c.count(checkProblem); n > 0 {
 		return command.FailWithHint("Each line above has its fix below it.", "%s found", text.Plural(n, "problem"))
 	}
 	return nil

@@ -9,9 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 
@@ -21,7 +19,7 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// tierRights are what the operator needs for restrictions. A test holds them to config/rbac.
+// tierRights are what the operator needs for restrictions. A test compares them with config/rbac.
 var tierRights = slices.Concat(
 	rightsOn(calico.Version.Group, []string{"globalnetworkpolicies", "tier.globalnetworkpolicies"}, "create",
 		"delete", "get", "list", "update", "watch"),
@@ -29,7 +27,7 @@ var tierRights = slices.Concat(
 	rightsOn(calico.Version.Group, []string{"tiers"}, "get", "list", "watch"),
 )
 
-// calicoRights are what Calico's own API server needs in order to evaluate the policies.
+// calicoRights are what Calico's own API server needs to evaluate the admission policies.
 var calicoRights = rightsOn(api.GroupVersion.Group, []string{"licensedproducts"}, "get", "list", "watch")
 
 func rightsOn(group string, resources []string, verbs ...string) []right {
@@ -42,262 +40,223 @@ func rightsOn(group string, resources []string, verbs ...string) []right {
 	return rights
 }
 
-// guarding is a policy with its binding, as they should be.
-type guarding struct {
-	policy  admissionregistrationv1.ValidatingAdmissionPolicy
-	binding admissionregistrationv1.ValidatingAdmissionPolicyBinding
+// guard is a policy with its binding.
+type guard struct {
+	policy  policy
+	binding policyBinding
 }
 
-// wantedPolicies are those that are built in.
-func wantedPolicies() []guarding {
-	var wanted []guarding
+// wantedGuards are those that are built in: each policy comes before its binding. A test reads them as well.
+func wantedGuards() []guard {
+	var wanted []guard
 	for _, object := range admission.Objects() {
 		if object.GetKind() == "ValidatingAdmissionPolicy" {
-			g := guarding{}
-			decode(object, &g.policy)
-			wanted = append(wanted, g)
-			continue
-		}
-		binding := admissionregistrationv1.ValidatingAdmissionPolicyBinding{}
-		decode(object, &binding)
-		for n := range wanted {
-			if wanted[n].policy.Name == binding.Spec.PolicyName {
-				wanted[n].binding = binding
-			}
+			wanted = append(wanted, guard{})
+			decode(object.Object, &wanted[len(wanted)-1].policy)
+		} else {
+			decode(object.Object, &wanted[len(wanted)-1].binding)
 		}
 	}
 	return wanted
 }
 
-// decode reads what is built in, which a test reads as well.
-func decode(object *unstructured.Unstructured, into any) {
-	utilruntime.Must(runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, into))
+func decode(object map[string]any, into any) {
+	utilruntime.Must(runtime.DefaultUnstructuredConverter.FromUnstructured(object, into))
 }
 
 func (i *snapshot) checkAdmission() check {
-	const name = "Admission"
-	if c, is := unread(name, &i.policies, &i.bindings); is {
+	if c, is := unread(&i.policies, &i.bindings); is {
 		return c
 	}
-	found := i.guardingFlaws()
-	changed := fmt.Sprintf("ValidatingAdmissionPolicy %s is not as in this plugin's build",
-		strings.Join(found.altered, ", "))
-	switch {
-	case len(found.missing) > 0:
-		return problem(name, i.policiesApplied(), "there is no ValidatingAdmissionPolicy %s",
-			strings.Join(found.missing, ", "))
-	case len(found.altered) > 0 && i.isOneRelease():
-		return problem(name, i.recreated(found.altered, found.misbound), "%s",
-			strings.Join(append(found.ineffective, changed), "; "))
-	case len(found.misbound) > 0:
-		return problem(name, i.recreated(nil, found.misbound), "%s", strings.Join(found.ineffective, "; "))
-	case len(found.ineffective) > 0:
-		return problem(name, i.policiesApplied(), "%s", strings.Join(found.ineffective, "; "))
-	case len(found.altered) > 0:
-		return warning(name,
-			samePlugin+" If they are of one release, somebody has changed it. "+i.recreated(found.altered, nil), "%s",
-			changed)
-	default:
-		return good(name, "%s are in place, and bound",
-			text.Count(int64(len(wantedPolicies())), "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicies"))
-	}
-}
-
-// guardingFlaws is what is wrong with policies and bindings, by their names.
-type guardingFlaws struct {
-	missing, altered []string
-	// ineffective says of each policy that is not bound as it should be why not; misbound are the bindings that are to
-	// blame, if any are.
-	ineffective, misbound []string
-}
-
-func (i *snapshot) guardingFlaws() *guardingFlaws {
-	found := &guardingFlaws{}
-	for _, wanted := range wantedPolicies() {
-		policy := i.findPolicy(&wanted.policy)
-		if policy == nil {
-			found.missing = append(found.missing, wanted.policy.Name)
+	var missing, changed, ineffective, misbound []string
+	wanted := wantedGuards()
+	for n := range wanted {
+		found := i.findPolicy(&wanted[n].policy)
+		if found == nil {
+			missing = append(missing, wanted[n].policy.Name)
 			continue
 		}
-		if !apiequality.Semantic.DeepEqual(policy.Spec, wanted.policy.Spec) {
-			found.altered = append(found.altered, policy.Name)
+		if !apiequality.Semantic.DeepEqual(found.Spec, wanted[n].policy.Spec) {
+			changed = append(changed, found.Name)
 		}
-		flaw, binding := i.bindingFlaw(policy.Name, wanted.binding.Spec)
-		if flaw != "" {
-			found.ineffective = append(found.ineffective, flaw)
-		}
-		if binding != "" {
-			found.misbound = append(found.misbound, binding)
+		if flaw, binding := i.bindingFlaw(found.Name, &wanted[n].binding); flaw != "" {
+			ineffective = append(ineffective, flaw)
+			if binding != "" {
+				misbound = append(misbound, binding)
+			}
 		}
 	}
-	return found
+	differs := fmt.Sprintf("ValidatingAdmissionPolicy %s differs from this plugin's release", strings.Join(changed, ", "))
+	versions := i.operatorVersions()
+	isSameRelease := len(versions) == 1 && sameVersion(i.plugin, versions[0])
+	switch {
+	case len(missing) > 0:
+		return fail(i.applyPolicies(), "there is no ValidatingAdmissionPolicy %s", strings.Join(missing, ", "))
+	case len(changed) > 0 && isSameRelease:
+		return fail(i.recreate(changed, misbound), "%s", strings.Join(append(ineffective, differs), "; "))
+	case len(misbound) > 0:
+		return fail(i.recreate(nil, misbound), "%s", strings.Join(ineffective, "; "))
+	case len(ineffective) > 0:
+		return fail(i.applyPolicies(), "%s", strings.Join(ineffective, "; "))
+	case len(changed) > 0:
+		return warn(samePlugin+" If both are from the same release, the policy was changed. "+i.recreate(changed, nil),
+			"%s", differs)
+	default:
+		return pass("%d ValidatingAdmissionPolicies are in place, and bound", len(wanted))
+	}
 }
 
-// recreated is how to put back what somebody has changed. To apply it again is not enough: that leaves whatever others
-// have added.
-func (i *snapshot) recreated(policies, bindings []string) string {
-	var words strings.Builder
+// recreate is how to restore changed objects. Only applying them again is not enough: it keeps fields that were added.
+func (i *snapshot) recreate(policies, bindings []string) string {
+	fix := "Delete and apply again, because applying alone keeps fields that were added: kubectl delete"
 	for _, name := range bindings {
-		words.WriteString(" validatingadmissionpolicybinding/" + text.ShellQuote(name))
+		fix += " validatingadmissionpolicybinding/" + text.ShellQuote(name)
 	}
 	for _, name := range policies {
-		words.WriteString(" validatingadmissionpolicy/" + text.ShellQuote(name))
+		fix += " validatingadmissionpolicy/" + text.ShellQuote(name)
 	}
-	const why = "Delete and apply again, since to apply alone leaves what others have added: kubectl delete"
 	if i.installer.csv != "" {
-		return why + words.String() + " && " + i.restartOperator()
+		return fix + " && " + i.restartOperator()
 	}
-	return why + words.String() + " && " + i.applyAgain() +
-		" (or restart the operator, where it has --manage-admission-policies)"
+	return fix + " && " + i.applyAgain() + " (or restart the operator if it has --manage-admission-policies)"
 }
 
-// policiesApplied is how the policies come into the cluster. Those of a bundle the operator applies itself, when it
-// begins to lead.
-func (i *snapshot) policiesApplied() string {
+// applyPolicies is how to install missing policies. Under OLM the operator applies them when it becomes the leader.
+func (i *snapshot) applyPolicies() string {
 	if i.installer.csv != "" {
 		return "Restart the operator, which applies them: " + i.restartOperator()
 	}
-	return i.mended() + "; or start the operator with --manage-admission-policies, with ClusterRole " +
+	return i.reinstall() + "; or start the operator with --manage-admission-policies, with ClusterRole " +
 		"license-operator-admission-manager-role bound to it."
 }
 
-// isOneRelease tells of the operator that it is known to be of the plugin's release.
-func (i *snapshot) isOneRelease() bool {
-	versions := i.operatorVersions()
-	return len(versions) == 1 && sameVersion(i.plugin, versions[0])
-}
-
-// findPolicy finds a policy by its name or, since an installation may give it another, by what it does.
-func (i *snapshot) findPolicy(
-	wanted *admissionregistrationv1.ValidatingAdmissionPolicy,
-) *admissionregistrationv1.ValidatingAdmissionPolicy {
-	var same *admissionregistrationv1.ValidatingAdmissionPolicy
-	for n := range i.policies.value {
-		policy := &i.policies.value[n]
-		if policy.Name == wanted.Name {
-			return policy
-		}
-		if same == nil && apiequality.Semantic.DeepEqual(policy.Spec, wanted.Spec) {
-			same = policy
-		}
+// findPolicy finds a policy by its name or, because an installation can rename it, by what it does.
+func (i *snapshot) findPolicy(wanted *policy) *policy {
+	n := slices.IndexFunc(i.policies.value, func(p policy) bool { return p.Name == wanted.Name })
+	if n < 0 {
+		n = slices.IndexFunc(i.policies.value,
+			func(p policy) bool { return apiequality.Semantic.DeepEqual(p.Spec, wanted.Spec) })
 	}
-	return same
+	if n < 0 {
+		return nil
+	}
+	return &i.policies.value[n]
 }
 
-// bindingFlaw says why a policy has no effect, or another than it should, and which binding's fault that is, if it is
-// one's; empty: it is bound as it should be.
-func (i *snapshot) bindingFlaw(
-	policy string, wanted admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec,
-) (flaw, at string) {
-	wanted.PolicyName = policy
-	flaw = fmt.Sprintf("ValidatingAdmissionPolicy %s has no binding, and no effect", policy)
+// bindingFlaw says why a policy does not have the effect that it should have, and which binding causes that, if any. It
+// is empty for a policy that is bound correctly.
+func (i *snapshot) bindingFlaw(policyName string, correct *policyBinding) (flaw, at string) {
+	wanted := correct.Spec
+	wanted.PolicyName = policyName
+	flaw = fmt.Sprintf("ValidatingAdmissionPolicy %s has no effect: it does not have a binding", policyName)
 	for n := range i.bindings.value {
 		binding := &i.bindings.value[n]
 		switch {
-		case binding.Spec.PolicyName != policy:
+		case binding.Spec.PolicyName != policyName:
 		case apiequality.Semantic.DeepEqual(binding.Spec, wanted):
 			return "", ""
 		case !slices.Equal(binding.Spec.ValidationActions, wanted.ValidationActions):
 			at = binding.Name
-			flaw = fmt.Sprintf("ValidatingAdmissionPolicyBinding %s has the actions %v, and not %v", binding.Name,
+			flaw = fmt.Sprintf("ValidatingAdmissionPolicyBinding %s has the actions %v instead of %v", at,
 				binding.Spec.ValidationActions, wanted.ValidationActions)
 		default:
 			at = binding.Name
 			flaw = fmt.Sprintf("ValidatingAdmissionPolicyBinding %s does not bind its policy for every product and "+
-				"every write", binding.Name)
+				"every write", at)
 		}
 	}
 	return flaw, at
 }
 
 func (i *snapshot) checkRestrictions() check {
-	const name = "Restrictions"
-	if c, is := unread(name, &i.products); is {
+	if c, is := unread(&i.products); is {
 		return c
 	}
-	restricted := slices.DeleteFunc(slices.Clone(i.products.value),
-		func(product productFacts) bool { return !product.restricted })
-	unready := productsBy(i.products.value, api.ConditionRestrictionReady)
-	// Of a product that nothing is in force for, and nothing asked for, the operator has nothing to say.
-	incomplete := productsBy(restricted, api.ConditionRestrictionReady)
-	says := func(reason string) string {
-		return fmt.Sprintf("%s (%s): %s", someNames(unready[reason].names), reason, unready[reason].message)
+	var restricted []objectFacts
+	for _, product := range i.products.value {
+		if product.restricted {
+			restricted = append(restricted, product)
+		}
 	}
-	const soon = "The operator does that within seconds. If it does not, see the lines Pods and Leader, and its log."
+	unready := unreadyBy(api.ConditionRestrictionReady, i.products.value)
+	for _, known := range []struct {
+		reason      string
+		result      checkResult
+		fix, format string
+	}{
+		{
+			api.ReasonLockNotInForce, checkProblem, "See the line Admission. If it is ok, see docs/restriction.md.",
+			"changes in restricted tiers are not rejected for %s",
+		},
+		{api.ReasonForbidden, checkProblem, i.reinstall(), "the operator lacks a permission for %s"},
+		{api.ReasonApplyFailed, checkProblem, seeLog, "the restriction is only partly applied for %s"},
+		{
+			api.ReasonBypassed, checkWarning, "See which policies: kubectl license simulate ",
+			"some policies are still applied despite the restriction of %s",
+		},
+		{api.ReasonApplying, checkWarning, waitForIt, "the restriction is still being applied for %s"},
+	} {
+		if shared := unready[known.reason]; shared != nil {
+			if known.reason == api.ReasonBypassed {
+				known.fix += text.ShellQuote(shared.names[0])
+			}
+			return check{Result: known.result, Message: fmt.Sprintf(known.format, shared), Fix: known.fix}
+		}
+	}
+	// The operator does not report on products whose restriction is neither requested nor in force.
+	incomplete := unreadyBy(api.ConditionRestrictionReady, restricted)
 	switch {
-	case unready[api.ReasonLockNotInForce] != nil:
-		return problem(name,
-			"See the line Admission. Where that is ok, what is told of the lock in docs/restriction.md helps.",
-			"changes in restricted tiers are not rejected for %s", says(api.ReasonLockNotInForce))
-	case unready[api.ReasonForbidden] != nil:
-		return problem(name, i.mended(), "the operator lacks a permission for %s", says(api.ReasonForbidden))
-	case unready[api.ReasonApplyFailed] != nil:
-		return problem(name, "The operator retries with growing delays. See its log.",
-			"the restriction of %s is only partly applied", says(api.ReasonApplyFailed))
-	case unready[api.ReasonBypassed] != nil:
-		return warning(name,
-			"See which: kubectl license simulate "+text.ShellQuote(unready[api.ReasonBypassed].names[0]),
-			"some policies are still applied despite the restriction of %s", says(api.ReasonBypassed))
-	case unready[api.ReasonApplying] != nil:
-		return warning(name, soon, "the restriction of %s is still being applied", says(api.ReasonApplying))
 	case incomplete[reasonAbsent] != nil:
-		return warning(name, soon,
-			"the operator has not said yet whether all is in place that the restriction of %s needs",
+		return warn(waitForIt, "the operator has not reported yet whether the restriction is complete for %s",
 			someNames(incomplete[reasonAbsent].names))
 	case len(incomplete) > 0:
-		reason := slices.Min(slices.Collect(maps.Keys(incomplete)))
-		return warning(name, "See the lines TierRights and CalicoAPI, and what docs/restriction.md tells of the "+
-			"condition RestrictionReady.",
-			"cannot check the restriction of %s (%s): %s", someNames(incomplete[reason].names), reason,
-			incomplete[reason].message)
+		return warn("See the lines TierRights and CalicoAPI, and the condition RestrictionReady in docs/restriction.md.",
+			"cannot check the restriction of %s", incomplete[slices.Min(slices.Collect(maps.Keys(incomplete)))])
 	case len(restricted) > 0:
-		return good(name, "%s, all that is needed is in place",
-			text.Count(int64(len(restricted)), "restriction is in force", "restrictions are in force"))
+		return pass("%s and complete",
+			text.Count(len(restricted), "restriction is in force", "restrictions are in force"))
 	default:
-		return good(name, "none is in force")
+		return pass("no restriction is in force")
 	}
 }
 
 func (i *snapshot) checkTierRights() check {
-	const name = "TierRights"
-	if c, is := unread(name, &i.tiers); is {
+	if c, is := unread(&i.tiers, &i.missingRights); is {
 		return c
 	}
-	if !i.tiers.value {
-		return good(name, "the cluster has no network policy tiers (projectcalico.org/v3): nothing can be restricted")
-	}
-	if c, is := unread(name, &i.missingRights); is {
-		return c
-	}
-	if missing := i.missingRights.value; len(missing) > 0 {
-		return problem(name, i.mended(), "ServiceAccount %s in namespace %s may not %s", i.account, i.namespace,
+	missing := i.missingRights.value
+	switch {
+	case !i.tiers.value:
+		return pass("the cluster does not have network policy tiers (projectcalico.org/v3): nothing can be restricted")
+	case len(missing) > 0:
+		return fail(i.reinstall(), "ServiceAccount %s in namespace %s lacks permissions: %s", i.account, i.namespace,
 			someNames(missing))
+	default:
+		return pass("ServiceAccount %s in namespace %s has the permissions for restrictions", i.account, i.namespace)
 	}
-	return good(name, "ServiceAccount %s in namespace %s may do what restrictions take", i.account, i.namespace)
 }
 
 func (i *snapshot) checkCalicoAPI() check {
-	const name = "CalicoAPI"
-	if c, is := unread(name, &i.calico); is {
+	if c, is := unread(&i.calico); is {
 		return c
 	}
 	aggregated := i.calico.value
 	if aggregated == nil {
-		return good(name, "Calico has no API server of its own here")
+		return pass("Calico has no API server of its own here")
 	}
 	at := fmt.Sprintf("Service %s in namespace %s", aggregated.service, aggregated.namespace)
 	if !aggregated.available {
-		return problem(name, "See to Calico's API server first: kubectl describe apiservice "+calicoAPIService,
+		return fail("Fix Calico's API server first: kubectl describe apiservice "+calicoAPIService,
 			"%s serves the tiers, and is not available: %s", at, aggregated.message)
 	}
-	if c, is := unread(name, &i.missingCalicoRights); is {
+	if c, is := unread(&i.missingCalicoRights); is {
 		return c
 	}
 	if missing := i.missingCalicoRights.value; len(missing) > 0 {
-		return problem(name, "Bind ClusterRole license-operator-licensedproduct-viewer-role to it, as "+
-			"config/rbac/calico_apiserver_role_binding.yaml does.",
-			"%s serves the tiers and evaluates the policies, and its ServiceAccount %s may not %s: nothing is "+
-				"refused, and each write takes seconds longer", at, calicoAccount, someNames(missing))
+		return fail("Bind ClusterRole license-operator-licensedproduct-viewer-role to it, as in "+
+			"config/rbac/calico_apiserver_role_binding.yaml.",
+			"%s serves the tiers, but its ServiceAccount %s lacks permissions: %s; so changes are not rejected, and "+
+				"each write takes seconds longer", at, calicoAccount, someNames(missing))
 	}
-	return good(name, "%s serves the tiers, and may read LicensedProducts", at)
+	return pass("%s serves the tiers, and can read LicensedProducts", at)
 }

@@ -15,7 +15,13 @@ import (
 	"github.com/license-operator/license-operator/internal/cli/kubeclient"
 )
 
-// snapshot is what was read of an installation: all that the checks go by.
+// policy is an admission policy.
+type policy = admissionregistrationv1.ValidatingAdmissionPolicy
+
+// policyBinding binds an admission policy.
+type policyBinding = admissionregistrationv1.ValidatingAdmissionPolicyBinding
+
+// snapshot is what was read of an installation: everything that the checks need.
 type snapshot struct {
 	// plugin is the version of this program, and namespace the operator's.
 	plugin, namespace string
@@ -23,93 +29,76 @@ type snapshot struct {
 	server reading[string]
 	clocks clockReading
 
-	definitions []reading[*apiextensionsv1.CustomResourceDefinition]
-	products    reading[[]productFacts]
-	keys        reading[[]keyFacts]
+	// definitions are in the order of definedTypes; nil for one that does not exist.
+	definitions    []reading[*apiextensionsv1.CustomResourceDefinition]
+	products, keys reading[[]objectFacts]
 
 	installer installer
+	// pods and lease are in the operator's namespace; lease is nil if it does not exist.
+	pods, podsEverywhere reading[[]corev1.Pod]
+	lease                reading[*leaseFacts]
+	leasesEverywhere     reading[[]leaseFacts]
 
-	// pods and lease of the operator's namespace; the lease is nil where there is none.
-	pods  reading[[]corev1.Pod]
-	lease reading[*leaseFacts]
-	// everywhere are those of all namespaces.
-	podsEverywhere   reading[[]corev1.Pod]
-	leasesEverywhere reading[[]leaseFacts]
-
-	policies reading[[]admissionregistrationv1.ValidatingAdmissionPolicy]
-	bindings reading[[]admissionregistrationv1.ValidatingAdmissionPolicyBinding]
-
-	// tiers tells whether the cluster has them; account is the operator's, and missingRights what that lacks of
-	// tierRights.
+	policies reading[[]policy]
+	bindings reading[[]policyBinding]
+	// tiers is true if the cluster has tiers. account is the operator's ServiceAccount, and missingRights lists what it
+	// lacks of tierRights.
 	tiers         reading[bool]
 	account       string
 	missingRights reading[[]string]
-	// calico is nil where no API server of Calico's own serves tiers.
+	// calico is nil if Calico has no API server of its own.
 	calico              reading[*aggregatedAPI]
 	missingCalicoRights reading[[]string]
 
-	selectors  reading[[]selectingServer]
-	rules      reading[[]metav1.PartialObjectMetadata]
-	monitors   reading[[]metav1.PartialObjectMetadata]
+	selectors       reading[[]selectingServer]
+	rules, monitors reading[[]metav1.PartialObjectMetadata]
+	// namespaces has their labels.
 	namespaces map[string]reading[map[string]string]
 }
 
-// productFacts is what the checks go by of a LicensedProduct.
-type productFacts struct {
+// objectFacts is what the checks need of a LicensedProduct or a LicenseKey.
+type objectFacts struct {
 	name       string
 	conditions []metav1.Condition
+	// restricted is true for a product whose restriction is in force.
 	restricted bool
 }
 
-// keyFacts is what the checks go by of a LicenseKey.
-type keyFacts struct {
-	name  string
-	ready *metav1.Condition
-}
-
-// leaseFacts is a lease, and how old its last renewal is.
+// leaseFacts is a lease: age is the time since its last renewal, and valid how long a renewal lasts.
 type leaseFacts struct {
 	namespace, holder string
-	age               time.Duration
-	// valid is how long a renewal holds.
-	valid time.Duration
+	age, valid        time.Duration
 }
 
-// aggregatedAPI is an API that a Service serves.
+// aggregatedAPI is an API that a Service serves. message says why it is not available.
 type aggregatedAPI struct {
 	namespace, service string
 	available          bool
 	message            string
 }
 
-// reading is what was read of a cluster, or why it could not be.
+// reading is what was read from a cluster, or the error.
 type reading[T any] struct {
 	value T
-	// right is what it takes to read it: list pods in namespace x.
-	right string
-	err   error
+	// permission is what the reading needs: list pods in namespace x.
+	permission string
+	err        error
 }
 
-// blocked is a reading of anything.
-type blocked interface {
-	blockedBy() (right string, err error)
-}
+func (r *reading[T]) failure() (permission string, err error) { return r.permission, r.err }
 
-func (r *reading[T]) blockedBy() (right string, err error) { return r.right, r.err }
-
-// unread is the check that cannot be made since something could not be read; false: it can.
-func unread(name string, readings ...blocked) (check, bool) {
+// unread returns true if one of the readings failed, and the check that reports it.
+func unread(readings ...interface{ failure() (string, error) }) (check, bool) {
 	for _, r := range readings {
-		right, err := r.blockedBy()
+		permission, err := r.failure()
 		switch {
 		case err == nil:
 		case apierrors.IsForbidden(err):
-			return notChecked(name, "Ask whoever administers the cluster for: "+right, "you may not %s", right), true
+			return skip("Ask a cluster administrator for: "+permission, "missing permission: %s", permission), true
 		case kubeclient.IsNotServed(err):
-			return notChecked(name, "", "the cluster has nothing of the kind: cannot %s", right), true
+			return skip("", "cannot %s: the cluster does not have this kind", permission), true
 		default:
-			return notChecked(name, "Try again, and see whether it is the cluster or the connection.", "cannot %s: %v",
-				right, err), true
+			return skip("Check the connection, and try again.", "cannot %s: %v", permission, err), true
 		}
 	}
 	return check{}, false
