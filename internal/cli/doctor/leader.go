@@ -121,8 +121,8 @@ func (i *snapshot) checkInstallations() check {
 			leading = append(leading, namespace)
 		}
 	}
-	const removeOthers = "Remove all but one: LicensedProducts belong to the whole cluster, and two operators undo each " +
-		"other's work."
+	const removeOthers = "Remove all but one: LicensedProducts belong to the whole cluster, and two operators undo " +
+		"each other's work."
 	switch {
 	case len(leading) > 0 && !leadsHere:
 		return fail("Check that one: kubectl license doctor -n "+text.ShellQuote(leading[0]),

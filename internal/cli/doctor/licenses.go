@@ -95,7 +95,8 @@ func (i *snapshot) checkProducts() check {
 		return pass("there are no LicensedProducts")
 	case len(rejected) > 0:
 		return fail("See the reason with kubectl license status, and ask the vendor.",
-			"the terms of %d of %s are not accepted: %s", len(rejected), text.Plural(all, "product"), someNames(rejected))
+			"the terms of %d of %s are not accepted: %s", len(rejected), text.Plural(all, "product"),
+			someNames(rejected))
 	case len(pending) > 0:
 		return warn(waitForIt, "%d of %s not reconciled yet: %s", len(pending), text.Plural(all, "product"),
 			someNames(pending))
@@ -135,7 +136,8 @@ func (i *snapshot) checkAlerts() check {
 	missing := unreadyBy(api.ConditionAlertsReady, i.products.value)
 	switch {
 	case missing[api.ReasonForbidden] != nil:
-		return fail("Give it in that namespace the permissions that config/rbac gives it in its own: docs/monitoring.md",
+		return fail("Give it in that namespace the permissions that config/rbac gives it in its own: "+
+			"docs/monitoring.md",
 			"the operator is not allowed to write the PrometheusRule of %s", missing[api.ReasonForbidden])
 	case missing[api.ReasonApplyFailed] != nil:
 		return fail(seeLog, "the operator could not write the PrometheusRule of %s", missing[api.ReasonApplyFailed])

@@ -27,8 +27,8 @@ func (i *snapshot) checkRules() check {
 		return c
 	}
 	var unselected []string
-	for n := range rules.objects {
-		if rule := &rules.objects[n]; !rules.has(rule) {
+	for _, rule := range rules.objects {
+		if !rules.has(rule) {
 			unselected = append(unselected, rule.Namespace+"/"+rule.Name)
 		}
 	}
@@ -37,8 +37,8 @@ func (i *snapshot) checkRules() check {
 		return warn("Load the rules into the Prometheus that evaluates them: docs/monitoring.md",
 			"found neither a Prometheus nor a ThanosRuler of prometheus-operator to evaluate the alerts")
 	case len(unselected) > 0:
-		return warn("Start the operator with --alerts-labels or --alerts-namespace so that one selects them, or change "+
-			"what it selects: docs/monitoring.md",
+		return warn("Start the operator with --alerts-labels or --alerts-namespace so that one selects them, or "+
+			"change what it selects: docs/monitoring.md",
 			"no Prometheus selects PrometheusRule %s: %s", someNames(unselected), rules.criteria())
 	default:
 		return pass("%s selected", text.Count(len(rules.objects), "PrometheusRule is", "PrometheusRules are"))
@@ -65,7 +65,7 @@ func (i *snapshot) checkScraping() check {
 		return c
 	}
 	monitor := &monitors.objects[0]
-	selected := slices.IndexFunc(monitors.objects, func(o metav1.PartialObjectMetadata) bool { return monitors.has(&o) })
+	selected := slices.IndexFunc(monitors.objects, monitors.has)
 	switch {
 	case len(monitors.servers) == 0:
 		return warn("Configure the Prometheus of this cluster to scrape it: docs/monitoring.md",
@@ -73,8 +73,8 @@ func (i *snapshot) checkScraping() check {
 	case selected >= 0:
 		return pass("ServiceMonitor %s is selected", monitors.objects[selected].Name)
 	default:
-		return warn(fmt.Sprintf("Add a label so that one selects it (kubectl label servicemonitor -n %s %s …), or change "+
-			"what it selects: docs/monitoring.md", text.ShellQuote(monitor.Namespace), text.ShellQuote(monitor.Name)),
+		return warn(fmt.Sprintf("Add a label so that one selects it (kubectl label servicemonitor -n %s %s …), or "+
+			"change what it selects: docs/monitoring.md", text.ShellQuote(monitor.Namespace), text.ShellQuote(monitor.Name)),
 			"no Prometheus selects ServiceMonitor %s/%s: %s", monitor.Namespace, monitor.Name, monitors.criteria())
 	}
 }
@@ -129,7 +129,7 @@ func isEmpty(selector *metav1.LabelSelector) bool {
 
 // has returns true if a server selects the object. A nil selector for objects selects none, and a nil selector for
 // namespaces selects the server's own.
-func (s *selection) has(object *metav1.PartialObjectMetadata) bool {
+func (s *selection) has(object metav1.PartialObjectMetadata) bool {
 	return slices.ContainsFunc(s.servers, func(server selectingServer) bool {
 		objects, namespaces := s.by(&server)
 		if namespaces == nil {

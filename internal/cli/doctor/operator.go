@@ -30,7 +30,7 @@ const maxListedNames = 3
 
 // Fixes that several checks have.
 const (
-	samePlugin = "Use the plugin of the operator's release, or update the operator and its CRDs to the plugin's release."
+	samePlugin = "Use the plugin of the operator's release, or update the operator and its CRDs to the plugin's."
 	waitForIt  = "Wait a few seconds. If it stays like this, see the lines Pods and Leader, and the operator's log."
 	seeLog     = "The operator retries with growing delays. See its log."
 )
@@ -100,8 +100,8 @@ func (i *snapshot) checkVersions() check {
 		return c
 	}
 	if len(i.pods.value) == 0 {
-		return skip("", "this plugin is %s; there are no pods of the operator in namespace %s to compare it with", i.plugin,
-			i.namespace)
+		return skip("", "this plugin is %s; there are no pods of the operator in namespace %s to compare it with",
+			i.plugin, i.namespace)
 	}
 	versions := i.operatorVersions()
 	switch {

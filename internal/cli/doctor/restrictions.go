@@ -86,7 +86,8 @@ func (i *snapshot) checkAdmission() check {
 			}
 		}
 	}
-	differs := fmt.Sprintf("ValidatingAdmissionPolicy %s differs from this plugin's release", strings.Join(changed, ", "))
+	differs := fmt.Sprintf("ValidatingAdmissionPolicy %s differs from this plugin's release",
+		strings.Join(changed, ", "))
 	versions := i.operatorVersions()
 	isSameRelease := len(versions) == 1 && sameVersion(i.plugin, versions[0])
 	switch {
@@ -210,7 +211,8 @@ func (i *snapshot) checkRestrictions() check {
 		return warn(waitForIt, "the operator has not reported yet whether the restriction is complete for %s",
 			someNames(incomplete[reasonAbsent].names))
 	case len(incomplete) > 0:
-		return warn("See the lines TierRights and CalicoAPI, and the condition RestrictionReady in docs/restriction.md.",
+		return warn("See the lines TierRights and CalicoAPI, and the condition RestrictionReady in "+
+			"docs/restriction.md.",
 			"cannot check the restriction of %s", incomplete[slices.Min(slices.Collect(maps.Keys(incomplete)))])
 	case len(restricted) > 0:
 		return pass("%s and complete",
