@@ -542,7 +542,7 @@ var _ = Describe("kubectl license apply, without an operator", func() {
 		Expect(kubectl.Process.Signal(os.Interrupt)).To(Succeed())
 		Expect(kubectl.Wait()).To(MatchError("exit status 1"))
 		Expect(stderr.String()).To(Equal("error: interrupted before the operator answered\n" +
-			"LicenseKey acme-mesh-1 is applied, and the operator takes it up as soon as it can. See what it says: " +
+			"LicenseKey acme-mesh-1 is applied, and the operator reconciles it as soon as it can. See its status: " +
 			"kubectl describe lk acme-mesh-1\n"))
 	})
 })

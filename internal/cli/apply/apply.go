@@ -30,18 +30,16 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// options are what apply was asked.
+// options are the arguments and flags of apply.
 type options struct {
 	keyfile.Source
 	command    *cobra.Command
 	connection *genericclioptions.ConfigFlags
 
-	product string
-	name    string
-	yes     bool
-	dryRun  dryRunFlag
-	output  string
-	timeout time.Duration
+	product, name, output string
+	yes                   bool
+	dryRun                dryRunFlag
+	timeout               time.Duration
 
 	now    time.Time
 	client client.Client
@@ -62,9 +60,9 @@ func NewCommand(env command.Environment) *cobra.Command {
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&o.product, "product", "",
-		"the `NAME` of the LicensedProduct that the key is for, where FILE does not say")
-	flags.StringVar(&o.name, "name", "", "the `NAME` of the LicenseKey, where FILE does not say (default from the "+
-		"product and the license ID)")
+		"the `NAME` of the LicensedProduct that the key is for, if FILE does not say it")
+	flags.StringVar(&o.name, "name", "",
+		"the `NAME` of the LicenseKey, if FILE does not say it (default from the product and the license ID)")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "apply without asking")
 	flags.Var(&o.dryRun, "dry-run", "change nothing: `MODE` client only shows what the key would change, server "+
 		"also validates it on the API server (none, client or server)")
@@ -72,11 +70,10 @@ func NewCommand(env command.Environment) *cobra.Command {
 	wait.AddTimeoutFlag(cmd, &o.timeout)
 	command.CompleteFlag(cmd, "name")
 	command.CompleteFlag(cmd, "dry-run", dryRunModes...)
-	command.Must(cmd.RegisterFlagCompletionFunc("product", func(cmd *cobra.Command, _ []string,
-		typed string,
-	) ([]string, cobra.ShellCompDirective) {
-		return kubeclient.CompleteProduct(o.connection)(cmd, nil, typed)
-	}))
+	command.Must(cmd.RegisterFlagCompletionFunc("product",
+		func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+			return kubeclient.CompleteProduct(o.connection)(cmd, nil, typed)
+		}))
 	kubeclient.AddFlags(cmd, o.connection)
 	return cmd
 }
@@ -99,7 +96,7 @@ func (o *options) validate() error {
 		return err
 	}
 	if o.File == files.StandardInput && !o.yes && o.dryRun == dryRunNone && !term.IsTerminal(o.In) {
-		return command.FailWithHint(sayYesBefore,
+		return command.FailWithHint(passYes,
 			"the key comes from standard input, so the command cannot ask for confirmation")
 	}
 	return nil
@@ -117,14 +114,14 @@ func (o *options) run(ctx context.Context) error {
 	if found.Change == keyUnchanged {
 		return o.confirm(ctx, key, found)
 	}
-	if err := found.tell(o.previewScreen()); err != nil {
+	if err := found.print(o.previewScreen()); err != nil {
 		return err
 	}
 	found.warn(o.ErrOut)
 	return o.apply(ctx, key, found)
 }
 
-// preview verifies the key and tells what it changes, as things are now.
+// preview verifies the key, and computes what it changes in the cluster as it is now.
 func (o *options) preview(ctx context.Context, key *input) (*preview, error) {
 	o.now = o.ThisSecond()
 	accepted, err := o.verify(ctx, key)
@@ -143,7 +140,7 @@ func (o *options) preview(ctx context.Context, key *input) (*preview, error) {
 	return newPreview(accepted, keys, key, o.now), nil
 }
 
-// read reads the file, and says what of it is not applied as it stands there.
+// read reads the file, and warns about what is not applied as it is in the file.
 func (o *options) read() (*input, error) {
 	data, err := o.ReadFile()
 	if err != nil {
@@ -166,9 +163,9 @@ func (o *options) read() (*input, error) {
 		term.Warnf(o.ErrOut, "the token in %s has line breaks or spaces, as from an email: applying it without them",
 			o.SourceName())
 	}
-	if len(key.left) > 0 {
+	if len(key.ignored) > 0 {
 		term.Warnf(o.ErrOut, "applying only the key; ignored in %s: %s", o.SourceName(),
-			strings.Join(key.left, ", "))
+			strings.Join(key.ignored, ", "))
 	}
 	return key, nil
 }
@@ -181,14 +178,12 @@ func (o *options) listKeys(ctx context.Context) ([]api.LicenseKey, error) {
 	return keys.Items, nil
 }
 
-// asks tells whether somebody will be asked.
-func (o *options) asks() bool { return !o.yes && o.dryRun == dryRunNone && term.IsTerminal(o.In) }
-
-// previewScreen is where the change is shown: with -o the standard output is for programs, and who is not asked need
-// not see it. Who is asked sees it beside the question, wherever the standard output goes.
+// previewScreen is where the preview is shown. With -o, the standard output is for programs, and the preview is shown
+// only for the question: where the question is.
 func (o *options) previewScreen() term.Screen {
+	asks := !o.yes && o.dryRun == dryRunNone && term.IsTerminal(o.In)
 	switch {
-	case o.asks() && (o.output != "" || !term.IsTerminal(o.Out)):
+	case asks && (o.output != "" || !term.IsTerminal(o.Out)):
 		return term.NewScreen(o.ErrOut)
 	case o.output != "":
 		return term.Screen{Writer: io.Discard}
@@ -197,8 +192,8 @@ func (o *options) previewScreen() term.Screen {
 	}
 }
 
-// confirm waits until the operator says of a key that is there already what the preview says: whether it counts is
-// what those want to know too who run this again.
+// confirm waits until the operator confirms the preview of a key that was applied before, so that the command can be
+// run again.
 func (o *options) confirm(ctx context.Context, key *input, found *preview) error {
 	said := &operatorView{key: *found.existing}
 	if o.dryRun == dryRunNone {
@@ -212,8 +207,7 @@ func (o *options) confirm(ctx context.Context, key *input, found *preview) error
 	return o.print(found, said.standing())
 }
 
-// apply asks and applies, unless it is a dry run. The API server is asked first whether it would take the key, since
-// then nobody says yes in vain.
+// apply asks and applies, unless it is a dry run. Before the question, the API server says whether it accepts the key.
 func (o *options) apply(ctx context.Context, key *input, shown *preview) error {
 	if o.dryRun != dryRunClient {
 		if err := o.write(ctx, key, shown, true); err != nil {
@@ -228,8 +222,8 @@ func (o *options) apply(ctx context.Context, key *input, shown *preview) error {
 			return err
 		}
 	}
-	// Whoever was asked took time for the answer. Other keys may have come meanwhile, and this one may have begun; of
-	// the LicenseKey that it replaces the answer was about what was shown.
+	// During the question, other keys can have been applied, and this one can have become valid. But the answer was for
+	// the LicenseKey that was shown.
 	found, err := o.preview(ctx, key)
 	switch {
 	case err != nil:
@@ -253,7 +247,7 @@ func (o *options) apply(ctx context.Context, key *input, shown *preview) error {
 	return o.print(found, found.outcome())
 }
 
-// print prints the result for programs or, where nobody asked for that, a sentence.
+// print prints the result for programs with -o, else a sentence.
 func (o *options) print(found *preview, sentence string) error {
 	switch o.output {
 	case "":

@@ -8,19 +8,19 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// comparison is a table of what is and what will be.
+// comparison is a table of values before and after a change.
 type comparison struct {
 	term.Screen
 	rows []comparisonRow
 }
 
-// comparisonRow is one value and what becomes of it.
+// comparisonRow is one value before and after, and more about it.
 type comparisonRow struct {
 	label, before, after, more string
 	color                      term.Color
 }
 
-// add adds a row. Whatever comes from a file or from the cluster is made printable here.
+// add adds a row, and makes it printable.
 func (c *comparison) add(row comparisonRow) {
 	for _, words := range []*string{&row.label, &row.before, &row.after, &row.more} {
 		*words = text.Printable(*words)
@@ -28,7 +28,7 @@ func (c *comparison) add(row comparisonRow) {
 	c.rows = append(c.rows, row)
 }
 
-// write prints the table. What does not fit into one line of the screen takes two.
+// write prints the table. A row that is wider than the screen takes two lines.
 func (c *comparison) write() error {
 	labels := 0
 	for _, row := range c.rows {
@@ -37,17 +37,16 @@ func (c *comparison) write() error {
 	var t term.Table
 	for _, row := range c.rows {
 		value := c.Paint(row.after, row.color) + row.more
-		if row.before == "" || row.before == row.after {
-			t.Add(row.label, value)
-			continue
-		}
 		width := labels + term.Width("  "+row.before+" → "+row.after+row.more)
-		if c.Width > 0 && width > c.Width {
+		switch {
+		case row.before == "" || row.before == row.after:
+			t.Add(row.label, value)
+		case c.Width > 0 && width > c.Width:
 			t.Add(row.label, row.before)
 			t.Add("", "→ "+value)
-			continue
+		default:
+			t.Add(row.label, row.before+" → "+value)
 		}
-		t.Add(row.label, row.before+" → "+value)
 	}
 	return t.Write(c)
 }

@@ -14,13 +14,12 @@ import (
 const (
 	dryRunNone   = "none"
 	dryRunClient = "client"
-	dryRunServer = "server"
 )
 
-var dryRunModes = []string{dryRunNone, dryRunClient, dryRunServer}
+var dryRunModes = []string{dryRunNone, dryRunClient, "server"}
 
-// dryRunFlag is one of these modes. It says so as soon as it is read: what is taken for the mode by mistake, "-o" after
-// a bare --dry-run say, is missing elsewhere, and that would be the error.
+// dryRunFlag is one of these modes. It is checked when it is read: otherwise "--dry-run -o json" would be an error
+// about a missing argument.
 type dryRunFlag string
 
 func (f *dryRunFlag) Type() string { return "MODE" }

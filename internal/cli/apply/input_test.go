@@ -18,7 +18,7 @@ import (
 	"github.com/license-operator/license-operator/internal/cli/manifest"
 )
 
-func TestReadCandidate(t *testing.T) {
+func TestReadInput(t *testing.T) {
 	token, document := clitest.Key(t)
 	labeled := strings.Replace(document, "spec:",
 		"  creationTimestamp: null\n  labels:\n    team: network\n  annotations:\n    ticket: \"42\"\nspec:", 1)
@@ -36,7 +36,7 @@ func TestReadCandidate(t *testing.T) {
 	plain := &input{Key: inManifest, name: "acme-mesh-1"}
 	for name, test := range map[string]struct {
 		text string
-		// want is what is read, or err why nothing is.
+		// want is what is read, or err the error.
 		want *input
 		err  string
 	}{
@@ -56,14 +56,15 @@ func TestReadCandidate(t *testing.T) {
 		},
 		"a manifest in a list": {text: list(document), want: plain},
 		"a manifest, quoted":   {text: clitest.Indented(document, "> "), want: plain},
-		"a manifest, torn": {text: strings.Replace(document, token, token[:60]+"\n"+token[60:], 1), want: &input{
-			Key: keyfile.Key{Token: token, Repaired: true},
-		}},
+		"a manifest with line breaks in the token": {
+			text: strings.Replace(document, token, token[:60]+"\n"+token[60:], 1),
+			want: &input{Key: keyfile.Key{Token: token, Repaired: true}},
+		},
 		"with other objects": {
 			text: clitest.Product("acme-mesh", clitest.PEM, "") + "---\n" + document + "---\n" + secret,
 			want: &input{
 				Key: inManifest, name: "acme-mesh-1",
-				left: []string{"LicensedProduct acme-mesh", "Secret license"},
+				ignored: []string{"LicensedProduct acme-mesh", "Secret license"},
 			},
 		},
 		"a Secret": {text: secret, want: &input{Key: bare}},
@@ -71,19 +72,19 @@ func TestReadCandidate(t *testing.T) {
 			text: secret + "---\n" + secret,
 			err:  "found several keys, Secrets license, license: this command applies one",
 		},
-		"two in lists": {
+		"two keys in lists": {
 			text: list(document, strings.Replace(document, "acme-mesh-1", "acme-mesh-2", 1)),
 			err:  "found several keys, LicenseKeys acme-mesh-1, acme-mesh-2: this command applies one",
 		},
-		"a field that is none": {
+		"an unknown field": {
 			text: strings.Replace(document, "metadata:", "metadata:\n  label: {}", 1),
 			err:  `the LicenseKey cannot be read: unknown field "label"`,
 		},
-		"a field of another type": {
+		"a field of the wrong type": {
 			text: strings.Replace(document, "acme-mesh-1", "[x]", 1),
 			err:  "the LicenseKey cannot be read: its metadata.name is of type array",
 		},
-		"a name that a terminal would obey": {
+		"a name with control characters": {
 			text: strings.Replace(document, "acme-mesh-1", `"a\e[31m\u202e"`, 1),
 			err: `the LicenseKey's metadata.name, "a\x1b[31m\u202e", cannot be the name of an object: ` +
 				manifest.NameShape,
@@ -93,12 +94,12 @@ func TestReadCandidate(t *testing.T) {
 			err: `the LicenseKey's metadata.name, "a\nLicense:  forged", cannot be the name of an object: ` +
 				manifest.NameShape,
 		},
-		"a product that cannot be one": {
+		"an invalid product name": {
 			text: strings.Replace(document, "productName: acme-mesh", "productName: Acme Mesh", 1),
 			err: `the LicenseKey's spec.productName, "Acme Mesh", cannot be the name of an object: ` +
 				manifest.NameShape,
 		},
-		"of a namespace, with a finalizer": {
+		"with a namespace and a finalizer": {
 			text: strings.Replace(document, "metadata:", "metadata:\n  namespace: default\n  finalizers: [x]", 1),
 			err: "LicenseKey acme-mesh-1 has metadata.finalizers, metadata.namespace, which this command does " +
 				"not apply",
@@ -107,7 +108,7 @@ func TestReadCandidate(t *testing.T) {
 			text: strings.Replace(document, token, `""`, 1),
 			err:  "LicenseKey acme-mesh-1 has no spec.token",
 		},
-		"of Calico": {
+		"a LicenseKey of Calico": {
 			text: strings.Replace(document, "license-operator.io/v1alpha1", "projectcalico.org/v3", 1),
 			err:  "this is a LicenseKey of projectcalico.org/v3, not a LicenseKey of license-operator.io/v1alpha1",
 		},
@@ -132,8 +133,8 @@ func TestReadCandidate(t *testing.T) {
 	}
 }
 
-// What is applied holds nothing besides: server-side apply would take it for wanted.
-func TestManifestOfCandidate(t *testing.T) {
+// The manifest must not have other fields: server-side apply would set them.
+func TestManifestOfInput(t *testing.T) {
 	key := &input{
 		Key:  keyfile.Key{Token: "a.b.c", ProductName: "acme-mesh", Repaired: true},
 		name: "acme-mesh-1", labels: map[string]string{},
@@ -157,8 +158,7 @@ func TestManifestOfCandidate(t *testing.T) {
 		t.Error(difference)
 	}
 
-	// What is there already: labels that this command has set stay, unless they change, and others are none of its
-	// business.
+	// Labels that this command set before stay, unless they change. It does not touch others.
 	existing := &api.LicenseKey{ObjectMeta: metav1.ObjectMeta{
 		Name: "acme-mesh-1", UID: "some-uid", ResourceVersion: "42",
 		Labels:      map[string]string{"team": "before", "site": "berlin", "hand": "made", "example.com/argo": "x"},

@@ -22,16 +22,12 @@ import (
 // keyChange is what applying a key does to the LicenseKey of its name.
 type keyChange string
 
-// What becomes of a LicenseKey.
+// Changes of a LicenseKey.
 const (
-	// keyCreated: there was none.
-	keyCreated keyChange = "Created"
-	// keyTokenReplaced: it had another token.
-	keyTokenReplaced keyChange = "TokenReplaced"
-	// keyChanged: it has the token, but not all of the rest.
-	keyChanged keyChange = "Changed"
-	// keyUnchanged: there is nothing to apply.
-	keyUnchanged keyChange = "Unchanged"
+	keyCreated       keyChange = "Created"       // it did not exist
+	keyTokenReplaced keyChange = "TokenReplaced" // it had another token
+	keyChanged       keyChange = "Changed"       // it has the token, but other fields differ
+	keyUnchanged     keyChange = "Unchanged"     // there is nothing to apply
 )
 
 // preview is what applying a key changes. Its JSON form is an interface: fields are added, never renamed. Where the
@@ -40,46 +36,44 @@ type preview struct {
 	LicenseKeyName string    `json:"licenseKeyName"`
 	ProductName    string    `json:"productName"`
 	Change         keyChange `json:"change"`
-	// Applied is false of a dry run, and where there was nothing to apply.
+	// Applied is false for a dry run, and if there was nothing to apply.
 	Applied   bool   `json:"applied"`
 	LicenseID string `json:"licenseID"`
 	Customer  string `json:"customer"`
-	// ReplacedLicenseID is that of the token that was there, if the operator has verified it.
+	// ReplacedLicenseID is that of the replaced token, if the operator has verified it.
 	ReplacedLicenseID string `json:"replacedLicenseID,omitempty"`
-	// State of the key, and Active: whether it is the one that decides the product's state, both as soon as it is
-	// applied.
+	// State of the key as soon as it is applied, and Active: whether it then decides the product's state.
 	State  api.LicenseKeyState `json:"state"`
 	Active bool                `json:"active"`
-	// ClusterUnknown tells that the key is for certain clusters, and that nobody here may see whether this is one: all
-	// of what follows depends on it.
+	// ClusterUnknown is true if the key is for certain clusters, and the user is not allowed to see if this is one. All
+	// fields below assume that it is.
 	ClusterUnknown bool `json:"clusterUnknown,omitempty"`
 	// Before and After are the product now, and as soon as the key is applied.
 	Before productView `json:"before"`
 	After  productView `json:"after"`
-	// TakeoverTime is when the key becomes the active one where that is later, as things are, and AtTakeover the
-	// product then.
+	// TakeoverTime is when the key becomes the active one, if that is later, and AtTakeover the product then.
 	TakeoverTime *metav1.Time `json:"takeoverTime,omitempty"`
 	AtTakeover   *productView `json:"atTakeover,omitempty"`
-	// RestrictionStartTime is when the restriction next comes into force once the key is applied, as things are.
+	// RestrictionStartTime is when the restriction next takes effect with the key applied.
 	RestrictionStartTime *metav1.Time `json:"restrictionStartTime,omitempty"`
-	// Usage is what is in use now, as far as the operator counts it.
+	// Usage is what is in use now, as counted by the operator.
 	Usage []api.Usage `json:"usage,omitempty"`
 
 	claims *license.Claims
 	now    time.Time
-	// existing is the LicenseKey of the name; nil: there is none.
+	// existing is the LicenseKey of that name; nil if there is none.
 	existing *api.LicenseKey
 	// clusterErr is why ClusterUnknown is true.
 	clusterErr error
-	// stale are keys of the product that the operator has not looked at as they are now.
+	// stale are keys of the product that the operator has not reconciled since they were changed.
 	stale []string
-	// pauseEnds tells that the restriction comes into force at RestrictionStartTime because a pause ends then.
+	// pauseEnds is true if the restriction takes effect at RestrictionStartTime because a pause ends then.
 	pauseEnds bool
 	// twin is another LicenseKey with the same license.
 	twin string
 }
 
-// productView is what the keys of a product amount to at a time.
+// productView is the state of a product at a time.
 type productView struct {
 	State                api.LicensedProductState `json:"state"`
 	ActiveLicenseKeyName string                   `json:"activeLicenseKeyName,omitempty"`
@@ -88,11 +82,11 @@ type productView struct {
 	CoverageEndTime      *metav1.Time             `json:"coverageEndTime,omitempty"`
 	Features             []string                 `json:"features,omitempty"`
 	Limits               []api.Limit              `json:"limits,omitempty"`
-	// Restriction is absent where the product's terms ask for none.
+	// Restriction is absent if the product's terms do not have one.
 	Restriction *restrictionView `json:"restriction,omitempty"`
 }
 
-// restrictionView is how a restriction stands at a time.
+// restrictionView is a restriction at a time.
 type restrictionView struct {
 	State         api.RestrictionState `json:"state"`
 	EffectiveTime *metav1.Time         `json:"effectiveTime,omitempty"`
@@ -100,15 +94,13 @@ type restrictionView struct {
 	text string
 }
 
-// newPreview tells what applying a verified key changes. It comes from the code that the operator runs, from the keys
-// as the operator found them.
+// newPreview computes what applying a verified key changes, with the operator's code and the keys as it found them.
 func newPreview(accepted *acceptance, keys []api.LicenseKey, c *input, now time.Time) *preview {
 	product, claims := accepted.product, accepted.claims
 	p := &preview{
 		LicenseKeyName: c.name, ProductName: product.Name, Change: keyCreated, LicenseID: claims.ID,
-		Customer: claims.Customer,
-		Usage:    product.Status.Usage, claims: claims, now: now, clusterErr: accepted.clusterErr,
-		ClusterUnknown: accepted.clusterErr != nil,
+		Customer: claims.Customer, Usage: product.Status.Usage, claims: claims, now: now,
+		clusterErr: accepted.clusterErr, ClusterUnknown: accepted.clusterErr != nil,
 	}
 	p.look(keys, c)
 	caps := restriction.Caps{MaxMode: cmp.Or(restriction.StatusOf(product).MaxMode, api.RestrictionDefaultTierOnly)}
@@ -128,7 +120,7 @@ func newPreview(accepted *acceptance, keys []api.LicenseKey, c *input, now time.
 	return p
 }
 
-// look finds the LicenseKey that the key replaces, and what is odd about the others.
+// look finds the LicenseKey that the key replaces, and others to warn about.
 func (p *preview) look(keys []api.LicenseKey, c *input) {
 	for i := range keys {
 		key := &keys[i]
@@ -149,8 +141,7 @@ func (p *preview) look(keys []api.LicenseKey, c *input) {
 	}
 }
 
-// concernsSame tells whether another preview is about the same LicenseKey with the same content: what the operator
-// has written into its status meanwhile does not count.
+// concernsSame returns true if both previews are about the same LicenseKey with the same spec. Its status can differ.
 func (p *preview) concernsSame(other *preview) bool {
 	if p.existing == nil || other.existing == nil {
 		return p.existing == other.existing
@@ -174,8 +165,7 @@ func viewOf(c *timeline.Timeline) productView {
 	return found
 }
 
-// isReached tells whether the operator says of a product what the preview says. Of a restriction that ends, it also
-// tells whether it has.
+// isReached returns true if the product's status is as in the preview, and a restriction that ends has ended.
 func (p *preview) isReached(product *api.LicensedProduct) bool {
 	status := &product.Status
 	said, expected := productView{
@@ -190,7 +180,7 @@ func (p *preview) isReached(product *api.LicensedProduct) bool {
 
 func (p *preview) endsRestriction() bool { return p.Before.isRestricted() && !p.After.isRestricted() }
 
-// startsMeanwhile tells whether the restriction comes into force before the key takes over or, where it never does,
+// startsMeanwhile returns true if the restriction takes effect before the key takes over or, if the key never does,
 // because a pause ends.
 func (p *preview) startsMeanwhile() bool {
 	switch {
@@ -207,8 +197,8 @@ func (o *productView) isRestricted() bool {
 	return o.Restriction != nil && o.Restriction.State == api.RestrictionActive
 }
 
-// settled is the product with the limits and features that the key brings: as soon as it is applied or, where it takes
-// over later, then.
+// settled is the product with the limits and features of the key: as soon as it is applied or, if the key takes over
+// later, then.
 func (p *preview) settled() *productView {
 	if p.AtTakeover != nil {
 		return p.AtTakeover
@@ -216,7 +206,7 @@ func (p *preview) settled() *productView {
 	return &p.After
 }
 
-// exceeded are the limits of the key that are less than what is in use.
+// exceeded are the limits of the key that are below the usage.
 func (p *preview) exceeded() []api.Limit {
 	if !p.Active && p.AtTakeover == nil {
 		return nil

@@ -32,7 +32,7 @@ func licensed(id string, issued, begins, lasts int, nodes int64) *license.Claims
 	}
 }
 
-// foundKey is a LicenseKey as the operator leaves it that has found a license in it.
+// foundKey is a LicenseKey with the status of a verified license.
 func foundKey(name, product string, claims *license.Claims) api.LicenseKey {
 	return api.LicenseKey{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Generation: 1},
@@ -48,7 +48,7 @@ func foundKey(name, product string, claims *license.Claims) api.LicenseKey {
 	}
 }
 
-func TestForesee(t *testing.T) {
+func TestPreview(t *testing.T) {
 	golden := clitest.Goldens(t)
 	e := clitest.NewTranscript(t)
 	unlicensed := func() *api.LicensedProduct {
@@ -99,96 +99,75 @@ func TestForesee(t *testing.T) {
 	}{
 		{
 			"The first license. Keys of other products do not count.", unlicensed(),
-			[]api.LicenseKey{foreign},
-			"first",
-			licensed("L-1", 0, 0, 365, 100), 0, nil,
+			[]api.LicenseKey{foreign}, "first", licensed("L-1", 0, 0, 365, 100), 0, nil,
 		},
 		{
-			"One for certain clusters, where nobody knows whether this is one.", unlicensed(), nil, "bound",
-			licensed("L-1", 0, 0, 365, 100), 0,
-			errors.New(`namespaces "kube-system" is forbidden`),
+			"A key for certain clusters; it is unknown whether this is one.", unlicensed(),
+			nil, "bound", licensed("L-1", 0, 0, 365, 100), 0, errors.New(`namespaces "kube-system" is forbidden`),
 		},
 		{
 			"A renewal for fewer nodes than are in use.", unlicensed(),
-			[]api.LicenseKey{running},
-			"renewal",
-			licensed("L-1", 0, 0, 365, 50), 0, nil,
+			[]api.LicenseKey{running}, "renewal", licensed("L-1", 0, 0, 365, 50), 0, nil,
 		},
 		{
 			"On a narrow terminal.", unlicensed(),
-			[]api.LicenseKey{running},
-			"renewal", licensed("L-1", 0, 0, 365, 50),
-			60, nil,
+			[]api.LicenseKey{running}, "renewal", licensed("L-1", 0, 0, 365, 50), 60, nil,
 		},
 		{
-			"An older one, which never counts.", unlicensed(),
-			[]api.LicenseKey{running},
-			"older",
-			licensed("L-0", 400, -400, 420, 10), 0, nil,
+			"An older key, which is never active.", unlicensed(),
+			[]api.LicenseKey{running}, "older", licensed("L-0", 400, -400, 420, 10), 0, nil,
 		},
 		{
-			"An older one that lasts longer, and counts once the other is in its grace period.", unlicensed(),
-			[]api.LicenseKey{running},
-			"older", licensed("L-0", 400, -400, 800, 10), 0, nil,
+			"An older key that lasts longer, and is active once the other is in its grace period.", unlicensed(),
+			[]api.LicenseKey{running}, "older", licensed("L-0", 400, -400, 800, 10), 0, nil,
 		},
 		{
-			"One that begins when the other ends, for fewer nodes.", unlicensed(),
-			[]api.LicenseKey{running},
-			"next",
-			licensed("L-2", 0, 65, 365, 50), 0, nil,
+			"A key that begins when the other ends, for fewer nodes.", unlicensed(),
+			[]api.LicenseKey{running}, "next", licensed("L-2", 0, 65, 365, 50), 0, nil,
 		},
 		{
-			"One that begins after a gap.", unlicensed(),
-			[]api.LicenseKey{over},
-			"next", licensed("L-2", 0, 30, 365, 100),
-			0, nil,
+			"A key that begins after a gap.", unlicensed(),
+			[]api.LicenseKey{over}, "next", licensed("L-2", 0, 30, 365, 100), 0, nil,
 		},
 		{
-			"One that is over.", unlicensed(),
-			[]api.LicenseKey{running},
-			"over", licensed("L-2025", 700, -700, 365, 100),
-			0, nil,
+			"A key that has expired.", unlicensed(),
+			[]api.LicenseKey{running}, "over", licensed("L-2025", 700, -700, 365, 100), 0, nil,
 		},
 		{
-			"In place of the one that counts: a shorter one.", unlicensed(),
-			[]api.LicenseKey{running},
-			running.Name,
-			licensed("L-3", 0, 0, 30, 100), 0, nil,
+			"A shorter key replaces the active one.", unlicensed(),
+			[]api.LicenseKey{running}, running.Name, licensed("L-3", 0, 0, 30, 100), 0, nil,
 		},
 		{
-			"In place of the one that counts: one that has yet to begin.", unlicensed(),
-			[]api.LicenseKey{running},
-			running.Name, licensed("L-3", 0, 30, 365, 100), 0, nil,
+			"A key that is not yet valid replaces the active one.", unlicensed(),
+			[]api.LicenseKey{running}, running.Name, licensed("L-3", 0, 30, 365, 100), 0, nil,
 		},
 		{
-			"The same license under another name, and a key that nobody has looked at.", unlicensed(),
-			[]api.LicenseKey{running, unseen},
-			"twin",
-			licensed("L-2026", 300, -300, 365, 100), 0, nil,
+			"The same license under another name, and a key that is not reconciled.", unlicensed(),
+			[]api.LicenseKey{running, unseen}, "twin", licensed("L-2026", 300, -300, 365, 100), 0, nil,
 		},
 		{
 			"A restriction is in force and ends.", restricts(),
-			[]api.LicenseKey{over},
-			"rescue",
-			licensed("L-1", 0, 0, 365, 100), 0, nil,
-		},
-		{"It stays.", restricts(), []api.LicenseKey{over}, "too-late", licensed("L-1", 400, -400, 300, 100), 0, nil},
-		{"It stays for now.", restricts(), []api.LicenseKey{over}, "staged", licensed("L-1", 0, 10, 365, 100), 0, nil},
-		{
-			"A pause that is over long before anything is due.", shortlyPaused(), nil, "first",
-			licensed("L-1", 0, 0, 365, 100), 0, nil,
+			[]api.LicenseKey{over}, "rescue", licensed("L-1", 0, 0, 365, 100), 0, nil,
 		},
 		{
-			"A pause that is all that keeps it from coming.", paused(),
-			[]api.LicenseKey{over},
-			"too-late",
-			licensed("L-1", 400, -400, 300, 100), 0, nil,
+			"A restriction stays in force.", restricts(),
+			[]api.LicenseKey{over}, "too-late", licensed("L-1", 400, -400, 300, 100), 0, nil,
 		},
 		{
-			"It is paused, and comes before the key begins.", paused(),
-			[]api.LicenseKey{over},
-			"staged",
-			licensed("L-1", 0, 10, 365, 100), 0, nil,
+			"A restriction stays in force until the key begins.", restricts(),
+			[]api.LicenseKey{over}, "staged", licensed("L-1", 0, 10, 365, 100), 0, nil,
+		},
+		{
+			"A pause that ends long before a restriction is due.", shortlyPaused(),
+			nil, "first", licensed("L-1", 0, 0, 365, 100), 0, nil,
+		},
+		{
+			"Only a pause prevents the restriction.", paused(),
+			[]api.LicenseKey{over}, "too-late", licensed("L-1", 400, -400, 300, 100), 0, nil,
+		},
+		{
+			"The restriction is paused, and takes effect before the key begins.", paused(),
+			[]api.LicenseKey{over}, "staged", licensed("L-1", 0, 10, 365, 100), 0, nil,
 		},
 	} {
 		key := &input{
@@ -199,14 +178,14 @@ func TestForesee(t *testing.T) {
 			test.keys, key, clitest.Present)
 		e.Note("%s", test.note)
 		var text, warnings, encoded strings.Builder
-		if err := found.tell(term.Screen{Writer: &text, Width: test.width}); err != nil {
+		if err := found.print(term.Screen{Writer: &text, Width: test.width}); err != nil {
 			t.Fatal(err)
 		}
 		found.warn(&warnings)
 		if err := output.Write(&encoded, output.YAML, found); err != nil {
 			t.Fatal(err)
 		}
-		e.Section("foretold", text.String())
+		e.Section("preview", text.String())
 		e.Section("warnings", warnings.String())
 		e.Section("in the end", found.outcome()+"\n")
 		if test.width == 0 {
@@ -214,11 +193,11 @@ func TestForesee(t *testing.T) {
 		}
 		e.Record.WriteString("\n")
 	}
-	e.Compare(golden, "foresee")
+	e.Compare(golden, "preview")
 }
 
-// Whatever of the names in it has come through, a terminal does not obey it.
-func TestForetellingIsPrintable(t *testing.T) {
+// Names cannot send control characters to the terminal.
+func TestPreviewIsPrintable(t *testing.T) {
 	const hostile = "x\x1b[2K\nLicense:        forged\u202e"
 	claims := licensed(hostile, 0, 0, 365, 100)
 	claims.Customer, claims.Features, claims.Limits = hostile, []string{hostile}, map[string]int64{hostile: 1}
@@ -231,7 +210,7 @@ func TestForetellingIsPrintable(t *testing.T) {
 		found := newPreview(&acceptance{product: product, claims: claims}, keys,
 			&input{name: hostile, Key: keyfile.Key{Token: "t", ProductName: hostile}}, clitest.Present)
 		var text strings.Builder
-		if err := found.tell(term.Screen{Writer: &text}); err != nil {
+		if err := found.print(term.Screen{Writer: &text}); err != nil {
 			t.Fatal(err)
 		}
 		if strings.ContainsAny(text.String(), "\x1b\u202e") ||
@@ -241,7 +220,7 @@ func TestForetellingIsPrintable(t *testing.T) {
 	}
 }
 
-// Whatever is applied already is not applied again.
+// A key that is applied already is not applied again.
 func TestChangeOfKey(t *testing.T) {
 	claims := licensed("L-1", 0, 0, 365, 100)
 	for name, test := range map[string]struct {
@@ -249,17 +228,17 @@ func TestChangeOfKey(t *testing.T) {
 		want     keyChange
 	}{
 		"the same": {func(*api.LicenseKey) {}, keyUnchanged},
-		"in white space": {
+		"the same in white space": {
 			func(key *api.LicenseKey) { key.Spec.Token = "\n" + key.Spec.Token + "\n" },
 			keyUnchanged,
 		},
-		"with more labels":        {func(key *api.LicenseKey) { key.Labels["more"] = "" }, keyUnchanged},
-		"another name":            {func(key *api.LicenseKey) { key.Name = "other" }, keyCreated},
-		"another token":           {func(key *api.LicenseKey) { key.Spec.Token = "x" }, keyTokenReplaced},
-		"another chain":           {func(key *api.LicenseKey) { key.Spec.Certificate = "x" }, keyChanged},
-		"another label":           {func(key *api.LicenseKey) { key.Labels["team"] = "x" }, keyChanged},
-		"without the annotation":  {func(key *api.LicenseKey) { key.Annotations = nil }, keyChanged},
-		"of another product even": {func(key *api.LicenseKey) { key.Spec.ProductName = "acme-db" }, keyCreated},
+		"with more labels":       {func(key *api.LicenseKey) { key.Labels["more"] = "" }, keyUnchanged},
+		"another name":           {func(key *api.LicenseKey) { key.Name = "other" }, keyCreated},
+		"another token":          {func(key *api.LicenseKey) { key.Spec.Token = "x" }, keyTokenReplaced},
+		"another chain":          {func(key *api.LicenseKey) { key.Spec.Certificate = "x" }, keyChanged},
+		"another label":          {func(key *api.LicenseKey) { key.Labels["team"] = "x" }, keyChanged},
+		"without the annotation": {func(key *api.LicenseKey) { key.Annotations = nil }, keyChanged},
+		"another product":        {func(key *api.LicenseKey) { key.Spec.ProductName = "acme-db" }, keyCreated},
 	} {
 		t.Run(name, func(t *testing.T) {
 			existing := foundKey("key", "acme-mesh", claims)

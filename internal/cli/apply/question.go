@@ -16,18 +16,18 @@ import (
 	"github.com/license-operator/license-operator/internal/cli/wait"
 )
 
-// sayYesBefore is what there is to do where nobody can be asked.
-const sayYesBefore = "To apply it without confirmation: --yes"
+// passYes is the fix if the command cannot ask.
+const passYes = "To apply it without confirmation: --yes"
 
-// ask has whoever sits there say yes.
+// ask returns nil only if the user confirms.
 func (o *options) ask(ctx context.Context) error {
 	if !term.IsTerminal(o.In) {
-		return command.FailWithHint("Nothing was applied. "+sayYesBefore,
+		return command.FailWithHint("Nothing was applied. "+passYes,
 			"standard input is not a terminal, so the command cannot ask for confirmation")
 	}
 	_, _ = fmt.Fprint(o.ErrOut, "Apply it? [y/N] ")
 	answer, err := o.answer(ctx)
-	if err != nil { // What is printed next would stand behind the question.
+	if err != nil { // Otherwise the next output would be on the line of the question.
 		_, _ = fmt.Fprintln(o.ErrOut)
 	}
 	switch {
@@ -45,22 +45,20 @@ func (o *options) ask(ctx context.Context) error {
 	}
 }
 
-// answer is the line that somebody types, unless Ctrl-C is.
+// answer is the line that the user types; Ctrl-C interrupts it.
 func (o *options) answer(ctx context.Context) (string, error) {
 	ctx, stop := wait.Interruptible(ctx)
 	defer stop()
-	type line struct {
-		text string
-		err  error
-	}
-	typed := make(chan line, 1)
-	go func() { // It reads on after Ctrl-C, and ends with the process.
+	var line string
+	read := make(chan error, 1)
+	go func() { // It continues to read after Ctrl-C, and ends with the process.
 		text, err := bufio.NewReader(io.LimitReader(o.In, 1024)).ReadString('\n')
-		typed <- line{text, err}
+		line = text
+		read <- err
 	}()
 	select {
-	case got := <-typed:
-		return got.text, got.err
+	case err := <-read:
+		return line, err
 	case <-ctx.Done():
 		return "", wait.ErrInterrupted
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/cli/term"
@@ -20,29 +21,31 @@ import (
 	"github.com/license-operator/license-operator/internal/usage"
 )
 
-// tell shows what applying the key changes.
-func (p *preview) tell(s term.Screen) error {
+// print shows what applying the key changes.
+func (p *preview) print(s term.Screen) error {
 	c := &comparison{Screen: s}
-	c.add(comparisonRow{label: "LicenseKey:", after: p.LicenseKeyName, more: p.changeText()})
-	c.add(comparisonRow{
-		label: "License:",
-		after: fmt.Sprintf("%s, issued to %s; %s", p.LicenseID, term.Quote(p.Customer), p.verificationText()),
-	})
-	c.add(comparisonRow{label: "Product:", after: p.ProductName})
 	before, after := &p.Before, &p.After
-	c.add(comparisonRow{
-		label: "State:", before: string(before.State), after: string(after.State),
-		color: term.StateColors[after.State],
-	})
-	c.add(comparisonRow{
-		label: "Active key:", before: cmp.Or(before.ActiveLicenseKeyName, "none"),
-		after: cmp.Or(after.ActiveLicenseKeyName, "none"),
-	})
+	verified := "it verifies"
+	if p.ClusterUnknown {
+		verified = "verified, except for its cluster"
+	}
+	for _, row := range []comparisonRow{
+		{label: "LicenseKey:", after: p.LicenseKeyName, more: p.changeText()},
+		{label: "License:", after: fmt.Sprintf("%s, issued to %s; %s", p.LicenseID, term.Quote(p.Customer), verified)},
+		{label: "Product:", after: p.ProductName},
+		{
+			label: "State:", before: string(before.State), after: string(after.State),
+			color: term.StateColors[after.State],
+		},
+		{
+			label: "Active key:", before: cmp.Or(before.ActiveLicenseKeyName, "none"),
+			after: cmp.Or(after.ActiveLicenseKeyName, "none"),
+		},
+	} {
+		c.add(row)
+	}
 	if p.TakeoverTime != nil {
-		c.add(comparisonRow{
-			label: "Takes over:", after: text.Time(p.TakeoverTime.Time),
-			more: " " + text.Away(p.now, p.TakeoverTime.Time),
-		})
+		c.add(comparisonRow{label: "Takes over:", after: text.TimeAway(p.now, p.TakeoverTime.Time)})
 	}
 	p.addTime(c, "Expires:", before.ExpiryTime, after.ExpiryTime)
 	p.addTime(c, "Grace ends:", before.GraceEndTime, after.GraceEndTime)
@@ -60,13 +63,6 @@ func (p *preview) tell(s term.Screen) error {
 	}
 	_, err := fmt.Fprintf(s, "\n%s\n", term.Wrap(text.Printable(p.conclusion()), "", ""))
 	return err
-}
-
-func (p *preview) verificationText() string {
-	if p.ClusterUnknown {
-		return "verified, except for its cluster"
-	}
-	return "it verifies"
 }
 
 func (p *preview) changeText() string {
@@ -93,7 +89,7 @@ func (p *preview) addTime(c *comparison, label string, before, after *metav1.Tim
 	c.add(row)
 }
 
-// timeText is an instant in a sentence, or in a change from one to another.
+// timeText is a time in a sentence or a comparison.
 func timeText(t *metav1.Time) string {
 	if t == nil {
 		return "none"
@@ -101,13 +97,17 @@ func timeText(t *metav1.Time) string {
 	return text.Time(t.Time)
 }
 
-// addGrants adds limits and features. Those of a key that takes over later are compared with what there is until then.
+// addGrants adds limits and features. If the key takes over later, they are compared with those until then.
 func (p *preview) addGrants(c *comparison) {
 	before, after, then := &p.Before, p.settled(), ""
 	if p.AtTakeover != nil {
 		before, then = &p.After, " from then on"
 	}
-	for _, name := range limitNames(before.Limits, after.Limits) {
+	names := sets.New[string]()
+	for _, limit := range slices.Concat(before.Limits, after.Limits) {
+		names.Insert(limit.Name)
+	}
+	for _, name := range sets.List(names) {
 		was, will := limitText(before.Limits, name), limitText(after.Limits, name)
 		row := comparisonRow{label: name + " limit:", before: was, after: will}
 		if was != will {
@@ -125,20 +125,12 @@ func (p *preview) addGrants(c *comparison) {
 		return
 	}
 	row := comparisonRow{label: "Features:", after: text.PrintableList(after.Features, "none")}
-	if changes := featureChanges(before.Features, after.Features); changes != "" {
-		row.more = fmt.Sprintf(" (%s%s)", changes, then)
+	changes := slices.Concat(additions("+", before.Features, after.Features),
+		additions("-", after.Features, before.Features))
+	if len(changes) > 0 {
+		row.more = fmt.Sprintf(" (%s%s)", strings.Join(changes, " "), then)
 	}
 	c.add(row)
-}
-
-// limitNames are the names of both, sorted.
-func limitNames(before, after []api.Limit) []string {
-	var names []string
-	for _, limit := range slices.Concat(before, after) {
-		names = append(names, limit.Name)
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
 }
 
 func limitText(limits []api.Limit, name string) string {
@@ -149,23 +141,17 @@ func limitText(limits []api.Limit, name string) string {
 	return strconv.FormatInt(*limit, 10)
 }
 
-// featureChanges says which features come and which go.
-func featureChanges(before, after []string) string {
-	var changes []string
+// additions are the features that only the second list has, each with a sign before it.
+func additions(sign string, before, after []string) (added []string) {
 	for _, feature := range after {
 		if !slices.Contains(before, feature) {
-			changes = append(changes, "+"+feature)
+			added = append(added, sign+feature)
 		}
 	}
-	for _, feature := range before {
-		if !slices.Contains(after, feature) {
-			changes = append(changes, "-"+feature)
-		}
-	}
-	return strings.Join(changes, " ")
+	return added
 }
 
-// conclusion says in words what it all comes to.
+// conclusion summarizes the change in words.
 func (p *preview) conclusion() string {
 	words := p.conclusionOfKey()
 	switch {
@@ -176,59 +162,51 @@ func (p *preview) conclusion() string {
 	case p.After.isRestricted():
 		words += " The restriction stays in force."
 	case p.startsMeanwhile():
-		words += fmt.Sprintf(" The restriction takes effect at %s.", text.Time(p.RestrictionStartTime.Time))
+		words += fmt.Sprintf(" The restriction takes effect at %s.", timeText(p.RestrictionStartTime))
 	}
 	if p.ClusterUnknown {
-		words += " All of that, if the key is for this cluster."
+		words += " All of this applies only if the key is for this cluster."
 	}
 	return words
 }
 
 func (p *preview) conclusionOfKey() string {
-	if p.Active {
-		return p.conclusionOfActive()
-	}
-	active := cmp.Or(p.After.ActiveLicenseKeyName, "no key")
+	active := p.activeAfter()
+	expired := "it has expired, and its grace period ended at " + text.Time(p.claims.GraceEnd()) + "."
 	switch {
+	case p.Active && p.State == api.LicenseKeyExpired:
+		return "The key has no effect: " + expired
+	case p.Active && p.State == api.LicenseKeyGracePeriod:
+		return "The key is in force as soon as it is applied, but it has expired already and is in its grace period."
+	case p.Active && p.Change == keyChanged && p.Before.ActiveLicenseKeyName == p.LicenseKeyName:
+		return "The key is in force."
+	case p.Active:
+		return "The key is in force as soon as it is applied."
 	case p.State == api.LicenseKeyNotYetValid && p.AtTakeover != nil && p.TakeoverTime.Time.Equal(p.claims.NotBefore):
-		return fmt.Sprintf("The key becomes active at %s; until then %s is active.",
-			text.Time(p.claims.NotBefore), active)
+		return fmt.Sprintf("The key becomes active at %s; until then %s is active.", timeText(p.TakeoverTime), active)
 	case p.AtTakeover != nil:
-		return fmt.Sprintf("The key is not active yet: %s is active, and this key takes over at %s.",
-			active, text.Time(p.TakeoverTime.Time))
+		return fmt.Sprintf("The key is not active yet: %s is active, and this key takes over at %s.", active,
+			timeText(p.TakeoverTime))
 	case p.State == api.LicenseKeyExpired:
-		return fmt.Sprintf("The key changes nothing: it has expired, and its grace period ended at %s.",
-			text.Time(p.claims.GraceEnd()))
+		return "The key changes nothing: " + expired
 	default:
 		return fmt.Sprintf("The key changes nothing: %s is the active key and stays active until this one ends.",
 			active)
 	}
 }
 
-func (p *preview) conclusionOfActive() string {
-	switch {
-	case p.State == api.LicenseKeyExpired:
-		return fmt.Sprintf("The key has no effect: it has expired, and its grace period ended at %s.",
-			text.Time(p.claims.GraceEnd()))
-	case p.State == api.LicenseKeyGracePeriod:
-		return "The key is in force as soon as it is applied, but it has expired already and is in its grace period."
-	case p.Change == keyChanged && p.Before.ActiveLicenseKeyName == p.LicenseKeyName:
-		return "The key is in force."
-	default:
-		return "The key is in force as soon as it is applied."
-	}
-}
+// activeAfter is the active key as soon as the key is applied.
+func (p *preview) activeAfter() string { return cmp.Or(p.After.ActiveLicenseKeyName, "no key") }
 
-// warn tells of what somebody who says yes might have overlooked.
+// warn prints what the user should know before the answer.
 func (p *preview) warn(out io.Writer) {
 	if p.ClusterUnknown {
-		term.Warnf(out, "cannot check whether the key is for this cluster: %v",
-			p.clusterErr)
+		term.Warnf(out, "cannot check whether the key is for this cluster: %v", p.clusterErr)
 	}
 	for _, limit := range p.exceeded() {
 		consequence := "is over its limit, and alerts say so"
 		if p.AtTakeover != nil {
-			consequence = fmt.Sprintf("will be over its limit from %s on", text.Time(p.TakeoverTime.Time))
+			consequence = fmt.Sprintf("will be over its limit from %s on", timeText(p.TakeoverTime))
 		}
 		term.Warnf(out, "%d %s in use, but the key allows %d: nothing is blocked, but the product %s",
 			*usage.Of(p.Usage, limit.Name), limit.Name, *limit.Value, consequence)
@@ -249,10 +227,9 @@ func (p *preview) warn(out io.Writer) {
 	}
 }
 
-// outcome is what there is to say once the key is applied and the operator says what the preview says.
+// outcome is the final message when the operator has confirmed the preview.
 func (p *preview) outcome() string {
 	key := "LicenseKey " + p.LicenseKeyName
-	active := cmp.Or(p.After.ActiveLicenseKeyName, "no key")
 	switch {
 	case p.Active && license.Usable(p.After.State):
 		return fmt.Sprintf("%s is in force: LicensedProduct %s is %s, and covered until %s.", key, p.ProductName,
@@ -262,8 +239,8 @@ func (p *preview) outcome() string {
 			p.After.State)
 	case p.TakeoverTime != nil:
 		return fmt.Sprintf("%s is verified, and takes over at %s. Until then %s is active.", key,
-			text.Time(p.TakeoverTime.Time), active)
+			timeText(p.TakeoverTime), p.activeAfter())
 	default:
-		return fmt.Sprintf("%s is verified, and changes nothing: %s stays active.", key, active)
+		return fmt.Sprintf("%s is verified, and changes nothing: %s stays active.", key, p.activeAfter())
 	}
 }

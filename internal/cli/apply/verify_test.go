@@ -16,7 +16,7 @@ import (
 	"github.com/license-operator/license-operator/internal/token"
 )
 
-// Terms and time are those that the operator goes by.
+// Terms and time are those that the operator uses.
 func TestVerifyFor(t *testing.T) {
 	authority, err := token.NewAuthority("Acme", clitest.Present.AddDate(-1, 0, 0))
 	if err != nil {
@@ -31,21 +31,21 @@ func TestVerifyFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	anchors := string(authority.CertificatePEM())
-	broken := func(product *api.LicensedProduct) { product.Spec.TrustAnchors = "a slip of an editor" }
+	broken := func(product *api.LicensedProduct) { product.Spec.TrustAnchors = "an editing mistake" }
 	for name, test := range map[string]struct {
 		now    time.Time
 		change func(product *api.LicensedProduct)
-		// want is the reason why it does not verify; unusable: the terms cannot be used.
+		// want is the reason of the failure; unusable means that the terms are invalid.
 		want     string
 		unusable bool
 	}{
-		"as it should be":      {now: clitest.Present, change: func(*api.LicensedProduct) {}},
+		"valid":                {now: clitest.Present, change: func(*api.LicensedProduct) {}},
 		"trust anchors broken": {now: clitest.Present, change: broken, unusable: true},
-		"broken, and others of before": {now: clitest.Present, change: func(product *api.LicensedProduct) {
+		"trust anchors broken, with earlier ones": {now: clitest.Present, change: func(product *api.LicensedProduct) {
 			broken(product)
 			product.Status.TrustAnchors = anchors
 		}},
-		"broken, and revoked": {
+		"trust anchors broken, and revoked": {
 			now: clitest.Present, want: api.ReasonLicenseRevoked,
 			change: func(product *api.LicensedProduct) {
 				broken(product)
@@ -56,7 +56,7 @@ func TestVerifyFor(t *testing.T) {
 			now: clitest.Present.AddDate(0, 0, -1), change: func(*api.LicensedProduct) {},
 			want: api.ReasonClaimsInvalid,
 		},
-		"a clock that is behind the mark": {
+		"a clock that is behind the time mark": {
 			now: clitest.Present.AddDate(0, 0, -1),
 			change: func(product *api.LicensedProduct) {
 				product.Status.TimeMark = license.Instant(clitest.Present)

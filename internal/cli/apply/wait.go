@@ -21,7 +21,7 @@ import (
 	"github.com/license-operator/license-operator/internal/overview"
 )
 
-// await waits until the operator says what the preview says, or that it does not accept the key.
+// await waits until the operator confirms the preview, or does not accept the key.
 func (o *options) await(ctx context.Context, key *input, found *preview) (*operatorView, error) {
 	said, err := wait.Poll(ctx, o.timeout, func(ctx context.Context, said *operatorView) error {
 		if err := o.client.Get(ctx, types.NamespacedName{Name: key.name}, &said.key); err != nil {
@@ -29,37 +29,29 @@ func (o *options) await(ctx context.Context, key *input, found *preview) (*opera
 		}
 		return o.client.Get(ctx, types.NamespacedName{Name: key.ProductName}, &said.product)
 	}, func(said *operatorView) bool { return said.accepts(found) || said.refuses() })
-	const see = "See what it says: kubectl describe lk "
+	hint := "Check the connection with: kubectl get lk " + key.name
 	switch {
-	case err == nil && said.refuses():
-		return nil, said.disagreement(found, o.timeout)
-	case err == nil:
+	case err == nil && !said.refuses():
 		found.ClusterUnknown = false // The operator knows, and accepts the key.
 		return said, nil
-	case errors.Is(err, wait.ErrInterrupted):
-		return nil, command.FailWithHint("LicenseKey "+key.name+" is applied, and the operator takes it up as soon as "+
-			"it can. "+see+key.name, "interrupted before the operator answered")
-	case errors.Is(err, wait.ErrUnanswered):
+	case err == nil || errors.Is(err, wait.ErrUnanswered):
 		return nil, said.disagreement(found, o.timeout)
+	case errors.Is(err, wait.ErrInterrupted):
+		return nil, command.FailWithHint("LicenseKey "+key.name+" is applied, and the operator reconciles it as soon "+
+			"as it can. See its status: kubectl describe lk "+key.name, "interrupted before the operator answered")
 	case apierrors.IsForbidden(err):
-		return nil,
-			command.FailWithHint("Ask a cluster administrator for get on licensekeys and licensedproducts of "+
-				"license-operator.io.",
-				"LicenseKey %s is applied, but its status cannot be read: %v", key.name, err)
-	default:
-		return nil,
-			command.FailWithHint("Check the connection with: kubectl get lk "+key.name,
-				"LicenseKey %s is applied, but its status cannot be read: %v", key.name, err)
+		hint = "Ask a cluster administrator for get on licensekeys and licensedproducts of license-operator.io."
 	}
+	return nil, command.FailWithHint(hint, "LicenseKey %s is applied, but its status cannot be read: %v", key.name, err)
 }
 
-// operatorView is a key and its product, with what the operator says of them.
+// operatorView is a key and its product, with the status from the operator.
 type operatorView struct {
 	key     api.LicenseKey
 	product api.LicensedProduct
 }
 
-// conditions of the key as it is now, Ready and Active; nil: there are none yet.
+// conditions are Ready and Active of the key's current generation; nil if the operator has not set them yet.
 func (v *operatorView) conditions() (ready, active *metav1.Condition) {
 	status := &v.key.Status
 	if v.key.Name == "" || status.ObservedGeneration != v.key.Generation {
@@ -69,7 +61,7 @@ func (v *operatorView) conditions() (ready, active *metav1.Condition) {
 		meta.FindStatusCondition(status.Conditions, api.ConditionActive)
 }
 
-// standing is what there is to say of a key that has been applied before.
+// standing is the message for a key that was applied before.
 func (v *operatorView) standing() string {
 	text := fmt.Sprintf("Nothing to do: LicenseKey %s already has this token.", v.key.Name)
 	ready, active := v.conditions()
@@ -83,46 +75,42 @@ func (v *operatorView) standing() string {
 	}
 }
 
-// accepts tells whether the operator says what the preview says, and has finished ending a restriction where that was
-// to end.
+// accepts returns true if the operator confirms the preview, and has finished ending a restriction that ends.
 func (v *operatorView) accepts(found *preview) bool {
 	ready, active := v.conditions()
 	return ready != nil && active != nil && ready.Status == metav1.ConditionTrue &&
-		(active.Status == metav1.ConditionTrue) == found.Active &&
-		found.isReached(&v.product) &&
+		(active.Status == metav1.ConditionTrue) == found.Active && found.isReached(&v.product) &&
 		(!found.endsRestriction() || overview.NotReady(&v.product).Reason != api.ReasonApplying)
 }
 
-// refuses tells whether the operator has looked at this very key, by the product's terms as they are, and does not
-// accept it: waiting would not change that. A product that it has not seen yet it is going to see.
+// refuses returns true if the operator has verified the current key by the current terms and does not accept it. It
+// will find a product that it has not found yet.
 func (v *operatorView) refuses() bool {
 	ready, _ := v.conditions()
 	return ready != nil && ready.Status == metav1.ConditionFalse && ready.Reason != api.ReasonProductNotFound &&
 		v.product.Status.ObservedGeneration == v.product.Generation
 }
 
-// disagreement says why the key does not count as the preview says.
+// disagreement says why the result is not as in the preview.
 func (v *operatorView) disagreement(found *preview, timeout time.Duration) error {
 	name := found.LicenseKeyName
 	see := "See more: kubectl describe lk " + name
 	ready, active := v.conditions()
 	switch {
 	case ready == nil || active == nil:
-		return command.FailWithHint("Is it running? kubectl get pods -A | grep license-operator\nIt takes the key up "+
-			"as soon as "+
-			"it can. "+see,
+		return command.FailWithHint("Is it running? kubectl get pods -A | grep license-operator\nIt reconciles the "+
+			"key as soon as it can. "+see,
 			"LicenseKey %s is applied, but the operator did not update its status within %s", name, timeout)
 	case ready.Status != metav1.ConditionTrue:
 		return command.FailWithHint(see, "LicenseKey %s is applied, but the operator does not accept it: %s. %s", name,
 			ready.Reason, ready.Message)
 	case (active.Status == metav1.ConditionTrue) != found.Active:
-		return command.FailWithHint(see,
-			"LicenseKey %s is applied and verified, but has another effect than shown: it is %s. %s", name,
-			active.Reason, active.Message)
+		return command.FailWithHint(see, "LicenseKey %s is applied and verified, but its effect differs from the "+
+			"preview: it is %s. %s", name, active.Reason, active.Message)
 	default:
 		return command.FailWithHint("See more: kubectl describe lprod "+found.ProductName,
-			"LicenseKey %s is applied and verified, but LicensedProduct %s is not as shown after %s: it is %s, its "+
-				"active key is %s", name, found.ProductName, timeout,
-			v.product.Status.State, cmp.Or(v.product.Status.ActiveLicenseKeyName, "none"))
+			"LicenseKey %s is applied and verified, but LicensedProduct %s differs from the preview after %s: it is "+
+				"%s, its active key is %s", name, found.ProductName, timeout, v.product.Status.State,
+			cmp.Or(v.product.Status.ActiveLicenseKeyName, "none"))
 	}
 }

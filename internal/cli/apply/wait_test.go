@@ -11,7 +11,7 @@ import (
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 )
 
-// Whoever waits for the operator need not wait for more than its verdict on this key by these terms.
+// Waiting ends when the operator has rejected this key by these terms.
 func TestRefusal(t *testing.T) {
 	ready := func(status metav1.ConditionStatus, reason string) []metav1.Condition {
 		return []metav1.Condition{
@@ -21,21 +21,21 @@ func TestRefusal(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		conditions []metav1.Condition
-		// keySeen and productSeen are the generations that the operator has judged; both are at their second.
+		// keySeen and productSeen are the observed generations; both objects have generation 2.
 		keySeen, productSeen int64
 		want                 bool
 	}{
-		"it has not looked":                 {nil, 0, 2, false},
-		"it has looked at the token before": {ready(metav1.ConditionFalse, api.ReasonSignatureInvalid), 1, 2, false},
-		"it has looked by the terms before": {ready(metav1.ConditionFalse, api.ReasonSignatureInvalid), 2, 1, false},
-		"it has not seen the product":       {ready(metav1.ConditionFalse, api.ReasonProductNotFound), 2, 2, false},
-		"it does not know yet": {
+		"not reconciled":                    {nil, 0, 2, false},
+		"reconciled with the earlier token": {ready(metav1.ConditionFalse, api.ReasonSignatureInvalid), 1, 2, false},
+		"reconciled with the earlier terms": {ready(metav1.ConditionFalse, api.ReasonSignatureInvalid), 2, 1, false},
+		"product not found":                 {ready(metav1.ConditionFalse, api.ReasonProductNotFound), 2, 2, false},
+		"unknown": {
 			ready(metav1.ConditionUnknown, api.ReasonSignatureInvalid), 2, 2,
 			false,
 		},
-		"it accepts it":                       {ready(metav1.ConditionTrue, api.ReasonVerified), 2, 2, false},
-		"it refuses it":                       {ready(metav1.ConditionFalse, api.ReasonSignatureInvalid), 2, 2, true},
-		"it refuses it, being of no use here": {ready(metav1.ConditionFalse, api.ReasonClusterMismatch), 2, 2, true},
+		"accepted":                      {ready(metav1.ConditionTrue, api.ReasonVerified), 2, 2, false},
+		"rejected":                      {ready(metav1.ConditionFalse, api.ReasonSignatureInvalid), 2, 2, true},
+		"rejected: for another cluster": {ready(metav1.ConditionFalse, api.ReasonClusterMismatch), 2, 2, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			said := &operatorView{

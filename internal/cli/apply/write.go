@@ -15,40 +15,41 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/license-operator/license-operator/internal/cli/command"
 	"github.com/license-operator/license-operator/internal/cli/kubeclient"
 )
 
-// write applies the key on the server's side. Fields that somebody has set with kubectl are taken over: whoever does
-// that and whoever runs this command do the same thing. The LicenseKey of the name must be the one that the
-// preview is about. tried: the API server is only asked whether it would do it.
-func (o *options) write(ctx context.Context, key *input, found *preview, tried bool) error {
+// write applies the key with server-side apply. It takes over fields that were set with kubectl, because both commands
+// are for the same people. The LicenseKey must still be the one of the preview. With dryRun the API server only says
+// whether it would accept the key.
+func (o *options) write(ctx context.Context, key *input, found *preview, dryRun bool) error {
 	options := []client.ApplyOption{client.FieldOwner(kubeclient.FieldOwner)}
-	if tried {
+	if dryRun {
 		options = append(options, client.DryRunAll)
 	}
-	apply := func(options ...client.ApplyOption) error {
-		return o.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(key.manifest(found.existing)), options...)
+	manifest := func() runtime.ApplyConfiguration {
+		return client.ApplyConfigurationFromUnstructured(key.manifest(found.existing))
 	}
-	err := apply(options...)
+	err := o.client.Apply(ctx, manifest(), options...)
 	if c := conflictsOf(err); len(c.managers) > 0 && !slices.ContainsFunc(c.managers, isForeign) {
-		err = apply(append(options, client.ForceOwnership)...)
+		err = o.client.Apply(ctx, manifest(), append(options, client.ForceOwnership)...)
 	}
 	if err != nil {
-		return key.explain(err, tried)
+		return key.explain(err, dryRun)
 	}
 	return nil
 }
 
-// conflicts are the fields that are to be applied otherwise than other field managers have set them, and who these are.
+// conflicts are fields that other field managers have set to other values, and these managers.
 type conflicts struct{ managers, fields []string }
 
-// conflictShape is how the API server names in a conflict who else has set a field.
+// conflictShape is how the API server names the other manager in a conflict.
 var conflictShape = regexp.MustCompile(`^conflict with "([^"]*)"`)
 
-// conflictsOf are those that an API server's answer tells of; none where it is another one.
+// conflictsOf reads the conflicts from an API server's error; it has none if the error has another reason.
 func conflictsOf(err error) (c conflicts) {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) || status.Status().Details == nil {
@@ -72,14 +73,13 @@ func conflictsOf(err error) (c conflicts) {
 	return c
 }
 
-// isForeign tells whether a field manager is none of kubectl's: apply, create, edit and so on each have one.
+// isForeign returns false for the field managers of kubectl: apply, create, edit and so on each have one.
 func isForeign(manager string) bool {
 	return manager != "kubectl" && !strings.HasPrefix(manager, "kubectl-")
 }
 
-// explain puts into words how the API server answers who applies the key, or only tries to. Its answer could quote the
-// token.
-func (c *input) explain(err error, tried bool) error {
+// explain turns the API server's error into a message without the token, which the error could quote.
+func (c *input) explain(err error, dryRun bool) error {
 	message := strings.ReplaceAll(err.Error(), c.Token, "<token>")
 	others := conflictsOf(err)
 	switch {
@@ -91,19 +91,25 @@ func (c *input) explain(err error, tried bool) error {
 		return kubeclient.NotInstalled()
 	case apierrors.IsForbidden(err):
 		return command.FailWithHint("Nothing was applied. Ask a cluster administrator for create and patch on "+
-			"licensekeys.license-operator.io, or to do this for you.", "%s", message)
+			kubeclient.Keys+", or to do this for you.", "%s", message)
 	case apierrors.IsInvalid(err):
 		return command.FailWithHint("Nothing was applied. Correct the fields that it names, and apply the key again.",
 			"%s", message)
-	case !tried && isUnanswered(err):
-		return c.explainSilence(err, message)
+	case !dryRun && isUnanswered(err):
+		cause := "LicenseKey " + c.name + " may or may not have been applied"
+		if errors.Is(err, context.Canceled) {
+			cause = "interrupted: " + cause
+		} else {
+			cause += ": " + message
+		}
+		return command.FailWithHint("Check it, and apply it again if necessary: kubectl get lk "+c.name, "%s", cause)
 	default:
 		return command.FailWithHint("Nothing was applied. Check the connection with: kubectl get lk",
 			"cannot apply LicenseKey %s: %s", c.name, message)
 	}
 }
 
-// overtaken is the failure where the LicenseKey of the name is not the one any more that was shown.
+// overtaken is the failure when the LicenseKey is no longer the one that was shown.
 func (c *input) overtaken() error {
 	return command.FailWithHint("Nothing was applied. Run the command again: it then shows what there is now.",
 		"LicenseKey %s has changed in the meantime", c.name)
@@ -112,28 +118,17 @@ func (c *input) overtaken() error {
 func (c *input) explainConflicts(others conflicts, message string) error {
 	managers, fields := strings.Join(others.managers, " and "), strings.Join(others.fields, ", ")
 	if slices.ContainsFunc(others.fields, func(field string) bool { return strings.HasPrefix(field, ".spec.") }) {
-		return command.FailWithHint("Nothing was applied. Whoever keeps the key there would put it back: replace the "+
-			"token where "+
-			managers+
-			" has it from, in a Git repository for example. Or apply this key beside it, under another name.",
+		return command.FailWithHint(fmt.Sprintf("Nothing was applied. %s would change the key back: replace the token "+
+			"at its source, for example in a Git repository. Or apply this key under another name.", managers),
 			"LicenseKey %s belongs to %s: %s", c.name, managers, message)
 	}
-	return command.FailWithHint(fmt.Sprintf("Nothing was applied. Take %s out of the manifest, or change it where %s "+
-		"has it from.", fields, managers),
-		"%s has set %s of LicenseKey %s: %s", managers, fields, c.name, message)
+	return command.FailWithHint(fmt.Sprintf("Nothing was applied. Remove %s from the manifest, or change it at the "+
+		"source of %s.", fields, managers), "%s has set %s of LicenseKey %s: %s", managers, fields, c.name, message)
 }
 
-// isUnanswered tells of a request that may have been carried out all the same: it was cut off, or the API server has
-// lost sight of it itself.
+// isUnanswered returns true if the request may have had an effect despite the error: the connection was lost, or the
+// API server itself does not know the result.
 func isUnanswered(err error) bool {
 	var status apierrors.APIStatus
 	return !errors.As(err, &status) || status.Status().Code >= http.StatusInternalServerError
-}
-
-func (c *input) explainSilence(err error, message string) error {
-	next := "Check it, and apply it again if necessary: kubectl get lk " + c.name
-	if errors.Is(err, context.Canceled) {
-		return command.FailWithHint(next, "interrupted: LicenseKey %s may or may not have been applied", c.name)
-	}
-	return command.FailWithHint(next, "LicenseKey %s may or may not have been applied: %s", c.name, message)
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/license-operator/license-operator/internal/cli/manifest"
 )
 
-// What has become of the key, and what to do now, is to be true of every answer, and of none.
+// The message says whether the key is applied, for every error.
 func TestExplainWrite(t *testing.T) {
 	key := &input{Key: keyfile.Key{Token: "eyJh.eyJi.c2ln"}, name: "key"}
 	resource := api.GroupVersion.WithResource("licensekeys").GroupResource()
@@ -41,23 +41,26 @@ func TestExplainWrite(t *testing.T) {
 	}
 	hung := &url.Error{Op: "Patch", URL: "https://api", Err: context.DeadlineExceeded}
 	for name, test := range map[string]struct {
-		err   error
-		tried bool
-		want  *command.UserError
+		err    error
+		dryRun bool
+		want   *command.UserError
 	}{
 		"interrupted": {
 			err:  fmt.Errorf("request: %w", context.Canceled),
 			want: command.FailWithHint(see, "interrupted: LicenseKey key may or may not have been applied"),
 		},
 		"a request timeout": {err: hung, want: unknown(hung)},
-		"a connection lost": {err: errors.New("EOF"), want: unknown(errors.New("EOF"))},
-		"the server's":      {err: apierrors.NewTimeoutError("slow", 1), want: unknown(errors.New("Timeout: slow"))},
-		"a trouble of etcd's": {
+		"a lost connection": {err: errors.New("EOF"), want: unknown(errors.New("EOF"))},
+		"a timeout of the API server": {
+			err:  apierrors.NewTimeoutError("slow", 1),
+			want: unknown(errors.New("Timeout: slow")),
+		},
+		"an etcd error": {
 			err:  apierrors.NewInternalError(errors.New("etcdserver: request timed out")),
 			want: unknown(errors.New("Internal error occurred: etcdserver: request timed out")),
 		},
-		"a dry run, tried": {
-			err: hung, tried: true,
+		"a dry run": {
+			err: hung, dryRun: true,
 			want: command.FailWithHint("Nothing was applied. Check the connection with: kubectl get lk",
 				"cannot apply LicenseKey key: %v", hung),
 		},
@@ -75,19 +78,16 @@ func TestExplainWrite(t *testing.T) {
 				"key again.",
 				`LicenseKey.license-operator.io "key" is invalid: metadata.labels: Invalid value: "a b": no label`),
 		},
-		"the token is another's": {
+		"another manager set the token": {
 			err: conflict(".spec.token", ".metadata.labels.team"),
-			want: command.FailWithHint("Nothing was applied. Whoever keeps the key there would put it back: replace "+
-				"the token "+
-				"where argocd-controller has it from, in a Git repository for example. "+
-				"Or apply this key beside it, under another name.",
+			want: command.FailWithHint("Nothing was applied. argocd-controller would change the key back: replace "+
+				"the token at its source, for example in a Git repository. Or apply this key under another name.",
 				"LicenseKey key belongs to argocd-controller: Apply failed with conflicts"),
 		},
-		"a label is another's": {
+		"another manager set a label": {
 			err: conflict(".metadata.labels.team", ".metadata.annotations.x"),
-			want: command.FailWithHint("Nothing was applied. Take .metadata.labels.team, .metadata.annotations.x out "+
-				"of the "+
-				"manifest, or change it where argocd-controller has it from.",
+			want: command.FailWithHint("Nothing was applied. Remove .metadata.labels.team, .metadata.annotations.x "+
+				"from the manifest, or change it at the source of argocd-controller.",
 				"argocd-controller has set .metadata.labels.team, .metadata.annotations.x of LicenseKey key: Apply "+
 					"failed with conflicts"),
 		},
@@ -96,7 +96,7 @@ func TestExplainWrite(t *testing.T) {
 			want: command.FailWithHint("Nothing was applied. Run the command again: it then shows what there is now.",
 				"LicenseKey key has changed in the meantime"),
 		},
-		"a token in the answer": {
+		"a token in the error": {
 			err: apierrors.NewForbidden(resource, "key", errors.New("no eyJh.eyJi.c2ln here")),
 			want: command.FailWithHint("Nothing was applied. Ask a cluster administrator for create and patch on "+
 				"licensekeys.license-operator.io, or to do this for you.",
@@ -104,7 +104,7 @@ func TestExplainWrite(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := key.explain(test.err, test.tried)
+			got := key.explain(test.err, test.dryRun)
 			if difference := cmp.Diff(test.want, got, cmp.AllowUnexported(command.UserError{})); difference != "" {
 				t.Error(difference)
 			}

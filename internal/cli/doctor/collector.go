@@ -28,7 +28,6 @@ import (
 	apimachineryversion "k8s.io/apimachinery/pkg/version"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
@@ -207,9 +206,12 @@ func (x *collector) listPods(ctx context.Context, options ...client.ListOption) 
 // factsOfLease computes the age of a lease at a time of the API server's clock. The time at which the API server
 // recorded the renewal counts, because the time in the lease is from the holder's clock.
 func factsOfLease(lease *coordinationv1.Lease, now time.Time) leaseFacts {
-	facts := leaseFacts{
-		namespace: lease.Namespace, holder: ptr.Deref(lease.Spec.HolderIdentity, ""), age: text.MaxDuration,
-		valid: time.Duration(ptr.Deref(lease.Spec.LeaseDurationSeconds, 0)) * time.Second,
+	facts := leaseFacts{namespace: lease.Namespace, age: text.MaxDuration}
+	if lease.Spec.HolderIdentity != nil {
+		facts.holder = *lease.Spec.HolderIdentity
+	}
+	if lease.Spec.LeaseDurationSeconds != nil {
+		facts.valid = time.Duration(*lease.Spec.LeaseDurationSeconds) * time.Second
 	}
 	if renewed := renewalOf(lease); !renewed.IsZero() {
 		facts.age = now.Sub(renewed)
@@ -229,7 +231,10 @@ func renewalOf(lease *coordinationv1.Lease) time.Time {
 			return entry.Time.Time
 		}
 	}
-	return ptr.Deref(lease.Spec.RenewTime, metav1.MicroTime{}).Time
+	if lease.Spec.RenewTime != nil {
+		return lease.Spec.RenewTime.Time
+	}
+	return time.Time{}
 }
 
 func (x *collector) readRestrictions(ctx context.Context, i *snapshot) {

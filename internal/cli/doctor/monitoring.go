@@ -74,8 +74,9 @@ func (i *snapshot) checkScraping() check {
 		return pass("ServiceMonitor %s is selected", monitors.objects[selected].Name)
 	default:
 		return warn(fmt.Sprintf("Add a label so that one selects it (kubectl label servicemonitor -n %s %s …), or "+
-			"change what it selects: docs/monitoring.md", text.ShellQuote(monitor.Namespace), text.ShellQuote(monitor.Name)),
-			"no Prometheus selects ServiceMonitor %s/%s: %s", monitor.Namespace, monitor.Name, monitors.criteria())
+			"change what it selects: docs/monitoring.md", text.ShellQuote(monitor.Namespace),
+			text.ShellQuote(monitor.Name)), "no Prometheus selects ServiceMonitor %s/%s: %s", monitor.Namespace, monitor.Name,
+			monitors.criteria())
 	}
 }
 
