@@ -207,15 +207,10 @@ func (p *preview) settled() *productView {
 }
 
 // exceeded are the limits of the key that are below the usage.
-func (p *preview) exceeded() []api.Limit {
+func (p *preview) exceeded() []usage.Excess {
 	if !p.Active && p.AtTakeover == nil {
 		return nil
 	}
-	var less []api.Limit
-	for _, limit := range p.settled().Limits {
-		if used := usage.Of(p.Usage, limit.Name); used != nil && *used > *limit.Value {
-			less = append(less, limit)
-		}
-	}
-	return less
+	_, exceeded := usage.Compare(p.settled().Limits, p.Usage)
+	return exceeded
 }

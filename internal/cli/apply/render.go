@@ -203,13 +203,13 @@ func (p *preview) warn(out io.Writer) {
 	if p.ClusterUnknown {
 		term.Warnf(out, "cannot check whether the key is for this cluster: %v", p.clusterErr)
 	}
-	for _, limit := range p.exceeded() {
+	for _, excess := range p.exceeded() {
 		consequence := "is over its limit, and alerts say so"
 		if p.AtTakeover != nil {
 			consequence = fmt.Sprintf("will be over its limit from %s on", timeText(p.TakeoverTime))
 		}
 		term.Warnf(out, "%d %s in use, but the key allows %d: nothing is blocked, but the product %s",
-			*usage.Of(p.Usage, limit.Name), limit.Name, *limit.Value, consequence)
+			excess.Used, excess.Name, excess.Limit, consequence)
 	}
 	switch before, after := p.Before.CoverageEndTime, p.After.CoverageEndTime; {
 	case license.Usable(p.Before.State) && !license.Usable(p.After.State):

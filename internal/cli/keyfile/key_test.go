@@ -68,22 +68,22 @@ func TestReadKey(t *testing.T) {
 		},
 		"a Secret": {"apiVersion: v1\nkind: Secret\ndata:\n  other: eA==\n  jwt: " +
 			base64.StdEncoding.EncodeToString([]byte(token+"\n")), bare},
-		"a Secret with stringData":             {"apiVersion: v1\nkind: Secret\nstringData:\n  jwt: " + token, bare},
-		"a token in lines":                     {wrapped(token, 76, "", "\n"), repaired},
-		"a token in lines from Windows":        {wrapped(token, 76, "", "\r\n"), repaired},
-		"a quoted token":                       {wrapped(token, 74, "> ", "\n"), repaired},
-		"a token quoted twice":                 {wrapped(token, 72, "> > ", "\n"), repaired},
-		"a token quoted twice without spaces":  {wrapped(token, 72, ">>", "\n"), repaired},
-		"a token with lines of white space":    {wrapped(token, 72, "  ", " \n\n"), repaired},
-		"a token as quoted-printable":          {wrapped(token, 75, "", "=\n"), repaired},
-		"a token with soft hyphens":            {wrapped(token, 10, "", "\u00ad"), repaired},
-		"a token with spaces that do not show": {wrapped(token, 10, "\u00a0", "\u200b"), repaired},
-		"a token in a letter": {
+		"a Secret with stringData":            {"apiVersion: v1\nkind: Secret\nstringData:\n  jwt: " + token, bare},
+		"a token in lines":                    {wrapped(token, 76, "", "\n"), repaired},
+		"a token in lines from Windows":       {wrapped(token, 76, "", "\r\n"), repaired},
+		"a quoted token":                      {wrapped(token, 74, "> ", "\n"), repaired},
+		"a token quoted twice":                {wrapped(token, 72, "> > ", "\n"), repaired},
+		"a token quoted twice without spaces": {wrapped(token, 72, ">>", "\n"), repaired},
+		"a token with lines of white space":   {wrapped(token, 72, "  ", " \n\n"), repaired},
+		"a token as quoted-printable":         {wrapped(token, 75, "", "=\n"), repaired},
+		"a token with soft hyphens":           {wrapped(token, 10, "", "\u00ad"), repaired},
+		"a token with invisible spaces":       {wrapped(token, 10, "\u00a0", "\u200b"), repaired},
+		"a token in an email": {
 			"Dear customer,\n\nhere is your key:\n\n" + wrapped(token, 76, "", "\n") + "\nRegards\nBob", repaired,
 		},
 		"a token right above a name":      {"Your key: " + token + "\nBob", repaired},
 		"a token right above a signature": {wrapped(token, 76, "", "\n") + "-- \nBob", repaired},
-		"a quoted letter": {
+		"a quoted email": {
 			"> Dear customer,\n> your key:\n> \n" + wrapped(token, 74, "> ", "\n") + "> \n> Bob", repaired,
 		},
 		"a quoted manifest": {clitest.Indented(manifest, "> "), inManifest},
@@ -110,7 +110,7 @@ func TestReadKey(t *testing.T) {
 	}
 }
 
-// TestReadKeyWrappedAtAnyWidth: whatever the width of the lines, and whatever stands around them.
+// TestReadKeyWrappedAtAnyWidth: lines of any width, with any text around them.
 func TestReadKeyWrappedAtAnyWidth(t *testing.T) {
 	token, _ := clitest.Key(t)
 	for width := 1; width <= len(token)+1; width += 1 + width/20 {
@@ -160,9 +160,9 @@ func TestReadKeyRefuses(t *testing.T) {
 			"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n",
 			"no entry of Secret s is a token",
 		},
-		"a Secret that is none": {
+		"an invalid Secret": {
 			"apiVersion: v1\nkind: Secret\ndata: 1\n",
-			"the Secret cannot be read as one",
+			"the Secret cannot be decoded",
 		},
 		"an empty list": {"apiVersion: v1\nkind: List\nitems: []\n", "no license key found"},
 		"UTF-16":        {"\xff\xfe" + manifest, "this is UTF-16 text, as Windows writes it"},
@@ -174,8 +174,8 @@ func TestReadKeyRefuses(t *testing.T) {
 	}
 }
 
-// TestReadKeyNamesNoCommandOfAStranger: what a manifest says must not become a part of a command that users copy.
-func TestReadKeyNamesNoCommandOfAStranger(t *testing.T) {
+// TestReadKeyQuotesCommands: content of a manifest must not run as a part of a command that users copy.
+func TestReadKeyQuotesCommands(t *testing.T) {
 	_, err := Read([]byte("apiVersion: license-operator.io/v1alpha1\nkind: LicenseKey\nspec: {tokenSecretRef: " +
 		"{name: 'x; reboot', key: e}}\n"))
 	refused, ok := err.(*command.UserError) //nolint:errorlint // it is not wrapped
@@ -184,8 +184,8 @@ func TestReadKeyNamesNoCommandOfAStranger(t *testing.T) {
 	}
 }
 
-// TestReadKeyOfHugeFiles: it ends in time with files that are made to keep it busy. They are a fraction of the largest
-// that is read, to keep the test short; the time grows in proportion.
+// TestReadKeyOfHugeFiles: files that are made to be slow do not take too long. To keep the test short, they are a
+// fraction of the largest file that is read; the time grows in proportion.
 func TestReadKeyOfHugeFiles(t *testing.T) {
 	for _, unit := range []string{
 		"eyJ\n", "eyJ.\n", "eyJ ", "e", ".", ">", "> eyJ\n", "[", "{", "- ", "---\n", "a: ",
@@ -223,7 +223,7 @@ func FuzzReadKey(f *testing.F) {
 			return
 		}
 		if key.Token == "" || strings.ContainsFunc(key.Token, unicode.IsSpace) {
-			t.Fatalf("%q is no token", key.Token)
+			t.Fatalf("%q is not a token", key.Token)
 		}
 		again, err := Read([]byte(key.Token))
 		if err == nil && again.Token != key.Token {

@@ -14,10 +14,14 @@ import (
 	"github.com/license-operator/license-operator/internal/token"
 )
 
-// tokenStart is the base64url of a JSON object that begins without white space, as the headers of tokens do.
-const tokenStart = "eyJ"
-
-const maxSignatureLength = 683
+const (
+	// tokenStart is the base64url of a JSON object that begins without white space, as the headers of tokens do.
+	tokenStart = "eyJ"
+	// maxSignatureLength is the greatest of signatureLengths.
+	maxSignatureLength = 683
+	// maxTries is how many words of a text are tried as the start of a token. An email has one such word.
+	maxTries = 16
+)
 
 var (
 	tokenPart = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
@@ -25,12 +29,8 @@ var (
 	signatureLengths = []int{86, 342, 512, maxSignatureLength}
 )
 
-// maxTries bounds how many words of a text are tried as the beginning of a token. A letter has one; a file that has
-// thousands is none.
-const maxTries = 16
-
-// joined takes out what mail programs put into a token: marks of quotation, line breaks, the marks of soft ones, spaces
-// of any kind, hyphens that do not show. None of it can be part of a token.
+// joined removes what mail programs add to a token: quotation marks, line breaks, soft line breaks, spaces of any kind,
+// and invisible hyphens. They cannot be part of a token.
 func joined(text string) string {
 	var whole strings.Builder
 	for line := range strings.Lines(manifest.Unquote(text)) {
@@ -39,23 +39,20 @@ func joined(text string) string {
 	return whole.String()
 }
 
-// solid is joined for one line without marks of quotation.
+// solid is joined for one line without quotation marks. It also removes invisible characters such as soft hyphens,
+// zero-width spaces and byte order marks.
 func solid(line string) string {
 	line = strings.TrimRightFunc(line, unicode.IsSpace)
 	line = strings.TrimSuffix(line, "=") // a soft line break of quoted-printable
 	return strings.Map(func(r rune) rune {
-		if isInvisible(r) {
+		if unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) {
 			return -1
 		}
 		return r
 	}, line)
 }
 
-// isInvisible is true of white space and of characters that only say how to lay out a text (soft hyphen, zero-width
-// space, byte order mark).
-func isInvisible(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
-
-// keyFromProse is the last resort: a token somewhere in a mail, or in a manifest that line breaks have torn.
+// keyFromProse is the last attempt: a token anywhere in an email, or in a manifest with additional line breaks.
 func keyFromProse(text string) (Key, bool) {
 	lines := strings.Split(manifest.Unquote(text), "\n")
 	tries := 0
@@ -78,8 +75,8 @@ func keyFromProse(text string) (Key, bool) {
 	return Key{}, false
 }
 
-// continued is the beginning of a token and the lines after it, as long as they can belong to it and until it is
-// complete: what follows may be a name below a letter.
+// continued is the start of a token and the lines after it, until it is complete or a line cannot belong to it: the
+// next line can be the name below an email.
 func continued(start string, lines []string) string {
 	found := []byte(start)
 	for _, line := range lines {
@@ -92,23 +89,23 @@ func continued(start string, lines []string) string {
 	return string(found)
 }
 
-// complete tells whether the last of three parts has the length of a signature.
+// complete returns true if the last of three parts has the length of a signature.
 func complete(found []byte) bool {
 	tail := found[max(0, len(found)-maxSignatureLength-1):]
 	dot := bytes.LastIndexByte(tail, '.')
 	return slices.Contains(signatureLengths, len(tail)-dot-1) && bytes.Count(found, []byte{'.'}) == 2
 }
 
-// looksLikeToken is true of what has the shape of a token, and of what begins like one: package token says best what is
-// wrong with a part of a token.
+// looksLikeToken returns true for the shape of a token and for the start of one: package token describes best what is
+// wrong with it.
 func looksLikeToken(text string) bool {
 	return compactJWS.MatchString(text) || strings.HasPrefix(text, tokenStart) && tokenPart.MatchString(text)
 }
 
-// bareWord is a word, or a line of one word, without what JSON puts around it.
+// bareWord is a word, or a line of one word, without the quotes and commas of JSON.
 func bareWord(text string) string { return strings.Trim(solid(text), `"',`) }
 
-// pemIn is the PEM certificates among lines, without whatever indents them.
+// pemIn is the PEM certificates in lines, without indentation.
 func pemIn(lines []string) string {
 	var found strings.Builder
 	inside := false

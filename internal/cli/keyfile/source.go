@@ -1,8 +1,7 @@
 // Copyright The license-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package keyfile finds the license key in whatever a customer has at hand: a manifest, a Secret, a token, or one of
-// these as a mail program left it.
+// Package keyfile finds the license key in a manifest, a Secret or a token, also after changes by a mail program.
 package keyfile
 
 import (
@@ -20,12 +19,19 @@ type Source struct {
 	File string
 }
 
-// SourceName is how messages call the file.
+// SourceName is the name of the file in messages.
 func (s *Source) SourceName() string { return files.SourceName(s.File) }
 
-// ReadFile reads all of it.
-func (s *Source) ReadFile() ([]byte, error) {
-	data, err := s.readBytes()
+// ReadFile reads the whole file.
+func (s *Source) ReadFile() (data []byte, err error) {
+	if s.File != files.StandardInput {
+		data, err = files.Read(s.File)
+	} else {
+		if term.IsTerminal(s.In) {
+			_, _ = fmt.Fprintln(s.ErrOut, "Paste the license key, then press Enter and Ctrl-D.")
+		}
+		data, err = files.ReadFrom(s.In, s.SourceName())
+	}
 	switch {
 	case errors.Is(err, files.ErrTooLarge):
 		return nil, Unreadable(AskForKey, "%v", err)
@@ -35,17 +41,7 @@ func (s *Source) ReadFile() ([]byte, error) {
 	return data, nil
 }
 
-func (s *Source) readBytes() ([]byte, error) {
-	if s.File != files.StandardInput {
-		return files.Read(s.File)
-	}
-	if term.IsTerminal(s.In) {
-		_, _ = fmt.Fprintln(s.ErrOut, "Paste the license key, then press Enter and Ctrl-D.")
-	}
-	return files.ReadFrom(s.In, s.SourceName())
-}
-
-// InSource puts before a failure where it was found.
+// InSource adds the name of the file to an error message.
 func (s *Source) InSource(err error) error {
 	var known *command.UserError
 	if errors.As(err, &known) {

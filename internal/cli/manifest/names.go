@@ -15,41 +15,31 @@ import (
 	"github.com/license-operator/license-operator/internal/cli/command"
 )
 
-// NameShape is what names of objects look like.
+// NameShape describes valid names of objects.
 const NameShape = "lower case letters, digits, '-' and '.', at most 253, a letter or digit at either end"
 
-// MaxNameLength is how long a name may be.
+// MaxNameLength is the maximum length of a name, in characters.
 const MaxNameLength = validation.DNS1123SubdomainMaxLength
 
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 
-// IsName tells whether an object can have a name.
+// IsName returns true if an object can have the name.
 func IsName(name string) bool { return len(validation.IsDNS1123Subdomain(name)) == 0 }
 
-// CheckNameFlags refuses flags whose values are given and cannot be the names of objects.
+// CheckNameFlags returns an error if a flag is set and its value cannot be the name of an object.
 func CheckNameFlags(cmd *cobra.Command, flags ...string) error {
-	for _, flag := range flags {
-		if err := checkName(cmd, flag, cmd.Flags().Lookup(flag).Value.String()); err != nil {
-			return err
+	for _, name := range flags {
+		if flag := cmd.Flags().Lookup(name); flag.Changed && !IsName(flag.Value.String()) {
+			return command.UsageError(cmd, "--%s %q cannot be the name of an object: %s", name, flag.Value, NameShape)
 		}
 	}
 	return nil
 }
 
-func checkName(cmd *cobra.Command, flag, name string) error {
-	if !cmd.Flags().Changed(flag) {
-		return nil
-	}
-	if !IsName(name) {
-		return command.UsageError(cmd, "--%s %q cannot be the name of an object: %s", flag, name, NameShape)
-	}
-	return nil
-}
-
-// KeyName is the name of the LicenseKey for a license: the product and the ID, the product not twice. An ID that does
-// not fit into a name as it is, or is too long for it, is told from others that look alike by a hash.
+// KeyName is the name of the LicenseKey for a license: the product and the ID, without repeating the product. If the ID
+// is too long or has characters that names cannot have, a hash keeps the names of similar IDs different.
 func KeyName(product, id string) string {
-	if strings.HasPrefix(id, product+"-") && len(validation.IsDNS1123Subdomain(id)) == 0 {
+	if strings.HasPrefix(id, product+"-") && IsName(id) {
 		return id
 	}
 	slug := NameOf(id)
@@ -62,12 +52,12 @@ func KeyName(product, id string) string {
 	return ShortenName(name, MaxNameLength-1-hashLength) + "-" + hex.EncodeToString(sum[:])[:hashLength]
 }
 
-// NameOf is a text as a part of a name: what names cannot have becomes a hyphen.
+// NameOf is a text as a part of a name: a hyphen replaces characters that names cannot have.
 func NameOf(text string) string {
 	return strings.Trim(notInNames.ReplaceAllString(strings.ToLower(text), "-"), "-")
 }
 
-// ShortenName cuts a name, and what it then must not end in.
+// ShortenName cuts a name to at most maxLength characters, and removes characters that cannot be at its end.
 func ShortenName(name string, maxLength int) string {
 	return strings.TrimRight(name[:min(len(name), maxLength)], "-.")
 }

@@ -29,7 +29,7 @@ func TestKeyName(t *testing.T) {
 	}
 }
 
-// TestKeyNamesAreNames: whatever the ID, the manifest can be applied, and other IDs of the product have other names.
+// TestKeyNamesAreNames: the names are valid and unique for any ID.
 func TestKeyNamesAreNames(t *testing.T) {
 	ids := []string{
 		"a", "A", "a.", "a-", "-a", "a b", "a_b", "a/b", "Ä", "ä", ".", strings.Repeat("x", 253),

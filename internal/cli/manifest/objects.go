@@ -18,23 +18,21 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// maxDocuments bounds how many documents of a manifest are read.
+// maxDocuments is how many documents of a manifest are read at most.
 const maxDocuments = 1000
 
 var quotation = regexp.MustCompile(`(?m)^[ \t]*(?:>[ \t]?)+`)
 
-// Object is one object of a manifest, of whatever kind.
+// Object is one object of a manifest, of any kind.
 type Object struct {
 	metav1.TypeMeta
 	Raw []byte
 }
 
-// Is tells whether the object is of a kind, in whatever version.
-func (o *Object) Is(kind schema.GroupKind) bool {
-	return o.GroupVersionKind().GroupKind() == kind
-}
+// Is returns true if the object is of a kind, in any version.
+func (o *Object) Is(kind schema.GroupKind) bool { return o.GroupVersionKind().GroupKind() == kind }
 
-// Name of the object, as it is shown.
+// Name of the object, to be shown.
 func (o *Object) Name() string {
 	var named metav1.PartialObjectMetadata
 	if json.Unmarshal(o.Raw, &named) != nil || named.Name == "" {
@@ -43,9 +41,8 @@ func (o *Object) Name() string {
 	return named.Name
 }
 
-// Objects reads a manifest of one document or more, in YAML or JSON, and the items of lists such as kubectl get
-// prints. Marks of quotation are taken off where nothing can be read with them. torn tells that there is something
-// besides the objects that cannot be read.
+// Objects reads a manifest of one or more documents, in YAML or JSON, and the items of lists as from kubectl get. If
+// nothing can be read, it removes quotation marks of emails. torn is true if other parts cannot be read.
 func Objects(text string) (objects []Object, torn bool) {
 	for _, attempt := range []string{text, Unquote(text)} {
 		if objects, torn = decodeDocuments(attempt); len(objects) > 0 {
@@ -62,7 +59,7 @@ func decodeDocuments(text string) (objects []Object, torn bool) {
 		if err != nil {
 			return objects, torn || !errors.Is(err, io.EOF)
 		}
-		// The parser's errors are not shown: they may quote the token.
+		// The parser's errors are not shown: they can quote the token.
 		raw, err := yaml.YAMLToJSON(document)
 		torn = torn || err != nil
 		objects = append(objects, expand(raw)...)
@@ -97,10 +94,10 @@ func expand(raw []byte) []Object {
 	return items
 }
 
-// Unquote takes the marks of quotation ("> ", "> > ", ">>") off each line.
+// Unquote removes the quotation marks of emails ("> ", "> > ", ">>") from each line.
 func Unquote(text string) string { return quotation.ReplaceAllString(text, "") }
 
-// DecodingProblem says what is wrong with an object's fields, without the names that they have in Go.
+// DecodingProblem describes an error of json without names from Go.
 func DecodingProblem(err error) string {
 	var wrongType *json.UnmarshalTypeError
 	if errors.As(err, &wrongType) {
