@@ -22,16 +22,14 @@ import (
 	"github.com/license-operator/license-operator/internal/usage"
 )
 
-// options are what explain was asked.
+// options are the arguments and flags of explain.
 type options struct {
 	command.Environment
 	command    *cobra.Command
 	connection *genericclioptions.ConfigFlags
 
-	product string
-	output  string
-
-	client client.Client
+	product, output string
+	client          client.Client
 }
 
 // NewCommand is kubectl license explain.
@@ -71,7 +69,7 @@ func (o *options) run(ctx context.Context) error {
 	}
 	selector, err := usage.Selector(product)
 	if err != nil {
-		return command.FailWithHint("Nothing is counted for it until its vendor mends the terms.",
+		return command.FailWithHint("Nothing is counted for it until its vendor fixes the terms.",
 			"LicensedProduct %s has an invalid nodeSelector: %v", o.product, err)
 	}
 	var nodes []seenNode

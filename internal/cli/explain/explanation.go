@@ -4,8 +4,8 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 
@@ -15,13 +15,14 @@ import (
 	"k8s.io/apimachinery/pkg/selection"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
+	"github.com/license-operator/license-operator/internal/text"
 	"github.com/license-operator/license-operator/internal/usage"
 )
 
-// maxListedValues is how many of the values that a requirement takes are listed: a selector may have thousands.
+// maxListedValues is how many values of a requirement are listed: a selector can have thousands.
 const maxListedValues = 5
 
-// seenNode is what is kept of a node.
+// seenNode is what the explanation needs of a node.
 type seenNode struct {
 	counted  *usage.Node
 	ready    bool
@@ -39,8 +40,7 @@ func newSeenNode(node *corev1.Node) seenNode {
 	return seen
 }
 
-// explanation is which nodes are counted for a product, and by which rule. Its JSON form is an interface, which --help
-// describes.
+// explanation is which nodes are counted for a product, and why. Its JSON form is an interface, which --help describes.
 type explanation struct {
 	ProductName          string                   `json:"productName"`
 	NodeSelector         *metav1.LabelSelector    `json:"nodeSelector,omitempty"`
@@ -57,65 +57,56 @@ type explainedNode struct {
 	Name    string `json:"name"`
 	Counted bool   `json:"counted"`
 	Ready   bool   `json:"ready"`
-	// Millicores is what counts of the capacity, where the node is counted.
+	// Millicores is what counts of the capacity; 0 if the node is not counted.
 	Millicores int64  `json:"millicores"`
 	Capacity   string `json:"capacity,omitempty"`
 	Reason     string `json:"reason,omitempty"`
 
-	// labels are those that the rule is about, and unmet those for which the node is not counted, as far as it has
-	// them.
+	// labels are the node's labels that the rule uses, and unmet those because of which it is not counted.
 	labels, unmet string
 }
 
-// explain counts nodes with the operator's code, and says of each why it is counted or not.
+// explain counts nodes with the operator's code, and says for each why it is counted or not.
 func explain(product *api.LicensedProduct, selector labels.Selector, nodes []seenNode) *explanation {
 	e := &explanation{
-		ProductName: product.Name, Nodes: make([]explainedNode, len(nodes)),
-		Usage:       usage.Count(countedNodes(nodes), selector),
-		StatusUsage: product.Status.Usage, State: product.Status.State,
-		ActiveLicenseKeyName: product.Status.ActiveLicenseKeyName, Limits: product.Status.Limits,
+		ProductName: product.Name, Nodes: make([]explainedNode, len(nodes)), StatusUsage: product.Status.Usage,
+		State: product.Status.State, ActiveLicenseKeyName: product.Status.ActiveLicenseKeyName,
+		Limits: product.Status.Limits,
 	}
 	if !selector.Empty() {
 		e.NodeSelector = product.Spec.Usage.NodeSelector
 	}
 	requirements, _ := selector.Requirements()
+	counted := make([]*usage.Node, len(nodes))
 	for i, node := range nodes {
-		e.Nodes[i] = explainNode(node, requirements)
+		e.Nodes[i], counted[i] = explainNode(node, requirements), node.counted
 	}
+	e.Usage = usage.Count(slices.Values(counted), selector)
 	return e
 }
 
-func countedNodes(nodes []seenNode) iter.Seq[*usage.Node] {
-	return func(yield func(*usage.Node) bool) {
-		for _, node := range nodes {
-			if !yield(node.counted) {
-				return
-			}
-		}
-	}
-}
-
 func explainNode(node seenNode, requirements labels.Requirements) explainedNode {
-	explained := explainedNode{
-		Name: node.counted.Name(), Ready: node.ready, Capacity: node.capacity,
-		labels: labelsText(node.counted.Labels(), requirements),
-	}
-	var reasons, unmet []string
+	explained := explainedNode{Name: node.counted.Name(), Ready: node.ready, Capacity: node.capacity}
+	var reasons, unmet, used []string
 	for i := range requirements {
-		if requirements[i].Matches(node.counted.Labels()) {
-			continue
+		name := requirements[i].Key()
+		value, exists := node.counted.Labels().Lookup(name)
+		label := "no label " + name
+		if exists {
+			label = name + "=" + value
+			used = append(used, label)
 		}
-		reasons = append(reasons, unmetText(&requirements[i], node.counted.Labels()))
-		if label := labelText(requirements[i].Key(), node.counted.Labels()); !slices.Contains(unmet, label) {
-			unmet = append(unmet, label)
+		if !requirements[i].Matches(node.counted.Labels()) {
+			reasons, unmet = append(reasons, unmetText(&requirements[i], label, exists)), append(unmet, label)
 		}
 	}
+	// Requirements are sorted by the name of the label.
+	explained.labels, explained.unmet = strings.Join(slices.Compact(used), ","), strings.Join(slices.Compact(unmet), ", ")
 	if len(unmet) > 0 {
-		explained.Reason, explained.unmet = strings.Join(reasons, "; "), strings.Join(unmet, ", ")
+		explained.Reason = strings.Join(reasons, "; ")
 		return explained
 	}
-	explained.Counted = true
-	explained.Millicores = node.counted.Millicores()
+	explained.Counted, explained.Millicores = true, node.counted.Millicores()
 	switch {
 	case explained.Millicores > 0:
 	case node.capacity == "":
@@ -128,63 +119,31 @@ func explainNode(node seenNode, requirements labels.Requirements) explainedNode 
 	return explained
 }
 
-// unmetText says what a requirement wants, and what there is instead.
-func unmetText(requirement *labels.Requirement, of labels.Labels) string {
-	name := requirement.Key()
-	value, there := of.Lookup(name)
-	if !there {
-		if requirement.Operator() == selection.Exists {
-			return "has no label " + name
-		}
-		return "has no label " + name + ", wanted " + wantedText(requirement)
+// unmetText is the label of a node and what a requirement wants instead.
+func unmetText(requirement *labels.Requirement, label string, exists bool) string {
+	if !exists {
+		label = "has " + label
 	}
 	switch requirement.Operator() {
+	case selection.Exists:
+		return label
 	case selection.DoesNotExist:
-		return name + "=" + value + ", wanted no such label"
+		return label + ", wanted no such label"
 	case selection.NotIn, selection.NotEquals:
-		return name + "=" + value + ", wanted any other"
+		return label + ", wanted any other"
 	default:
-		return name + "=" + value + ", wanted " + wantedText(requirement)
+		return label + ", wanted " + wantedText(requirement)
 	}
 }
 
 func wantedText(requirement *labels.Requirement) string {
 	values := requirement.ValuesUnsorted()
 	slices.Sort(values)
-	more := ""
-	if excess := len(values) - maxListedValues; excess > 0 {
-		values, more = values[:maxListedValues], fmt.Sprintf(" and %d more", excess)
-	}
-	quotedEmpty := make([]string, len(values))
 	for i, value := range values {
-		quotedEmpty[i] = value
-		if value == "" {
-			quotedEmpty[i] = `""`
-		}
+		values[i] = cmp.Or(value, `""`)
 	}
 	if len(values) == 1 {
-		return quotedEmpty[0]
+		return values[0]
 	}
-	return "one of " + strings.Join(quotedEmpty, ", ") + more
-}
-
-// labelText is a label as a node has it, or that it does not.
-func labelText(name string, of labels.Labels) string {
-	if value, there := of.Lookup(name); there {
-		return name + "=" + value
-	}
-	return "no label " + name
-}
-
-// labelsText is those of a node's labels that the requirements are about.
-func labelsText(of labels.Labels, requirements labels.Requirements) string {
-	var pairs []string
-	for i := range requirements {
-		name := requirements[i].Key()
-		value, there := of.Lookup(name)
-		if pair := name + "=" + value; there && !slices.Contains(pairs, pair) {
-			pairs = append(pairs, pair)
-		}
-	}
-	return strings.Join(pairs, ",")
+	return "one of " + text.List(values, maxListedValues)
 }

@@ -217,9 +217,9 @@ func TestExplainSums(t *testing.T) {
 		nodes   []*corev1.Node
 		want    string
 	}{
-		"nobody has looked": {gpu, nodes, `Counted now:    2 nodes and 4 cores (3.1, rounded up); 1 node not counted
+		"not reconciled": {gpu, nodes, `Counted now:    2 nodes and 4 cores (3.1, rounded up); 1 node not counted
 In its status:  nothing yet: the operator has not counted
-Licensed:       not known yet: the operator has not looked at the product
+Licensed:       not known yet: the operator has not reconciled the product
 `},
 		"within": {
 			licensed("Valid", amounts(2, 4), limit("nodes", 100), limit("cores", 400), limit("seats", 5)), nodes,

@@ -4,13 +4,13 @@
 package explain
 
 // long is the help of explain.
-const long = `Show which nodes are counted for a product and which are not, by which rule, and what they add up to.
+const long = `Show which nodes are counted for a product and which are not, by which rule, and the totals.
 Talks to the cluster, and changes nothing.
 
 The rule is spec.usage.nodeSelector of the LicensedProduct; without it every node counts. Nodes that
-are not ready, or not schedulable, count too. A node that is not counted is shown with what the rule
-wants of its labels. CORES is its CPU capacity; all of them are added up in thousandths, and rounded
-up once. A node whose capacity cannot be true counts as a node without cores.
+are not ready, or not schedulable, count too. A node that is not counted is shown with the labels that
+the rule wants. CORES is its CPU capacity; the total is computed in thousandths, and rounded up once. A
+node whose capacity cannot be true counts as a node without cores.
 
 It counts with the code that the operator runs. The operator's own count, in the product's status,
 follows the nodes within seconds.
@@ -23,15 +23,15 @@ yaml the fields are:
   productName   and nodeSelector (absent: every node)
   nodes         name, counted, ready, millicores (what counts of its capacity), capacity, reason
                 (of a node that is not counted, or that counts without cores)
-  usage         name (nodes, cores), value: what they add up to now
+  usage         name (nodes, cores), value: the totals now
   statusUsage   the same, as the operator has counted it; absent: it has not yet
   state         of the product, activeLicenseKeyName and limits (name, value): as its status has them`
 
 // example is the help of explain: how it is used.
-const example = `  # Why are there more nodes in use than we have bought?
+const example = `  # See why more nodes are in use than licensed
   kubectl license explain acme-mesh
 
-  # Which nodes are counted?
+  # The nodes that are counted
   kubectl license explain acme-mesh -o name
 
   # The nodes that are not, and why not

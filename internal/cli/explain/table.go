@@ -4,6 +4,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -34,11 +35,13 @@ func (e *explanation) print(out term.Screen, format string) error {
 		}
 		return nil
 	}
-	columns := out.Width
-	if columns == 0 || columns > command.HelpWidth {
-		columns = command.HelpWidth
+	columns := min(cmp.Or(out.Width, command.HelpWidth), command.HelpWidth)
+	rule := fmt.Sprintf("For %s every node counts, ready or not.", e.ProductName)
+	if e.NodeSelector != nil {
+		rule = fmt.Sprintf("For %s the nodes with %s count, ready or not (spec.usage.nodeSelector).", e.ProductName,
+			metav1.FormatLabelSelector(e.NodeSelector))
 	}
-	if _, err := fmt.Fprintf(out, "%s\n\n", term.WrapTo(columns, text.Printable(e.rule()), "", "  ")); err != nil {
+	if _, err := fmt.Fprintf(out, "%s\n\n", term.WrapTo(columns, text.Printable(rule), "", "  ")); err != nil {
 		return err
 	}
 	if err := e.listing().Write(out, format == output.Wide); err != nil {
@@ -53,37 +56,22 @@ func (e *explanation) print(out term.Screen, format string) error {
 	return e.sums().Write(out)
 }
 
-// rule says in words which nodes count.
-func (e *explanation) rule() string {
-	if e.NodeSelector == nil {
-		return fmt.Sprintf("For %s every node counts, ready or not.", e.ProductName)
-	}
-	return fmt.Sprintf("For %s the nodes with %s count, ready or not (spec.usage.nodeSelector).", e.ProductName,
-		metav1.FormatLabelSelector(e.NodeSelector))
-}
-
 func (e *explanation) listing() *term.Listing {
 	l := &term.Listing{Columns: []term.Column{
-		{Head: "NODE"},
-		{Head: "COUNTED"},
-		{Head: "CORES"},
-		{Head: "READY", OnlyWide: true},
-		{Head: "CAPACITY", OnlyWide: true},
-		{Head: "LABELS", OnlyWide: true},
-		{Head: "WHY"},
+		{Head: "NODE"}, {Head: "COUNTED"}, {Head: "CORES"}, {Head: "READY", OnlyWide: true},
+		{Head: "CAPACITY", OnlyWide: true}, {Head: "LABELS", OnlyWide: true}, {Head: "WHY"},
 	}}
 	for i := range e.Nodes {
 		node := &e.Nodes[i]
-		cores := term.Cell{Text: "-"}
+		cores, why := term.Cell{Text: "-"}, term.Cell{Text: text.Printable(node.Reason)}
 		if node.Counted {
 			cores.Text = coresText(node.Millicores)
 		}
-		why := term.Cell{Text: text.Printable(node.Reason)}
 		switch {
-		case node.Counted && node.Reason != "":
-			why.Color, why.Short = term.ColorWarning, "no credible capacity"
 		case !node.Counted:
 			why.Short = text.Printable(node.unmet)
+		case node.Reason != "":
+			why.Color, why.Short = term.ColorWarning, "no credible capacity"
 		}
 		l.Add(term.Cell{Text: text.Printable(node.Name)}, yesOrNo(node.Counted), cores, yesOrNo(node.Ready),
 			term.TextCell(node.Capacity), term.TextCell(node.labels), why)
@@ -91,12 +79,12 @@ func (e *explanation) listing() *term.Listing {
 	return l
 }
 
-// coresText is thousandths of a core as cores.
+// coresText is a number of cores.
 func coresText(millicores int64) string {
 	return strconv.FormatFloat(float64(millicores)/1000, 'f', -1, 64)
 }
 
-// sums are what the nodes add up to, beside what the operator has counted and what is licensed.
+// sums are the totals, beside those from the operator and the licensed amounts.
 func (e *explanation) sums() *term.Table {
 	var counted, millicores int64
 	for i := range e.Nodes {
@@ -113,46 +101,44 @@ func (e *explanation) sums() *term.Table {
 	if all := int64(len(e.Nodes)); counted < all {
 		now += fmt.Sprintf("; %s not counted", text.Plural(all-counted, "node"))
 	}
-	t.Add("Counted now:", now)
+	status := amountsText(e.StatusUsage) + "; that may be some seconds old"
 	switch {
 	case len(e.StatusUsage) == 0:
-		t.Add("In its status:", "nothing yet: the operator has not counted")
+		status = "nothing yet: the operator has not counted"
 	case sameUsage(e.StatusUsage, e.Usage):
-		t.Add("In its status:", "the same")
-	default:
-		t.Add("In its status:", amountsText(e.StatusUsage)+"; that may be some seconds old")
+		status = "the same"
 	}
+	t.Add("Counted now:", now)
+	t.Add("In its status:", status)
 	t.Add("Licensed:", e.licensed())
 	return t
 }
 
-// licensed is what the active key allows of what is counted, and by how much more is in use.
+// licensed is the limits of the active key for the counted amounts, and by how much they are exceeded.
 func (e *explanation) licensed() string {
 	switch e.State {
 	case api.LicensedProductValid, api.LicensedProductGracePeriod:
 	case "":
-		return "not known yet: the operator has not looked at the product"
+		return "not known yet: the operator has not reconciled the product"
 	default:
 		return fmt.Sprintf("nothing: the product is %s", text.Printable(string(e.State)))
 	}
-	var parts []string
+	var allowed, over []string
 	for _, limit := range e.Limits {
 		if usage.Of(e.Usage, limit.Name) != nil && limit.Value != nil {
-			parts = append(parts, amountText(limit.Name, *limit.Value))
+			allowed = append(allowed, amountText(limit.Name, *limit.Value))
 		}
 	}
-	if len(parts) == 0 {
-		return fmt.Sprintf("any number, by LicenseKey %s", text.Printable(e.ActiveLicenseKeyName))
+	words := cmp.Or(strings.Join(allowed, " and "), "any number") + ", by LicenseKey " +
+		text.Printable(e.ActiveLicenseKeyName)
+	_, exceeded := usage.Compare(e.Limits, e.Usage)
+	for _, excess := range exceeded {
+		over = append(over, amountText(excess.Name, excess.Used-excess.Limit))
 	}
-	text := fmt.Sprintf("%s, by LicenseKey %s", strings.Join(parts, " and "), text.Printable(e.ActiveLicenseKeyName))
-	if _, exceeded := usage.Compare(e.Limits, e.Usage); len(exceeded) > 0 {
-		var over []string
-		for _, excess := range exceeded {
-			over = append(over, amountText(excess.Name, excess.Used-excess.Limit))
-		}
-		text += fmt.Sprintf("; exceeded by %s", strings.Join(over, " and "))
+	if len(over) > 0 {
+		words += "; exceeded by " + strings.Join(over, " and ")
 	}
-	return text
+	return words
 }
 
 func amountsText(used []api.Usage) string {
@@ -165,7 +151,7 @@ func amountsText(used []api.Usage) string {
 	return strings.Join(parts, " and ")
 }
 
-// amountText is 1 node, 73 nodes, 292 cores: what is counted has names in the plural.
+// amountText is 1 node, 73 nodes, 292 cores: the names of amounts are in the plural.
 func amountText(name string, amount int64) string {
 	return text.Count(amount, text.Printable(strings.TrimSuffix(name, "s")), text.Printable(name))
 }

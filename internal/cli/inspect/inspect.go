@@ -5,6 +5,7 @@
 package inspect
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -24,19 +25,17 @@ import (
 	"github.com/license-operator/license-operator/internal/token"
 )
 
-// options are what inspect was asked.
+// options are the arguments and flags of inspect.
 type options struct {
 	keyfile.Source
 	command *cobra.Command
 
-	trustAnchorFile string
-	productFile     string
-	clusterUID      string
+	trustAnchorFile, productFile, clusterUID, output string
+
 	at              command.TimeFlag
 	requireValidFor command.DurationFlag
-	output          string
 
-	// now is the present, and judgedAt the instant that the key's state is told for.
+	// now is the current time, and judgedAt the time for which the key's state is shown.
 	now, judgedAt time.Time
 }
 
@@ -50,7 +49,12 @@ func NewCommand(env command.Environment) *cobra.Command {
 		Example: example,
 		Args:    command.OneArgument("FILE (or - for the standard input)"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			o.complete(args)
+			o.File = args[0]
+			o.now = o.Now()
+			o.judgedAt = o.now
+			if !o.at.IsZero() {
+				o.judgedAt = o.at.Time
+			}
 			if err := o.validate(); err != nil {
 				return err
 			}
@@ -63,7 +67,7 @@ func NewCommand(env command.Environment) *cobra.Command {
 	flags.StringVar(&o.productFile, "product", "", "verify against the LicensedProduct in this manifest `FILE`: "+
 		"trust anchors, audience and revocations")
 	flags.StringVar(&o.trustAnchorFile, "trust-anchor", "",
-		"verify against the CA certificates in this PEM `FILE`, whatever the key's product")
+		"verify against the CA certificates in this PEM `FILE`, for any product")
 	flags.StringVar(&o.clusterUID, "cluster", "", "also verify that the key may be used on the cluster with this "+
 		"`UID` (that of the namespace kube-system)")
 	flags.Var(&o.at, "at", "judge the key as of this time or, for a date, the date's beginning in UTC (default now)")
@@ -76,15 +80,6 @@ func NewCommand(env command.Environment) *cobra.Command {
 	command.CompleteFlag(cmd, "at")
 	command.CompleteFlag(cmd, "require-valid-for", "30d", "60d", "90d")
 	return cmd
-}
-
-func (o *options) complete(args []string) {
-	o.File = args[0]
-	o.now = o.Now()
-	o.judgedAt = o.now
-	if !o.at.IsZero() {
-		o.judgedAt = o.at.Time
-	}
 }
 
 func (o *options) validate() error {
@@ -113,9 +108,8 @@ func (o *options) run() error {
 		return err
 	}
 	if key.Repaired {
-		term.Warnf(o.ErrOut, "the token in %s is not in one piece, as after a journey by mail: what is shown is the "+
-			"token put together again, but "+
-			"applied as it stands it would be refused; ask the vendor for a file", o.SourceName())
+		term.Warnf(o.ErrOut, "the token in %s has line breaks or spaces, as from an email: this shows the repaired "+
+			"token, but the operator would reject it as it is; ask the vendor for a file", o.SourceName())
 	}
 	if err := found.print(o.Out, o.output); err != nil {
 		return err
@@ -123,7 +117,7 @@ func (o *options) run() error {
 	return o.judge(found)
 }
 
-// inspect looks into a key and, where it can, verifies it.
+// inspect decodes a key and, with --product or --trust-anchor, verifies it.
 func (o *options) inspect(key keyfile.Key) (*inspection, error) {
 	claims, chain, failure := token.PeekUnverified(key.Token, key.Certificate)
 	if failure != nil && failure.Reason == api.ReasonTokenMalformed {
@@ -136,26 +130,20 @@ func (o *options) inspect(key keyfile.Key) (*inspection, error) {
 	if terms == nil {
 		return newInspection(o.judgedAt, key, claims, chain, failure, false), nil
 	}
-	result := token.Verify(key.Token, key.Certificate, terms, o.clusterUID, o.verifiedAt())
-	if result.Claims != nil {
-		claims = result.Claims
+	// An earlier --at does not change the time of the verification: a key that was issued later is genuine, and was not
+	// valid yet.
+	verifiedAt := o.now
+	if o.judgedAt.After(o.now) {
+		verifiedAt = o.judgedAt
 	}
+	result := token.Verify(key.Token, key.Certificate, terms, o.clusterUID, verifiedAt)
 	if result.Chain != nil {
 		chain = result.Chain
 	}
-	return newInspection(o.judgedAt, key, claims, chain, result.Err, true), nil
+	return newInspection(o.judgedAt, key, cmp.Or(result.Claims, claims), chain, result.Err, true), nil
 }
 
-// verifiedAt is the present even when an earlier state was asked for: a key that has been issued since is genuine, and
-// was not valid yet.
-func (o *options) verifiedAt() time.Time {
-	if o.judgedAt.After(o.now) {
-		return o.judgedAt
-	}
-	return o.now
-}
-
-// terms are what the key is verified against; nil where nothing was given.
+// terms are what the key is verified against; nil without --product and --trust-anchor.
 func (o *options) terms(key keyfile.Key) (*token.Terms, error) {
 	switch {
 	case o.trustAnchorFile != "":
@@ -186,7 +174,7 @@ func (o *options) terms(key keyfile.Key) (*token.Terms, error) {
 	}
 }
 
-// readProduct finds the product that the key's manifest names, or the only one.
+// readProduct finds the product that the key's manifest names or, for a token alone, the only product.
 func (o *options) readProduct(key keyfile.Key) (*api.LicensedProduct, error) {
 	const next = "--product takes the manifest of the LicensedProduct that the key is for: kubectl get lprod NAME " +
 		"-o yaml"
@@ -207,8 +195,7 @@ func (o *options) readProduct(key keyfile.Key) (*api.LicensedProduct, error) {
 	}
 	if key.ProductName == "" {
 		return nil, command.FailWithHint("A token alone does not name its product: give a manifest with that product "+
-			"only.", "%s has several products: %s",
-			o.productFile, strings.Join(names, ", "))
+			"only.", "%s has several products: %s", o.productFile, strings.Join(names, ", "))
 	}
 	return nil, command.FailWithHint(next, "the key is for product %s, and %s has %s", key.ProductName, o.productFile,
 		strings.Join(names, ", "))
@@ -236,7 +223,7 @@ func productsIn(data []byte) ([]*api.LicensedProduct, error) {
 	return products, nil
 }
 
-// judge turns what was found into the exit code.
+// judge returns the exit code for the result.
 func (o *options) judge(found *inspection) error {
 	claims := found.claims
 	required := time.Duration(o.requireValidFor)

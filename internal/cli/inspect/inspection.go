@@ -62,7 +62,7 @@ type verification struct {
 	Message string `json:"message,omitempty"`
 }
 
-// signerInfo is the certificate whose key signed a license.
+// signerInfo is the certificate of the key that signed a license.
 type signerInfo struct {
 	Subject           string      `json:"subject"`
 	CertificateSHA256 string      `json:"certificateSHA256"`
@@ -70,18 +70,29 @@ type signerInfo struct {
 	NotAfterTime      metav1.Time `json:"notAfterTime"`
 }
 
-// newInspection puts together what was found. claims and chain may be nil; failure is why the key does not verify, and
-// nil where it does or nothing was checked.
+// newInspection is the result for a key. claims and chain may be nil; failure is why the key does not verify, and nil if
+// it does or was not checked.
 func newInspection(
 	now time.Time, key keyfile.Key, claims *license.Claims, chain []*x509.Certificate, failure *token.Error,
 	checked bool,
 ) *inspection {
 	found := &inspection{
-		CheckedTime: metav1.Time{Time: now.UTC()}, ProductName: key.ProductName,
-		Repaired: key.Repaired, claims: claims, now: now,
+		CheckedTime: metav1.Time{Time: now.UTC()}, ProductName: key.ProductName, Repaired: key.Repaired, claims: claims,
+		now: now,
 	}
-	found.addClaims(claims)
-	found.addSigner(chain)
+	if claims != nil {
+		found.LicenseID, found.Customer, found.Issuer = claims.ID, claims.Customer, claims.Issuer
+		found.Audience, found.Features, found.ClusterUIDs = claims.Audience, claims.Features, claims.ClusterUIDs
+		found.Limits = license.LimitList(claims.Limits)
+		found.IssuedTime, found.NotBeforeTime = &metav1.Time{Time: claims.IssuedTime}, &metav1.Time{Time: claims.NotBefore}
+		found.ExpiryTime, found.GraceEndTime = &metav1.Time{Time: claims.Expiry}, &metav1.Time{Time: claims.GraceEnd()}
+	}
+	if len(chain) > 0 {
+		found.Signer = &signerInfo{
+			Subject: chain[0].Subject.String(), CertificateSHA256: token.CertificateSHA256(chain[0].Raw),
+			NotBeforeTime: metav1.Time{Time: chain[0].NotBefore}, NotAfterTime: metav1.Time{Time: chain[0].NotAfter},
+		}
+	}
 	switch {
 	case failure != nil:
 		found.Verification = verification{Result: verificationFailed, Reason: failure.Reason, Message: failure.Message}
@@ -97,31 +108,6 @@ func newInspection(
 	return found
 }
 
-func (i *inspection) addClaims(claims *license.Claims) {
-	if claims == nil {
-		return
-	}
-	i.LicenseID, i.Customer, i.Issuer = claims.ID, claims.Customer, claims.Issuer
-	i.Audience, i.Features, i.ClusterUIDs = claims.Audience, claims.Features, claims.ClusterUIDs
-	i.Limits = license.LimitList(claims.Limits)
-	i.IssuedTime = &metav1.Time{Time: claims.IssuedTime}
-	i.NotBeforeTime = &metav1.Time{Time: claims.NotBefore}
-	i.ExpiryTime = &metav1.Time{Time: claims.Expiry}
-	i.GraceEndTime = &metav1.Time{Time: claims.GraceEnd()}
-}
-
-func (i *inspection) addSigner(chain []*x509.Certificate) {
-	if len(chain) == 0 {
-		return
-	}
-	i.Signer = &signerInfo{
-		Subject:           chain[0].Subject.String(),
-		CertificateSHA256: token.CertificateSHA256(chain[0].Raw),
-		NotBeforeTime:     metav1.Time{Time: chain[0].NotBefore},
-		NotAfterTime:      metav1.Time{Time: chain[0].NotAfter},
-	}
-}
-
 func (i *inspection) print(out io.Writer, format string) error {
 	if format == "" {
 		return i.table().Write(out)
@@ -129,12 +115,24 @@ func (i *inspection) print(out io.Writer, format string) error {
 	return output.Write(out, format, i)
 }
 
-// table is the inspection for humans. It comes without a single character that the vendor, or whoever forged the key,
-// could play tricks with on a terminal.
+// table is the inspection as text. All values are printable, because the key can be forged.
 func (i *inspection) table() *term.Table {
 	t := &term.Table{}
 	if i.claims != nil {
-		i.addLicense(t)
+		issuer := ""
+		if i.Issuer != "" {
+			issuer = " by " + text.Printable(i.Issuer)
+		}
+		t.Add("License ID:", text.Printable(i.LicenseID))
+		t.Add("Customer:", text.Printable(i.Customer))
+		t.Add("Product:", i.productText())
+		t.Add("Issued:", text.Time(i.IssuedTime.Time)+issuer)
+		t.Add("Begins:", text.TimeAway(i.now, i.NotBeforeTime.Time))
+		t.Add("Expires:", text.TimeAway(i.now, i.ExpiryTime.Time))
+		t.Add("Grace ends:", text.TimeAway(i.now, i.GraceEndTime.Time))
+		t.Add("Features:", text.PrintableList(i.Features, "none"))
+		t.Add("Limits:", overview.LimitsText(i.Limits))
+		t.Add("Clusters:", text.PrintableList(i.ClusterUIDs, "any"))
 	}
 	if i.Signer != nil {
 		t.Add("Signer:", text.Printable(i.Signer.Subject))
@@ -142,41 +140,7 @@ func (i *inspection) table() *term.Table {
 		t.Add("", fmt.Sprintf("valid from %s to %s", text.Time(i.Signer.NotBeforeTime.Time),
 			text.Time(i.Signer.NotAfterTime.Time)))
 	}
-	i.addVerification(t)
-	t.Add("State:", i.stateText())
-	return t
-}
-
-func (i *inspection) addLicense(t *term.Table) {
-	t.Add("License ID:", text.Printable(i.LicenseID))
-	t.Add("Customer:", text.Printable(i.Customer))
-	t.Add("Product:", i.productText())
-	t.Add("Issued:", text.Time(i.IssuedTime.Time)+i.issuerText())
-	t.Add("Begins:", text.TimeAway(i.now, i.NotBeforeTime.Time))
-	t.Add("Expires:", text.TimeAway(i.now, i.ExpiryTime.Time))
-	t.Add("Grace ends:", text.TimeAway(i.now, i.GraceEndTime.Time))
-	t.Add("Features:", text.PrintableList(i.Features, "none"))
-	t.Add("Limits:", overview.LimitsText(i.Limits))
-	t.Add("Clusters:", text.PrintableList(i.ClusterUIDs, "any"))
-}
-
-// productText is what the key was issued for, and the manifest's product where that has another name.
-func (i *inspection) productText() string {
-	words := text.PrintableList(i.Audience, "")
-	if i.ProductName != "" && (len(i.Audience) != 1 || i.Audience[0] != i.ProductName) {
-		words += fmt.Sprintf(" (the manifest's product: %s)", text.Printable(i.ProductName))
-	}
-	return words
-}
-
-func (i *inspection) issuerText() string {
-	if i.Issuer == "" {
-		return ""
-	}
-	return " by " + text.Printable(i.Issuer)
-}
-
-func (i *inspection) addVerification(t *term.Table) {
+	state := string(i.State) + " at " + text.Time(i.now)
 	switch i.Verification.Result {
 	case verificationPassed:
 		t.Add("Verified:", "yes, by "+text.Printable(i.anchor.Subject.String()))
@@ -184,13 +148,17 @@ func (i *inspection) addVerification(t *term.Table) {
 		t.Add("Verified:", "no: "+i.Verification.Reason)
 	default:
 		t.Add("Verified:", "not checked: anyone can have written this; give --product or --trust-anchor")
+		state += ", if it is genuine"
 	}
+	t.Add("State:", state)
+	return t
 }
 
-func (i *inspection) stateText() string {
-	text := string(i.State) + " at " + text.Time(i.now)
-	if i.Verification.Result == verificationNotChecked {
-		text += ", if it is genuine"
+// productText is the product that the key was issued for, and the manifest's product if that has another name.
+func (i *inspection) productText() string {
+	words := text.PrintableList(i.Audience, "")
+	if i.ProductName != "" && (len(i.Audience) != 1 || i.Audience[0] != i.ProductName) {
+		words += fmt.Sprintf(" (the manifest's product: %s)", text.Printable(i.ProductName))
 	}
-	return text
+	return words
 }

@@ -105,7 +105,8 @@ func keyFromLicenseKey(o *manifest.Object) (Key, error) {
 			"-o yaml | kubectl license inspect -", text.ShellQuote(ref.Name)), "the token of LicenseKey %s is not in "+
 			"the manifest, but in the entry %s of Secret %s", key.Name, ref.Key, ref.Name)
 	case token == "":
-		return Key{}, Unreadable("Ask the vendor for the complete manifest.", "LicenseKey %s has no spec.token", key.Name)
+		return Key{}, Unreadable("Ask the vendor for the complete manifest.", "LicenseKey %s has no spec.token",
+			key.Name)
 	}
 	return Key{token, spec.Certificate, spec.ProductName, token != strings.TrimSpace(spec.Token)}, nil
 }

@@ -5,14 +5,14 @@ package request
 
 // long is the help of request.
 const long = `Print what a vendor needs to know to renew the license of a product: the cluster's uid, the current
-license, what it allows, what is in use now, and the most that was in each of the last months. Talks to
-the cluster, and changes nothing.
+license, its limits, what is in use now, and the peak of each of the last months. Talks to the cluster,
+and changes nothing.
 
-Nothing is sent. What is on the standard output is ready to be: it has no names of nodes, namespaces or
-users, and no token. Where to send it is said on the standard error.
+Nothing is sent. The standard output is ready to be sent: it does not have names of nodes, namespaces or
+users, or a token. The standard error says where to send it.
 
 You need the permission get on licensedproducts and licensekeys and, for the cluster's uid, on the
-namespace kube-system. Without the latter two it says what it leaves out.
+namespace kube-system. Without the last two it says what it leaves out.
 
 With -o json or yaml the fields are: time, productName, vendor, renewalURL, clusterUID, state, customer,
 licenseID, expiryTime, graceEndTime, limits and usage (name, value), monthlyPeaks (month, usage). What

@@ -25,14 +25,13 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// options are what request was asked.
+// options are the arguments and flags of request.
 type options struct {
 	command.Environment
 	command    *cobra.Command
 	connection *genericclioptions.ConfigFlags
 
-	product string
-	output  string
+	product, output string
 
 	now    time.Time
 	client client.Client
@@ -85,8 +84,7 @@ func (o *options) run(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	request := newRenewalRequest(product, key, uid, o.now)
-	if err := request.print(o.Out, o.output); err != nil {
+	if err := newRenewalRequest(product, key, uid, o.now).print(o.Out, o.output); err != nil {
 		return err
 	}
 	to := product.Spec.Vendor
@@ -97,7 +95,7 @@ func (o *options) run(ctx context.Context) error {
 	return err
 }
 
-// activeKey is the key that decides the product's state; nil: there is none, or it cannot be read.
+// activeKey is the key that decides the product's state; nil if there is none, or if it cannot be read.
 func (o *options) activeKey(ctx context.Context, name string) (*api.LicenseKey, error) {
 	if name == "" {
 		return nil, nil
@@ -116,9 +114,9 @@ func (o *options) activeKey(ctx context.Context, name string) (*api.LicenseKey, 
 	}
 }
 
-// renewalRequest is what a vendor needs to know. Its JSON form is an interface: fields are added, never renamed. Where
-// the API has the same thing, it has the same name. It goes to others: nothing may be in it that names nodes,
-// namespaces or users, and no token.
+// renewalRequest is what a vendor needs to know. Its JSON form is an interface: fields are added, never renamed, and have
+// the names of the API. Because it leaves the company, it must not contain a token or names of nodes, namespaces or
+// users.
 type renewalRequest struct {
 	Time         metav1.Time              `json:"time"`
 	ProductName  string                   `json:"productName"`
@@ -152,31 +150,23 @@ func newRenewalRequest(
 }
 
 func (r *renewalRequest) print(out io.Writer, format string) error {
-	if format == "" {
-		return r.table().Write(out)
+	if format != "" {
+		return output.Write(out, format, r)
 	}
-	return output.Write(out, format, r)
-}
-
-func (r *renewalRequest) table() *term.Table {
-	t := &term.Table{}
-	t.Add("Request for:", "a license renewal")
-	t.Add("Date:", text.Time(r.Time.Time))
-	t.Add("Product:", r.ProductName)
-	t.Add("Vendor:", term.TextCell(r.Vendor).Text)
-	t.Add("Renewal at:", term.TextCell(r.RenewalURL).Text)
-	t.Add("Cluster UID:", term.TextCell(r.ClusterUID).Text)
-	t.Add("Customer:", term.TextCell(r.Customer).Text)
-	t.Add("License ID:", term.TextCell(r.LicenseID).Text)
-	t.Add("State:", term.TextCell(string(r.State)).Text)
-	t.Add("Expires:", term.TimeCell(r.ExpiryTime).Text)
-	t.Add("Grace ends:", term.TimeCell(r.GraceEndTime).Text)
-	t.Add("Limits:", overview.LimitsText(r.Limits))
-	t.Add("In use:", overview.UsageText(r.Usage))
+	var t term.Table
+	for _, row := range [][2]string{
+		{"Request for:", "a license renewal"}, {"Date:", text.Time(r.Time.Time)}, {"Product:", r.ProductName},
+		{"Vendor:", r.Vendor}, {"Renewal at:", r.RenewalURL}, {"Cluster UID:", r.ClusterUID},
+		{"Customer:", r.Customer}, {"License ID:", r.LicenseID}, {"State:", string(r.State)},
+		{"Expires:", term.TimeCell(r.ExpiryTime).Text}, {"Grace ends:", term.TimeCell(r.GraceEndTime).Text},
+		{"Limits:", overview.LimitsText(r.Limits)}, {"In use:", overview.UsageText(r.Usage)},
+	} {
+		t.Add(row[0], term.TextCell(row[1]).Text)
+	}
 	label := "Monthly peaks:"
 	for i := len(r.MonthlyPeaks) - 1; i >= 0; i-- {
 		t.Add(label, text.Printable(r.MonthlyPeaks[i].Month)+"  "+overview.UsageText(r.MonthlyPeaks[i].Usage))
 		label = ""
 	}
-	return t
+	return t.Write(out)
 }

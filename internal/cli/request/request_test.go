@@ -14,9 +14,9 @@ import (
 	"github.com/license-operator/license-operator/internal/cli/clitest"
 )
 
-// TestRequestOfHalfAStatus is about amounts without a value, which an API server lets in no more than it does a month
-// without a name.
-func TestRequestOfHalfAStatus(t *testing.T) {
+// TestRequestWithIncompleteStatus is about amounts without a value and months without a name, which an API server
+// rejects.
+func TestRequestWithIncompleteStatus(t *testing.T) {
 	product := &api.LicensedProduct{ObjectMeta: metav1.ObjectMeta{Name: "acme-mesh"}}
 	product.Status.Limits = []api.Limit{{Name: "nodes"}, {Name: "cores", Value: new(int64(400))}}
 	product.Status.Usage = []api.Usage{{Name: "nodes", Value: new(int64(73))}, {Name: "cores"}}
