@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -263,4 +264,29 @@ func (o *options) print(found *preview, sentence string) error {
 	default:
 		return output.Write(o.Out, o.output, found)
 	}
+}
+
+// Values of --dry-run, as kubectl has them.
+const (
+	dryRunNone   = "none"
+	dryRunClient = "client"
+)
+
+var dryRunModes = []string{dryRunNone, dryRunClient, "server"}
+
+// dryRunFlag is one of these modes. It is checked when it is read: otherwise "--dry-run -o json" would be an error
+// about a missing argument.
+type dryRunFlag string
+
+func (f *dryRunFlag) Type() string { return "MODE" }
+
+func (f *dryRunFlag) String() string { return string(*f) }
+
+// Set reads the flag's value.
+func (f *dryRunFlag) Set(words string) error {
+	if !slices.Contains(dryRunModes, words) {
+		return fmt.Errorf("want %s", text.Or(dryRunModes))
+	}
+	*f = dryRunFlag(words)
+	return nil
 }

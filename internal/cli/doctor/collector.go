@@ -25,7 +25,6 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	apimachineryversion "k8s.io/apimachinery/pkg/version"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -114,12 +113,11 @@ func readServerVersion(ctx context.Context, config *rest.Config) (reading[string
 		return reading[string]{}, kubeclient.Unreachable(err)
 	}
 	version := readWith("get /version", func() (string, error) {
-		var info apimachineryversion.Info
-		text, err := reader.RESTClient().Get().AbsPath("/version").Do(ctx).Raw()
-		if err == nil {
-			err = json.Unmarshal(text, &info)
+		info, err := reader.ServerVersionWithContext(ctx)
+		if err != nil {
+			return "", err
 		}
-		return info.GitVersion, err
+		return info.GitVersion, nil
 	})
 	switch {
 	case apierrors.IsUnauthorized(version.err):

@@ -101,9 +101,6 @@ func (l *leaseFacts) isHeldBy(pod corev1.Pod) bool {
 }
 
 func (i *snapshot) checkInstallations() check {
-	if c, is := unread(&i.leasesEverywhere); is {
-		return c
-	}
 	var leading []string
 	leadsHere := len(unelected(i.pods.value, i.namespace)) > 0
 	for _, lease := range i.leasesEverywhere.value {

@@ -65,9 +65,6 @@ func notReady(objects []objectFacts) (rejected, pending []string) {
 }
 
 func (i *snapshot) checkOperatorClock() check {
-	if c, is := unread(&i.products); is {
-		return c
-	}
 	var skewed []string
 	var message string
 	for _, product := range i.products.value {
@@ -85,9 +82,6 @@ func (i *snapshot) checkOperatorClock() check {
 }
 
 func (i *snapshot) checkProducts() check {
-	if c, is := unread(&i.products); is {
-		return c
-	}
 	all := len(i.products.value)
 	rejected, pending := notReady(i.products.value)
 	switch {
@@ -106,9 +100,6 @@ func (i *snapshot) checkProducts() check {
 }
 
 func (i *snapshot) checkKeys() check {
-	if c, is := unread(&i.keys); is {
-		return c
-	}
 	all := len(i.keys.value)
 	rejected, pending := notReady(i.keys.value)
 	switch {

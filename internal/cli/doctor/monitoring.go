@@ -16,9 +16,6 @@ import (
 )
 
 func (i *snapshot) checkRules() check {
-	if c, is := unread(&i.rules, &i.selectors); is {
-		return c
-	}
 	rules := i.selection(i.rules.value, rulesOf, "Prometheus", "ThanosRuler")
 	if len(rules.objects) == 0 {
 		return pass("the operator has not written any PrometheusRules")

@@ -39,31 +39,35 @@ const (
 func (i *snapshot) check() *report {
 	r := &report{}
 	for _, c := range []struct {
-		name string
-		make func() check
+		name  string
+		make  func() check
+		needs readings
 	}{
-		{"CRDs", i.checkDefinitions},
-		{"Kubernetes", i.checkKubernetes},
-		{"Versions", i.checkVersions},
-		{"Pods", i.checkPods},
-		{"Leader", i.checkLeader},
-		{"Installations", i.checkInstallations},
-		{"Admission", i.checkAdmission},
-		{"Restrictions", i.checkRestrictions},
-		{"TierRights", i.checkTierRights},
-		{"CalicoAPI", i.checkCalicoAPI},
-		{"Alerts", i.checkAlerts},
-		{"Rules", i.checkRules},
-		{"Scraping", i.checkScraping},
-		{"Clock", i.checkClock},
-		{"OperatorClock", i.checkOperatorClock},
-		{"Products", i.checkProducts},
-		{"Keys", i.checkKeys},
+		{"CRDs", i.checkDefinitions, nil},
+		{"Kubernetes", i.checkKubernetes, readings{&i.server}},
+		{"Versions", i.checkVersions, readings{&i.pods}},
+		{"Pods", i.checkPods, readings{&i.pods}},
+		{"Leader", i.checkLeader, nil},
+		{"Installations", i.checkInstallations, readings{&i.leasesEverywhere}},
+		{"Admission", i.checkAdmission, readings{&i.policies, &i.bindings}},
+		{"Restrictions", i.checkRestrictions, readings{&i.products}},
+		{"TierRights", i.checkTierRights, readings{&i.tiers, &i.missingRights}},
+		{"CalicoAPI", i.checkCalicoAPI, readings{&i.calico}},
+		{"Alerts", i.checkAlerts, nil},
+		{"Rules", i.checkRules, readings{&i.rules, &i.selectors}},
+		{"Scraping", i.checkScraping, nil},
+		{"Clock", i.checkClock, nil},
+		{"OperatorClock", i.checkOperatorClock, readings{&i.products}},
+		{"Products", i.checkProducts, readings{&i.products}},
+		{"Keys", i.checkKeys, readings{&i.keys}},
 	} {
 		if needsMonitoring := c.name == "Rules" || c.name == "Scraping"; needsMonitoring && !i.hasMonitoring() {
 			continue
 		}
-		made := c.make()
+		made, isUnread := unread(c.needs...)
+		if !isUnread {
+			made = c.make()
+		}
 		made.Name = c.name
 		r.Checks = append(r.Checks, made)
 	}
@@ -79,9 +83,6 @@ func someNames(names []string) string { return text.List(names, maxListedNames) 
 func ageText(age time.Duration) string { return text.Distance(time.Time{}, time.Time{}.Add(age)) }
 
 func (i *snapshot) checkKubernetes() check {
-	if c, is := unread(&i.server); is {
-		return c
-	}
 	server, err := version.ParseGeneric(i.server.value)
 	switch {
 	case err != nil:
@@ -96,9 +97,6 @@ func (i *snapshot) checkKubernetes() check {
 }
 
 func (i *snapshot) checkVersions() check {
-	if c, is := unread(&i.pods); is {
-		return c
-	}
 	if len(i.pods.value) == 0 {
 		return skip("", "this plugin is %s; there are no pods of the operator in namespace %s to compare it with",
 			i.plugin, i.namespace)
@@ -154,9 +152,6 @@ func isVersion(text string) bool {
 func sameVersion(a, b string) bool { return strings.TrimPrefix(a, "v") == strings.TrimPrefix(b, "v") }
 
 func (i *snapshot) checkPods() check {
-	if c, is := unread(&i.pods); is {
-		return c
-	}
 	all, waiting := len(i.pods.value), []string{}
 	for n := range i.pods.value {
 		if why := operator.WhyNotReady(&i.pods.value[n]); why != "" {

@@ -65,9 +65,6 @@ func decode(object map[string]any, into any) {
 }
 
 func (i *snapshot) checkAdmission() check {
-	if c, is := unread(&i.policies, &i.bindings); is {
-		return c
-	}
 	var missing, changed, ineffective, misbound []string
 	wanted := wantedGuards()
 	for n := range wanted {
@@ -170,9 +167,6 @@ func (i *snapshot) bindingFlaw(policyName string, correct *policyBinding) (flaw,
 }
 
 func (i *snapshot) checkRestrictions() check {
-	if c, is := unread(&i.products); is {
-		return c
-	}
 	var restricted []objectFacts
 	for _, product := range i.products.value {
 		if product.restricted {
@@ -223,9 +217,6 @@ func (i *snapshot) checkRestrictions() check {
 }
 
 func (i *snapshot) checkTierRights() check {
-	if c, is := unread(&i.tiers, &i.missingRights); is {
-		return c
-	}
 	missing := i.missingRights.value
 	switch {
 	case !i.tiers.value:
@@ -239,9 +230,6 @@ func (i *snapshot) checkTierRights() check {
 }
 
 func (i *snapshot) checkCalicoAPI() check {
-	if c, is := unread(&i.calico); is {
-		return c
-	}
 	aggregated := i.calico.value
 	if aggregated == nil {
 		return pass("Calico has no API server of its own here")

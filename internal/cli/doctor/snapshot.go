@@ -87,9 +87,12 @@ type reading[T any] struct {
 
 func (r *reading[T]) failure() (permission string, err error) { return r.permission, r.err }
 
+// readings are what a check needs.
+type readings []interface{ failure() (string, error) }
+
 // unread returns true if one of the readings failed, and the check that reports it.
-func unread(readings ...interface{ failure() (string, error) }) (check, bool) {
-	for _, r := range readings {
+func unread(needed ...interface{ failure() (string, error) }) (check, bool) {
+	for _, r := range needed {
 		permission, err := r.failure()
 		switch {
 		case err == nil:

@@ -101,7 +101,8 @@ func explainNode(node seenNode, requirements labels.Requirements) explainedNode 
 		}
 	}
 	// Requirements are sorted by the name of the label.
-	explained.labels, explained.unmet = strings.Join(slices.Compact(used), ","), strings.Join(slices.Compact(unmet), ", ")
+	explained.labels = strings.Join(slices.Compact(used), ",")
+	explained.unmet = strings.Join(slices.Compact(unmet), ", ")
 	if len(unmet) > 0 {
 		explained.Reason = strings.Join(reasons, "; ")
 		return explained

@@ -119,16 +119,17 @@ func (o *options) run() error {
 
 // inspect decodes a key and, with --product or --trust-anchor, verifies it.
 func (o *options) inspect(key keyfile.Key) (*inspection, error) {
-	claims, chain, failure := token.PeekUnverified(key.Token, key.Certificate)
-	if failure != nil && failure.Reason == api.ReasonTokenMalformed {
-		return nil, o.InSource(keyfile.Unreadable(keyfile.AskForKey, "%s", failure.Message))
+	var decoded token.Result
+	decoded.Claims, decoded.Chain, decoded.Err = token.PeekUnverified(key.Token, key.Certificate)
+	if decoded.Err != nil && decoded.Err.Reason == api.ReasonTokenMalformed {
+		return nil, o.InSource(keyfile.Unreadable(keyfile.AskForKey, "%s", decoded.Err.Message))
 	}
 	terms, err := o.terms(key)
 	if err != nil {
 		return nil, err
 	}
 	if terms == nil {
-		return newInspection(o.judgedAt, key, claims, chain, failure, false), nil
+		return newInspection(o.judgedAt, key, decoded, false), nil
 	}
 	// An earlier --at does not change the time of the verification: a key that was issued later is genuine, and was not
 	// valid yet.
@@ -137,10 +138,11 @@ func (o *options) inspect(key keyfile.Key) (*inspection, error) {
 		verifiedAt = o.judgedAt
 	}
 	result := token.Verify(key.Token, key.Certificate, terms, o.clusterUID, verifiedAt)
-	if result.Chain != nil {
-		chain = result.Chain
+	result.Claims = cmp.Or(result.Claims, decoded.Claims)
+	if result.Chain == nil {
+		result.Chain = decoded.Chain
 	}
-	return newInspection(o.judgedAt, key, cmp.Or(result.Claims, claims), chain, result.Err, true), nil
+	return newInspection(o.judgedAt, key, result, true), nil
 }
 
 // terms are what the key is verified against; nil without --product and --trust-anchor.

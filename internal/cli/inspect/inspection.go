@@ -70,22 +70,22 @@ type signerInfo struct {
 	NotAfterTime      metav1.Time `json:"notAfterTime"`
 }
 
-// newInspection is the result for a key. claims and chain may be nil; failure is why the key does not verify, and nil if
-// it does or was not checked.
-func newInspection(
-	now time.Time, key keyfile.Key, claims *license.Claims, chain []*x509.Certificate, failure *token.Error,
-	checked bool,
-) *inspection {
+// newInspection is the inspection of a key. The result can lack claims and chain; checked is false if the key was decoded
+// but not verified.
+func newInspection(now time.Time, key keyfile.Key, result token.Result, checked bool) *inspection {
+	claims, chain := result.Claims, result.Chain
 	found := &inspection{
-		CheckedTime: metav1.Time{Time: now.UTC()}, ProductName: key.ProductName, Repaired: key.Repaired, claims: claims,
-		now: now,
+		CheckedTime: metav1.Time{Time: now.UTC()}, ProductName: key.ProductName, Repaired: key.Repaired,
+		claims: claims, now: now,
 	}
 	if claims != nil {
 		found.LicenseID, found.Customer, found.Issuer = claims.ID, claims.Customer, claims.Issuer
 		found.Audience, found.Features, found.ClusterUIDs = claims.Audience, claims.Features, claims.ClusterUIDs
 		found.Limits = license.LimitList(claims.Limits)
-		found.IssuedTime, found.NotBeforeTime = &metav1.Time{Time: claims.IssuedTime}, &metav1.Time{Time: claims.NotBefore}
-		found.ExpiryTime, found.GraceEndTime = &metav1.Time{Time: claims.Expiry}, &metav1.Time{Time: claims.GraceEnd()}
+		found.IssuedTime = &metav1.Time{Time: claims.IssuedTime}
+		found.NotBeforeTime = &metav1.Time{Time: claims.NotBefore}
+		found.ExpiryTime = &metav1.Time{Time: claims.Expiry}
+		found.GraceEndTime = &metav1.Time{Time: claims.GraceEnd()}
 	}
 	if len(chain) > 0 {
 		found.Signer = &signerInfo{
@@ -94,8 +94,8 @@ func newInspection(
 		}
 	}
 	switch {
-	case failure != nil:
-		found.Verification = verification{Result: verificationFailed, Reason: failure.Reason, Message: failure.Message}
+	case result.Err != nil:
+		found.Verification = verification{verificationFailed, result.Err.Reason, result.Err.Message}
 		found.State = api.LicenseKeyInvalid
 		return found
 	case checked:

@@ -114,9 +114,9 @@ func (o *options) activeKey(ctx context.Context, name string) (*api.LicenseKey, 
 	}
 }
 
-// renewalRequest is what a vendor needs to know. Its JSON form is an interface: fields are added, never renamed, and have
-// the names of the API. Because it leaves the company, it must not contain a token or names of nodes, namespaces or
-// users.
+// renewalRequest is what a vendor needs to know. Its JSON form is an interface: fields are added, never renamed, and
+// have the names of the API. Because it leaves the company, it must not contain a token or names of nodes, namespaces
+// or users.
 type renewalRequest struct {
 	Time         metav1.Time              `json:"time"`
 	ProductName  string                   `json:"productName"`
