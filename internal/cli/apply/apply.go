@@ -31,7 +31,6 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// options are the arguments and flags of apply.
 type options struct {
 	keyfile.Source
 	command    *cobra.Command

@@ -3,7 +3,6 @@
 
 package apply
 
-// long is the help of apply.
 const long = `Verify a license key against its product as the cluster has it, show what applying it would change,
 ask, apply it, and wait until the operator confirms it. Talks to the cluster.
 
@@ -48,7 +47,6 @@ With -o json or yaml the fields are:
   restrictionStartTime: when the restriction next takes effect with the key applied
   usage             what is in use now (name, value)`
 
-// example is the help of apply: how it is used.
 const example = `  # See what a renewal changes, confirm it, and wait until it is in force
   kubectl license apply key.yaml
 

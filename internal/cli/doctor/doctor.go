@@ -18,7 +18,6 @@ import (
 	"github.com/license-operator/license-operator/internal/version"
 )
 
-// options are the arguments and flags of doctor.
 type options struct {
 	command.Environment
 	connection *genericclioptions.ConfigFlags

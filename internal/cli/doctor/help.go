@@ -3,7 +3,6 @@
 
 package doctor
 
-// long is the help of doctor.
 const long = `Check an installation of the operator, each line with its fix below. Talks to the cluster, and changes
 nothing.
 
@@ -44,7 +43,6 @@ Exit codes:
 With -o json or yaml there is one field, checks, a list with name (as above), result (OK, Warning,
 Problem or NotChecked), message, and fix (absent if there is nothing to fix).`
 
-// example is the help of doctor: how it is used.
 const example = `  # Check the installation
   kubectl license doctor
 

@@ -22,14 +22,12 @@ import (
 	"github.com/license-operator/license-operator/internal/usage"
 )
 
-// options are the arguments and flags of explain.
 type options struct {
 	command.Environment
-	command    *cobra.Command
 	connection *genericclioptions.ConfigFlags
 
-	product, output string
-	client          client.Client
+	output string
+	client client.Client
 }
 
 // NewCommand is kubectl license explain.
@@ -41,36 +39,33 @@ func NewCommand(env command.Environment) *cobra.Command {
 		Long:              long,
 		Example:           example,
 		Args:              command.OneArgument("PRODUCT"),
-		RunE:              command.InSteps(o.complete, o.validate, o.run),
 		ValidArgsFunction: kubeclient.CompleteProduct(o.connection),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if o.client, err = kubeclient.New(o.connection, o.ErrOut); err != nil {
+				return err
+			}
+			if err := output.Check(cmd, o.output, output.JSON, output.YAML, output.Name, output.Wide); err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), args[0])
+		},
 	}
-	o.command = cmd
 	cmd.Flags().SortFlags = false
 	output.AddFlag(cmd, &o.output, "the table", output.JSON, output.YAML, output.Name, output.Wide)
 	kubeclient.AddFlags(cmd, o.connection)
 	return cmd
 }
 
-func (o *options) complete(args []string) error {
-	o.product = args[0]
-	var err error
-	o.client, err = kubeclient.New(o.connection, o.ErrOut)
-	return err
-}
-
-func (o *options) validate() error {
-	return output.Check(o.command, o.output, output.JSON, output.YAML, output.Name, output.Wide)
-}
-
-func (o *options) run(ctx context.Context) error {
+func (o *options) run(ctx context.Context, name string) error {
 	product := &api.LicensedProduct{}
-	if err := o.client.Get(ctx, types.NamespacedName{Name: o.product}, product); err != nil {
-		return kubeclient.ProductError(o.product, "read", "get", err)
+	if err := o.client.Get(ctx, types.NamespacedName{Name: name}, product); err != nil {
+		return kubeclient.ProductError(name, "read", "get", err)
 	}
 	selector, err := usage.Selector(product)
 	if err != nil {
 		return command.FailWithHint("Nothing is counted for it until its vendor fixes the terms.",
-			"LicensedProduct %s has an invalid nodeSelector: %v", o.product, err)
+			"LicensedProduct %s has an invalid nodeSelector: %v", name, err)
 	}
 	var nodes []seenNode
 	add := func(node *corev1.Node) { nodes = append(nodes, newSeenNode(node)) }

@@ -3,7 +3,6 @@
 
 package explain
 
-// long is the help of explain.
 const long = `Show which nodes are counted for a product and which are not, by which rule, and the totals.
 Talks to the cluster, and changes nothing.
 
@@ -27,7 +26,6 @@ yaml the fields are:
   statusUsage   the same, as the operator has counted it; absent: it has not yet
   state         of the product, activeLicenseKeyName and limits (name, value): as its status has them`
 
-// example is the help of explain: how it is used.
 const example = `  # See why more nodes are in use than licensed
   kubectl license explain acme-mesh
 

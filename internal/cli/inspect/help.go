@@ -3,7 +3,6 @@
 
 package inspect
 
-// long is the help of inspect.
 const long = `Show what a license key says, whether it verifies, and its state now or at another time.
 Works offline.
 
@@ -29,7 +28,6 @@ signer (subject, certificateSHA256, notBeforeTime, notAfterTime), and repaired (
 line breaks or spaces). What a key does not have is absent. The state of a key that does not verify is
 Invalid.`
 
-// example is the help of inspect: how it is used.
 const example = `  # Show what the key in this manifest says, and verify it
   kubectl license inspect key.yaml --product product.yaml
 

@@ -25,7 +25,6 @@ import (
 	"github.com/license-operator/license-operator/internal/token"
 )
 
-// options are the arguments and flags of inspect.
 type options struct {
 	keyfile.Source
 	command *cobra.Command

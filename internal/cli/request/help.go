@@ -3,7 +3,6 @@
 
 package request
 
-// long is the help of request.
 const long = `Print what a vendor needs to know to renew the license of a product: the cluster's uid, the current
 license, its limits, what is in use now, and the peak of each of the last months. Talks to the cluster,
 and changes nothing.
@@ -18,7 +17,6 @@ With -o json or yaml the fields are: time, productName, vendor, renewalURL, clus
 licenseID, expiryTime, graceEndTime, limits and usage (name, value), monthlyPeaks (month, usage). What
 is not known is absent; limits are known only of a license that is Valid or in its GracePeriod.`
 
-// example is the help of request: how it is used.
 const example = `  kubectl license request acme-mesh
 
   # As a file to attach

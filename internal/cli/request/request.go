@@ -25,15 +25,12 @@ import (
 	"github.com/license-operator/license-operator/internal/text"
 )
 
-// options are the arguments and flags of request.
 type options struct {
 	command.Environment
-	command    *cobra.Command
 	connection *genericclioptions.ConfigFlags
 
-	product, output string
+	output string
 
-	now    time.Time
 	client client.Client
 }
 
@@ -46,32 +43,28 @@ func NewCommand(env command.Environment) *cobra.Command {
 		Long:              long,
 		Example:           example,
 		Args:              command.OneArgument("PRODUCT"),
-		RunE:              command.InSteps(o.complete, o.validate, o.run),
 		ValidArgsFunction: kubeclient.CompleteProduct(o.connection),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if o.client, err = kubeclient.New(o.connection, o.ErrOut); err != nil {
+				return err
+			}
+			if err := output.Check(cmd, o.output, output.JSON, output.YAML); err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), args[0])
+		},
 	}
-	o.command = cmd
 	cmd.Flags().SortFlags = false
 	output.AddFlag(cmd, &o.output, "text", output.JSON, output.YAML)
 	kubeclient.AddFlags(cmd, o.connection)
 	return cmd
 }
 
-func (o *options) complete(args []string) error {
-	o.product = args[0]
-	o.now = o.ThisSecond()
-	var err error
-	o.client, err = kubeclient.New(o.connection, o.ErrOut)
-	return err
-}
-
-func (o *options) validate() error {
-	return output.Check(o.command, o.output, output.JSON, output.YAML)
-}
-
-func (o *options) run(ctx context.Context) error {
+func (o *options) run(ctx context.Context, name string) error {
 	product := &api.LicensedProduct{}
-	if err := o.client.Get(ctx, client.ObjectKey{Name: o.product}, product); err != nil {
-		return kubeclient.ProductError(o.product, "read", "get", err)
+	if err := o.client.Get(ctx, client.ObjectKey{Name: name}, product); err != nil {
+		return kubeclient.ProductError(name, "read", "get", err)
 	}
 	key, err := o.activeKey(ctx, product.Status.ActiveLicenseKeyName)
 	if err != nil {
@@ -84,7 +77,7 @@ func (o *options) run(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	if err := newRenewalRequest(product, key, uid, o.now).print(o.Out, o.output); err != nil {
+	if err := newRenewalRequest(product, key, uid, o.ThisSecond()).print(o.Out, o.output); err != nil {
 		return err
 	}
 	to := product.Spec.Vendor
