@@ -130,14 +130,14 @@ func (o *options) preview(ctx context.Context, key *input) (*preview, error) {
 	}
 	key.ProductName = accepted.product.Name
 	key.name = cmp.Or(key.name, manifest.KeyName(key.ProductName, accepted.claims.ID))
-	keys, err := o.listKeys(ctx)
-	if err != nil {
+	var keys api.LicenseKeyList
+	if err := o.client.List(ctx, &keys); err != nil {
+		return nil, kubeclient.ListError(kubeclient.Keys, err)
+	}
+	if err := key.fits(keys.Items); err != nil {
 		return nil, err
 	}
-	if err := key.fits(keys); err != nil {
-		return nil, err
-	}
-	return newPreview(accepted, keys, key, o.now), nil
+	return newPreview(accepted, keys.Items, key, o.now), nil
 }
 
 // read reads the file, and warns about what is not applied as it is in the file.
@@ -168,14 +168,6 @@ func (o *options) read() (*input, error) {
 			strings.Join(key.ignored, ", "))
 	}
 	return key, nil
-}
-
-func (o *options) listKeys(ctx context.Context) ([]api.LicenseKey, error) {
-	var keys api.LicenseKeyList
-	if err := o.client.List(ctx, &keys); err != nil {
-		return nil, kubeclient.ListError(kubeclient.Keys, err)
-	}
-	return keys.Items, nil
 }
 
 // previewScreen is where the preview is shown. With -o, the standard output is for programs, and the preview is shown

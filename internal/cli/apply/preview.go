@@ -30,34 +30,25 @@ const (
 	keyUnchanged     keyChange = "Unchanged"     // there is nothing to apply
 )
 
-// preview is what applying a key changes. Its JSON form is an interface: fields are added, never renamed. Where the
-// API has the same thing, it has the same name.
+// preview is what applying a key changes. Its JSON form is an interface, which --help describes: fields are added,
+// never renamed, and have the names of the API.
 type preview struct {
-	LicenseKeyName string    `json:"licenseKeyName"`
-	ProductName    string    `json:"productName"`
-	Change         keyChange `json:"change"`
-	// Applied is false for a dry run, and if there was nothing to apply.
-	Applied   bool   `json:"applied"`
-	LicenseID string `json:"licenseID"`
-	Customer  string `json:"customer"`
-	// ReplacedLicenseID is that of the replaced token, if the operator has verified it.
-	ReplacedLicenseID string `json:"replacedLicenseID,omitempty"`
-	// State of the key as soon as it is applied, and Active: whether it then decides the product's state.
-	State  api.LicenseKeyState `json:"state"`
-	Active bool                `json:"active"`
-	// ClusterUnknown is true if the key is for certain clusters, and the user is not allowed to see if this is one. All
-	// fields below assume that it is.
-	ClusterUnknown bool `json:"clusterUnknown,omitempty"`
-	// Before and After are the product now, and as soon as the key is applied.
-	Before productView `json:"before"`
-	After  productView `json:"after"`
-	// TakeoverTime is when the key becomes the active one, if that is later, and AtTakeover the product then.
-	TakeoverTime *metav1.Time `json:"takeoverTime,omitempty"`
-	AtTakeover   *productView `json:"atTakeover,omitempty"`
-	// RestrictionStartTime is when the restriction next takes effect with the key applied.
-	RestrictionStartTime *metav1.Time `json:"restrictionStartTime,omitempty"`
-	// Usage is what is in use now, as counted by the operator.
-	Usage []api.Usage `json:"usage,omitempty"`
+	LicenseKeyName       string              `json:"licenseKeyName"`
+	ProductName          string              `json:"productName"`
+	Change               keyChange           `json:"change"`
+	Applied              bool                `json:"applied"`
+	LicenseID            string              `json:"licenseID"`
+	Customer             string              `json:"customer"`
+	ReplacedLicenseID    string              `json:"replacedLicenseID,omitempty"`
+	State                api.LicenseKeyState `json:"state"`
+	Active               bool                `json:"active"`
+	ClusterUnknown       bool                `json:"clusterUnknown,omitempty"`
+	Before               productView         `json:"before"`
+	After                productView         `json:"after"`
+	TakeoverTime         *metav1.Time        `json:"takeoverTime,omitempty"`
+	AtTakeover           *productView        `json:"atTakeover,omitempty"`
+	RestrictionStartTime *metav1.Time        `json:"restrictionStartTime,omitempty"`
+	Usage                []api.Usage         `json:"usage,omitempty"`
 
 	claims *license.Claims
 	now    time.Time

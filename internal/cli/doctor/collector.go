@@ -96,14 +96,20 @@ func found[T any](object *T, err error) (*T, error) {
 	return object, nil
 }
 
-// listAll lists the objects of a kind, of which list is an empty list.
-func listAll[T any, P interface {
+// objectOf is the pointer to a type of objects.
+type objectOf[T any] interface {
 	*T
 	runtime.Object
-}](ctx context.Context, x *collector, list client.ObjectList, options ...client.ListOption) ([]T, error) {
-	var all []T
-	err := paging.Each(ctx, x.client, list, func(object P) { all = append(all, *object) }, options...)
-	return all, err
+}
+
+// readAll reads the objects of a kind, of which list is an empty list.
+func readAll[T any, P objectOf[T]](
+	ctx context.Context, x *collector, permission string, list client.ObjectList, options ...client.ListOption,
+) reading[[]T] {
+	return readWith(permission, func() (all []T, err error) {
+		err = paging.Each(ctx, x.client, list, func(object P) { all = append(all, *object) }, options...)
+		return all, err
+	})
 }
 
 // readServerVersion makes the first request: if it fails, every other would fail, too.
@@ -236,13 +242,11 @@ func renewalOf(lease *coordinationv1.Lease) time.Time {
 }
 
 func (x *collector) readRestrictions(ctx context.Context, i *snapshot) {
-	i.policies = readWith("list validatingadmissionpolicies.admissionregistration.k8s.io", func() ([]policy, error) {
-		return listAll[policy](ctx, x, &admissionregistrationv1.ValidatingAdmissionPolicyList{})
-	})
-	i.bindings = readWith("list validatingadmissionpolicybindings.admissionregistration.k8s.io",
-		func() ([]policyBinding, error) {
-			return listAll[policyBinding](ctx, x, &admissionregistrationv1.ValidatingAdmissionPolicyBindingList{})
-		})
+	const group = ".admissionregistration.k8s.io"
+	i.policies = readAll[policy](ctx, x, "list validatingadmissionpolicies"+group,
+		&admissionregistrationv1.ValidatingAdmissionPolicyList{})
+	i.bindings = readAll[policyBinding](ctx, x, "list validatingadmissionpolicybindings"+group,
+		&admissionregistrationv1.ValidatingAdmissionPolicyBindingList{})
 	i.tiers = readWith("see which APIs the cluster has", func() (bool, error) {
 		_, err := x.client.RESTMapper().RESTMapping(calico.Version.WithKind("Tier").GroupKind(), calico.Version.Version)
 		if meta.IsNoMatchError(err) {

@@ -5,8 +5,6 @@
 package doctor
 
 import (
-	"context"
-
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
@@ -41,7 +39,20 @@ func NewCommand(env command.Environment) *cobra.Command {
 			if err := operator.CheckNamespace(cmd, o.namespace); err != nil {
 				return err
 			}
-			return o.run(cmd.Context())
+			config, err := kubeclient.NewConfig(o.connection, o.ErrOut)
+			if err != nil {
+				return err
+			}
+			seen, err := collect(cmd.Context(), config, o.namespace, o.Now)
+			if err != nil {
+				return err
+			}
+			seen.plugin = version.Get()
+			found := seen.check()
+			if err := found.print(term.NewScreen(o.Out), o.output); err != nil {
+				return err
+			}
+			return found.failure()
 		},
 	}
 	cmd.Flags().SortFlags = false
@@ -49,21 +60,4 @@ func NewCommand(env command.Environment) *cobra.Command {
 	output.AddFlag(cmd, &o.output, "text", output.JSON, output.YAML)
 	kubeclient.AddFlags(cmd, o.connection)
 	return cmd
-}
-
-func (o *options) run(ctx context.Context) error {
-	config, err := kubeclient.NewConfig(o.connection, o.ErrOut)
-	if err != nil {
-		return err
-	}
-	seen, err := collect(ctx, config, o.namespace, o.Now)
-	if err != nil {
-		return err
-	}
-	seen.plugin = version.Get()
-	found := seen.check()
-	if err := found.print(term.NewScreen(o.Out), o.output); err != nil {
-		return err
-	}
-	return found.failure()
 }

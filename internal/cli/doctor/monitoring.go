@@ -4,16 +4,107 @@
 package doctor
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/license-operator/license-operator/internal/alerting"
 	"github.com/license-operator/license-operator/internal/cli/kubeclient"
+	"github.com/license-operator/license-operator/internal/cli/operator"
 	"github.com/license-operator/license-operator/internal/text"
 )
+
+// monitoring is the API group of prometheus-operator.
+const monitoring = "monitoring.coreos.com"
+
+// selectingKinds are the kinds of prometheus-operator that select objects. A cluster may have only some of them.
+var selectingKinds = []schema.GroupVersionKind{
+	{Group: monitoring, Version: "v1", Kind: "Prometheus"},
+	{Group: monitoring, Version: "v1", Kind: "ThanosRuler"},
+	{Group: monitoring, Version: "v1alpha1", Kind: "PrometheusAgent"},
+}
+
+// maxNamespaces limits how many namespaces are read. The operator writes all rules to one, which may have changed once
+// or twice.
+const maxNamespaces = 10
+
+// selectingServer is an object of prometheus-operator that selects rules or monitors by their labels and by the labels
+// of their namespaces.
+type selectingServer struct {
+	Kind              string `json:"kind"`
+	metav1.ObjectMeta `json:"metadata"`
+	Spec              struct {
+		RuleSelector                    *metav1.LabelSelector `json:"ruleSelector"`
+		RuleNamespaceSelector           *metav1.LabelSelector `json:"ruleNamespaceSelector"`
+		ServiceMonitorSelector          *metav1.LabelSelector `json:"serviceMonitorSelector"`
+		ServiceMonitorNamespaceSelector *metav1.LabelSelector `json:"serviceMonitorNamespaceSelector"`
+	} `json:"spec"`
+}
+
+func (x *collector) readMonitoring(ctx context.Context, i *snapshot) {
+	i.selectors = readWith("list prometheuses, thanosrulers and prometheusagents of monitoring.coreos.com in all "+
+		"namespaces", func() (all []selectingServer, err error) {
+		for _, kind := range selectingKinds {
+			servers, err := x.listSelecting(ctx, kind)
+			if err != nil && !kubeclient.IsNotServed(err) {
+				return nil, err
+			}
+			all = append(all, servers...)
+		}
+		return all, nil
+	})
+	managed, err := labels.Parse(alerting.Selector)
+	utilruntime.Must(err)
+	i.rules = readAll[metav1.PartialObjectMetadata](ctx, x,
+		"list prometheusrules.monitoring.coreos.com in all namespaces", metadataList("PrometheusRule"),
+		client.MatchingLabelsSelector{Selector: managed})
+	i.monitors = readAll[metav1.PartialObjectMetadata](ctx, x,
+		"list servicemonitors.monitoring.coreos.com in namespace "+i.namespace, metadataList("ServiceMonitor"),
+		client.InNamespace(i.namespace), operator.PodLabels)
+	i.namespaces = map[string]reading[map[string]string]{}
+	for _, object := range slices.Concat(i.rules.value, i.monitors.value) {
+		if _, known := i.namespaces[object.Namespace]; known || len(i.namespaces) == maxNamespaces {
+			continue
+		}
+		i.namespaces[object.Namespace] = readWith("get namespaces", func() (map[string]string, error) {
+			var namespace corev1.Namespace
+			err := x.client.Get(ctx, types.NamespacedName{Name: object.Namespace}, &namespace)
+			return namespace.Labels, err
+		})
+	}
+}
+
+func (x *collector) listSelecting(ctx context.Context, kind schema.GroupVersionKind) ([]selectingServer, error) {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+	objects := readAll[unstructured.Unstructured](ctx, x, "", list)
+	servers := make([]selectingServer, len(objects.value))
+	for n, object := range objects.value {
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &servers[n]); err != nil {
+			return nil, err
+		}
+		servers[n].Kind = kind.Kind
+	}
+	return servers, objects.err
+}
+
+// metadataList is an empty list of only the metadata of objects of prometheus-operator.
+func metadataList(kind string) *metav1.PartialObjectMetadataList {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(schema.GroupVersionKind{Group: monitoring, Version: "v1", Kind: kind + "List"})
+	return list
+}
 
 func (i *snapshot) checkRules() check {
 	rules := i.selection(i.rules.value, rulesOf, "Prometheus", "ThanosRuler")
@@ -70,8 +161,8 @@ func (i *snapshot) checkScraping() check {
 	case selected >= 0:
 		return pass("ServiceMonitor %s is selected", monitors.objects[selected].Name)
 	default:
-		return warn(fmt.Sprintf("Add a label so that one selects it (kubectl label servicemonitor -n %s %s …), or "+
-			"change what it selects: docs/monitoring.md", text.ShellQuote(monitor.Namespace),
+		return warn(fmt.Sprintf("Add a label so that one selects it (kubectl label servicemonitor -n %s %s …), "+
+			"or change what it selects: docs/monitoring.md", text.ShellQuote(monitor.Namespace),
 			text.ShellQuote(monitor.Name)), "no Prometheus selects ServiceMonitor %s/%s: %s", monitor.Namespace, monitor.Name,
 			monitors.criteria())
 	}

@@ -67,10 +67,11 @@ func (o *options) run(ctx context.Context, name string) error {
 		return command.FailWithHint("Nothing is counted for it until its vendor fixes the terms.",
 			"LicensedProduct %s has an invalid nodeSelector: %v", name, err)
 	}
-	var nodes []seenNode
-	add := func(node *corev1.Node) { nodes = append(nodes, newSeenNode(node)) }
-	if err := paging.Each(ctx, o.client, &corev1.NodeList{}, add); err != nil {
+	explained, err := explain(product, selector, func(visit func(*corev1.Node)) error {
+		return paging.Each(ctx, o.client, &corev1.NodeList{}, visit)
+	})
+	if err != nil {
 		return kubeclient.ListError("nodes", err)
 	}
-	return explain(product, selector, nodes).print(term.NewScreen(o.Out), o.output)
+	return explained.print(term.NewScreen(o.Out), o.output)
 }

@@ -22,24 +22,6 @@ import (
 // maxListedValues is how many values of a requirement are listed: a selector can have thousands.
 const maxListedValues = 5
 
-// seenNode is what the explanation needs of a node.
-type seenNode struct {
-	counted  *usage.Node
-	ready    bool
-	capacity string
-}
-
-func newSeenNode(node *corev1.Node) seenNode {
-	seen := seenNode{counted: usage.NodeOf(node)}
-	if capacity, stated := node.Status.Capacity[corev1.ResourceCPU]; stated {
-		seen.capacity = capacity.String()
-	}
-	for _, condition := range node.Status.Conditions {
-		seen.ready = seen.ready || condition.Type == corev1.NodeReady && condition.Status == corev1.ConditionTrue
-	}
-	return seen
-}
-
 // explanation is which nodes are counted for a product, and why. Its JSON form is an interface, which --help describes.
 type explanation struct {
 	ProductName          string                   `json:"productName"`
@@ -66,10 +48,12 @@ type explainedNode struct {
 	labels, unmet string
 }
 
-// explain counts nodes with the operator's code, and says for each why it is counted or not.
-func explain(product *api.LicensedProduct, selector labels.Selector, nodes []seenNode) *explanation {
+// explain counts the nodes that each visits with the operator's code, and says for each why it is counted or not.
+func explain(
+	product *api.LicensedProduct, selector labels.Selector, each func(visit func(*corev1.Node)) error,
+) (*explanation, error) {
 	e := &explanation{
-		ProductName: product.Name, Nodes: make([]explainedNode, len(nodes)), StatusUsage: product.Status.Usage,
+		ProductName: product.Name, Nodes: []explainedNode{}, StatusUsage: product.Status.Usage,
 		State: product.Status.State, ActiveLicenseKeyName: product.Status.ActiveLicenseKeyName,
 		Limits: product.Status.Limits,
 	}
@@ -77,26 +61,30 @@ func explain(product *api.LicensedProduct, selector labels.Selector, nodes []see
 		e.NodeSelector = product.Spec.Usage.NodeSelector
 	}
 	requirements, _ := selector.Requirements()
-	counted := make([]*usage.Node, len(nodes))
-	for i, node := range nodes {
-		e.Nodes[i], counted[i] = explainNode(node, requirements), node.counted
-	}
+	var counted []*usage.Node
+	err := each(func(node *corev1.Node) {
+		counted = append(counted, usage.NodeOf(node))
+		e.Nodes = append(e.Nodes, explainNode(node, counted[len(counted)-1], requirements))
+	})
 	e.Usage = usage.Count(slices.Values(counted), selector)
-	return e
+	return e, err
 }
 
-func explainNode(node seenNode, requirements labels.Requirements) explainedNode {
-	explained := explainedNode{Name: node.counted.Name(), Ready: node.ready, Capacity: node.capacity}
+func explainNode(node *corev1.Node, counted *usage.Node, requirements labels.Requirements) explainedNode {
+	explained := explainedNode{Name: node.Name, Ready: slices.ContainsFunc(node.Status.Conditions, isReady)}
+	if capacity, exists := node.Status.Capacity[corev1.ResourceCPU]; exists {
+		explained.Capacity = capacity.String()
+	}
 	var reasons, unmet, used []string
 	for i := range requirements {
 		name := requirements[i].Key()
-		value, exists := node.counted.Labels().Lookup(name)
+		value, exists := counted.Labels().Lookup(name)
 		label := "no label " + name
 		if exists {
 			label = name + "=" + value
 			used = append(used, label)
 		}
-		if !requirements[i].Matches(node.counted.Labels()) {
+		if !requirements[i].Matches(counted.Labels()) {
 			reasons, unmet = append(reasons, unmetText(&requirements[i], label, exists)), append(unmet, label)
 		}
 	}
@@ -107,17 +95,21 @@ func explainNode(node seenNode, requirements labels.Requirements) explainedNode 
 		explained.Reason = strings.Join(reasons, "; ")
 		return explained
 	}
-	explained.Counted, explained.Millicores = true, node.counted.Millicores()
+	explained.Counted, explained.Millicores = true, counted.Millicores()
 	switch {
 	case explained.Millicores > 0:
-	case node.capacity == "":
+	case explained.Capacity == "":
 		explained.Reason = "states no CPU capacity: counts without cores"
-	case node.capacity == "0":
+	case explained.Capacity == "0":
 		explained.Reason = "has a CPU capacity of 0: counts without cores"
 	default:
-		explained.Reason = fmt.Sprintf("no machine has a CPU capacity of %s: counts without cores", node.capacity)
+		explained.Reason = fmt.Sprintf("no machine has a CPU capacity of %s: counts without cores", explained.Capacity)
 	}
 	return explained
+}
+
+func isReady(c corev1.NodeCondition) bool {
+	return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
 }
 
 // unmetText is the label of a node and what a requirement wants instead.

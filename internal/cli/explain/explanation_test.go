@@ -42,11 +42,16 @@ func explained(t interface{ Fatal(args ...any) }, product *api.LicensedProduct, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	var seen []seenNode
-	for _, node := range nodes {
-		seen = append(seen, newSeenNode(node))
+	e, err := explain(product, selector, func(visit func(*corev1.Node)) error {
+		for _, node := range nodes {
+			visit(node)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return explain(product, selector, seen)
+	return e
 }
 
 func amounts(nodes, cores int64) []api.Usage {

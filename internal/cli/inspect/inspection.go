@@ -70,8 +70,8 @@ type signerInfo struct {
 	NotAfterTime      metav1.Time `json:"notAfterTime"`
 }
 
-// newInspection is the inspection of a key. The result can lack claims and chain; checked is false if the key was decoded
-// but not verified.
+// newInspection is the inspection of a key. The result can lack claims and chain; checked is false if the key was
+// decoded but not verified.
 func newInspection(now time.Time, key keyfile.Key, result token.Result, checked bool) *inspection {
 	claims, chain := result.Claims, result.Chain
 	found := &inspection{
@@ -108,16 +108,12 @@ func newInspection(now time.Time, key keyfile.Key, result token.Result, checked 
 	return found
 }
 
+// print prints the inspection, as text or in a format for programs. All text is printable: the key can be forged.
 func (i *inspection) print(out io.Writer, format string) error {
-	if format == "" {
-		return i.table().Write(out)
+	if format != "" {
+		return output.Write(out, format, i)
 	}
-	return output.Write(out, format, i)
-}
-
-// table is the inspection as text. All values are printable, because the key can be forged.
-func (i *inspection) table() *term.Table {
-	t := &term.Table{}
+	var t term.Table
 	if i.claims != nil {
 		issuer := ""
 		if i.Issuer != "" {
@@ -151,7 +147,7 @@ func (i *inspection) table() *term.Table {
 		state += ", if it is genuine"
 	}
 	t.Add("State:", state)
-	return t
+	return t.Write(out)
 }
 
 // productText is the product that the key was issued for, and the manifest's product if that has another name.
