@@ -15,7 +15,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/license-operator/license-operator/internal/cli/command"
@@ -30,12 +29,10 @@ func (o *options) write(ctx context.Context, key *input, found *preview, dryRun 
 	if dryRun {
 		options = append(options, client.DryRunAll)
 	}
-	manifest := func() runtime.ApplyConfiguration {
-		return client.ApplyConfigurationFromUnstructured(key.manifest(found.existing))
-	}
-	err := o.client.Apply(ctx, manifest(), options...)
+	manifest := client.ApplyConfigurationFromUnstructured(key.manifest(found.existing))
+	err := o.client.Apply(ctx, manifest, options...)
 	if c := conflictsOf(err); len(c.managers) > 0 && !slices.ContainsFunc(c.managers, isForeign) {
-		err = o.client.Apply(ctx, manifest(), append(options, client.ForceOwnership)...)
+		err = o.client.Apply(ctx, manifest, append(options, client.ForceOwnership)...)
 	}
 	if err != nil {
 		return key.explain(err, dryRun)

@@ -59,7 +59,7 @@ type collector struct {
 	clocks atomic.Pointer[clockReading]
 }
 
-// collect reads everything that the checks need. It fails only if nothing can be read at all.
+// collect reads everything that the checks need. It fails only if the first request, for the version, cannot be made.
 func collect(ctx context.Context, config *rest.Config, namespace string, now func() time.Time) (*snapshot, error) {
 	x := &collector{}
 	x.clocks.Store(&clockReading{})
@@ -70,9 +70,24 @@ func collect(ctx context.Context, config *rest.Config, namespace string, now fun
 	if x.client, err = kubeclient.NewFor(config); err != nil {
 		return nil, err
 	}
+	versions, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return nil, kubeclient.Unreachable(err)
+	}
 	i := &snapshot{namespace: namespace}
-	if i.server, err = readServerVersion(ctx, config); err != nil {
-		return nil, err
+	i.server = readWith("get /version", func() (string, error) {
+		info, err := versions.ServerVersionWithContext(ctx)
+		if err != nil {
+			return "", err
+		}
+		return info.GitVersion, nil
+	})
+	switch err := i.server.err; {
+	case apierrors.IsUnauthorized(err):
+		return nil, kubeclient.NotLoggedIn(err)
+	case err != nil && !apierrors.IsForbidden(err):
+		return nil, command.FailWithHint("Choose a cluster as with kubectl (KUBECONFIG, --kubeconfig, --context), and "+
+			"check the connection with: kubectl version", "cannot reach the cluster: %v", err)
 	}
 	i.clocks = *x.clocks.Load()
 	x.readLicenses(ctx, i)
@@ -110,30 +125,6 @@ func readAll[T any, P objectOf[T]](
 		err = paging.Each(ctx, x.client, list, func(object P) { all = append(all, *object) }, options...)
 		return all, err
 	})
-}
-
-// readServerVersion makes the first request: if it fails, every other would fail, too.
-func readServerVersion(ctx context.Context, config *rest.Config) (reading[string], error) {
-	reader, err := discovery.NewDiscoveryClientForConfig(config)
-	if err != nil {
-		return reading[string]{}, kubeclient.Unreachable(err)
-	}
-	version := readWith("get /version", func() (string, error) {
-		info, err := reader.ServerVersionWithContext(ctx)
-		if err != nil {
-			return "", err
-		}
-		return info.GitVersion, nil
-	})
-	switch {
-	case apierrors.IsUnauthorized(version.err):
-		return version, kubeclient.NotLoggedIn(version.err)
-	case version.err != nil && !apierrors.IsForbidden(version.err):
-		return version, command.FailWithHint("Choose a cluster as with kubectl (KUBECONFIG, --kubeconfig, "+
-			"--context), and check the connection with: kubectl version",
-			"cannot reach the cluster: %v", version.err)
-	}
-	return version, nil
 }
 
 func (x *collector) readLicenses(ctx context.Context, i *snapshot) {

@@ -163,8 +163,8 @@ func (i *snapshot) checkScraping() check {
 	default:
 		return warn(fmt.Sprintf("Add a label so that one selects it (kubectl label servicemonitor -n %s %s …), "+
 			"or change what it selects: docs/monitoring.md", text.ShellQuote(monitor.Namespace),
-			text.ShellQuote(monitor.Name)), "no Prometheus selects ServiceMonitor %s/%s: %s", monitor.Namespace, monitor.Name,
-			monitors.criteria())
+			text.ShellQuote(monitor.Name)), "no Prometheus selects ServiceMonitor %s/%s: %s", monitor.Namespace,
+			monitor.Name, monitors.criteria())
 	}
 }
 

@@ -154,13 +154,11 @@ func (i *snapshot) bindingFlaw(policyName string, correct *policyBinding) (flaw,
 		case apiequality.Semantic.DeepEqual(binding.Spec, wanted):
 			return "", ""
 		case !slices.Equal(binding.Spec.ValidationActions, wanted.ValidationActions):
-			at = binding.Name
-			flaw = fmt.Sprintf("ValidatingAdmissionPolicyBinding %s has the actions %v instead of %v", at,
-				binding.Spec.ValidationActions, wanted.ValidationActions)
+			flaw, at = fmt.Sprintf("ValidatingAdmissionPolicyBinding %s has the actions %v instead of %v", binding.Name,
+				binding.Spec.ValidationActions, wanted.ValidationActions), binding.Name
 		default:
-			at = binding.Name
-			flaw = fmt.Sprintf("ValidatingAdmissionPolicyBinding %s does not bind its policy for every product and "+
-				"every write", at)
+			flaw, at = fmt.Sprintf("ValidatingAdmissionPolicyBinding %s does not bind its policy for every product "+
+				"and every write", binding.Name), binding.Name
 		}
 	}
 	return flaw, at

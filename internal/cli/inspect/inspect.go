@@ -7,7 +7,7 @@ package inspect
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -183,45 +183,38 @@ func (o *options) readProduct(key keyfile.Key) (*api.LicensedProduct, error) {
 	if err != nil {
 		return nil, command.FailWithHint(next, "%v", err)
 	}
-	products, err := productsIn(data)
-	if err != nil {
-		return nil, command.FailWithHint(next, "%s: %v", o.productFile, err)
-	}
-	var names []string
-	for _, product := range products {
-		if product.Name == key.ProductName || key.ProductName == "" && len(products) == 1 {
-			return product, nil
-		}
-		names = append(names, product.Name)
-	}
-	if key.ProductName == "" {
-		return nil, command.FailWithHint("A token alone does not name its product: give a manifest with that product "+
-			"only.", "%s has several products: %s", o.productFile, strings.Join(names, ", "))
-	}
-	return nil, command.FailWithHint(next, "the key is for product %s, and %s has %s", key.ProductName, o.productFile,
-		strings.Join(names, ", "))
-}
-
-func productsIn(data []byte) ([]*api.LicensedProduct, error) {
 	objects, torn := manifest.Objects(string(data))
 	if torn {
-		return nil, errors.New("it has a document that is not YAML")
+		return nil, command.FailWithHint(next, "%s: it has a document that is not YAML", o.productFile)
 	}
 	var products []*api.LicensedProduct
+	var names []string
 	for i := range objects {
 		if !objects[i].Is(schema.GroupKind{Group: api.GroupVersion.Group, Kind: manifest.KindLicensedProduct}) {
 			continue
 		}
 		product := &api.LicensedProduct{}
 		if err := json.Unmarshal(objects[i].Raw, product); err != nil {
-			return nil, errors.New("its LicensedProduct cannot be read: " + manifest.DecodingProblem(err))
+			return nil, command.FailWithHint(next, "%s: its LicensedProduct cannot be read: %s", o.productFile,
+				manifest.DecodingProblem(err))
 		}
-		products = append(products, product)
+		products, names = append(products, product), append(names, product.Name)
 	}
-	if len(products) == 0 {
-		return nil, errors.New("there is no LicensedProduct in it")
+	named := slices.Index(names, key.ProductName)
+	switch {
+	case len(products) == 0:
+		return nil, command.FailWithHint(next, "%s: there is no LicensedProduct in it", o.productFile)
+	case named >= 0:
+		return products[named], nil
+	case key.ProductName != "":
+		return nil, command.FailWithHint(next, "the key is for product %s, and %s has %s", key.ProductName,
+			o.productFile, strings.Join(names, ", "))
+	case len(products) > 1:
+		return nil, command.FailWithHint("A token alone does not name its product: give a manifest with that product "+
+			"only.", "%s has several products: %s", o.productFile, strings.Join(names, ", "))
+	default:
+		return products[0], nil
 	}
-	return products, nil
 }
 
 // judge returns the exit code for the result.
