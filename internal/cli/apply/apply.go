@@ -172,8 +172,8 @@ func (o *options) read() (*input, error) {
 	return key, nil
 }
 
-// previewScreen is where the preview is shown. With -o, the standard output is for programs, and the preview is shown
-// only for the question: where the question is.
+// previewScreen is where the preview is shown. With -o, the standard output is for programs: the preview is then only
+// shown beside the question, if there is one.
 func (o *options) previewScreen() term.Screen {
 	asks := !o.yes && o.dryRun == dryRunNone && term.IsTerminal(o.In)
 	switch {

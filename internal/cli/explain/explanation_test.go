@@ -110,11 +110,11 @@ func TestExplainNode(t *testing.T) {
 			expression("pool", "NotIn", "edge", "far"), nodeWith("n", "4", edge),
 			explainedNode{Name: "n", Capacity: "4", Reason: "pool=edge, wanted any other", labels: "pool=edge"},
 		},
-		"must be there": {
+		"a label must exist": {
 			expression("gpu", "Exists"), nodeWith("n", "4", edge),
 			explainedNode{Name: "n", Capacity: "4", Reason: "has no label gpu"},
 		},
-		"must not": {
+		"a label must not exist": {
 			expression("pool", "DoesNotExist"), nodeWith("n", "4", edge),
 			explainedNode{Name: "n", Capacity: "4", Reason: "pool=edge, wanted no such label", labels: "pool=edge"},
 		},
@@ -130,28 +130,28 @@ func TestExplainNode(t *testing.T) {
 			nil, nodeWith("n", "", nil),
 			explainedNode{Name: "n", Counted: true, Reason: "states no CPU capacity: counts without cores"},
 		},
-		"none at all": {
+		"a capacity of 0": {
 			nil, nodeWith("n", "0", nil),
 			explainedNode{
 				Name: "n", Counted: true, Capacity: "0",
 				Reason: "has a CPU capacity of 0: counts without cores",
 			},
 		},
-		"out of its mind": {
+		"an impossible capacity": {
 			nil, nodeWith("n", "9M", nil),
 			explainedNode{
 				Name: "n", Counted: true, Capacity: "9M",
 				Reason: "no machine has a CPU capacity of 9M: counts without cores",
 			},
 		},
-		"less than none": {
+		"a negative capacity": {
 			nil, nodeWith("n", "-8", nil),
 			explainedNode{
 				Name: "n", Counted: true, Capacity: "-8",
 				Reason: "no machine has a CPU capacity of -8: counts without cores",
 			},
 		},
-		"beyond an int64": {
+		"a capacity beyond int64": {
 			nil, nodeWith("n", "99999999999999999999999E9", nil),
 			explainedNode{
 				Name: "n", Counted: true, Capacity: "99999999999999999999999e9",
@@ -187,7 +187,7 @@ func TestExplainNodeInShort(t *testing.T) {
 		want   string
 	}{
 		"one is missing, another wrong": {map[string]string{"pool": "gpu", "tier": "b"}, "tier=b, no label zone"},
-		"wrong in two ways": {
+		"two requirements for one label": {
 			map[string]string{"pool": "edge", "tier": "a", "zone": "b", "spare": ""},
 			"pool=edge, spare=",
 		},
@@ -226,7 +226,7 @@ func TestExplainSums(t *testing.T) {
 In its status:  nothing yet: the operator has not counted
 Licensed:       not known yet: the operator has not reconciled the product
 `},
-		"within": {
+		"within the limits": {
 			licensed("Valid", amounts(2, 4), limit("nodes", 100), limit("cores", 400), limit("seats", 5)), nodes,
 			`Counted now:    2 nodes and 4 cores (3.1, rounded up); 1 node not counted
 In its status:  the same

@@ -67,7 +67,7 @@ func NewCommand(env command.Environment) *cobra.Command {
 		"trust anchors, audience and revocations")
 	flags.StringVar(&o.trustAnchorFile, "trust-anchor", "",
 		"verify against the CA certificates in this PEM `FILE`, for any product")
-	flags.StringVar(&o.clusterUID, "cluster", "", "also verify that the key may be used on the cluster with this "+
+	flags.StringVar(&o.clusterUID, "cluster", "", "also verify that the key can be used on the cluster with this "+
 		"`UID` (that of the namespace kube-system)")
 	flags.Var(&o.at, "at", "judge the key as of this time or, for a date, the date's beginning in UTC (default now)")
 	flags.Var(&o.requireValidFor, "require-valid-for", "exit with 5 unless the key stays Valid for at least this "+

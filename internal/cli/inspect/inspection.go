@@ -28,8 +28,8 @@ const (
 	verificationNotChecked = "NotChecked"
 )
 
-// inspection is what is known of a key. Its JSON form is an interface: fields are added, never renamed. Where the API
-// has the same thing, it has the same name.
+// inspection is what is known of a key. Its JSON form is an interface: fields are added, never renamed, and have
+// the names of the API.
 type inspection struct {
 	Verification  verification        `json:"verification"`
 	State         api.LicenseKeyState `json:"state"`

@@ -28,10 +28,8 @@ import (
 type options struct {
 	command.Environment
 	connection *genericclioptions.ConfigFlags
-
-	output string
-
-	client client.Client
+	client     client.Client
+	output     string
 }
 
 // NewCommand is kubectl license request.
