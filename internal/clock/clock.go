@@ -5,7 +5,6 @@
 package clock
 
 import (
-	"context"
 	"net/http"
 	"sync"
 	"time"
@@ -107,34 +106,3 @@ func ObserveDates(next http.RoundTripper, observe func(time.Time)) http.RoundTri
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
-
-// stepTolerance is how far the wall clock may deviate from the elapsed time between two readings without a step.
-// Slewing stays far below it.
-const stepTolerance = 500 * time.Millisecond
-
-// Watch reads the clocks at every interval until ctx is done. It calls changed if the wall clock was stepped, or if its
-// agreement with the API server's clock changed. Timers do not notice a step: without Watch, what is due by the new
-// time would wait for the old time.
-func (c *Clock) Watch(ctx context.Context, interval time.Duration, changed func()) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	last := c.source()
-	lastAgreement := c.agreement(last)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		now := c.source()
-		agreement := c.agreement(now)
-		if stepped(last, now) || agreement != lastAgreement {
-			changed()
-		}
-		last, lastAgreement = now, agreement
-	}
-}
-
-func stepped(from, to Sample) bool {
-	return (to.Wall.Sub(from.Wall) - (to.Elapsed - from.Elapsed)).Abs() > stepTolerance
-}
