@@ -278,9 +278,11 @@ func TestLicensedProductStatus(t *testing.T) {
 			want: api.LicensedProductStatus{
 				ObservedGeneration: 3, Usage: inUse(1, 4), MonthlyPeaks: []api.MonthlyPeak{peak("2026-01", 1, 4)},
 				TrustAnchors: "anchors", State: api.LicensedProductUnlicensed, TimeMark: on(1),
-				Conditions: []metav1.Condition{accepted(1), condition("Licensed", isFalse, 3, 1, "Unlicensed",
-					`No valid LicenseKey for product "acme-mesh" (kubectl get lk). Get a license from Acme.`),
-					noLimit(1), unrestricted(1)},
+				Conditions: []metav1.Condition{
+					accepted(1), condition("Licensed", isFalse, 3, 1, "Unlicensed",
+						`No valid LicenseKey for product "acme-mesh" (kubectl get lk). Get a license from Acme.`),
+					noLimit(1), unrestricted(1),
+				},
 				Restriction: &api.RestrictionStatus{
 					State: api.RestrictionNone, EffectiveTime: on(30),
 					Basis: api.RestrictionBasisNeverLicensed,

@@ -220,8 +220,10 @@ func (a *adviser) firstToBegin(after time.Time) *api.LicenseKey {
 
 // renewal is a step that needs a new key.
 func (a *adviser) renewal(reason, message string) *Step {
-	return &Step{reason, message + " " + a.fromVendor("Get a license") + " To get what the vendor needs:",
-		"kubectl license request " + a.product.Name}
+	return &Step{
+		reason, message + " " + a.fromVendor("Get a license") + " To get what the vendor needs:",
+		"kubectl license request " + a.product.Name,
+	}
 }
 
 // fromVendor says where to get something.
@@ -289,10 +291,12 @@ func (a *adviser) restriction() *Step {
 	isScheduled := status.State == api.RestrictionScheduled || ComesAfterPause(&status)
 	switch {
 	case status.State == api.RestrictionActive && status.InForce != nil:
-		return &Step{StepRestricted, fmt.Sprintf("A restriction is in force since %s %s, which %s. A renewal ends it; "+
-			"a cluster administrator can pause it:", a.at(status.InForce.SinceTime), ExtentText(status.InForce),
-			restriction.Effect(status.InForce.Mode)),
-			fmt.Sprintf("kubectl license pause %s --for 72h --reason TEXT", a.product.Name)}
+		return &Step{
+			StepRestricted, fmt.Sprintf("A restriction is in force since %s %s, which %s. A renewal ends it; "+
+				"a cluster administrator can pause it:", a.at(status.InForce.SinceTime), ExtentText(status.InForce),
+				restriction.Effect(status.InForce.Mode)),
+			fmt.Sprintf("kubectl license pause %s --for 72h --reason TEXT", a.product.Name),
+		}
 	case isScheduled && disputed != nil && disputed.Reason == api.ReasonClockDisputed:
 		return stepOf(StepRestrictionComing, disputed, simulate)
 	case isScheduled && status.EffectiveTime != nil &&

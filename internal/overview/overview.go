@@ -10,7 +10,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	api "github.com/license-operator/license-operator/api/v1alpha1"
 	"github.com/license-operator/license-operator/internal/restriction"
@@ -156,7 +155,10 @@ func ComesAfterPause(status *api.RestrictionStatus) bool {
 
 // NotReady is the condition RestrictionReady where it is False; empty otherwise.
 func NotReady(product *api.LicensedProduct) metav1.Condition {
-	return ptr.Deref(conditionWith(product, api.ConditionRestrictionReady, metav1.ConditionFalse), metav1.Condition{})
+	if condition := conditionWith(product, api.ConditionRestrictionReady, metav1.ConditionFalse); condition != nil {
+		return *condition
+	}
+	return metav1.Condition{}
 }
 
 // NotReadyText says why a restriction is not completely applied or removed; empty: it is.

@@ -34,8 +34,9 @@ import (
 const (
 	// Path is where the operator serves the report.
 	Path = "/license/report"
-	// PortName is the name of the container port, and DefaultPort its number unless --metrics-bind-address changes it.
-	PortName    = "https"
+	// PortName is the name of the container port.
+	PortName = "https"
+	// DefaultPort is the number of the port, unless --metrics-bind-address changes it.
 	DefaultPort = 8443
 
 	// The parameters of a request.

@@ -165,10 +165,10 @@ func PauseOf(product *api.LicensedProduct) (*api.RestrictionPause, error) {
 	if longest := since.Add(MaxPause); until.After(longest) {
 		until = longest
 	}
+	sinceTime, untilTime := metav1.NewTime(since), metav1.NewTime(until)
 	reason := text.SingleLine(product.Annotations[api.RestrictionPauseReasonAnnotation])
 	return &api.RestrictionPause{
-		SinceTime: new(metav1.NewTime(since)), UntilTime: new(metav1.NewTime(until)),
-		Reason: text.TruncateRunes(reason, MaxPauseReason),
+		SinceTime: &sinceTime, UntilTime: &untilTime, Reason: text.TruncateRunes(reason, MaxPauseReason),
 	}, nil
 }
 

@@ -109,7 +109,7 @@ func (s *session) run(ctx SpecContext, c command) outcome {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			_, _ = io.Copy(&stdout, screen) // It ends with an error (EIO) once the terminal is closed on the other side.
+			_, _ = io.Copy(&stdout, screen) // It ends with EIO once the other side has closed the terminal.
 		}()
 		read = func() {
 			Expect(terminal.Close()).To(Succeed())

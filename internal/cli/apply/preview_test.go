@@ -99,7 +99,8 @@ func TestPreview(t *testing.T) {
 	}{
 		{
 			"The first license. Keys of other products do not count.", unlicensed(),
-			[]api.LicenseKey{foreign}, "first", licensed("L-1", 0, 0, 365, 100), 0, nil,
+			[]api.LicenseKey{foreign},
+			"first", licensed("L-1", 0, 0, 365, 100), 0, nil,
 		},
 		{
 			"A key for certain clusters; it is unknown whether this is one.", unlicensed(),
@@ -107,55 +108,68 @@ func TestPreview(t *testing.T) {
 		},
 		{
 			"A renewal for fewer nodes than are in use.", unlicensed(),
-			[]api.LicenseKey{running}, "renewal", licensed("L-1", 0, 0, 365, 50), 0, nil,
+			[]api.LicenseKey{running},
+			"renewal", licensed("L-1", 0, 0, 365, 50), 0, nil,
 		},
 		{
 			"On a narrow terminal.", unlicensed(),
-			[]api.LicenseKey{running}, "renewal", licensed("L-1", 0, 0, 365, 50), 60, nil,
+			[]api.LicenseKey{running},
+			"renewal", licensed("L-1", 0, 0, 365, 50), 60, nil,
 		},
 		{
 			"An older key, which is never active.", unlicensed(),
-			[]api.LicenseKey{running}, "older", licensed("L-0", 400, -400, 420, 10), 0, nil,
+			[]api.LicenseKey{running},
+			"older", licensed("L-0", 400, -400, 420, 10), 0, nil,
 		},
 		{
 			"An older key that lasts longer, and is active once the other is in its grace period.", unlicensed(),
-			[]api.LicenseKey{running}, "older", licensed("L-0", 400, -400, 800, 10), 0, nil,
+			[]api.LicenseKey{running},
+			"older", licensed("L-0", 400, -400, 800, 10), 0, nil,
 		},
 		{
 			"A key that begins when the other ends, for fewer nodes.", unlicensed(),
-			[]api.LicenseKey{running}, "next", licensed("L-2", 0, 65, 365, 50), 0, nil,
+			[]api.LicenseKey{running},
+			"next", licensed("L-2", 0, 65, 365, 50), 0, nil,
 		},
 		{
 			"A key that begins after a gap.", unlicensed(),
-			[]api.LicenseKey{over}, "next", licensed("L-2", 0, 30, 365, 100), 0, nil,
+			[]api.LicenseKey{over},
+			"next", licensed("L-2", 0, 30, 365, 100), 0, nil,
 		},
 		{
 			"A key that has expired.", unlicensed(),
-			[]api.LicenseKey{running}, "over", licensed("L-2025", 700, -700, 365, 100), 0, nil,
+			[]api.LicenseKey{running},
+			"over", licensed("L-2025", 700, -700, 365, 100), 0, nil,
 		},
 		{
 			"A shorter key replaces the active one.", unlicensed(),
-			[]api.LicenseKey{running}, running.Name, licensed("L-3", 0, 0, 30, 100), 0, nil,
+			[]api.LicenseKey{running},
+			running.Name, licensed("L-3", 0, 0, 30, 100), 0, nil,
 		},
 		{
 			"A key that is not yet valid replaces the active one.", unlicensed(),
-			[]api.LicenseKey{running}, running.Name, licensed("L-3", 0, 30, 365, 100), 0, nil,
+			[]api.LicenseKey{running},
+			running.Name, licensed("L-3", 0, 30, 365, 100), 0, nil,
 		},
 		{
 			"The same license under another name, and a key that is not reconciled.", unlicensed(),
-			[]api.LicenseKey{running, unseen}, "twin", licensed("L-2026", 300, -300, 365, 100), 0, nil,
+			[]api.LicenseKey{running, unseen},
+			"twin", licensed("L-2026", 300, -300, 365, 100), 0, nil,
 		},
 		{
 			"A restriction is in force and ends.", restricts(),
-			[]api.LicenseKey{over}, "rescue", licensed("L-1", 0, 0, 365, 100), 0, nil,
+			[]api.LicenseKey{over},
+			"rescue", licensed("L-1", 0, 0, 365, 100), 0, nil,
 		},
 		{
 			"A restriction stays in force.", restricts(),
-			[]api.LicenseKey{over}, "too-late", licensed("L-1", 400, -400, 300, 100), 0, nil,
+			[]api.LicenseKey{over},
+			"too-late", licensed("L-1", 400, -400, 300, 100), 0, nil,
 		},
 		{
 			"A restriction stays in force until the key begins.", restricts(),
-			[]api.LicenseKey{over}, "staged", licensed("L-1", 0, 10, 365, 100), 0, nil,
+			[]api.LicenseKey{over},
+			"staged", licensed("L-1", 0, 10, 365, 100), 0, nil,
 		},
 		{
 			"A pause that ends long before a restriction is due.", shortlyPaused(),
@@ -163,11 +177,13 @@ func TestPreview(t *testing.T) {
 		},
 		{
 			"Only a pause prevents the restriction.", paused(),
-			[]api.LicenseKey{over}, "too-late", licensed("L-1", 400, -400, 300, 100), 0, nil,
+			[]api.LicenseKey{over},
+			"too-late", licensed("L-1", 400, -400, 300, 100), 0, nil,
 		},
 		{
 			"The restriction is paused, and takes effect before the key begins.", paused(),
-			[]api.LicenseKey{over}, "staged", licensed("L-1", 0, 10, 365, 100), 0, nil,
+			[]api.LicenseKey{over},
+			"staged", licensed("L-1", 0, 10, 365, 100), 0, nil,
 		},
 	} {
 		key := &input{

@@ -110,5 +110,6 @@ func (o *options) verifyFor(product *api.LicensedProduct, key *input, clusterUID
 			"LicensedProduct %s has invalid terms: %v", product.Name, err)
 	}
 	trusted := license.ResolveTime(license.ClockReading{Now: o.now, Agreement: license.ClocksAgree}, product)
-	return new(token.Verify(key.Token, key.Certificate, terms, clusterUID, trusted.Now)), nil
+	result := token.Verify(key.Token, key.Certificate, terms, clusterUID, trusted.Now)
+	return &result, nil
 }

@@ -58,8 +58,13 @@ func (e *explanation) print(out term.Screen, format string) error {
 
 func (e *explanation) listing() *term.Listing {
 	l := &term.Listing{Columns: []term.Column{
-		{Head: "NODE"}, {Head: "COUNTED"}, {Head: "CORES"}, {Head: "READY", OnlyWide: true},
-		{Head: "CAPACITY", OnlyWide: true}, {Head: "LABELS", OnlyWide: true}, {Head: "WHY"},
+		{Head: "NODE"},
+		{Head: "COUNTED"},
+		{Head: "CORES"},
+		{Head: "READY", OnlyWide: true},
+		{Head: "CAPACITY", OnlyWide: true},
+		{Head: "LABELS", OnlyWide: true},
+		{Head: "WHY"},
 	}}
 	for i := range e.Nodes {
 		node := &e.Nodes[i]

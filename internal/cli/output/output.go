@@ -22,7 +22,12 @@ import (
 )
 
 // Formats of output, as in kubectl.
-const JSON, YAML, Wide, Name = "json", "yaml", "wide", "name"
+const (
+	JSON = "json"
+	YAML = "yaml"
+	Wide = "wide"
+	Name = "name"
+)
 
 // ListFormats are the formats of a list, besides the table.
 var ListFormats = []string{JSON, YAML, Wide, Name}

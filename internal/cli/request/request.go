@@ -146,11 +146,19 @@ func (r *renewalRequest) print(out io.Writer, format string) error {
 	}
 	var t term.Table
 	for _, row := range [][2]string{
-		{"Request for:", "a license renewal"}, {"Date:", text.Time(r.Time.Time)}, {"Product:", r.ProductName},
-		{"Vendor:", r.Vendor}, {"Renewal at:", r.RenewalURL}, {"Cluster UID:", r.ClusterUID},
-		{"Customer:", r.Customer}, {"License ID:", r.LicenseID}, {"State:", string(r.State)},
-		{"Expires:", term.TimeCell(r.ExpiryTime).Text}, {"Grace ends:", term.TimeCell(r.GraceEndTime).Text},
-		{"Limits:", overview.LimitsText(r.Limits)}, {"In use:", overview.UsageText(r.Usage)},
+		{"Request for:", "a license renewal"},
+		{"Date:", text.Time(r.Time.Time)},
+		{"Product:", r.ProductName},
+		{"Vendor:", r.Vendor},
+		{"Renewal at:", r.RenewalURL},
+		{"Cluster UID:", r.ClusterUID},
+		{"Customer:", r.Customer},
+		{"License ID:", r.LicenseID},
+		{"State:", string(r.State)},
+		{"Expires:", term.TimeCell(r.ExpiryTime).Text},
+		{"Grace ends:", term.TimeCell(r.GraceEndTime).Text},
+		{"Limits:", overview.LimitsText(r.Limits)},
+		{"In use:", overview.UsageText(r.Usage)},
 	} {
 		t.Add(row[0], term.TextCell(row[1]).Text)
 	}

@@ -188,7 +188,8 @@ func sparedText(spared []api.SparedTier) string {
 		reason api.TierSpareReason
 		words  string
 	}{
-		{api.TierSparedBuiltIn, "built in"}, {api.TierSparedSystem, "Calico's own"},
+		{api.TierSparedBuiltIn, "built in"},
+		{api.TierSparedSystem, "Calico's own"},
 		{api.TierSparedNever, "labeled license-operator.io/restriction: never"},
 	} {
 		var names []string

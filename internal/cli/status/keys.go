@@ -155,10 +155,17 @@ func (o *keysOptions) print(keys []keySummary) error {
 
 func keysListing(keys []keySummary) *term.Listing {
 	l := &term.Listing{Columns: []term.Column{
-		{Head: "PRODUCT"}, {Head: "KEY"}, {Head: "STATE"}, {Head: "ACTIVE", DropPriority: 3},
-		{Head: "REASON", DropPriority: 1}, {Head: "CUSTOMER", DropPriority: 4}, {Head: "EXPIRES", DropPriority: 2},
-		{Head: "LICENSE ID", OnlyWide: true}, {Head: "NOT BEFORE", OnlyWide: true},
-		{Head: "GRACE END", OnlyWide: true}, {Head: "MESSAGE", OnlyWide: true},
+		{Head: "PRODUCT"},
+		{Head: "KEY"},
+		{Head: "STATE"},
+		{Head: "ACTIVE", DropPriority: 3},
+		{Head: "REASON", DropPriority: 1},
+		{Head: "CUSTOMER", DropPriority: 4},
+		{Head: "EXPIRES", DropPriority: 2},
+		{Head: "LICENSE ID", OnlyWide: true},
+		{Head: "NOT BEFORE", OnlyWide: true},
+		{Head: "GRACE END", OnlyWide: true},
+		{Head: "MESSAGE", OnlyWide: true},
 	}}
 	for i := range keys {
 		key := &keys[i]

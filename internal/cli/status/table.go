@@ -29,12 +29,18 @@ func newListing() *term.Listing {
 	last := len(counts)
 	return &term.Listing{Columns: slices.Concat(
 		[]term.Column{
-			{Head: "PRODUCT"}, {Head: "STATE"}, {Head: "KEY", DropPriority: last + 3}, {Head: "DAYS LEFT"},
+			{Head: "PRODUCT"},
+			{Head: "STATE"},
+			{Head: "KEY", DropPriority: last + 3},
+			{Head: "DAYS LEFT"},
 			{Head: "GRACE END", DropPriority: last + 2},
 		}, counts, []term.Column{
-			{Head: "RESTRICTED", DropPriority: last + 1}, {Head: "VENDOR", OnlyWide: true},
-			{Head: "EXPIRES", OnlyWide: true}, {Head: "COVERAGE END", OnlyWide: true},
-			{Head: "RESTRICTS AT", OnlyWide: true}, {Head: "OTHER LIMITS", OnlyWide: true},
+			{Head: "RESTRICTED", DropPriority: last + 1},
+			{Head: "VENDOR", OnlyWide: true},
+			{Head: "EXPIRES", OnlyWide: true},
+			{Head: "COVERAGE END", OnlyWide: true},
+			{Head: "RESTRICTS AT", OnlyWide: true},
+			{Head: "OTHER LIMITS", OnlyWide: true},
 		},
 	)}
 }

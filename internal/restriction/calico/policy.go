@@ -73,10 +73,12 @@ type PolicyRef struct {
 func PolicyOf(kind PolicyKind, policy *unstructured.Unstructured, operatorNamespace string) Policy {
 	spec, _ := policy.Object["spec"].(map[string]any)
 	tier, _ := spec["tier"].(string)
+	isUntracked, _ := spec["doNotTrack"].(bool)
+	isPreDNAT, _ := spec["preDNAT"].(bool)
 	p := Policy{
 		Kind: kind, Namespace: unique.Make(policy.GetNamespace()).Value(), Name: policy.GetName(),
 		Tier: unique.Make(tier).Value(), Order: order(spec["order"]),
-		ForPods: spec["doNotTrack"] != true && spec["preDNAT"] != true,
+		ForPods: !isUntracked && !isPreDNAT,
 	}
 	for _, direction := range []string{"ingress", "egress"} {
 		rules, _ := spec[direction].([]any)
