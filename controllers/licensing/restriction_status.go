@@ -111,10 +111,10 @@ func restrictedCondition(found *assess.Assessment, v *restrictionView, status *a
 	}
 	switch v.modeReason {
 	case api.ModeReasonWindowsNode:
-		restricted.Message += " Windows nodes limit it to ReadOnly."
+		restricted.Message += " Windows nodes limit the mode to ReadOnly."
 	case api.ModeReasonMaxRestriction:
 		if v.mode != api.RestrictionObserve {
-			restricted.Message += fmt.Sprintf(" --max-restriction limits it to %s.", v.caps.MaxMode)
+			restricted.Message += fmt.Sprintf(" --max-restriction limits the mode to %s.", v.caps.MaxMode)
 		}
 	default: // The mode is the one in the terms.
 	}

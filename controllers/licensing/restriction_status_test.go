@@ -340,7 +340,7 @@ func TestRestrictionStatus(t *testing.T) {
 			want: status(api.RestrictionScheduled, preview(readOnly, readOnly, api.ModeReasonWindowsNode)),
 			restricted: restricted(isFalse, "NotDue",
 				"Restriction (ReadOnly) takes effect at 2026-01-31T00:00:00Z unless the license is renewed"+simulate+
-					" Windows nodes limit it to ReadOnly."),
+					" Windows nodes limit the mode to ReadOnly."),
 			ready: complete,
 		},
 		"not due, and at most ReadOnly": {
@@ -350,7 +350,7 @@ func TestRestrictionStatus(t *testing.T) {
 				preview(readOnly, readOnly, api.ModeReasonMaxRestriction)),
 			restricted: restricted(isFalse, "NotDue",
 				"Restriction (ReadOnly) takes effect at 2026-01-31T00:00:00Z unless the license is renewed"+simulate+
-					" --max-restriction limits it to ReadOnly."),
+					" --max-restriction limits the mode to ReadOnly."),
 			ready: complete,
 		},
 		"due, and the clocks disagree": {
@@ -420,7 +420,7 @@ func TestRestrictionStatus(t *testing.T) {
 			outcome: planned(readOnly, true),
 			want:    status(api.RestrictionActive, inForce(readOnly, api.ModeReasonWindowsNode, 35)),
 			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z"+frozen+
-				" Windows nodes limit it to ReadOnly."),
+				" Windows nodes limit the mode to ReadOnly."),
 			ready: complete,
 		},
 		"in force, and at most ReadOnly": {
@@ -429,7 +429,7 @@ func TestRestrictionStatus(t *testing.T) {
 			want: status(api.RestrictionActive, atMost(readOnly),
 				inForce(readOnly, api.ModeReasonMaxRestriction, 35)),
 			restricted: restricted(isTrue, "ReadOnly", "Since 2026-02-05T00:00:00Z"+frozen+
-				" --max-restriction limits it to ReadOnly."),
+				" --max-restriction limits the mode to ReadOnly."),
 			ready: complete,
 		},
 		"in force, and an annotation that is not a pause": {
@@ -498,7 +498,7 @@ func TestRestrictionStatus(t *testing.T) {
 			want: status(api.RestrictionPaused, preview(readOnly, readOnly, api.ModeReasonWindowsNode),
 				paused(40, 43, "")),
 			restricted: restricted(isFalse, "Paused", "Restriction paused until 2026-02-13T00:00:00Z."+resume+
-				" Windows nodes limit it to ReadOnly."),
+				" Windows nodes limit the mode to ReadOnly."),
 			ready: complete,
 		},
 		"to be paused": {

@@ -40,7 +40,8 @@ type Clock struct {
 	// server is the last known time of the API server, at the elapsed time serverAt; zero if not known yet.
 	server   time.Time
 	serverAt time.Duration
-	// last is the last reading, and hasChanged whether one differed from the reading before since Watch last asked.
+	// last and lastAgreed are the last reading. hasChanged is true if a reading differed from the one before it, since
+	// Watch last asked.
 	last       Sample
 	lastAgreed license.ClockAgreement
 	hasChanged bool

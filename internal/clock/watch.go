@@ -13,8 +13,8 @@ import (
 const stepTolerance = 500 * time.Millisecond
 
 // Watch reads the clocks at every interval until ctx is done. It calls changed if the wall clock was stepped, or if its
-// agreement with the API server's clock changed, be it between two readings of others only. Timers do not notice a
-// step: without Watch, what is due by the new time would wait for the old time.
+// agreement with the API server's clock changed, even if only another reader of the Clock saw that. Timers do not
+// notice a step: without Watch, what is due by the new time would wait for the old time.
 func (c *Clock) Watch(ctx context.Context, interval time.Duration, changed func()) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()

@@ -140,9 +140,9 @@ func TestNextSteps(t *testing.T) {
 			change: func(product *api.LicensedProduct) {
 				expire(api.LicensedProductValid, -1, 100, 100)(product)
 				setCondition(&product.Status, api.ConditionClockSkewed, metav1.ConditionTrue, api.ReasonNodeClock,
-					"Mend it.")
+					"Fix it.")
 			},
-			want: []Step{{StepClockSkewed, "Mend it.", doctor}},
+			want: []Step{{StepClockSkewed, "Fix it.", doctor}},
 		},
 		"an expiry now": {change: expire(api.LicensedProductValid, 0, 100, 100)},
 		"an end of grace that the operator has not seen": {
@@ -155,9 +155,9 @@ func TestNextSteps(t *testing.T) {
 		},
 		"terms that cannot be used": {
 			change: condition(api.ConditionReady, metav1.ConditionFalse, api.ReasonTrustAnchorsInvalid,
-				"spec.trustAnchors cannot be used. Mend them."),
+				"spec.trustAnchors cannot be used. Fix them."),
 			want: []Step{{
-				StepTermsNotAccepted, "spec.trustAnchors cannot be used. Mend them.",
+				StepTermsNotAccepted, "spec.trustAnchors cannot be used. Fix them.",
 				"kubectl describe lprod acme-mesh",
 			}},
 		},
@@ -213,8 +213,8 @@ func TestNextSteps(t *testing.T) {
 			}},
 		},
 		"a start that the operator does not see, since its clock is behind": {
-			change: condition(api.ConditionClockSkewed, metav1.ConditionTrue, api.ReasonNodeClock, "Mend it."),
-			keys:   []api.LicenseKey{begun(time.Hour)}, want: []Step{{StepClockSkewed, "Mend it.", doctor}},
+			change: condition(api.ConditionClockSkewed, metav1.ConditionTrue, api.ReasonNodeClock, "Fix it."),
+			keys:   []api.LicenseKey{begun(time.Hour)}, want: []Step{{StepClockSkewed, "Fix it.", doctor}},
 		},
 		"expired": {
 			change: expire(api.LicensedProductExpired, -40, -10, -10),

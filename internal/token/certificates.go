@@ -5,7 +5,6 @@ package token
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -104,7 +103,11 @@ func describe(certificate *x509.Certificate) string { return quote(certificate.S
 // checkEach checks the certificates of a chain one by one.
 func checkEach(certificates []*x509.Certificate) error {
 	for i, certificate := range certificates {
-		if err := cmp.Or(checkKeySize(certificate), checkCanonical(certificate)); err != nil {
+		err := checkKeySize(certificate)
+		if err == nil {
+			err = checkCanonical(certificate)
+		}
+		if err != nil {
 			return fmt.Errorf("certificate %d, %s, %w", i+1, describe(certificate), err)
 		}
 	}

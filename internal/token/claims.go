@@ -238,7 +238,7 @@ func (r *claimReader) limits() map[string]int64 {
 				"and begin with a letter or digit", quote(name))
 			return nil
 		}
-		limits[name] = r.checkInteger("limits"+"."+name, members[name], math.MaxInt64)
+		limits[name] = r.checkInteger("limits."+name, members[name], math.MaxInt64)
 	}
 	return limits
 }

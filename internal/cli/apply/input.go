@@ -74,7 +74,7 @@ func onlyKeyHolder(objects []manifest.Object) (holder *manifest.Object, ignored 
 	return holder, ignored, nil
 }
 
-// readManifest reads what is applied besides the token. It rejects fields that it does not know, for example a
+// readManifest reads what is applied in addition to the token. It rejects fields that it does not know, for example a
 // misspelled one, because they would be ignored without a message.
 func (c *input) readManifest(o *manifest.Object) error {
 	const compare = "Compare it with 'kubectl explain lk', and with what the vendor sent."

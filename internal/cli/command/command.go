@@ -83,7 +83,7 @@ func UsageError(cmd *cobra.Command, format string, args ...any) *UserError {
 	return FailWithHint(fmt.Sprintf("See '%s --help'.", cmd.CommandPath()), format, args...)
 }
 
-// Environment is what commands use besides files and the cluster. Tests have their own, for the same output each time.
+// Environment is what commands use, except files and the cluster. Tests have their own, for the same output each time.
 type Environment struct {
 	genericiooptions.IOStreams
 	// Now is the clock. A command reads it once: two readings differ.

@@ -29,7 +29,7 @@ const (
 	Name = "name"
 )
 
-// ListFormats are the formats of a list, besides the table.
+// ListFormats are the formats of a list, in addition to the table.
 var ListFormats = []string{JSON, YAML, Wide, Name}
 
 // AddFlag adds -o. instead is what the command prints without the flag.
